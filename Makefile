@@ -1,0 +1,41 @@
+# make run: try the bot · make test: all tests · make setup: only install · make help: the rest
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/pip install -q --disable-pip-version-check
+INSTALL_PROJECT = $(INSTALL) --no-deps --no-build-isolation -e .
+export XDG_RUNTIME_DIR ?= /tmp
+
+.PHONY: help setup run test lint bench lock clean
+
+help:            ## what can be made
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
+
+setup: $(VENV)/.run        ## a virtual environment in .venv, with what the bot needs
+run: $(VENV)/.run          ## run the bot: with a token if one is configured, else in the sandbox
+	@exec $(BIN)/watchword run --try
+test: $(VENV)/.dev         ## all tests
+	$(BIN)/pytest $(ARGS)
+lint: $(VENV)/.dev         ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+bench: $(VENV)/.dev        ## benchmarks: ratios against baselines of the same run
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+lock: $(VENV)/.dev         ## resolve the dependencies anew, for every platform
+	$(BIN)/uv pip compile pyproject.toml --group build --universal --generate-hashes --no-header -q --upgrade -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group dev -c requirements.lock --universal --generate-hashes --no-header -q --upgrade -o requirements-dev.lock
+clean:           ## remove what make made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Watchword needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+$(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(INSTALL) --require-hashes -r requirements.lock
+	$(INSTALL_PROJECT)
+	@touch $@
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	$(INSTALL) --require-hashes -r requirements-dev.lock
+	$(INSTALL_PROJECT)
+	@touch $@ $(VENV)/.run

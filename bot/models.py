@@ -1,0 +1,136 @@
+"""The records that travel between stages: frozen, plain, and named as in docs/design.md.
+
+A stage takes some of these and returns others; only `bot.storage` turns them into rows and back.
+Times are aware UTC, durations are `timedelta`.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Schedule(StrEnum):
+    """When a subscription's hits are sent."""
+
+    INSTANT = "instant"
+    HOURLY = "hourly"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """What the matcher reads of an entry, cleaned: plain text, no markup, no ticker of other headlines.
+
+    `language` is a two-letter code or None; `source` holds the source's title and host, for `source:`.
+    """
+
+    title: str
+    text: str
+    language: str | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One place where a query matched: `text` is `field[start:end]`, offsets in code points.
+
+    `field` is "title" or "text"; `rule` is "exact", "inflection", "alias", "spelling" or "uncertain-case".
+    """
+
+    text: str
+    field: str
+    start: int
+    end: int
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """That a query matched an article: where, by which rules, and how well (0 to 1, a digest ranks by it)."""
+
+    score: float
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """What clustering sees of an entry. `url` is canonical, or None."""
+
+    id: int
+    title: str
+    url: str | None
+    published_at: datetime
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where clustering puts a headline: `story` is the id of the story's first headline, its own if new.
+
+    `text` is the id of the first headline with the same text (same canonical URL, or near-identical
+    title), its own if none: what was sent for one need not be sent for the other.
+    """
+
+    story: int
+    text: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEntry:
+    """One item of a feed, normalised: plain text, cleaned, bounded.
+
+    `keys` are hex SHA-256 digests that identify it within its source, strongest first; one of them known
+    means the entry is not new. `url` is an absolute http(s) address or None; `canonical_url` has tracking
+    parameters and the fragment removed. `published_at` is for display only, never identity.
+    """
+
+    keys: tuple[str, ...]
+    title: str
+    url: str | None
+    canonical_url: str | None
+    summary: str
+    language: str | None
+    published_at: datetime | None
+
+    @property
+    def content(self) -> str:
+        """What a change of means an edit: title and summary, apart from their identity."""
+        return f"{self.title}\0{self.summary}"
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A parsed feed document. `url` is where it was found after redirects, `hub` its WebSub hub."""
+
+    title: str
+    language: str | None
+    entries: tuple[FeedEntry, ...]
+    site_url: str | None = None
+    self_url: str | None = None
+    hub: str | None = None
+    skipped: int = 0  # items with neither title nor link, or over the limit
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What a server gave to ask "has it changed?" with (RFC 9110, 8.8): opaque, sent back verbatim."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source as a poll needs it."""
+
+    id: int
+    url: str
+    title: str
+    language: str | None = None
+    full_text: bool = False
+    validators: Validators = field(default_factory=Validators)
+    body_hash: str | None = None
+    failures: int = 0
+    baseline_done: bool = False
+    lease_token: str = ""
