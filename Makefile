@@ -4,7 +4,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install -q --disable-pip-version-check
 INSTALL_PROJECT = $(INSTALL) --no-deps --no-build-isolation -e .
-export XDG_RUNTIME_DIR ?= /tmp
 
 .PHONY: help setup run test lint bench lock clean
 

@@ -1,0 +1,141 @@
+"""Chats: who is spoken to, in which language and zone, and whether Telegram lets us."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.storage.database import insert_new
+from bot.storage.schema import chat, digest_slot
+
+ACTIVE, PAUSED, BLOCKED = "active", "paused", "blocked"
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A chat (or one topic of a forum; 0 is no topic). `digest_time` is local to `zone`."""
+
+    id: int
+    telegram_id: int
+    thread_id: int
+    kind: str
+    locale: str
+    zone: str
+    digest_time: time
+    state: str
+
+
+_CHAT = [chat.c[name] for name in Chat.__dataclass_fields__]
+
+
+def _chat(row: Mapping[Any, Any]) -> Chat:
+    return Chat(**{**row, "digest_time": time.fromisoformat(row["digest_time"])})
+
+
+async def get(connection: AsyncConnection, chat_id: int) -> Chat | None:
+    """Return the chat with this id of ours."""
+    row = (await connection.execute(sa.select(*_CHAT).where(chat.c.id == chat_id))).mappings().first()
+    return _chat(row) if row else None
+
+
+async def meet(
+    connection: AsyncConnection,
+    *,
+    telegram_id: int,
+    thread_id: int,
+    kind: str,
+    locale: str,
+    zone: str,
+    digest_time: time,
+    now: datetime,
+) -> tuple[Chat, bool]:
+    """Return the chat with this Telegram id, and whether it is new; a new one gets the settings given here."""
+    where = sa.and_(chat.c.telegram_id == telegram_id, chat.c.thread_id == thread_id)
+    row = (await connection.execute(sa.select(*_CHAT).where(where))).mappings().first()
+    if row is not None:
+        return _chat(row), False
+    statement = insert_new(connection, chat).values(
+        telegram_id=telegram_id,
+        thread_id=thread_id,
+        kind=kind,
+        locale=locale,
+        zone=zone,
+        digest_time=digest_time.isoformat("minutes"),
+        state=ACTIVE,
+        state_at=now,
+        created_at=now,
+    )
+    added = (await connection.execute(statement.on_conflict_do_nothing())).rowcount == 1
+    row = (await connection.execute(sa.select(*_CHAT).where(where))).mappings().one()
+    return _chat(row), added
+
+
+async def set_locale(connection: AsyncConnection, chat_id: int, locale: str) -> None:
+    """Change the language a chat is spoken to in."""
+    await connection.execute(chat.update().where(chat.c.id == chat_id).values(locale=locale))
+
+
+async def set_digest(connection: AsyncConnection, chat_id: int, *, zone: str, digest_time: time) -> None:
+    """Change when, and in which zone, a chat's digests come; the caller moves the slots (`set_slot`)."""
+    values = {"zone": zone, "digest_time": digest_time.isoformat("minutes")}
+    await connection.execute(chat.update().where(chat.c.id == chat_id).values(values))
+
+
+async def set_state(
+    connection: AsyncConnection, chat_id: int, state: str, now: datetime, reason: str | None = None
+) -> bool:
+    """Set a chat's state and return whether that changed it."""
+    statement = chat.update().where(chat.c.id == chat_id, chat.c.state != state)
+    values = {"state": state, "state_reason": reason, "state_at": now}
+    return (await connection.execute(statement.values(values))).rowcount == 1
+
+
+async def hold(connection: AsyncConnection, chat_id: int, until: datetime) -> None:
+    """Send nothing to a chat before a time (Telegram's answer 429)."""
+    await connection.execute(chat.update().where(chat.c.id == chat_id).values(hold_until=until))
+
+
+async def migrate(connection: AsyncConnection, old: int, new: int) -> None:
+    """Give the chats of group `old` the id of the supergroup it became (both are Telegram's ids).
+
+    Where both are known, the old one's row gives way: what it had is kept under the new id, and the empty row that
+    a first message from the supergroup made is removed. Repeating it changes nothing.
+    """
+    taken = sa.select(chat.c.thread_id).where(chat.c.telegram_id == old)
+    if (await connection.execute(taken)).first() is None:
+        return
+    await connection.execute(chat.delete().where(chat.c.telegram_id == new, chat.c.thread_id.in_(taken)))
+    values = {"telegram_id": new, "kind": "supergroup"}
+    await connection.execute(chat.update().where(chat.c.telegram_id == old).values(values))
+
+
+async def set_slot(connection: AsyncConnection, chat_id: int, kind: str, due_at: datetime) -> None:
+    """Say when a chat's next digest of a kind is due."""
+    statement = insert_new(connection, digest_slot).values(chat_id=chat_id, kind=kind, due_at=due_at)
+    statement = statement.on_conflict_do_update(index_elements=["chat_id", "kind"], set_={"due_at": due_at})
+    await connection.execute(statement)
+
+
+async def slots(connection: AsyncConnection, chat_id: int) -> dict[str, datetime]:
+    """Return when a chat's next digests are due, by kind."""
+    statement = sa.select(digest_slot.c.kind, digest_slot.c.due_at).where(digest_slot.c.chat_id == chat_id)
+    return {row.kind: row.due_at for row in await connection.execute(statement)}
+
+
+async def due_slots(connection: AsyncConnection, now: datetime, limit: int) -> list[tuple[Chat, str, datetime]]:
+    """Return (chat, kind, due) of digests that are due, longest overdue first."""
+    statement = (
+        sa.select(*_CHAT, digest_slot.c.kind.label("slot_kind"), digest_slot.c.due_at)
+        .join(digest_slot, digest_slot.c.chat_id == chat.c.id)
+        .where(digest_slot.c.due_at <= now)
+        .order_by(digest_slot.c.due_at, chat.c.id)
+        .limit(limit)
+    )
+    rows = [dict(row) for row in (await connection.execute(statement)).mappings()]
+    return [
+        (_chat({name: row[name] for name in Chat.__dataclass_fields__}), row["slot_kind"], row["due_at"])
+        for row in rows
+    ]

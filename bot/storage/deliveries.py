@@ -1,0 +1,355 @@
+"""Deliveries: the outbox, and every transition of its state machine (docs/delivery.md).
+
+Each transition names the state it leaves and the lease token of the claim, and reports whether it happened: a
+sender that was paused past its lease changes nothing when it comes back.
+"""
+
+import secrets
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.storage.database import insert_many, insert_new
+from bot.storage.schema import chat, delivery, delivery_item, digest_run, told
+
+READY, SENDING, SENT = "READY", "SENDING", "SENT"
+UNCERTAIN, UNCERTAIN_FINAL = "UNCERTAIN", "UNCERTAIN_FINAL"
+CANCELLED, DEAD, EXPIRED = "CANCELLED", "DEAD", "EXPIRED"
+OPEN = (READY, SENDING, UNCERTAIN)
+
+REPLY, ALERT, DIGEST, NOTICE = "reply", "alert", "digest", "notice"
+PRIORITY = {REPLY: 0, NOTICE: 0, ALERT: 1, DIGEST: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that is ours to send until its lease ends, with where it goes."""
+
+    id: int
+    chat_id: int
+    telegram_id: int
+    thread_id: int
+    chat_kind: str
+    kind: str
+    payload: dict[str, Any]
+    attempts: int
+    uncertain_count: int
+    lease_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a delivery tells a chat: this entry of this story, for this query."""
+
+    story_id: int
+    text_id: int
+    entry_id: int
+    query_id: int
+
+
+async def add(
+    connection: AsyncConnection,
+    *,
+    chat_id: int,
+    kind: str,
+    payload: Mapping[str, Any],
+    now: datetime,
+    told_of: Sequence[Told] = (),
+    expires_at: datetime | None = None,
+    digest_run_id: int | None = None,
+    part: int = 1,
+) -> int:
+    """Owe a chat a message: the frozen payload, and what it tells. Return its id."""
+    statement = (
+        sa.insert(delivery)
+        .values(
+            chat_id=chat_id,
+            kind=kind,
+            priority=PRIORITY[kind],
+            payload=dict(payload),
+            state=READY,
+            not_before=now,
+            created_at=now,
+            expires_at=expires_at,
+            digest_run_id=digest_run_id,
+            part=part,
+        )
+        .returning(delivery.c.id)
+    )
+    delivery_id = int((await connection.execute(statement)).scalar_one())
+    rows = [
+        {
+            "chat_id": chat_id,
+            "text_id": one.text_id,
+            "query_id": one.query_id,
+            "story_id": one.story_id,
+            "delivery_id": delivery_id,
+        }
+        for one in told_of
+    ]
+    await insert_many(connection, told, rows)
+    entries = dict.fromkeys((one.story_id, one.entry_id) for one in told_of)
+    items = [
+        {"delivery_id": delivery_id, "position": position, "story_id": story_id, "entry_id": entry_id}
+        for position, (story_id, entry_id) in enumerate(entries)
+    ]
+    await insert_many(connection, delivery_item, items)
+    return delivery_id
+
+
+async def start_run(
+    connection: AsyncConnection, *, chat_id: int, kind: str, period: str, stories: int, now: datetime
+) -> int | None:
+    """Record that a chat's digest for this period is made; None if it was already."""
+    values = {"chat_id": chat_id, "kind": kind, "period": period, "stories": stories, "frozen_at": now}
+
+    statement = insert_new(connection, digest_run).values(values).on_conflict_do_nothing().returning(digest_run.c.id)
+    run_id: int | None = (await connection.execute(statement)).scalar_one_or_none()
+    return run_id
+
+
+async def claim(
+    connection: AsyncConnection,
+    now: datetime,
+    *,
+    free: int,
+    lease: timedelta,
+    busy_chats: Collection[int] = (),
+) -> list[Claimed]:
+    """Take up to `free` deliveries, most urgent first, at most one a chat, none of `busy_chats`.
+
+    A chat with one in flight, a chat Telegram asked us to spare, and a part whose earlier part has not ended wait.
+    """
+    if free <= 0:
+        return []
+    other, earlier = delivery.alias("other"), delivery.alias("earlier")
+    in_flight = sa.exists().where(other.c.chat_id == delivery.c.chat_id, other.c.state == SENDING)
+    blocked_by_part = sa.exists().where(
+        earlier.c.digest_run_id == delivery.c.digest_run_id,
+        earlier.c.part < delivery.c.part,
+        earlier.c.state.in_(OPEN),
+    )
+    allowed = sa.or_(chat.c.hold_until.is_(None), chat.c.hold_until <= now)
+    ready = (
+        sa.select(delivery.c.id, delivery.c.chat_id)
+        .join(chat, chat.c.id == delivery.c.chat_id)
+        .where(delivery.c.state == READY, delivery.c.not_before <= now, allowed)
+        .where(delivery.c.chat_id.not_in(list(busy_chats)), sa.not_(in_flight), sa.not_(blocked_by_part))
+        .order_by(delivery.c.priority, delivery.c.id)
+        .limit(free * 4)
+        .with_for_update(of=delivery, skip_locked=True)
+    )
+    first: dict[int, int] = {}
+    for row in await connection.execute(ready):
+        first.setdefault(row.chat_id, row.id)
+    ids = list(first.values())[:free]
+    if not ids:
+        return []
+    token = secrets.token_hex(8)
+    taken = delivery.update().where(delivery.c.id.in_(ids), delivery.c.state == READY)
+    values = {
+        "state": SENDING,
+        "lease_until": now + lease,
+        "lease_token": token,
+        "attempts": delivery.c.attempts + 1,
+    }
+    await connection.execute(taken.values(values))
+    return await _claimed(connection, ids, token)
+
+
+async def _claimed(connection: AsyncConnection, ids: list[int], token: str) -> list[Claimed]:
+    columns = (
+        *(
+            delivery.c[name]
+            for name in ("id", "chat_id", "kind", "payload", "attempts", "uncertain_count", "lease_token")
+        ),
+        chat.c.telegram_id,
+        chat.c.thread_id,
+        chat.c.kind.label("chat_kind"),
+    )
+    statement = (
+        sa.select(*columns)
+        .join(chat, chat.c.id == delivery.c.chat_id)
+        .where(delivery.c.id.in_(ids), delivery.c.lease_token == token)
+        .order_by(delivery.c.priority, delivery.c.id)
+    )
+    return [Claimed(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def _leave_sending(connection: AsyncConnection, claimed: Claimed, **values: Any) -> bool:
+    mine = (
+        delivery.c.id == claimed.id,
+        delivery.c.state == SENDING,
+        delivery.c.lease_token == claimed.lease_token,
+    )
+    values |= {"lease_until": None, "lease_token": None}
+    return (await connection.execute(delivery.update().where(*mine).values(values))).rowcount == 1
+
+
+async def sent(connection: AsyncConnection, claimed: Claimed, now: datetime, message_id: int) -> bool:
+    """Telegram has it."""
+    return await _leave_sending(connection, claimed, state=SENT, message_id=message_id, ended_at=now, error=None)
+
+
+async def retry(
+    connection: AsyncConnection,
+    claimed: Claimed,
+    *,
+    not_before: datetime,
+    error: str,
+    payload: Mapping[str, Any] | None = None,
+    counted: bool = True,
+) -> bool:
+    """It surely did not arrive: send it again later. A 429 is no attempt (`counted` false)."""
+    values: dict[str, Any] = {"state": READY, "not_before": not_before, "error": error}
+    if not counted:
+        values["attempts"] = claimed.attempts - 1
+    if payload is not None:
+        values["payload"] = dict(payload)
+    return await _leave_sending(connection, claimed, **values)
+
+
+async def uncertain(
+    connection: AsyncConnection, claimed: Claimed, now: datetime, *, again_at: datetime, error: str
+) -> bool:
+    """It may have arrived. The first time it is sent once more, marked; the second time it is left in doubt."""
+    count = claimed.uncertain_count + 1
+    if count > 1:
+        values = {"state": UNCERTAIN_FINAL, "uncertain_count": count, "ended_at": now, "error": error}
+        return await _end(connection, claimed, **values)
+    return await _leave_sending(
+        connection, claimed, state=UNCERTAIN, uncertain_count=count, not_before=again_at, error=error
+    )
+
+
+async def dead(connection: AsyncConnection, claimed: Claimed, now: datetime, error: str) -> bool:
+    """It can never arrive."""
+    return await _end(connection, claimed, state=DEAD, ended_at=now, error=error)
+
+
+async def cancel(connection: AsyncConnection, claimed: Claimed, now: datetime, error: str) -> bool:
+    """Its chat does not want it any more, or cannot be reached."""
+    return await _end(connection, claimed, state=CANCELLED, ended_at=now, error=error)
+
+
+async def _end(connection: AsyncConnection, claimed: Claimed, **values: Any) -> bool:
+    """End a delivery in anything but SENT: what it would have told is owed again."""
+    if not await _leave_sending(connection, claimed, **values):
+        return False
+    await _take_back(connection, [claimed.id])
+    return True
+
+
+async def _take_back(connection: AsyncConnection, ids: Sequence[int]) -> None:
+    await connection.execute(told.delete().where(told.c.delivery_id.in_(ids)))
+
+
+async def recover(connection: AsyncConnection, now: datetime, *, again_at: datetime) -> int:
+    """Deliveries whose sender is gone may have arrived: UNCERTAIN. Return how many."""
+    lost = sa.select(delivery).where(delivery.c.state == SENDING, delivery.c.lease_until < now)
+    rows = (await connection.execute(lost.with_for_update(skip_locked=True))).mappings().all()
+    for row in rows:
+        where = sa.and_(delivery.c.id == row["id"], delivery.c.lease_token == row["lease_token"])
+        count = row["uncertain_count"] + 1
+        final = count > 1
+        values: dict[str, Any] = {
+            "uncertain_count": count,
+            "error": "the sender stopped",
+            "lease_token": None,
+        }
+        values |= {"state": UNCERTAIN_FINAL, "ended_at": now} if final else {"state": UNCERTAIN, "not_before": again_at}
+        await connection.execute(delivery.update().where(where).values(values))
+        if final:
+            await _take_back(connection, [row["id"]])
+    return len(rows)
+
+
+async def revive_uncertain(connection: AsyncConnection, now: datetime) -> int:
+    """Make what is in doubt, and has waited long enough, ready for its one marked resend; return how many."""
+    doubtful = delivery.update().where(delivery.c.state == UNCERTAIN, delivery.c.not_before <= now)
+    return (await connection.execute(doubtful.values(state=READY))).rowcount
+
+
+async def expire(connection: AsyncConnection, now: datetime) -> int:
+    """End what waited too long to be sent; alerts are owed to the next digest. Return how many."""
+    old = delivery.c.state == READY, delivery.c.expires_at <= now
+    return await _close(connection, sa.and_(*old), now, EXPIRED, "waited too long")
+
+
+async def cancel_chat(connection: AsyncConnection, chat_id: int, now: datetime, reason: str) -> int:
+    """Cancel what a chat is still to get, replies to its own people aside; return how many."""
+    waiting = sa.and_(delivery.c.chat_id == chat_id, delivery.c.state.in_([READY, UNCERTAIN]), delivery.c.kind != REPLY)
+    return await _close(connection, waiting, now, CANCELLED, reason)
+
+
+async def cancel_queries(connection: AsyncConnection, chat_id: int, query_ids: Sequence[int], now: datetime) -> int:
+    """Cancel a chat's waiting alerts that tell of nothing but these queries; return how many."""
+    mine = sa.and_(told.c.delivery_id == delivery.c.id, told.c.chat_id == chat_id)
+    tells = sa.exists().where(mine, told.c.query_id.in_(query_ids))
+    tells_more = sa.exists().where(mine, told.c.query_id.not_in(query_ids))
+    waiting = sa.and_(
+        delivery.c.chat_id == chat_id,
+        delivery.c.kind == ALERT,
+        delivery.c.state.in_([READY, UNCERTAIN]),
+        tells,
+        sa.not_(tells_more),
+    )
+    return await _close(connection, waiting, now, CANCELLED, "unsubscribed")
+
+
+async def _close(
+    connection: AsyncConnection, where: sa.ColumnElement[bool], now: datetime, state: str, reason: str
+) -> int:
+    statement = delivery.update().where(where).values(state=state, ended_at=now, error=reason)
+    ids = list((await connection.execute(statement.returning(delivery.c.id))).scalars())
+    if ids:
+        await _take_back(connection, ids)
+    return len(ids)
+
+
+async def alerts_since(connection: AsyncConnection, chat_id: int, since: datetime) -> int:
+    """Return how many alerts a chat was owed since a time: what the hourly cap counts."""
+    mine = (delivery.c.chat_id == chat_id, delivery.c.kind == ALERT, delivery.c.created_at >= since)
+    return int((await connection.execute(sa.select(sa.func.count()).where(*mine))).scalar_one())
+
+
+async def counts(connection: AsyncConnection) -> dict[str, int]:
+    """Return how many deliveries are in each state."""
+    statement = sa.select(delivery.c.state, sa.func.count().label("n")).group_by(delivery.c.state)
+    return {row.state: row.n for row in await connection.execute(statement)}
+
+
+async def next_ready_at(connection: AsyncConnection) -> datetime | None:
+    """Return when the next waiting delivery may go, or None if none waits."""
+    statement = sa.select(sa.func.min(delivery.c.not_before)).where(delivery.c.state.in_([READY, UNCERTAIN]))
+    value: datetime | None = (await connection.execute(statement)).scalar_one()
+    return value
+
+
+async def purge(connection: AsyncConnection, before: datetime, limit: int) -> int:
+    """Remove up to `limit` messages that ended before a time. What was told stays known while its entry does."""
+    held = sa.exists().where(told.c.delivery_id == delivery.c.id)
+    old = sa.select(delivery.c.id).where(delivery.c.ended_at < before, sa.not_(held)).limit(limit)
+    ids = list((await connection.execute(old)).scalars())
+    if ids:
+        await connection.execute(delivery.delete().where(delivery.c.id.in_(ids)))
+    return len(ids)
+
+
+async def forget_told(connection: AsyncConnection, before: datetime, limit: int) -> int:
+    """Forget what messages ended before a time told: their hits are too old to be pending. Return how many."""
+    old = (
+        sa.select(told.c.chat_id, told.c.text_id, told.c.query_id)
+        .join(delivery, delivery.c.id == told.c.delivery_id)
+        .where(delivery.c.ended_at < before)
+        .limit(limit)
+    )
+    rows = (await connection.execute(old)).all()
+    for row in rows:
+        key = (told.c.chat_id == row.chat_id, told.c.text_id == row.text_id, told.c.query_id == row.query_id)
+        await connection.execute(told.delete().where(*key))
+    return len(rows)

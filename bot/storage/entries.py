@@ -1,0 +1,250 @@
+"""Entries: new, edited or seen; which wait for the matcher, and which for their alerts."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.models import FeedEntry, Headline, Placement
+from bot.storage.database import insert_many
+from bot.storage.schema import entry, seen, source, story
+
+CHUNK = 500  # bound parameters of one statement stay far below either database's limit
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """An entry as the matcher needs it. `story_id` and `text_id` are None until it was clustered."""
+
+    id: int
+    title: str
+    summary: str
+    canonical_url: str | None
+    language: str | None
+    published_at: datetime
+    seen_at: datetime
+    story_id: int | None
+    text_id: int | None
+    baseline: bool
+    source_title: str
+    source_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How many entries of a poll were new, and how many had changed."""
+
+    new: int
+    edited: int
+
+
+async def store(
+    connection: AsyncConnection,
+    source_id: int,
+    entries: Sequence[FeedEntry],
+    now: datetime,
+    *,
+    baseline: bool,
+) -> Stored:
+    """Write what is new of `entries`, in their order, and what was edited; note all of them as seen.
+
+    An edit is written over the entry and matched again; it never makes a new entry. `baseline` entries were
+    there before anybody could subscribe: stored and searchable, never pending.
+    """
+    known = await _known(connection, source_id, [key for item in entries for key in item.keys])
+    fresh: list[FeedEntry] = []
+    taken: set[str] = set()
+    edits: dict[int, FeedEntry] = {}
+    keys: dict[str, int | None] = {}
+    for item in entries:
+        found = next((key for key in item.keys if key in known), None)
+        if found is not None:
+            keys |= dict.fromkeys(item.keys, known[found])
+            if (entry_id := known[found]) is not None:
+                edits.setdefault(entry_id, item)
+        elif taken.isdisjoint(item.keys):
+            taken.update(item.keys)
+            fresh.append(item)
+    ids = await _insert(connection, source_id, fresh, now, baseline=baseline)
+    for item, entry_id in zip(fresh, ids, strict=True):
+        keys |= dict.fromkeys(item.keys, entry_id)
+    edited = await _edit(connection, edits, now)
+    await _note_seen(connection, source_id, keys, now)
+    return Stored(new=len(ids), edited=edited)
+
+
+async def _known(connection: AsyncConnection, source_id: int, keys: Sequence[str]) -> dict[str, int | None]:
+    known: dict[str, int | None] = {}
+    for some in _chunks(keys):
+        statement = sa.select(seen.c.key, seen.c.entry_id).where(seen.c.source_id == source_id, seen.c.key.in_(some))
+        known |= {row.key: row.entry_id for row in await connection.execute(statement)}
+    return known
+
+
+async def _insert(
+    connection: AsyncConnection, source_id: int, items: Sequence[FeedEntry], now: datetime, *, baseline: bool
+) -> list[int]:
+    if not items:
+        return []
+    rows = [
+        {
+            "source_id": source_id,
+            "url": item.url,
+            "canonical_url": item.canonical_url,
+            "title": item.title,
+            "summary": item.summary,
+            "content_hash": content_hash(item),
+            "language": item.language,
+            "published_at": item.published_at or now,
+            "seen_at": now,
+            "baseline": baseline,
+        }
+        for item in items
+    ]
+    statement = sa.insert(entry).returning(entry.c.id, sort_by_parameter_order=True)
+    return list((await connection.execute(statement, rows)).scalars())
+
+
+async def _edit(connection: AsyncConnection, edits: dict[int, FeedEntry], now: datetime) -> int:
+    changed = 0
+    for some in _chunks(list(edits)):
+        statement = sa.select(entry.c.id, entry.c.content_hash).where(entry.c.id.in_(some))
+        for row in (await connection.execute(statement)).all():
+            item = edits[row.id]
+            if row.content_hash == content_hash(item):
+                continue
+            values = {
+                "title": item.title,
+                "summary": item.summary,
+                "content_hash": content_hash(item),
+                "edited_at": now,
+                "matched_at_version": None,
+            }
+            await connection.execute(entry.update().where(entry.c.id == row.id).values(values))
+            changed += 1
+    return changed
+
+
+async def _note_seen(connection: AsyncConnection, source_id: int, keys: dict[str, int | None], now: datetime) -> None:
+    rows = [{"source_id": source_id, "key": key, "entry_id": of, "seen_at": now} for key, of in keys.items()]
+    await insert_many(connection, seen, rows)
+    for some in _chunks(list(keys)):
+        mine = sa.and_(seen.c.source_id == source_id, seen.c.key.in_(some))
+        await connection.execute(seen.update().where(mine).values(seen_at=now))
+
+
+def content_hash(item: FeedEntry) -> str:
+    """Return what tells an edit: a digest of title and text."""
+    return hashlib.sha256(item.content.encode()).hexdigest()
+
+
+def _chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
+
+
+_STORED = (
+    *(entry.c[name] for name in StoredEntry.__dataclass_fields__ if not name.startswith("source_")),
+    source.c.title.label("source_title"),
+    source.c.url.label("source_url"),
+)
+
+
+async def unmatched(connection: AsyncConnection, limit: int) -> list[StoredEntry]:
+    """Return entries that wait for the matcher, oldest first; no other matcher gets them meanwhile (PostgreSQL)."""
+    statement = (
+        sa.select(*_STORED)
+        .join(source, source.c.id == entry.c.source_id)
+        .where(entry.c.matched_at_version.is_(None))
+        .order_by(entry.c.id)
+        .limit(limit)
+        .with_for_update(of=entry, skip_locked=True)
+    )
+    return [StoredEntry(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def recent(connection: AsyncConnection, since: datetime, limit: int) -> list[StoredEntry]:
+    """Return entries seen since a time, newest first."""
+    statement = (
+        sa.select(*_STORED)
+        .join(source, source.c.id == entry.c.source_id)
+        .where(entry.c.seen_at >= since)
+        .order_by(entry.c.id.desc())
+        .limit(limit)
+    )
+    return [StoredEntry(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def placed_since(connection: AsyncConnection, since: datetime) -> list[tuple[Headline, Placement]]:
+    """Return the clustered headlines seen since a time, oldest first: what clustering remembers across a restart."""
+    columns = [entry.c[name] for name in ("id", "title", "canonical_url", "published_at", "story_id", "text_id")]
+    statement = sa.select(*columns).where(entry.c.seen_at >= since, entry.c.story_id.is_not(None)).order_by(entry.c.id)
+    return [
+        (
+            Headline(id=row.id, title=row.title, url=row.canonical_url, published_at=row.published_at),
+            Placement(story=row.story_id, text=row.text_id),
+        )
+        for row in await connection.execute(statement)
+    ]
+
+
+async def place(connection: AsyncConnection, placements: dict[int, Placement], now: datetime) -> None:
+    """Write which story each entry belongs to (entry id → placement), and how large the stories have grown."""
+    for entry_id, placement in placements.items():
+        values = {"story_id": placement.story, "text_id": placement.text}
+        await connection.execute(entry.update().where(entry.c.id == entry_id).values(values))
+    stories = sorted({placement.story for placement in placements.values()})
+    rows = [{"id": story_id, "size": 0, "created_at": now, "updated_at": now} for story_id in stories]
+    await insert_many(connection, story, rows)
+    for story_id in stories:
+        grown = sum(1 for placement in placements.values() if placement.story == story_id)
+        statement = story.update().where(story.c.id == story_id)
+        await connection.execute(statement.values(size=story.c.size + grown, updated_at=now))
+
+
+async def mark_matched(connection: AsyncConnection, entry_ids: Sequence[int], version: int, alerting: set[int]) -> None:
+    """Mark entries matched with the queries up to `version`; those in `alerting` have hits that may be alerts."""
+    for some in _chunks(list(entry_ids)):
+        done = entry.update().where(entry.c.id.in_(some))
+        await connection.execute(done.values(matched_at_version=version))
+    for some in _chunks(sorted(alerting)):
+        await connection.execute(entry.update().where(entry.c.id.in_(some)).values(alerted_to=0))
+
+
+async def alerting(connection: AsyncConnection, limit: int) -> list[tuple[int, int]]:
+    """Return (entry, chat id reached) of entries whose alerts are not all written, oldest first."""
+    statement = (
+        sa.select(entry.c.id, entry.c.alerted_to)
+        .where(entry.c.alerted_to.is_not(None))
+        .order_by(entry.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [(row.id, row.alerted_to) for row in await connection.execute(statement)]
+
+
+async def set_alerted_to(connection: AsyncConnection, entry_id: int, chat_id: int | None) -> None:
+    """Note how far an entry's alerts are written: up to this chat, or (None) all of them."""
+    await connection.execute(entry.update().where(entry.c.id == entry_id).values(alerted_to=chat_id))
+
+
+async def purge(connection: AsyncConnection, before: datetime, limit: int) -> int:
+    """Remove up to `limit` entries seen before a time, keeping that they were seen; return how many."""
+    old = sa.select(entry.c.id).where(entry.c.seen_at < before, entry.c.alerted_to.is_(None)).order_by(entry.c.id)
+    ids = list((await connection.execute(old.limit(limit))).scalars())
+    for some in _chunks(ids):
+        await connection.execute(seen.update().where(seen.c.entry_id.in_(some)).values(entry_id=None))
+        await connection.execute(entry.delete().where(entry.c.id.in_(some)))
+    return len(ids)
+
+
+async def forget_seen(connection: AsyncConnection, now: datetime, age: timedelta, limit: int) -> int:
+    """Forget up to `limit` keys that no feed has shown for `age`; return how many."""
+    old = sa.select(seen.c.source_id, seen.c.key).where(seen.c.seen_at < now - age, seen.c.entry_id.is_(None))
+    rows = (await connection.execute(old.limit(limit))).all()
+    for row in rows:
+        await connection.execute(seen.delete().where(seen.c.source_id == row.source_id, seen.c.key == row.key))
+    return len(rows)

@@ -1,0 +1,162 @@
+"""Hits: that a query matched an entry, and which of them a chat is still owed.
+
+A hit is written once per query and entry, whatever the number of subscribers; subscribers are joined only when
+a message is made for them. What a chat is owed ("pending") is: hits of its queries, found after it subscribed, of
+the last 14 days, minus the texts it was told for that query.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.models import Match, Schedule
+from bot.storage.database import insert_many
+from bot.storage.schema import chat, entry, hit, source, subscription, told
+
+PENDING_FOR = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """One hit as a message needs it. `label` is the reader's own words, `terms` what matched (field by field)."""
+
+    chat_id: int
+    query_id: int
+    label: str
+    entry_id: int
+    story_id: int
+    text_id: int
+    score: float
+    terms: list[list[Any]]
+    found_at: datetime
+    title: str
+    summary: str
+    url: str | None
+    language: str | None
+    published_at: datetime
+    source_title: str
+    source_url: str
+
+
+_OWED = (
+    subscription.c.chat_id,
+    subscription.c.query_id,
+    subscription.c.label,
+    *(hit.c[name] for name in ("entry_id", "story_id", "text_id", "score", "terms", "found_at")),
+    *(entry.c[name] for name in ("title", "summary", "url", "language", "published_at")),
+    source.c.title.label("source_title"),
+    source.c.url.label("source_url"),
+)
+
+
+def _joined(*columns: Any) -> sa.Select[Any]:
+    return (
+        sa.select(*columns)
+        .select_from(subscription)
+        .join(hit, hit.c.query_id == subscription.c.query_id)
+        .join(entry, entry.c.id == hit.c.entry_id)
+        .join(source, source.c.id == entry.c.source_id)
+    )
+
+
+def _pending(now: datetime) -> sa.ColumnElement[bool]:
+    mine = sa.and_(told.c.chat_id == subscription.c.chat_id, told.c.query_id == hit.c.query_id)
+    same_text = sa.exists().where(mine, told.c.text_id == hit.c.text_id)
+    fresh = sa.and_(hit.c.found_at >= subscription.c.created_at, hit.c.found_at >= now - PENDING_FOR)
+    return sa.and_(sa.not_(hit.c.past), fresh, sa.not_(same_text))
+
+
+def _story_untold() -> sa.ColumnElement[bool]:
+    mine = sa.and_(told.c.chat_id == subscription.c.chat_id, told.c.query_id == hit.c.query_id)
+    return sa.not_(sa.exists().where(mine, told.c.story_id == hit.c.story_id))
+
+
+async def add(
+    connection: AsyncConnection,
+    entry_id: int,
+    placement: tuple[int, int],
+    matches: Mapping[int, Match],
+    now: datetime,
+    *,
+    past: bool,
+) -> None:
+    """Write an entry's matches (query id → match); `placement` is its (story, text). Known hits stay as they are."""
+    story_id, text_id = placement
+    rows = [
+        {
+            "query_id": query_id,
+            "entry_id": entry_id,
+            "story_id": story_id,
+            "text_id": text_id,
+            "score": match.score,
+            "terms": [[term.text, term.field, term.start, term.end, term.rule] for term in match.terms],
+            "past": past,
+            "found_at": now,
+        }
+        for query_id, match in matches.items()
+    ]
+    await insert_many(connection, hit, rows)
+
+
+async def to_alert(
+    connection: AsyncConnection, entry_id: int, now: datetime, *, after_chat: int, limit: int
+) -> list[Owed]:
+    """Return an entry's hits that active chats want at once, of stories they were not told of, by chat id.
+
+    Starts after chat `after_chat`; about `limit` rows, but never some of a chat's without the others.
+    """
+    statement = (
+        _joined(*_OWED)
+        .join(chat, chat.c.id == subscription.c.chat_id)
+        .where(hit.c.entry_id == entry_id, subscription.c.chat_id > after_chat, chat.c.state == "active")
+        .where(subscription.c.schedule == Schedule.INSTANT.value, _pending(now), _story_untold())
+        .order_by(subscription.c.chat_id, hit.c.score.desc(), hit.c.query_id)
+        .limit(limit)
+    )
+    rows = [Owed(**row) for row in (await connection.execute(statement)).mappings()]
+    if len(rows) < limit or rows[0].chat_id == rows[-1].chat_id:
+        return rows
+    return [row for row in rows if row.chat_id != rows[-1].chat_id]
+
+
+async def pending(
+    connection: AsyncConnection, chat_id: int, now: datetime, schedules: Sequence[Schedule]
+) -> list[Owed]:
+    """Return what a chat is owed for its subscriptions with these schedules, oldest first.
+
+    A hit that is to be sent at once is owed here only when its alerts are written: what an alert did not carry.
+    """
+    alerted = sa.or_(subscription.c.schedule != Schedule.INSTANT.value, entry.c.alerted_to.is_(None))
+    statement = (
+        _joined(*_OWED)
+        .where(subscription.c.chat_id == chat_id, _pending(now), alerted)
+        .where(subscription.c.schedule.in_([schedule.value for schedule in schedules]))
+        .order_by(hit.c.found_at, hit.c.entry_id, hit.c.query_id)
+    )
+    return [Owed(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def latest(connection: AsyncConnection, chat_id: int, limit: int, offset: int = 0) -> list[Owed]:
+    """Return the newest hits of a chat's queries, told or not, newest first."""
+    statement = (
+        _joined(*_OWED)
+        .where(subscription.c.chat_id == chat_id)
+        .order_by(entry.c.published_at.desc(), hit.c.entry_id.desc(), hit.c.score.desc(), hit.c.query_id)
+        .limit(limit)
+        .offset(offset)
+    )
+    return [Owed(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def count_since(connection: AsyncConnection, query_id: int, since: datetime) -> int:
+    """Return how many entries published since a time a query has matched."""
+    statement = (
+        sa.select(sa.func.count())
+        .select_from(hit.join(entry, entry.c.id == hit.c.entry_id))
+        .where(hit.c.query_id == query_id, entry.c.published_at >= since)
+    )
+    return int((await connection.execute(statement)).scalar_one())

@@ -1,0 +1,316 @@
+"""The tables, as docs/design.md explains them. A change here needs a migration in `migrations/versions`.
+
+State columns hold the words of the state machine in docs/delivery.md. Times are aware UTC (`UtcDateTime`).
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Column, ForeignKey, Index, MetaData, Table, UniqueConstraint
+from sqlalchemy.engine.interfaces import Dialect
+
+
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """An aware time, kept in UTC. SQLite has no zones: SQLAlchemy alone would give back a naive time, hours off."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive time: whose clock it meant is unknown."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - its face
+        """Give the time back aware, in UTC."""
+        if value is None:
+            return None
+        assert isinstance(value, datetime)
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite numbers rows by itself only as INTEGER
+
+meta = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _id() -> Column[int]:
+    return Column("id", Id, primary_key=True, autoincrement=True)
+
+
+def _ref(name: str, target: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, Id, ForeignKey(target, ondelete="CASCADE"), nullable=nullable)
+
+
+def _text(name: str, default: str | None = None) -> Column[str]:
+    """A text that is always there, unless it has no default and is told to be null by the caller."""
+    return Column(name, sa.Text, nullable=False, server_default=default)
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, sa.Integer, nullable=False, server_default="0")
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, sa.Boolean, nullable=False, server_default=sa.false())
+
+
+def _at(name: str, *, nullable: bool = False) -> Column[datetime]:
+    return Column(name, UtcDateTime, nullable=nullable)
+
+
+def _part_index(name: str, where: sa.ColumnElement[bool], *columns: Column[Any]) -> None:
+    """Index only the rows that are still to be worked on: it stays small however old the table grows."""
+    Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
+counter = Table(  # one row a counter; its row lock makes numbers commit in order
+    "counter", meta, Column("name", sa.Text, primary_key=True), Column("value", Id, nullable=False)
+)
+
+source = Table(
+    "source",
+    meta,
+    _id(),
+    Column("url", sa.Text, nullable=False, unique=True),  # canonical
+    _text("title"),
+    Column("language", sa.Text),
+    _flag("full_text"),
+    _text("state"),  # active, paused, removed
+    Column("etag", sa.Text),
+    Column("last_modified", sa.Text),
+    _at("validators_at", nullable=True),  # since when they are kept: dropped every 8 days
+    Column("body_hash", sa.Text),
+    _at("next_poll_at"),
+    _at("polled_at", nullable=True),
+    _at("ok_at", nullable=True),
+    _count("failures"),  # in a row
+    Column("error_kind", sa.Text),
+    Column("error", sa.Text),
+    _at("lease_until", nullable=True),
+    Column("lease_token", sa.Text),
+    _flag("baseline_done"),
+    _at("created_at"),
+    Index("ix_source_due", "state", "next_poll_at"),
+)
+
+seen = Table(  # what a source has ever shown; outlives the entry, so what returns is not new
+    "seen",
+    meta,
+    Column("source_id", Id, ForeignKey("source.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", sa.Text, primary_key=True),
+    Column("entry_id", Id),  # None once retention removed the entry
+    _at("seen_at"),
+    Index("ix_seen_seen_at", "seen_at"),
+)
+
+entry = Table(
+    "entry",
+    meta,
+    _id(),
+    _ref("source_id", "source.id"),
+    Column("url", sa.Text),
+    Column("canonical_url", sa.Text),
+    _text("title"),
+    _text("summary"),
+    _text("content_hash"),
+    Column("language", sa.Text),
+    _at("published_at"),
+    _at("seen_at"),
+    _at("edited_at", nullable=True),
+    Column("story_id", Id),  # None until clustered
+    Column("text_id", Id),  # the first entry with the same text: what was told for one need not be told for the other
+    _flag("baseline"),
+    Column("matched_at_version", Id),  # None: waits for the matcher
+    Column("alerted_to", Id),  # chats with a lower or equal id have had their alerts; None: all have
+)
+Index(
+    "ix_entry_unmatched",
+    entry.c.id,
+    sqlite_where=entry.c.matched_at_version.is_(None),
+    postgresql_where=entry.c.matched_at_version.is_(None),
+)
+Index(
+    "ix_entry_alerting",
+    entry.c.id,
+    sqlite_where=entry.c.alerted_to.is_not(None),
+    postgresql_where=entry.c.alerted_to.is_not(None),
+)
+Index("ix_entry_seen_at", entry.c.seen_at)
+Index("ix_entry_source_id", entry.c.source_id, entry.c.id)
+
+story = Table(
+    "story",
+    meta,
+    Column("id", Id, primary_key=True, autoincrement=False),  # the id of its first entry
+    _count("size"),
+    _at("created_at"),
+    _at("updated_at"),
+    Index("ix_story_updated_at", "updated_at"),
+)
+
+query = Table(
+    "query",
+    meta,
+    _id(),
+    Column("text", sa.Text, nullable=False, unique=True),  # canonical
+    _flag("live"),  # somebody subscribes to it
+    Column("version", Id, nullable=False),  # of its last change; committed in order
+    Index("ix_query_version", "version"),
+)
+
+chat = Table(
+    "chat",
+    meta,
+    _id(),
+    Column("telegram_id", sa.BigInteger, nullable=False),
+    Column("thread_id", sa.BigInteger, nullable=False, server_default="0"),
+    _text("kind"),  # private, group, supergroup, channel
+    _text("locale", "en"),
+    _text("zone"),
+    _text("digest_time"),  # "08:00", local
+    _text("state", "active"),  # active, paused (by its people), blocked (by Telegram's answer)
+    Column("state_reason", sa.Text),
+    _at("state_at"),
+    _at("hold_until", nullable=True),  # Telegram asked to wait (429)
+    _at("created_at"),
+    UniqueConstraint("telegram_id", "thread_id"),
+)
+
+digest_slot = Table(  # when a chat's next digest of a kind is due
+    "digest_slot",
+    meta,
+    Column("chat_id", Id, ForeignKey("chat.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", sa.Text, primary_key=True),  # hourly, daily, weekly
+    _at("due_at"),
+    Index("ix_digest_slot_due_at", "due_at"),
+)
+
+subscription = Table(
+    "subscription",
+    meta,
+    _id(),
+    _ref("chat_id", "chat.id"),
+    _ref("query_id", "query.id"),
+    _text("label"),  # as typed
+    _text("schedule"),
+    _at("created_at"),
+    UniqueConstraint("chat_id", "query_id"),
+    Index("ix_subscription_query_id", "query_id", "chat_id"),
+)
+
+hit = Table(
+    "hit",
+    meta,
+    Column("query_id", Id, ForeignKey("query.id", ondelete="CASCADE"), primary_key=True),
+    Column("entry_id", Id, ForeignKey("entry.id", ondelete="CASCADE"), primary_key=True),
+    Column("story_id", Id, nullable=False),
+    Column("text_id", Id, nullable=False),
+    Column("score", sa.Float, nullable=False),
+    Column("terms", sa.JSON, nullable=False),  # [[text, field, start, end, rule], …]
+    _flag("past"),  # known before anybody could be told: never pending
+    _at("found_at"),
+    Index("ix_hit_entry_id", "entry_id"),
+    Index("ix_hit_query_id_found_at", "query_id", "found_at"),
+)
+
+digest_run = Table(
+    "digest_run",
+    meta,
+    _id(),
+    _ref("chat_id", "chat.id"),
+    _text("kind"),
+    _text("period"),
+    _at("frozen_at"),
+    _count("stories"),  # 0: there was nothing to send
+    UniqueConstraint("chat_id", "kind", "period"),
+)
+
+delivery = Table(
+    "delivery",
+    meta,
+    _id(),
+    _ref("chat_id", "chat.id"),
+    Column("digest_run_id", Id, ForeignKey("digest_run.id", ondelete="SET NULL")),
+    _text("kind"),  # reply, alert, digest, notice
+    _count("priority"),  # lower goes first
+    Column("part", sa.Integer, nullable=False, server_default="1"),
+    Column("payload", sa.JSON, nullable=False),  # frozen: what is sent again is what was sent
+    _text("state"),  # READY SENDING SENT UNCERTAIN UNCERTAIN_FINAL CANCELLED DEAD EXPIRED
+    _count("attempts"),
+    _count("uncertain_count"),
+    _at("not_before"),
+    _at("expires_at", nullable=True),
+    _at("lease_until", nullable=True),
+    Column("lease_token", sa.Text),
+    Column("message_id", sa.BigInteger),
+    Column("error", sa.Text),
+    _at("created_at"),
+    _at("ended_at", nullable=True),
+    Index("ix_delivery_chat_id", "chat_id", "state"),
+    Index("ix_delivery_ended_at", "ended_at"),
+    Index("ix_delivery_digest_run_id", "digest_run_id"),
+)
+_OPEN = delivery.c.state.in_(["READY", "SENDING", "UNCERTAIN"])
+Index(
+    "ix_delivery_open",
+    delivery.c.state,
+    delivery.c.priority,
+    delivery.c.id,
+    sqlite_where=_OPEN,
+    postgresql_where=_OPEN,
+)
+
+delivery_item = Table(
+    "delivery_item",
+    meta,
+    Column("delivery_id", Id, ForeignKey("delivery.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", sa.Integer, primary_key=True),
+    Column("story_id", Id, nullable=False),
+    Column("entry_id", Id, nullable=False),
+)
+
+told = Table(
+    "told",
+    meta,
+    Column("chat_id", Id, ForeignKey("chat.id", ondelete="CASCADE"), primary_key=True),
+    Column("text_id", Id, primary_key=True),
+    Column("query_id", Id, ForeignKey("query.id", ondelete="CASCADE"), primary_key=True),
+    Column("story_id", Id, nullable=False),
+    _ref("delivery_id", "delivery.id"),
+    Index("ix_told_story", "chat_id", "story_id", "query_id"),
+    Index("ix_told_delivery_id", "delivery_id"),
+)
+
+inbox = Table(
+    "inbox",
+    meta,
+    Column("update_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    Column("payload", sa.JSON, nullable=False),
+    _text("state"),  # NEW DONE POISON
+    _count("attempts"),
+    Column("error", sa.Text),
+    _at("received_at"),
+)
+_part_index("ix_inbox_new", inbox.c.state == "NEW", inbox.c.update_id)
+
+admin_act = Table(  # append-only: who changed what
+    "admin_act",
+    meta,
+    _id(),
+    _at("at"),
+    Column("user_id", sa.BigInteger, nullable=False),
+    _text("act"),
+)

