@@ -1,0 +1,356 @@
+"""Make plain, safe text of what publishers send, and tell an article from what surrounds it.
+
+In: a title or body as a feed or a scraper gave it. Out: text without markup, entities, control characters
+or bidi overrides; a body also without repeated captions, calls to click, and lists of unrelated headlines.
+Every character kept knows where it stood in the original (`Traced.offsets`), so a match can be pointed at
+in the field as given. That is why markup is read here by a small scanner: lxml does not say where in its
+input a character came from.
+"""
+
+import html
+import re
+import unicodedata
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+MAX_CHARACTERS = 1 << 18  # of one field; what is beyond is not read
+ROUNDS = 6  # of unescaping: "&amp;amp;lt;" is seen in real feeds, deeper nesting is an attack
+
+# Control characters, bidi embeddings and isolates (reliable display), byte order marks, lone surrogates.
+_UNWANTED = re.compile(
+    "[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]+"
+)
+_MARKUP = re.compile(
+    r"(?P<hidden><!--|<!\[CDATA\[|<(?:script|style|template)\b)"
+    r"|(?P<tag></?(?P<name>[A-Za-z][\w:-]*)(?:[\s/][^<>]*)?>)"
+    r"|(?P<declaration><[!?][A-Za-z][^<>]*>)"
+    r"|(?P<entity>&(?:\#[0-9]{1,7};?|\#[xX][0-9a-fA-F]{1,6};?|[A-Za-z][A-Za-z0-9]{1,30};|(?:amp|lt|gt|quot|nbsp)\b))",
+    re.VERBOSE,
+)
+_HIDDEN_ENDS = {"<!--": "-->", "<![cdata[": "]]>"}
+_BLOCKS = frozenset(
+    [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "br",
+        "dd",
+        "div",
+        "dl",
+        "dt",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "li",
+        "main",
+        "nav",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "table",
+        "td",
+        "th",
+        "tr",
+        "ul",
+    ]
+)
+_LINE_BREAK = re.compile(r"[\n\r\x0c\x0b\x85\u2028\u2029]+")
+_GAP = re.compile(r"[^\S\n\r\x0b\x0c\x85\u2028\u2029]{3,}|\t+|[^\S\n\r]+[|•·▪●][^\S\n\r]+")
+_WORD = re.compile(r"[^\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A cleaned text; character i of `text` stood at code point `offsets[i]` of the original."""
+
+    text: str
+    offsets: "array[int]"
+
+    def slice(self, start: int, end: int) -> "Traced":
+        """Return the part from `start` to `end`."""
+        return Traced(self.text[start:end], self.offsets[start:end])
+
+    def original(self, start: int, end: int) -> tuple[int, int]:
+        """Return where `text[start:end]` (not empty) stands in the original."""
+        return self.offsets[start], self.offsets[end - 1] + 1
+
+
+@dataclass(frozen=True, slots=True)
+class CleanArticle:
+    """A title and body without noise; `headline_in_text` says that the title was found in the text."""
+
+    title: Traced
+    text: Traced
+    headline_in_text: bool
+
+
+def clean_text(raw: str) -> str:
+    """Return `raw` as one line of plain text in NFC: for titles, names, one paragraph. Idempotent, never raises."""
+    return _until_stable(raw, lambda text: trace_line(text).text)
+
+
+def clean_body(title: str, text: str) -> str:
+    """Return the article in `text` as plain paragraphs, one a line, in NFC, without noise or its own title."""
+    return _until_stable(text, lambda text: clean_article(title, text).text.text)
+
+
+def trace_line(raw: str) -> Traced:
+    """Return `raw` as one line without markup or unwanted characters, traced."""
+    return _join_words(_plain(raw))
+
+
+def clean_article(title: str, text: str) -> CleanArticle:
+    """Return the title and the article proper. An empty title is looked for in the text."""
+    head = trace_line(title)
+    blocks = _without_noise(_blocks(_plain(text)), head.text)
+    blocks = _without_lists(blocks)
+    if head.text:
+        return CleanArticle(head, _paragraphs(blocks), headline_in_text=False)
+    found = _headline(blocks)
+    if found is None:
+        return CleanArticle(head, _paragraphs(blocks), headline_in_text=False)
+    rest = [block for block in blocks if block is not found]
+    return CleanArticle(found.traced, _paragraphs(rest), headline_in_text=True)
+
+
+def _until_stable(text: str, clean: Callable[[str], str]) -> str:
+    for _ in range(ROUNDS):
+        cleaned = unicodedata.normalize("NFC", clean(text))
+        if cleaned == text:
+            break
+        text = cleaned
+    return text
+
+
+# --- markup -----------------------------------------------------------------------------------------
+
+
+def _plain(raw: str) -> Traced:
+    """Return `raw` without markup, entities (escaped twice too) and unwanted characters."""
+    raw = raw[:MAX_CHARACTERS]
+    traced = Traced(raw, array("I", range(len(raw))))
+    traced = _replaced(traced, ((m.start(), m.end(), "") for m in _UNWANTED.finditer(traced.text)))
+    for _ in range(ROUNDS):
+        changes = list(_markup(traced.text))
+        if not changes:
+            return traced
+        traced = _replaced(traced, changes)
+        traced = _replaced(traced, ((m.start(), m.end(), "") for m in _UNWANTED.finditer(traced.text)))
+    return _replaced(traced, ((m.start(), m.end(), " ") for m in re.finditer("[&<]", traced.text)))
+
+
+def _replaced(traced: Traced, changes: Iterable[tuple[int, int, str]]) -> Traced:
+    """Return `traced` with each (start, end, new) put in; `changes` in order, not overlapping."""
+    texts: list[str] = []
+    offsets = array("I")
+    done = 0
+    for start, end, new in changes:
+        texts += (traced.text[done:start], new)
+        offsets.extend(traced.offsets[done:start])
+        offsets.extend([traced.offsets[start]] * len(new))
+        done = end
+    if not done:
+        return traced
+    texts.append(traced.text[done:])
+    offsets.extend(traced.offsets[done:])
+    return Traced("".join(texts), offsets)
+
+
+def _markup(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield what each piece of markup in `text` becomes: a line break, a character or nothing."""
+    unclosed: set[str] = set()
+    position = 0
+    while found := _MARKUP.search(text, position):
+        end = found.end()
+        kind = found.lastgroup if found.lastgroup != "name" else "tag"
+        new = ""
+        if kind == "entity":
+            new = html.unescape(found.group())
+        elif kind == "hidden":
+            end = _hidden_end(text, found, unclosed)
+        elif found["name"] and found["name"].casefold() in _BLOCKS:
+            new = "\n"
+        if new != found.group():
+            yield found.start(), end, new
+        position = end
+
+
+def _hidden_end(text: str, opening: re.Match[str], unclosed: set[str]) -> int:
+    """Return where a comment, script or style ends; only its opening goes when it never does."""
+    start = opening.group().casefold()
+    closing = _HIDDEN_ENDS.get(start, f"</{start[1:]}")
+    if closing not in unclosed:
+        end = re.compile(re.escape(closing), re.IGNORECASE).search(text, opening.end())
+        if end:
+            return end.end()
+        unclosed.add(closing)  # or an attack with 50,000 openings would be searched 50,000 times
+    return opening.end()
+
+
+def _join_words(traced: Traced) -> Traced:
+    """Return `traced` with every run of white space as one space, and none at the ends."""
+    spaces = ((m.start(), m.end(), " ") for m in re.finditer(r"\s+", traced.text) if m.group() != " ")
+    joined = _replaced(traced, spaces)
+    start = 1 if joined.text.startswith(" ") else 0
+    end = len(joined.text) - (1 if joined.text.endswith(" ") else 0)
+    return joined.slice(start, max(start, end))
+
+
+# --- an article among other things ------------------------------------------------------------------
+
+LIST_LENGTH = 5  # so many headlines in a row are a list: fewer may be subheadings
+RELATED = 0.5  # share of a headline's longer words that also stand in the article it belongs to
+OUTSIDE = 0.2  # a list with less than this share of the prose on one side stands above or below the article
+
+_SENTENCE_END = re.compile(r"(?:[^\W\d_A-Z]{2}|\d|[^\w\s])[.!?…。！？؟۔।]+[\"'’”»)\]]*(?=\s|$)|[。！？]")
+_NOT_A_HEADLINE_END = tuple(".,;:。،؛۔।")
+_CALL = re.compile(
+    r"(?:clic|click|tap|press) here\b.*|(?:continue|keep) reading\b.*|the post .* appeared (?:first )?on .*"
+    r"|read (?:more|on|also|next|the (?:full|whole|rest)\b).*|\[?(?:…|\.\.\.)\]?|advertisement",
+    re.IGNORECASE,
+)
+_CLOSERS = "\"'’”»)]"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Block:
+    """A line of a text, or one item of a line that lists headlines (`listed`)."""
+
+    traced: Traced
+    listed: bool
+
+    @property
+    def text(self) -> str:
+        return self.traced.text
+
+    def is_prose(self) -> bool:
+        """Return whether it has a sentence, or is too long for a headline."""
+        words = len(_WORD.findall(self.text))
+        return not self.listed and ((words >= 6 and bool(_SENTENCE_END.search(self.text))) or words > 30)
+
+    def is_headline(self) -> bool:
+        """Return whether it could be the headline of something."""
+        return self.listed or (not self.is_prose() and _looks_like_a_headline(self.text))
+
+
+def _looks_like_a_headline(text: str) -> bool:
+    words = _WORD.findall(text)
+    if not 3 <= len(words) <= 30 or text.rstrip(_CLOSERS).endswith(_NOT_A_HEADLINE_END):
+        return False
+    numbers = sum(word.isdigit() for word in words)
+    return not words[0][0].islower() and numbers * 4 <= len(words)
+
+
+def _blocks(plain: Traced) -> list[_Block]:
+    blocks = []
+    for line in _split(plain, _LINE_BREAK):
+        items = [item for item in map(_join_words, _split(line, _GAP)) if item.text]
+        if _is_list(items):
+            blocks += [_Block(item, listed=True) for item in items]
+        elif (whole := _join_words(line)).text:
+            blocks.append(_Block(whole, listed=False))
+    return blocks
+
+
+def _split(traced: Traced, separator: re.Pattern[str]) -> Iterator[Traced]:
+    start = 0
+    for found in separator.finditer(traced.text):
+        yield traced.slice(start, found.start())
+        start = found.end()
+    yield traced.slice(start, len(traced.text))
+
+
+def _is_list(items: list[Traced]) -> bool:
+    """Return whether a line's items, set apart by wide gaps, are headlines: most look like one."""
+    return len(items) >= LIST_LENGTH and sum(_looks_like_a_headline(i.text) for i in items) >= 0.8 * len(items)
+
+
+def _without_noise(blocks: list[_Block], title: str) -> list[_Block]:
+    """Drop repetitions (a title above its text, captions), calls to click, and initials on a line of their own."""
+    seen = {title.casefold()}
+    kept = []
+    for block in blocks:
+        key = block.text.casefold()
+        stray = len(blocks) > 1 and len(key) <= 3
+        if key not in seen and not stray and not (len(key) <= 120 and _CALL.fullmatch(key)):
+            kept.append(block)
+        seen.add(key)
+    return kept
+
+
+def _without_lists(blocks: list[_Block]) -> list[_Block]:
+    """Drop lists of headlines that stand above or below the article and have little to do with it.
+
+    Their shape gives them away: several in a row, none with a full stop, next to prose. A last line that
+    is about the prose right after it is that article's own headline, and stays.
+    """
+    sizes = [len(block.text) if block.is_prose() else 0 for block in blocks]
+    article = _long_words(block.text for block in blocks if block.is_prose())
+    total, before = sum(sizes), 0
+    kept: list[_Block] = []
+    for start, end in _runs([block.is_headline() for block in blocks]):
+        run = blocks[start:end]
+        if len(run) >= LIST_LENGTH and min(before, total - before) < OUTSIDE * total and _unrelated(run, article):
+            last = run[-1]
+            kept += [last] if not last.listed and _relation(last, article) >= RELATED else []
+        else:
+            kept += run
+        before += sum(sizes[start:end])
+    return kept
+
+
+def _runs(flags: list[bool]) -> Iterator[tuple[int, int]]:
+    """Yield (start, end) of each run of equal flags."""
+    start = 0
+    for end in range(1, len(flags) + 1):
+        if end == len(flags) or flags[end] != flags[start]:
+            yield start, end
+            start = end
+
+
+def _unrelated(run: list[_Block], article: set[str]) -> bool:
+    return sum(_relation(block, article) < RELATED for block in run) * 2 > len(run)
+
+
+def _relation(block: _Block, article: set[str]) -> float:
+    words = _long_words([block.text])
+    return len(words & article) / len(words) if words else 0.0
+
+
+def _long_words(texts: Iterable[str]) -> set[str]:
+    """Return the beginnings of the words of four letters and more: enough to tell what a text is about."""
+    return {word[:5] for text in texts for word in _WORD.findall(text.casefold()) if len(word) >= 4}
+
+
+def _headline(blocks: list[_Block]) -> _Block | None:
+    """Return the line that is most about the prose after it, or None when no line is."""
+    best, best_relation = None, RELATED
+    for index, block in enumerate(blocks):
+        if block.listed or not block.is_headline():
+            continue
+        relation = _relation(block, _long_words(b.text for b in blocks[index + 1 :] if b.is_prose()))
+        if relation > best_relation:
+            best, best_relation = block, relation
+    return best
+
+
+def _paragraphs(blocks: list[_Block]) -> Traced:
+    """Return the blocks as lines of one text."""
+    offsets = array("I")
+    for index, block in enumerate(blocks):
+        if index:
+            offsets.append(block.traced.offsets[0])
+        offsets.extend(block.traced.offsets)
+    return Traced("\n".join(block.text for block in blocks), offsets)
