@@ -26,7 +26,7 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - its face
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
         """Give the time back aware, in UTC."""
         if value is None:
             return None
