@@ -5,8 +5,10 @@ Times are aware UTC, durations are `timedelta`.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+from markupsafe import Markup
 
 
 class Schedule(StrEnum):
@@ -109,6 +111,7 @@ class Feed:
     site_url: str | None = None
     self_url: str | None = None
     hub: str | None = None
+    ttl: timedelta | None = None  # how long the document asks to be left alone (RSS `ttl`)
     skipped: int = 0  # items with neither title nor link, or over the limit
 
 
@@ -134,3 +137,20 @@ class Source:
     failures: int = 0
     baseline_done: bool = False
     lease_token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button under a message: `data` comes back when it is pressed (64 bytes at most), or `url` opens."""
+
+    label: str
+    data: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as Telegram shows it: HTML within its limits, and rows of buttons."""
+
+    text: Markup
+    buttons: tuple[tuple[Button, ...], ...] = ()
