@@ -1,6 +1,6 @@
 """Chats: who is spoken to, in which language and zone, and whether Telegram lets us."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
@@ -39,6 +39,12 @@ async def get(connection: AsyncConnection, chat_id: int) -> Chat | None:
     """Return the chat with this id of ours."""
     row = (await connection.execute(sa.select(*_CHAT).where(chat.c.id == chat_id))).mappings().first()
     return _chat(row) if row else None
+
+
+async def get_all(connection: AsyncConnection, chat_ids: Collection[int]) -> dict[int, Chat]:
+    """Return the chats with these ids of ours, by id."""
+    rows = (await connection.execute(sa.select(*_CHAT).where(chat.c.id.in_(chat_ids)))).mappings()
+    return {row["id"]: _chat(row) for row in rows}
 
 
 async def meet(

@@ -1,0 +1,73 @@
+"""The only module that sends: a frozen payload, to a chat."""
+
+import html
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, ReplyParameters
+from telegram.constants import ParseMode
+
+from bot.models import Message
+
+RESENT = "↻ "  # before a message that may be a second copy
+TAG = re.compile(r"<[^>]*>")
+
+
+def freeze(message: Message, *, silent: bool = False, reply_to: int | None = None) -> dict[str, Any]:
+    """Return a message as the outbox keeps it: what is sent again is what was sent."""
+    payload: dict[str, Any] = {"text": str(message.text)}
+    if message.buttons:
+        payload["buttons"] = [
+            [{"label": button.label, "data": button.data, "url": button.url} for button in row]
+            for row in message.buttons
+        ]
+    if silent:
+        payload["silent"] = True
+    if reply_to is not None:
+        payload["reply_to"] = reply_to
+    return payload
+
+
+def as_plain(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the payload without markup, for a chat whose message Telegram could not read as HTML."""
+    return {**payload, "text": html.unescape(TAG.sub("", payload["text"])), "plain": True}
+
+
+async def send(
+    bot: Bot,
+    telegram_id: int,
+    payload: Mapping[str, Any],
+    *,
+    thread_id: int = 0,
+    again: bool = False,
+    paid: bool = False,
+) -> int:
+    """Send a payload and return the message's id. Raises what python-telegram-bot raises: see `outcome`."""
+    text = RESENT + payload["text"] if again else payload["text"]
+    sent = await bot.send_message(
+        telegram_id,
+        text,
+        parse_mode=None if payload.get("plain") else ParseMode.HTML,
+        message_thread_id=thread_id or None,
+        reply_markup=keyboard(payload.get("buttons", ())),
+        disable_notification=payload.get("silent", False),
+        link_preview_options=LinkPreviewOptions(is_disabled=True),
+        allow_paid_broadcast=True if paid else None,
+        reply_parameters=(
+            ReplyParameters(payload["reply_to"], allow_sending_without_reply=True) if "reply_to" in payload else None
+        ),
+    )
+    return sent.message_id
+
+
+def keyboard(rows: Any) -> InlineKeyboardMarkup | None:
+    """Return the buttons as Telegram takes them, or None where there are none."""
+    if not rows:
+        return None
+    return InlineKeyboardMarkup(
+        [
+            [InlineKeyboardButton(one["label"], callback_data=one.get("data"), url=one.get("url")) for one in row]
+            for row in rows
+        ]
+    )

@@ -1,0 +1,13 @@
+"""The flow, one step a module. Each asks the database what is due, decides with its
+stage, writes, and wakes the next.
+
+    poll    due sources    → fetch → parse → entries, new or seen          (with their validators, in one transaction)
+    match   new entries    → which story → which unique queries → hits      (marked with the queries' version)
+    alert   new hits       → chats that want them at once → deliveries      (with what they tell)
+    digest  due chats      → what they are owed → deliveries                (unique by chat, kind and period)
+    send    deliveries     → claim → Telegram → mark
+    tidy    old rows       → removed in small chunks
+
+In: the database and the stages. Out: rows. Nothing here knows a command, a button or the configuration file. A crash
+between any two statements repeats work or leaves it for the next look; it loses none.
+"""

@@ -1,0 +1,102 @@
+"""Match: new entries are put into stories and looked up in the index of unique queries."""
+
+import asyncio
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.clock import Clock
+from bot.errors import QueryError
+from bot.matching.percolator import Percolator
+from bot.matching.syntax import parse
+from bot.models import Article, Headline, Match, Placement
+from bot.storage import entries, hits, subscriptions
+from bot.storage.database import Database
+from bot.storage.entries import StoredEntry
+from bot.stories.cluster import Clusterer
+
+log = structlog.get_logger()
+
+BATCH = 200
+STORIES_LAST = timedelta(hours=48)  # a later headline begins a story of its own
+
+
+class Matcher:
+    """Holds the two indexes, which are caches of the database: unique queries, and recent headlines."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.database = database
+        self.clock = clock
+        self.percolator = Percolator()
+        self.clusterer = Clusterer(window=STORIES_LAST)
+        self.version = 0
+        self._placed: dict[int, Placement] = {}  # clustered, not yet committed
+
+    async def warm(self) -> None:
+        """Fill the indexes from the database."""
+        async with self.database.read() as connection:
+            for headline, placement in await entries.placed_since(connection, self.clock.now() - STORIES_LAST):
+                self.clusterer.restore(headline, placement)
+            await self._load_queries(connection)
+
+    async def match_new(self) -> int:
+        """Match one batch of entries that wait; return how many there were.
+
+        The queries are loaded after the entries were committed and before their hits are, so a query is either
+        looked up here or was made when the entries could already be found: its confirmation shows them.
+        """
+        async with self.database.read() as connection:
+            waiting = await entries.unmatched(connection, BATCH)
+            await self._load_queries(connection)
+        if not waiting:
+            return 0
+        found = await asyncio.to_thread(self._analyse, waiting)
+        now = self.clock.now()
+        async with self.database.begin() as connection:
+            new = {entry.id: self._placed[entry.id] for entry in waiting if entry.story_id is None}
+            await entries.place(connection, new, now)
+            for entry in waiting:
+                placement = new.get(entry.id) or Placement(entry.story_id or entry.id, entry.text_id or entry.id)
+                where = (placement.story, placement.text)
+                await hits.add(connection, entry.id, where, found[entry.id], now, past=entry.baseline)
+            alerting = {entry.id for entry in waiting if found[entry.id] and not entry.baseline}
+            await entries.mark_matched(connection, waiting, self.version, alerting)
+        for entry in waiting:
+            self._placed.pop(entry.id, None)
+        self.clusterer.forget_before(now - STORIES_LAST)
+        log.info("matched", entries=len(waiting), hits=sum(len(one) for one in found.values()), version=self.version)
+        return len(waiting)
+
+    async def _load_queries(self, connection: AsyncConnection) -> None:
+        for query_id, text, live, version in await subscriptions.queries_since(connection, self.version):
+            self.percolator.remove(query_id)
+            if live:
+                try:
+                    self.percolator.add(query_id, parse(text))
+                except QueryError as error:  # written by a version whose language had more
+                    log.error("query unreadable", query_id=query_id, reason=str(error))
+            self.version = version
+
+    def _analyse(self, waiting: list[StoredEntry]) -> dict[int, dict[int, Match]]:
+        """Place and match each entry; runs in a thread, so that a long batch delays no message."""
+        for entry in waiting:
+            if entry.story_id is None and entry.id not in self._placed:
+                self._placed[entry.id] = self.clusterer.place(headline(entry))
+        return {entry.id: self.percolator.match(article(entry)) for entry in waiting}
+
+
+def headline(entry: StoredEntry) -> Headline:
+    """Return an entry as clustering sees it."""
+    return Headline(
+        id=entry.id, title=entry.title, url=entry.canonical_url, published_at=entry.seen_at, text=entry.summary
+    )
+
+
+def article(entry: StoredEntry) -> Article:
+    """Return an entry as the matcher sees it."""
+    host = urlsplit(entry.source_url).hostname or ""
+    return Article(
+        title=entry.title, text=entry.summary, language=entry.language, source=f"{entry.source_title} {host}"
+    )

@@ -1,0 +1,89 @@
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+import pytest
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Conflict,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    RetryAfter,
+    TimedOut,
+)
+
+from bot.delivery.breaker import Breaker
+from bot.delivery.outcome import Verdict, outcome
+
+
+def caused(error: Exception, cause: BaseException | None) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+KEY: Any = SimpleNamespace(host="api.telegram.org", port=443, is_ssl=True, ssl=True)
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [
+        (RetryAfter(3), Verdict.WAIT),
+        (ChatMigrated(-100), Verdict.MIGRATED),
+        (Forbidden("Forbidden: bot was blocked by the user"), Verdict.UNREACHABLE),
+        (InvalidToken("Not Found"), Verdict.STOP),
+        (BadRequest("Can't parse entities: unexpected end tag at byte offset 3"), Verdict.PLAIN),
+        (BadRequest("Chat not found"), Verdict.UNREACHABLE),
+        (BadRequest("CHAT_WRITE_FORBIDDEN"), Verdict.UNREACHABLE),
+        (BadRequest("Message thread not found"), Verdict.UNREACHABLE),
+        (BadRequest("Message is too long"), Verdict.DEAD),
+        (BadRequest("Message text is empty"), Verdict.DEAD),
+        (BadRequest("Something nobody has seen before"), Verdict.DEAD),
+        (caused(NetworkError("x"), aiohttp.ClientConnectorError(KEY, OSError(111, "refused"))), Verdict.RETRY),
+        (caused(NetworkError("x"), aiohttp.ClientConnectorDNSError(KEY, OSError(-2, "unknown"))), Verdict.RETRY),
+        (caused(TimedOut(), aiohttp.ConnectionTimeoutError()), Verdict.RETRY),
+        (caused(TimedOut(), TimeoutError()), Verdict.UNCERTAIN),
+        (caused(NetworkError("x"), aiohttp.ServerDisconnectedError()), Verdict.UNCERTAIN),
+        (caused(NetworkError("x"), ConnectionResetError()), Verdict.UNCERTAIN),
+        (caused(NetworkError("x"), UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates")), Verdict.DEAD),
+        (NetworkError("Unknown HTTPError (500)"), Verdict.UNCERTAIN),
+        (NetworkError("Bad Gateway"), Verdict.UNCERTAIN),
+        (NetworkError("Request Entity Too Large (413)"), Verdict.DEAD),
+        (Conflict("terminated by other getUpdates request"), Verdict.UNCERTAIN),
+        (TimeoutError(), Verdict.UNCERTAIN),
+        (KeyError("result"), Verdict.UNCERTAIN),
+    ],
+)
+def test_each_failure_has_its_verdict(error: Exception, verdict: Verdict) -> None:
+    assert outcome(error).verdict is verdict
+
+
+def test_a_refusal_says_how_long_and_where_to() -> None:
+    assert outcome(RetryAfter(timedelta(seconds=7))).retry_after == timedelta(seconds=7)
+    assert outcome(ChatMigrated(-1009)).new_chat_id == -1009
+
+
+def test_the_reason_for_a_refused_token_does_not_hold_it() -> None:
+    assert "1:token" not in outcome(InvalidToken("The token `1:token` was rejected by the server.")).reason
+
+
+def test_the_breaker_opens_when_a_fifth_is_in_doubt_and_closes_after_two_minutes() -> None:
+    breaker = Breaker()
+    for number in range(40):
+        breaker.record(doubtful=number % 5 == 4, now=100.0)
+    assert not breaker.is_open(100.0)  # just a fifth
+
+    breaker.record(doubtful=True, now=101.0)
+
+    assert breaker.is_open(101.0)
+    assert breaker.is_open(220.9)
+    assert not breaker.is_open(221.0)
+
+
+def test_a_few_sends_open_no_breaker() -> None:
+    breaker = Breaker()
+    for _ in range(9):
+        breaker.record(doubtful=True, now=1.0)
+    assert not breaker.is_open(1.0)
