@@ -1,0 +1,35 @@
+"""Words that are no evidence: articles, words of every second headline, and the names publishers sign with.
+
+All are folded as `bot.stories.fingerprint.fold` folds: no case, accents or vowel marks.
+"""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+ARTICLES = _words("a an the le la les l un une der die das den dem ein eine el los las il lo gli o os as")
+
+# Words that are in every second headline and so tell no event: they never count as shared.
+COMMON = ARTICLES | _words("""
+    about after again against ago all amid among and are as at back be because been before being best between
+    big but by can could day days did do does down during every few first for from get gets getting had has
+    have he her here his how in into is it its just last latest less like live look made make makes making may
+    might more most much must my near new news no not now of off on one only or other our out over own per say
+    says said saying see set she should since so some still such take takes than that their them then there
+    these they this those three through time to today top two under until up update updates us use video was
+    watch way we week were what when where which while who why will with without would year years yet you your
+    au aux avec ce ces dans de des du elle en est et ils je leur mais ne nous on ou par pas plus pour qui que sa
+    se ses son sont sur vous als am auf aus bei bis dass des es fur hat im ist mit nach nicht noch sich sie sind
+    uber um und von vor war wie wird zu zum zur al ante con como del desde entre era ha han hay mas muy para
+    pero por si sin sobre su sus tras y da dal della di dos e em na nao nos piu pela pelo
+    в во все для до его за и из или их к как ко на не но о об от по при с со так то у что это
+    الي في من علي عن مع هذا هذه ما ان لا بعد قبل بين او ثم قد كل
+""")
+
+# A publisher at the end of a headline ("… - BBC News", "… (AP)") is not part of it.
+PRESS = _words("""
+    abc afp agency ap apnews associated bbc bloomberg canadian cbc cbs chronicle cnbc cnn com daily deutsche euronews
+    express fox gazette guardian herald independent insider jazeera journal magazine mirror nbc net news newspaper npr
+    observer online org post press radio reuters sky telegraph times tribune tv upi welle wire xinhua
+""")
