@@ -111,8 +111,8 @@ class Feed:
     site_url: str | None = None
     self_url: str | None = None
     hub: str | None = None
-    ttl: timedelta | None = None  # how long the document asks to be left alone (RSS `ttl`)
     skipped: int = 0  # items with neither title nor link, or over the limit
+    ttl: timedelta | None = None  # how long the document asks to be left alone (RSS `ttl`)
 
 
 @dataclass(frozen=True, slots=True)

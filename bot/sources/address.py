@@ -1,0 +1,126 @@
+"""Web addresses: which may be a source, and when two of them are the same place.
+
+Pure and syntactic: what an address leads to is the guard's to judge, at connect time. yarl is the one parser, for
+the check and for the connection, so that the two can never read an address differently.
+"""
+
+import ipaddress
+import re
+from urllib.parse import unquote
+
+from yarl import URL
+
+from bot.errors import SourceError
+
+MAX_LENGTH = 2048
+
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\xa0\\\u2028\u2029\ud800-\udfff]|%0[0ad]", re.IGNORECASE)
+_HOST_AND_PORT = re.compile(r"[\w.-]+:\d+(?:[/?#]|$)")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+_HOST_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?", re.IGNORECASE)
+_NUMERIC_LABEL = re.compile(r"\d+|0x[0-9a-f]*", re.IGNORECASE)
+
+# Parameters that say where a reader came from, not what is read.
+_TRACKING = re.compile(
+    r"utm_\w+|at_(?:medium|campaign|custom\d|link_\w+|format|bbc_team|ptr_name|ptr_type)|ns_(?:mchannel|source|campaign)"
+    r"|(?:fb|g|dc|ttc|twc|msc|yc)lid|gbraid|wbraid|_openstat|mc_[ce]id|igsh(?:id)?|cmpid|phpsessid|jsessionid",
+    re.IGNORECASE,
+)
+
+
+def check_url(text: str) -> URL:
+    """Return the http(s) address that `text` means, as typed by a person or named by a document.
+
+    `feed:` is read as https, and so is an address without a scheme. Raises SourceError("url") with a sentence for
+    anything that is no plain web address: other schemes, a user name or password, a backslash, spaces, an odd host.
+    """
+    text = text.strip()
+    if not text:
+        raise SourceError("url", "There is no address.")
+    if len(text) > MAX_LENGTH:
+        raise SourceError("url", f"The address is longer than {MAX_LENGTH} characters.")
+    if _FORBIDDEN.search(text):
+        raise SourceError("url", "The address has a space, a backslash or a control character in it.")
+    try:
+        url = URL(_with_scheme(text))
+    except ValueError as error:
+        raise SourceError("url", "This is not a web address.") from error
+    _check_parts(url)
+    return url
+
+
+def canonical_url(text: str) -> str:
+    """Return the one spelling of a source's address: lower-case host, no default port, no fragment.
+
+    Two addresses with the same spelling are one source; the query keeps its order, for a feed's may matter.
+    Raises SourceError("url") as `check_url` does.
+    """
+    return str(_plain(check_url(text)))
+
+
+def canonical_link(text: str) -> str | None:
+    """Return the one spelling of an article's address, for telling articles apart, or None if it is no web address.
+
+    As `canonical_url`, without tracking parameters, the others sorted. Applying it twice changes nothing.
+    """
+    try:
+        url = _plain(check_url(text))
+        query = sorted((name, value) for name, value in url.query.items() if not _TRACKING.fullmatch(name))
+        return str(url.with_query(query or None))
+    except (SourceError, ValueError):
+        return None
+
+
+def absolute_link(base: str, link: str | None) -> str | None:
+    """Return the http(s) address that `link` means in a document found at `base`, or None if it means none.
+
+    White space around and line breaks within are ignored, as browsers do; other spaces are percent-encoded.
+    """
+    link = re.sub(r"[\t\r\n]", "", link or "").strip()
+    if not link:
+        return None
+    try:
+        return str(check_url(str(URL(base).join(URL(link)))))
+    except (SourceError, ValueError):
+        return None
+
+
+def _with_scheme(text: str) -> str:
+    if text[:5].lower() == "feed:":
+        text = text[5:]
+    if text.startswith("//"):
+        return f"https:{text}"
+    if _SCHEME.match(text) and not _HOST_AND_PORT.match(text):
+        return text
+    return f"https://{text}"
+
+
+def _check_parts(url: URL) -> None:
+    if url.scheme not in {"http", "https"}:
+        raise SourceError("url", "Only http and https addresses can be watched.")
+    if url.raw_user is not None or url.raw_password is not None:
+        raise SourceError("url", "Please leave the user name and password out of the address.")
+    if not url.raw_host or url.port == 0:
+        raise SourceError("url", "The address names no host.")
+    _check_host(url.raw_host)
+
+
+def _check_host(host: str) -> None:
+    """Refuse hosts that parsers read in different ways: `0x7f.1`, `2130706433`, `%31.0.0.1`, a zone index."""
+    try:
+        ipaddress.ip_address(host.rstrip(".") if ":" not in host else host)
+    except ValueError:
+        labels = host.rstrip(".").split(".")
+        if ":" in host or not _HOST_NAME.fullmatch(host) or _NUMERIC_LABEL.fullmatch(labels[-1]):
+            raise SourceError("url", "The address has an odd host name.") from None
+    if "%" in host:
+        raise SourceError("url", "The address has an odd host name.")
+
+
+def _plain(url: URL) -> URL:
+    """Lower-case host without a final dot, no default port, no fragment, at least "/" for a path."""
+    host = (url.host or "").lower().rstrip(".")
+    plain = url.with_host(host).with_fragment(None)
+    if unquote(plain.path) in {"", "/"}:
+        plain = plain.with_path("/", encoded=True).with_query(url.query_string or None)
+    return plain

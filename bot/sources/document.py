@@ -1,0 +1,238 @@
+"""One document, bytes to Feed: RSS, RDF, Atom and CDF through feedparser, JSON Feed by hand.
+
+Runs in the worker process of `parse`: what it imports is heavy, and what it reads may be made to hurt.
+"""
+
+import calendar
+import io
+import json
+import re
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from xml.parsers import expat
+
+import feedparser
+
+from bot.errors import SourceError
+from bot.models import Feed
+from bot.sources.address import absolute_link
+from bot.sources.charset import decode
+from bot.sources.clean import clean_text
+from bot.sources.headers import RETRY_LATEST
+from bot.sources.normalise import Item, language_code, normalise, shorten
+
+_MAX_FEED_TITLE = 256
+_JSON_FEED = "https://jsonfeed.org/version/"
+_DECLARATION = re.compile(r"^<\?xml\s[^>]*>")
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+_CHARACTERS = (  # XML 1.0, 2.2
+    (0x9, 0xA, 0xD),
+    range(0x20, 0xD800),
+    range(0xE000, 0xFFFE),
+    range(0x10000, 0x110000),
+)
+_CHARACTER_REFERENCE = re.compile(r"&#(?:x([0-9a-f]+)|([0-9]+));?", re.IGNORECASE)
+_CLOSED = re.compile(r"</(?:\w+:)?(?:rss|feed|rdf|channel)\s*>\s*(?:<!--.*)?$", re.IGNORECASE | re.DOTALL)
+
+
+def read_document(body: bytes, content_type: str | None, url: str, now: datetime) -> Feed:
+    """Return the feed in `body`, found at `url`.
+
+    Raises SourceError("not-a-feed") or SourceError("parse"), and whatever feedparser raises on hostile input.
+    """
+    text = decode(body, content_type).strip()
+    if not text:
+        raise SourceError("not-a-feed", "The document is empty.")
+    if text.startswith("{"):
+        return _read_json(text, url, now)
+    return _read_xml(text, url, now)
+
+
+def _read_xml(text: str, url: str, now: datetime) -> Feed:
+    text = _repaired(text)
+    refuse_entities(text)
+    parsed = feedparser.parse(
+        io.BytesIO(text.encode()),  # a stream: bytes or a string would be tried as a file name or an address
+        sanitize_html=False,  # `clean` does it, and these two are where feedparser stalls
+        resolve_relative_uris=False,
+        response_headers={"content-type": "application/xml; charset=utf-8", "content-location": url},
+    )
+    if not parsed.version:
+        raise SourceError("not-a-feed", _what_it_is(text))
+    raw = parsed.entries
+    if parsed.bozo and raw and not _CLOSED.search(text[-2048:]) and not _is_whole(raw[-1]):
+        raw = raw[:-1]  # the document broke off within it
+    head = parsed.feed
+    return _feed(
+        [_xml_item(entry) for entry in raw],
+        url=url,
+        now=now,
+        title=head.get("title"),
+        language=head.get("language"),
+        site_url=head.get("link"),
+        self_url=_link(head, "self"),
+        hub=_link(head, "hub"),
+        ttl=_minutes(head.get("ttl")),
+    )
+
+
+def refuse_entities(text: str) -> None:
+    """Raise SourceError("parse") if the document declares entities: they are how small documents become huge, and how
+    a document reads files. Asked of the parser that feedparser uses, up to the first element.
+    """
+    parser = expat.ParserCreate("utf-8")
+    parser.EntityDeclHandler = _refuse_entity
+    parser.StartElementHandler = _stop
+    try:
+        parser.Parse(text.encode(), True)
+    except (_PrologueReadError, expat.ExpatError):
+        return  # no entities so far; what is not well-formed goes to feedparser's other parser, which has none
+
+
+class _PrologueReadError(Exception):
+    pass
+
+
+def _stop(*_: object) -> None:
+    raise _PrologueReadError
+
+
+def _refuse_entity(*_: object) -> None:
+    raise SourceError("parse", "The document declares XML entities, which are not accepted.")
+
+
+def _repaired(text: str) -> str:
+    """Return `text` with what would make feedparser refuse a whole document replaced or dropped."""
+    text = "<?xml version='1.0' encoding='utf-8'?>" + _DECLARATION.sub("", text).lstrip()
+    return _CHARACTER_REFERENCE.sub(_valid_reference, _NOT_XML.sub("", text))
+
+
+def _valid_reference(reference: re.Match[str]) -> str:
+    digits = reference[1] or reference[2]
+    code = int(digits, 16 if reference[1] else 10) if len(digits) < 12 else -1
+    return reference[0] if any(code in characters for characters in _CHARACTERS) else "\ufffd"
+
+
+def _what_it_is(text: str) -> str:
+    if re.search(r"<(?:!doctype\s+html|html|body)\b", text[:4096], re.IGNORECASE):
+        return "This is a web page, not a feed."
+    return "This document is not a feed."
+
+
+def _is_whole(entry: Mapping[str, Any]) -> bool:
+    return bool(entry.get("id") or (entry.get("link") and entry.get("title")))
+
+
+def _xml_item(entry: dict[str, Any]) -> Item:
+    title = entry.get("title_detail") or {}
+    bodies = [part.get("value") or "" for part in entry.get("content") or ()]
+    return Item(
+        guid=entry.get("id"),
+        link=entry.get("feedburner_origlink") or entry.get("link"),
+        title=entry.get("title") or "",
+        body=max([*bodies, entry.get("summary") or ""], key=len),
+        language=title.get("language") or _content_language(entry),
+        published_at=_moment(entry),
+    )
+
+
+def _content_language(entry: Mapping[str, Any]) -> str | None:
+    details = [entry.get("summary_detail") or {}, *(entry.get("content") or ())]
+    return next((detail["language"] for detail in details if detail.get("language")), None)
+
+
+def _moment(entry: dict[str, Any]) -> datetime | None:
+    """The first date that could be read: dict.get, for feedparser's own lookup answers for `updated` with a warning."""
+    for name in ("published_parsed", "updated_parsed", "created_parsed"):
+        parts: time.struct_time | None = dict.get(entry, name)
+        if parts is not None:
+            try:
+                return datetime.fromtimestamp(calendar.timegm(parts), UTC)
+            except (ValueError, OverflowError, OSError):
+                continue
+    return None
+
+
+def _link(head: Mapping[str, Any], rel: str) -> str | None:
+    return next((link.get("href") for link in head.get("links") or () if link.get("rel") == rel), None)
+
+
+def _minutes(text: str | None) -> timedelta | None:
+    text = (text or "").strip()
+    if not (text.isascii() and text.isdigit()):
+        return None
+    return min(timedelta(minutes=int(text[:6])), RETRY_LATEST) or None
+
+
+def _read_json(text: str, url: str, now: datetime) -> Feed:
+    """JSON Feed 1.0 and 1.1 (jsonfeed.org); whatever has the wrong type is taken as missing."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SourceError("not-a-feed", "This document is not a feed.") from error
+    if not _text(document, "version").startswith(_JSON_FEED) or not isinstance(document.get("items"), list):
+        raise SourceError("not-a-feed", "This is JSON, but not a JSON Feed.")
+    hubs = [_text(hub, "url") for hub in document.get("hubs") or () if isinstance(hub, dict)]
+    return _feed(
+        [_json_item(item) for item in document["items"] if isinstance(item, dict)],
+        url=url,
+        now=now,
+        title=_text(document, "title"),
+        language=_text(document, "language"),
+        site_url=_text(document, "home_page_url"),
+        self_url=_text(document, "feed_url"),
+        hub=hubs[0] if hubs else None,
+    )
+
+
+def _json_item(item: dict[str, Any]) -> Item:
+    guid = item.get("id")
+    return Item(
+        guid=str(guid) if isinstance(guid, str | int | float) else None,
+        link=_text(item, "url") or _text(item, "external_url"),
+        title=_text(item, "title"),
+        body=_text(item, "content_html") or _text(item, "content_text") or _text(item, "summary"),
+        language=_text(item, "language"),
+        published_at=_iso_date(_text(item, "date_published") or _text(item, "date_modified")),
+    )
+
+
+def _text(document: dict[str, Any], name: str) -> str:
+    value = document.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _iso_date(text: str) -> datetime | None:
+    try:
+        date = datetime.fromisoformat(text)
+        return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _feed(
+    items: Iterable[Item],
+    *,
+    url: str,
+    now: datetime,
+    title: str | None,
+    language: str | None,
+    site_url: str | None,
+    self_url: str | None,
+    hub: str | None,
+    ttl: timedelta | None = None,
+) -> Feed:
+    site = absolute_link(url, site_url)
+    entries, skipped = normalise(list(items), url=url, now=now, site_url=site, language=language)
+    return Feed(
+        title=shorten(clean_text(title or ""), _MAX_FEED_TITLE),
+        language=language_code(language),
+        entries=entries,
+        site_url=site,
+        self_url=absolute_link(url, self_url),
+        hub=absolute_link(url, hub),
+        skipped=skipped,
+        ttl=ttl,
+    )

@@ -1,0 +1,277 @@
+"""One HTTP exchange with a server nobody trusts: bounded in time, hops and bytes, every hop guarded.
+
+In: an address and the validators of last time. Out: what came (`Fetched`), or a `SourceError` that says in one
+sentence why nothing did. No cookies, no credentials, no proxy from the environment, nothing kept but connections.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+import structlog
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from bot.errors import SourceError
+from bot.models import Validators
+from bot.sources import headers as http
+from bot.sources.address import check_url
+from bot.sources.compression import ACCEPTED, decompress, too_large
+from bot.sources.guard import AddressGuard, AddressRefusedError
+
+log = structlog.get_logger()
+
+TIMEOUT = timedelta(seconds=20)
+MAX_BYTES = 5 * 2**20
+USER_AGENT = "Watchword"
+MAX_REDIRECTS = 5
+PER_HOST = 2
+AT_ONCE = 64
+
+_ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
+_PERMANENT = frozenset({301, 308})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_BLOCKED = frozenset({401, 403, 407, 451})
+
+# aiohttp's classes, the more special before those they derive from.
+_FAILURES: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
+    ((aiohttp.ClientConnectorDNSError,), "dns", "The host name could not be found."),
+    (
+        (aiohttp.ClientConnectorSSLError, aiohttp.ClientConnectorCertificateError),
+        "tls",
+        "A secure connection could not be made: the certificate or the handshake failed.",
+    ),
+    ((aiohttp.ClientConnectorError,), "connect", "The server could not be reached."),
+    (
+        (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError),
+        "connect",
+        "The server closed the connection without an answer.",
+    ),
+    ((aiohttp.ClientPayloadError,), "http", "The server's answer broke off."),
+    ((aiohttp.InvalidURL,), "url", "This is not a web address."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a server answered: a body, or that nothing changed.
+
+    `url` is where it was found; `permanent_url` is that too if every redirect on the way was a permanent one, else
+    None. `body` is decompressed, empty when not modified. `fresh_for` is the server's hint when to ask again.
+    """
+
+    url: str
+    body: bytes
+    not_modified: bool = False
+    permanent_url: str | None = None
+    validators: Validators = field(default_factory=Validators)
+    content_type: str | None = None
+    fresh_for: timedelta | None = None
+
+    @property
+    def body_hash(self) -> str:
+        """A hex digest that is the same if and only if the body is."""
+        return hashlib.sha256(self.body).hexdigest()
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One fetch under way: where it is, and how many seconds it has left, waiting in a lane not counted."""
+
+    url: URL
+    validators: Validators
+    remaining: float
+    permanent: bool = True
+    hops: int = 0
+
+
+class Fetcher:
+    """Fetches documents; an async context that owns the connections.
+
+    `timeout` bounds a whole exchange, redirects and body included. `per_host` exchanges run at once against one
+    host, `at_once` against all; waiting for a turn is not counted as time spent.
+    With a `proxy` (an http address from the configuration, trusted as such) names are resolved there, so that the
+    guard can judge literal addresses, local names and ports only.
+    """
+
+    def __init__(
+        self,
+        guard: AddressGuard,
+        *,
+        timeout: timedelta = TIMEOUT,
+        max_bytes: int = MAX_BYTES,
+        user_agent: str = USER_AGENT,
+        proxy: str | None = None,
+        per_host: int = PER_HOST,
+        at_once: int = AT_ONCE,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self._guard = guard
+        self._timeout = timeout
+        self._max_bytes = max_bytes
+        self._user_agent = user_agent
+        self._proxy = proxy
+        self._resolver = resolver
+        self._lanes = Lanes(per_host)
+        self._slots = asyncio.Semaphore(at_once)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0,  # the lanes and slots are the limit
+                socket_factory=None if self._proxy else self._guard.open_socket,
+                resolver=self._resolver,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            auto_decompress=False,  # `compression` does it within bounds
+            timeout=aiohttp.ClientTimeout(total=None),  # ours covers all hops
+            headers={"User-Agent": self._user_agent, "Accept": _ACCEPT, "Accept-Encoding": ACCEPTED},
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def fetch(self, url: str, validators: Validators | None = None) -> Fetched:
+        """Return what is at `url`; with `validators`, perhaps only that it has not changed.
+
+        Raises SourceError, whose kind is address, blocked, connect, dns, encoding, gone, http, redirect, timeout,
+        tls, too-large or url.
+        """
+        exchange = _Exchange(check_url(url), validators or Validators(), self._timeout.total_seconds())
+        while True:
+            fetched = await self._hop(exchange)
+            if fetched is not None:
+                return fetched
+
+    async def _hop(self, exchange: _Exchange) -> Fetched | None:
+        """One request: its answer, or None if it redirected `exchange` to another address."""
+        self._guard.check_url(exchange.url, by_name=self._proxy is not None)
+        async with self._lanes.turn(exchange.url.host or ""), self._slots:
+            loop = asyncio.get_running_loop()
+            started = loop.time()
+            try:
+                async with asyncio.timeout(exchange.remaining):
+                    return await self._request(exchange)
+            except TimeoutError as error:
+                seconds = f"{self._timeout.total_seconds():g}"
+                raise SourceError("timeout", f"The server did not answer within {seconds} seconds.") from error
+            except (aiohttp.ClientError, OSError, ValueError) as error:  # aiohttp raises bare ValueError for odd URLs
+                raise _failure(error) from error
+            finally:
+                exchange.remaining -= loop.time() - started
+
+    async def _request(self, exchange: _Exchange) -> Fetched | None:
+        assert self._session is not None, "use the Fetcher as an async context"
+        async with self._session.get(
+            exchange.url,
+            headers=_conditions(exchange.validators),
+            allow_redirects=False,
+            proxy=self._proxy,
+        ) as response:
+            if response.status in _REDIRECTS:
+                _redirect(exchange, response)
+                return None
+            _check_status(response, asked=exchange.validators != Validators())
+            return await self._answer(exchange, response)
+
+    async def _answer(self, exchange: _Exchange, response: aiohttp.ClientResponse) -> Fetched:
+        url = str(exchange.url)
+        not_modified = response.status == 304
+        return Fetched(
+            url=url,
+            body=b"" if not_modified else await self._body(response),
+            not_modified=not_modified,
+            permanent_url=url if exchange.hops and exchange.permanent else None,
+            validators=exchange.validators if not_modified else http.validators(response.headers),
+            content_type=response.headers.get("Content-Type"),
+            fresh_for=http.fresh_for(response.headers, datetime.now(UTC)),
+        )
+
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        raw = bytearray()
+        async for chunk in response.content.iter_any():
+            raw += chunk
+            if len(raw) > self._max_bytes:
+                raise too_large(self._max_bytes)
+        encoding = ",".join(response.headers.getall("Content-Encoding", []))
+        return decompress(bytes(raw), encoding, self._max_bytes)
+
+
+class Lanes:
+    """A few turns at a time for each host, and nothing kept for a host nobody waits for."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._lanes: dict[str, tuple[asyncio.Semaphore, int]] = {}
+
+    @contextlib.asynccontextmanager
+    async def turn(self, host: str) -> AsyncIterator[None]:
+        """Wait for a turn with `host` and hold it."""
+        lane, users = self._lanes.get(host) or (asyncio.Semaphore(self._width), 0)
+        self._lanes[host] = lane, users + 1
+        try:
+            async with lane:
+                yield
+        finally:
+            users = self._lanes[host][1] - 1
+            if users:
+                self._lanes[host] = lane, users
+            else:
+                del self._lanes[host]
+
+
+def _conditions(validators: Validators) -> dict[str, str]:
+    conditions = {"If-None-Match": validators.etag, "If-Modified-Since": validators.last_modified}
+    return {name: value for name, value in conditions.items() if value}
+
+
+def _redirect(exchange: _Exchange, response: aiohttp.ClientResponse) -> None:
+    """Point `exchange` at where the response says; raises SourceError("redirect")."""
+    exchange.hops += 1
+    if exchange.hops > MAX_REDIRECTS:
+        raise SourceError("redirect", f"The address was redirected more than {MAX_REDIRECTS} times.")
+    location = response.headers.get("Location", "")
+    try:
+        exchange.url = check_url(str(exchange.url.join(URL(location))) if location else "")
+    except (SourceError, ValueError) as error:
+        raise SourceError("redirect", "The address was redirected to something that cannot be fetched.") from error
+    exchange.permanent = exchange.permanent and response.status in _PERMANENT
+    if response.url.scheme == "https" and exchange.url.scheme == "http":
+        log.warning("redirected from https to http", host=response.url.host)
+
+
+def _check_status(response: aiohttp.ClientResponse, *, asked: bool) -> None:
+    status = response.status
+    if status in {200, 203} or (status == 304 and asked):
+        return
+    wait = http.retry_after(response.headers, datetime.now(UTC))
+    if status in _BLOCKED or response.headers.get("cf-mitigated", "").lower() == "challenge":
+        raise SourceError("blocked", f"The server refuses to serve us (status {status}).", retry_after=wait)
+    if status == 410:
+        raise SourceError("gone", "The server says that this document is gone for good.")
+    if status == 404:
+        raise SourceError("http", "There is nothing at this address (status 404).", retry_after=wait)
+    raise SourceError("http", f"The server answered with status {status}.", retry_after=wait)
+
+
+def _failure(error: Exception) -> SourceError:
+    """Return the SourceError for what aiohttp raised."""
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, AddressRefusedError):
+        return SourceError("address", str(error.os_error))
+    for classes, kind, sentence in _FAILURES:
+        if isinstance(error, classes):
+            return SourceError(kind, sentence)
+    return SourceError("http", "The server's answer is not proper HTTP.")

@@ -1,0 +1,134 @@
+"""A document's items to `FeedEntry`: plain, bounded, with their identity, oldest first. Pure.
+
+In: `Item`s as a reader of some format found them. Out: entries that no later stage needs to clean or check.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from bot.models import FeedEntry
+from bot.sources.address import absolute_link, canonical_link
+from bot.sources.clean import clean_body, clean_text
+from bot.sources.identity import Label, identity_keys
+
+MAX_ENTRIES = 500
+MAX_TITLE = 512
+MAX_SUMMARY = 32 * 1024  # matching reads at most 64 kB of an article
+_MAX_MARKUP = 128 * 1024  # of one field, before cleaning
+_HEADLINE = 120  # of a text without a title
+_OLDEST = datetime(1990, 1, 1, tzinfo=UTC)  # before the web: a misread date
+_CLOCK_ERROR = timedelta(hours=1)
+_JOINERS = frozenset("\u200d\ufe0e\ufe0f")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An item as its document gave it: text may hold markup, the link may be relative, the date may be nonsense."""
+
+    guid: str | None = None
+    link: str | None = None
+    title: str = ""
+    body: str = ""
+    language: str | None = None
+    published_at: datetime | None = None
+
+
+def normalise(
+    items: Sequence[Item], *, url: str, now: datetime, site_url: str | None = None, language: str | None = None
+) -> tuple[tuple[FeedEntry, ...], int]:
+    """Return the entries, oldest first, and how many items were left out.
+
+    `url` is where the document was found: links are relative to it. Left out are items with no title, link or text,
+    and the oldest beyond MAX_ENTRIES. An item that stands twice in the document is one entry.
+    """
+    telling = [item for item in items if item.title.strip() or item.link or item.body.strip()]
+    newest = oldest_first(telling)[-MAX_ENTRIES:]
+    home = [page for page in (canonical_link(url), canonical_link(site_url or "")) if page]
+    links = [absolute_link(url, item.link) for item in newest]
+    titles = [shorten(clean_text(item.title[:_MAX_MARKUP]), MAX_TITLE) for item in newest]
+    labels = [
+        Label((item.guid or "").strip() or None, canonical_link(link) if link else None, title)
+        for item, link, title in zip(newest, links, titles, strict=True)
+    ]
+    entries = [
+        _entry(item, label, keys, url=link, now=now, language=language)
+        for item, label, keys, link in zip(newest, labels, identity_keys(labels, home), links, strict=True)
+    ]
+    return tuple(_once(entries)), len(items) - len(newest)
+
+
+def oldest_first(items: Sequence[Item]) -> list[Item]:
+    """Return the items in the order they were published.
+
+    By date where every item has one, else in the order of the document: feeds list the newest first, unless the
+    dates they have rise more often than they fall.
+    """
+    dates = [item.published_at for item in items if item.published_at]
+    rising = sum(before < after for before, after in pairwise(dates))
+    falling = sum(before > after for before, after in pairwise(dates))
+    ordered = list(items) if rising > falling else list(reversed(items))
+    if len(dates) < len(items):
+        return ordered
+    return sorted(ordered, key=lambda item: item.published_at or _OLDEST)
+
+
+def language_code(name: str | None) -> str | None:
+    """Return the two-letter code in a language tag ("en-GB", "pt_BR"), lower case, or None."""
+    code = (name or "").strip().replace("_", "-").partition("-")[0].lower()
+    return code if len(code) == 2 and code.isascii() and code.isalpha() else None
+
+
+def display_date(date: datetime | None, now: datetime) -> datetime | None:
+    """Return a date fit to show, or None for one that cannot be true.
+
+    A date in the future is now (a clock or a zone is wrong, or the piece was published before its embargo ended). An
+    old date stays: saying that an old piece is new would mislead.
+    """
+    if date is None or date < _OLDEST:
+        return None
+    return now if date > now + _CLOCK_ERROR else date
+
+
+def shorten(text: str, limit: int) -> str:
+    """Return at most `limit` characters of `text`, without cutting a letter from its marks."""
+    if len(text) <= limit:
+        return text
+    while limit and (unicodedata.combining(text[limit]) or text[limit] in _JOINERS or text[limit - 1] in _JOINERS):
+        limit -= 1
+    return text[:limit].rstrip()
+
+
+def _entry(
+    item: Item, label: Label, keys: tuple[str, ...], *, url: str | None, now: datetime, language: str | None
+) -> FeedEntry:
+    summary = shorten(clean_body(label.title, item.body[:_MAX_MARKUP]), MAX_SUMMARY)
+    return FeedEntry(
+        keys=keys,
+        title=label.title or _headline(summary) or url or "",
+        url=url,
+        canonical_url=label.link,
+        summary=summary,
+        language=language_code(item.language) or language_code(language),
+        published_at=display_date(item.published_at, now),
+    )
+
+
+def _headline(text: str) -> str:
+    """Return the beginning of a text that has no title (a note, a post), up to a word's end."""
+    line = text.partition("\n")[0]
+    if len(line) <= _HEADLINE:
+        return line
+    return shorten(line, _HEADLINE).rpartition(" ")[0] + "…" if " " in line[:_HEADLINE] else line[:_HEADLINE] + "…"
+
+
+def _once(entries: Sequence[FeedEntry]) -> list[FeedEntry]:
+    seen: set[str] = set()
+    kept = []
+    for entry in entries:
+        if seen.isdisjoint(entry.keys):
+            kept.append(entry)
+        seen.update(entry.keys)
+    return kept
