@@ -1,0 +1,150 @@
+"""The process that reads documents, and can be killed.
+
+feedparser can be made to run for minutes, to need gigabytes, or to raise anything at all, by the document it reads;
+a thread could not be stopped. So documents are read in worker processes with a limit on time and memory, started when
+the first document comes. feedparser is imported only there.
+"""
+
+import asyncio
+import multiprocessing
+import resource
+import signal
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+from bot.errors import SourceError
+from bot.models import Feed
+
+WORKERS = 2
+TIMEOUT = timedelta(seconds=10)  # 5 MiB of text in 500 entries take five
+MEMORY = 512 * 2**20  # of address space; a 5 MiB feed needs less than half
+_TASKS_PER_WORKER = 2000  # then a new one, so that no leak lasts
+_CPU_SECONDS = 20  # of one call, whatever the clock says
+_PRELOAD = ["bot.sources.document", "bot.sources.discover"]
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome(Generic[_T]):
+    """What comes back from a worker: a value, or an error as plain text (an odd exception may not travel)."""
+
+    value: _T | None = None
+    kind: str = ""
+    message: str = ""
+
+
+class FeedParser:
+    """Reads documents in other processes; an async context that owns them. Nothing is started before it is needed."""
+
+    def __init__(self, *, workers: int = WORKERS, timeout: timedelta = TIMEOUT, memory: int = MEMORY) -> None:
+        self._workers = workers
+        self._timeout = timeout
+        self._memory = memory
+        self._turns = asyncio.Semaphore(workers)  # so that a document waits here, not in a pipe
+        self._starting = asyncio.Lock()
+        self._pool: ProcessPool | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await asyncio.to_thread(_stop, pool)
+
+    async def parse(self, body: bytes, content_type: str | None, url: str, now: datetime | None = None) -> Feed:
+        """Return the feed in `body`, which was found at `url` (links are relative to it).
+
+        `content_type` is the HTTP header. `now` bounds the dates of entries; the clock's time if None. Raises
+        SourceError("not-a-feed"), or SourceError("parse") for what is hostile or takes too much time or memory.
+        """
+        return await self.run(_read_document, body, content_type, url, now or datetime.now(UTC))
+
+    async def run(self, call: Callable[..., _T], *arguments: object) -> _T:
+        """Return `call(*arguments)`, made in a worker under its limits; raises SourceError as `parse` does.
+
+        Cancelling it kills the worker; another takes its place.
+        """
+        async with self._turns:
+            pool = await self._started()
+            future = pool.schedule(_outcome, args=(call, arguments), timeout=self._timeout.total_seconds())
+            try:
+                outcome: _Outcome[_T] = await asyncio.wrap_future(future)
+            except TimeoutError as error:
+                raise SourceError("parse", "Reading the document took too long.") from error
+            except ProcessExpired as error:
+                raise SourceError("parse", "Reading the document took too much time or memory.") from error
+            except BrokenProcessPool as error:
+                raise SourceError("parse", "Reading the document stopped half-way.") from error
+        if outcome.kind:
+            raise SourceError(outcome.kind, outcome.message)
+        return outcome.value  # type: ignore[return-value]  # None only where the call returns it
+
+    async def _started(self) -> ProcessPool:
+        """Return the running pool; starting one takes a thread, for it waits for the first process."""
+        async with self._starting:
+            if self._pool is None or not self._pool.active:
+                broken, self._pool = self._pool, await asyncio.to_thread(self._start)
+                if broken is not None:
+                    await asyncio.to_thread(_stop, broken)
+            return self._pool
+
+    def _start(self) -> ProcessPool:
+        context = multiprocessing.get_context("forkserver")  # never fork a process that has threads
+        context.set_forkserver_preload(_PRELOAD)  # so that a worker that was killed is replaced in milliseconds
+        pool = ProcessPool(
+            max_workers=self._workers,
+            max_tasks=_TASKS_PER_WORKER,
+            initializer=_limit,
+            initargs=(self._memory,),
+            context=context,
+        )
+        assert pool.active  # asking starts it
+        return pool
+
+
+def _stop(pool: ProcessPool) -> None:
+    pool.stop()  # type: ignore[no-untyped-call]
+    pool.join()
+
+
+def _limit(memory: int) -> None:
+    """Prepare a worker: no more than `memory` bytes of address space, and a signal ends it at once."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # pebble's handler could not run while C code does
+
+
+def _limit_cpu() -> None:
+    """Let the kernel end a worker whose call goes on although nobody is left to kill it."""
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(spent.ru_utime + spent.ru_stime) + _CPU_SECONDS, hard))
+
+
+def _outcome(call: Callable[..., _T], arguments: tuple[object, ...]) -> _Outcome[_T]:
+    """Call, in the worker, and turn whatever is raised into text: this is the boundary to what documents can do."""
+    _limit_cpu()
+    try:
+        return _Outcome(call(*arguments))
+    except SourceError as error:
+        return _Outcome(kind=error.kind, message=str(error))
+    except MemoryError:
+        return _Outcome(kind="parse", message="Reading the document took too much memory.")
+    except Exception as error:  # feedparser raises anything
+        return _Outcome(kind="parse", message=f"The document could not be read ({type(error).__name__}).")
+
+
+def _read_document(body: bytes, content_type: str | None, url: str, now: datetime) -> Feed:
+    from bot.sources.document import read_document  # noqa: PLC0415 - feedparser stays out of the main process
+
+    return read_document(body, content_type, url, now)
