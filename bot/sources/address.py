@@ -23,7 +23,7 @@ _NUMERIC_LABEL = re.compile(r"\d+|0x[0-9a-f]*", re.IGNORECASE)
 # Parameters that say where a reader came from, not what is read.
 _TRACKING = re.compile(
     r"utm_\w+|at_(?:medium|campaign|custom\d|link_\w+|format|bbc_team|ptr_name|ptr_type)|ns_(?:mchannel|source|campaign)"
-    r"|(?:fb|g|dc|ttc|twc|msc|yc)lid|gbraid|wbraid|_openstat|mc_[ce]id|igsh(?:id)?|cmpid|phpsessid|jsessionid",
+    r"|(?:fb|g|d|tt|tw|y)clid|msclkid|gbraid|wbraid|_openstat|mc_[ce]id|igsh(?:id)?|cmpid|phpsessid|jsessionid",
     re.IGNORECASE,
 )
 
