@@ -1,0 +1,105 @@
+"""What goes wrong on demand: which request fails, in which way, how often."""
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bot.sandbox.errors import ApiError
+
+
+class Kind(StrEnum):
+    """A way to fail. "Accepted" means that the method had its effect, and its caller is not told."""
+
+    HANG_BEFORE = "hang_before"  # nothing happens, no answer comes
+    HANG_AFTER = "hang_after"  # accepted, no answer comes
+    CLOSE_BEFORE = "close_before"  # the connection closes
+    CLOSE_AFTER = "close_after"  # accepted, then the connection closes
+    MALFORMED = "malformed"  # accepted, then a 200 that is no JSON
+    NO_RESULT = "no_result"  # accepted, then a 200 without `result`
+    SLOW = "slow"  # accepted, the answer comes after `seconds`
+    FLOOD = "flood"  # 429 with `retry_after`
+    SERVER = "server"  # a gateway's HTML page with `status`
+    FORBIDDEN = "forbidden"  # 403 in the words of `description`
+    BAD_REQUEST = "bad_request"  # 400 in the words of `description`
+    UNAUTHORIZED = "unauthorized"  # 401
+
+
+BEFORE = {Kind.HANG_BEFORE, Kind.CLOSE_BEFORE, Kind.FLOOD, Kind.SERVER, Kind.FORBIDDEN, Kind.BAD_REQUEST}
+BEFORE |= {Kind.UNAUTHORIZED}
+DEFAULT_WORDS = {
+    Kind.FORBIDDEN: "Forbidden: bot was blocked by the user",
+    Kind.BAD_REQUEST: "Bad Request: chat not found",
+}
+
+
+@dataclass(slots=True)
+class Fault:
+    """One way to fail, for the requests it names (None: all), `times` times (None: until cleared)."""
+
+    kind: Kind
+    method: str | None = None
+    chat_id: int | None = None
+    times: int | None = 1
+    probability: float = 1.0
+    seconds: float = 0.0  # SLOW: before the answer; HANG: then the connection closes (0: never)
+    retry_after: int | None = 1  # FLOOD: None leaves it out
+    status: int = 502  # SERVER
+    description: str = ""
+
+    def concerns(self, method: str, chat_id: int | None) -> bool:
+        """Tell whether a request is one of those named."""
+        return (
+            self.times != 0
+            and (self.method is None or self.method.lower() == method.lower())
+            and (self.chat_id is None or self.chat_id == chat_id)
+        )
+
+    def error(self) -> ApiError | None:
+        """Return the refusal this fault is, or None where it is none."""
+        match self.kind:
+            case Kind.FLOOD if self.retry_after is None:
+                return ApiError(429, "Too Many Requests")
+            case Kind.FLOOD:
+                return too_many(self.retry_after or 0)
+            case Kind.FORBIDDEN:
+                return ApiError(403, self.description or DEFAULT_WORDS[self.kind])
+            case Kind.BAD_REQUEST:
+                return ApiError(400, self.description or DEFAULT_WORDS[self.kind])
+            case Kind.UNAUTHORIZED:
+                return ApiError(401, "Unauthorized")
+        return None
+
+
+def too_many(seconds: int) -> ApiError:
+    """Return the 429 that asks to wait."""
+    return ApiError(429, f"Too Many Requests: retry after {seconds}", retry_after=seconds)
+
+
+@dataclass(slots=True)
+class Faults:
+    """The faults in force, oldest first. The same seed and requests give the same failures."""
+
+    seed: int = 0
+    _faults: list[Fault] = field(default_factory=list)
+    _random: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)
+
+    def add(self, faults: Iterable[Fault]) -> None:
+        """Put more faults in force."""
+        self._faults.extend(faults)
+
+    def clear(self) -> None:
+        """Let everything work again."""
+        self._faults.clear()
+
+    def take(self, method: str, chat_id: int | None) -> Fault | None:
+        """Return the fault that strikes this request, used up by one, or None."""
+        for fault in self._faults:
+            if fault.concerns(method, chat_id) and self._random.random() < fault.probability:
+                if fault.times is not None:
+                    fault.times -= 1
+                return fault
+        return None

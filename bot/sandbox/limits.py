@@ -1,0 +1,64 @@
+"""Telegram's flood limits as far as they are known (core.telegram.org/bots/faq): what they refuse, and for how long."""
+
+import math
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Messages allowed: in any second overall, to one person, and in any minute to one group or channel."""
+
+    per_second: int = 30
+    slack: int = 2  # Telegram counts a little more generously than it says
+    paid_per_second: int = 1000  # with allow_paid_broadcast
+    person_per_second: float = 1.0
+    person_burst: int = 3
+    group_per_minute: int = 20
+
+
+@dataclass(slots=True)
+class FloodControl:
+    """Counts what was accepted. `now` is seconds of a monotonic clock; refusals are not counted."""
+
+    limits: Limits = field(default_factory=Limits)
+    _all: deque[float] = field(default_factory=deque)
+    _paid: deque[float] = field(default_factory=deque)
+    _groups: defaultdict[int, deque[float]] = field(default_factory=lambda: defaultdict(deque))
+    _people: dict[int, tuple[float, float]] = field(default_factory=dict)  # messages left at a time
+
+    def take(self, now: float, chat_id: int, *, is_private: bool, paid: bool = False) -> int:
+        """Count a message and return 0, or return how many whole seconds it must wait."""
+        overall, most = (
+            (self._paid, self.limits.paid_per_second)
+            if paid
+            else (self._all, self.limits.per_second + self.limits.slack)
+        )
+        waits = [_window_wait(overall, now, 1.0, most)]
+        if is_private:
+            waits.append(self._person_wait(now, chat_id))
+        else:
+            waits.append(_window_wait(self._groups[chat_id], now, 60.0, self.limits.group_per_minute))
+        wait = max(waits)
+        if wait > 0:
+            return max(1, math.ceil(wait))
+        overall.append(now)
+        if is_private:
+            self._people[chat_id] = (self._left(now, chat_id) - 1, now)
+        else:
+            self._groups[chat_id].append(now)
+        return 0
+
+    def _left(self, now: float, chat_id: int) -> float:
+        left, at = self._people.get(chat_id, (float(self.limits.person_burst), now))
+        return min(self.limits.person_burst, left + (now - at) * self.limits.person_per_second)
+
+    def _person_wait(self, now: float, chat_id: int) -> float:
+        return max(0.0, 1 - self._left(now, chat_id)) / self.limits.person_per_second
+
+
+def _window_wait(times: deque[float], now: float, seconds: float, most: int) -> float:
+    """Return how long until the window has room, forgetting what left it."""
+    while times and times[0] <= now - seconds:
+        times.popleft()
+    return times[len(times) - most] + seconds - now if len(times) >= most else 0.0
