@@ -1,0 +1,293 @@
+"""One analysis for queries and texts: what the words are, and under which keys each can be found.
+
+In: a text and its language. Out: tokens with their folded form, their inflection keys, their case and where
+they stand in the text as given (code points). Pure; what is known of a word is cached by the word as written.
+
+A token's *folded* form is NFKC, case-folded, without accents, vowel marks or invisible characters, and with
+the letters that Arabic, Persian and Urdu write in several ways made one. Its *keys* are what any inflection
+of the word shares: a Snowball stem, or in Arabic the word without its clitics. The folded form is always
+kept beside them, so a wrong guess of the language never loses an exact match.
+"""
+
+import re
+import threading
+import unicodedata
+from collections.abc import Iterator
+from enum import IntEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+import Stemmer
+
+MAX_CHARACTERS = 1 << 16  # of one field: what is beyond is not matched (docs/queries.md)
+
+STEMMERS = {
+    "ca": "catalan",
+    "cs": "czech",
+    "da": "danish",
+    "de": "german",
+    "el": "greek",
+    "en": "english",
+    "es": "spanish",
+    "fa": "persian",
+    "fi": "finnish",
+    "fr": "french",
+    "hi": "hindi",
+    "hu": "hungarian",
+    "hy": "armenian",
+    "it": "italian",
+    "ne": "nepali",
+    "nl": "dutch",
+    "no": "norwegian",
+    "pl": "polish",
+    "pt": "portuguese",
+    "ro": "romanian",
+    "ru": "russian",
+    "sr": "serbian",
+    "sv": "swedish",
+    "ta": "tamil",
+    "tr": "turkish",
+}
+LANGUAGES_OF_SCRIPT = {
+    "LATIN": ("en", "fr", "es", "de", "it", "pt", "nl", "sv", "da", "no", "fi", "hu", "ro", "ca", "tr", "pl", "cs"),
+    "CYRILLIC": ("ru", "sr"),
+    "ARABIC": ("ar", "fa"),
+    "GREEK": ("el",),
+    "ARMENIAN": ("hy",),
+    "DEVANAGARI": ("hi", "ne"),
+    "TAMIL": ("ta",),
+}  # fmt: skip
+NAMES_INFLECT = frozenset(("ar", "cs", "el", "fa", "fi", "hu", "hy", "pl", "ru", "sr", "tr"))
+
+
+def word_set(text: str) -> frozenset[str]:
+    """Return the words of a list kept as one readable string."""
+    return frozenset(text.split())
+
+
+class Case(IntEnum):
+    """How a word is written. A script without capitals is NONE."""
+
+    NONE = 0
+    LOWER = 1
+    TITLE = 2
+    UPPER = 3
+
+
+class Token(NamedTuple):
+    """A word of a text: `text[start:end]`, without a possessive ending."""
+
+    folded: str
+    start: int
+    end: int
+    case: Case
+    glued: str  # what joins it to the word before ("-" in "Al-Sisi"), or ""
+    breaks: bool  # a sentence or line ended before it: no name runs across, and its capital says nothing
+
+
+def tokens(text: str) -> list[Token]:
+    """Return the words of `text`; a script without spaces gives one token for each character."""
+    return list(_tokens(text[:MAX_CHARACTERS]))
+
+
+@lru_cache(1 << 17)
+def fold(surface: str) -> str:
+    """Return a word's folded form. Idempotent."""
+    if surface.isascii():
+        return surface.lower()
+    text = unicodedata.normalize("NFKC", surface).casefold()
+    text = _ACCENTS.sub("", unicodedata.normalize("NFD", text)).translate(_LETTERS)
+    return unicodedata.normalize("NFKC", text)
+
+
+@lru_cache(1 << 17)
+def keys(folded: str, language: str) -> tuple[str, ...]:
+    """Return what inflections of `folded` share in `language`; each starts with KEY.
+
+    The word's own script decides first: an Arabic word in an article said to be English is read as Arabic.
+    """
+    languages = LANGUAGES_OF_SCRIPT.get(script(folded), ())
+    if not languages:
+        return ()
+    if language not in languages:
+        language = languages[0]
+    if language == "ar":
+        return tuple(KEY + form for form in sorted(_without_clitics(folded)))
+    return (KEY + (_english_stem(folded) if language == "en" else _snowball(folded, language)),)
+
+
+def all_keys(folded: str, *, name: bool) -> frozenset[str]:
+    """Return the keys of `folded` in every language it may belong to; a name's where names inflect."""
+    languages = LANGUAGES_OF_SCRIPT.get(script(folded), ())
+    return frozenset(key for one in languages for key in (name_keys if name else keys)(folded, one))
+
+
+def name_keys(folded: str, language: str) -> tuple[str, ...]:
+    """Return the keys of a name: none where names do not inflect, so that Gates is no gate."""
+    languages = LANGUAGES_OF_SCRIPT.get(script(folded), ())
+    read_as = language if language in languages else next(iter(languages), "")
+    return keys(folded, language) if read_as in NAMES_INFLECT else ()
+
+
+@lru_cache(1 << 10)
+def script(folded: str) -> str:
+    """Return the script of a word's first letter, as Unicode names it ("LATIN"), or ""."""
+    return next((unicodedata.name(c, "").split(" ")[0] for c in folded if c.isalpha()), "")
+
+
+def guess_language(text: str) -> str:
+    """Return the likely language of `text` by its script and commonest small words: "en" without evidence."""
+    words = [token.folded for token in tokens(text[:2000])]
+    scripts = [script(word) for word in words[:60]]
+    main = max(set(scripts), key=scripts.count, default="LATIN")
+    if main != "LATIN":
+        return LANGUAGES_OF_SCRIPT.get(main, ("und",))[0]
+    counts = {language: sum(word in small for word in words) for language, small in _SMALL_WORDS.items()}
+    return max(counts, key=lambda language: counts[language])
+
+
+def case_of(surface: str) -> Case:
+    """Return how a word is written; any capital inside makes it a name (iPhone)."""
+    if surface.islower():
+        return Case.LOWER
+    if surface.isupper():
+        return Case.UPPER if len(surface) > 1 else Case.TITLE
+    return Case.TITLE if surface != surface.lower() else Case.NONE
+
+
+# --- words ------------------------------------------------------------------------------------------
+
+KEY = "\x01"  # cannot stand in a folded form
+
+_MARKS = "".join(
+    f"{chr(first)}-{chr(last)}"
+    for first, last in (
+        (0x0300, 0x036F), (0x0483, 0x0487), (0x0591, 0x05BD), (0x05BF, 0x05BF), (0x05C1, 0x05C2), (0x05C4, 0x05C7),
+        (0x0610, 0x061A), (0x0640, 0x0640), (0x064B, 0x065F), (0x0670, 0x0670), (0x06D6, 0x06DC), (0x06DF, 0x06E8),
+        (0x06EA, 0x06ED), (0x0900, 0x0903), (0x093A, 0x094F), (0x0951, 0x0957), (0x0962, 0x0963), (0x0981, 0x0983),
+        (0x09BC, 0x09D7), (0x0A01, 0x0A03), (0x0A3C, 0x0A51), (0x0A81, 0x0A83), (0x0ABC, 0x0ACD), (0x0B01, 0x0B03),
+        (0x0B3C, 0x0B57), (0x0B82, 0x0B82), (0x0BBE, 0x0BD7), (0x0C00, 0x0C04), (0x0C3E, 0x0C56), (0x0C81, 0x0C83),
+        (0x0CBC, 0x0CD6), (0x0D00, 0x0D03), (0x0D3B, 0x0D57), (0x0DCA, 0x0DDF), (0x200B, 0x200D), (0x2060, 0x2060),
+        (0x00AD, 0x00AD), (0xFE00, 0xFE0F),
+    )
+)  # fmt: skip
+_EACH = (  # scripts written without spaces, and Hangul, whose particles are written on: a token a character
+    "\u0e01-\u0e30\u0e32\u0e33\u0e40-\u0e46\u0e81-\u0eb0\u0eb2\u0eb3\u0ec0-\u0ec6\u1000-\u102a\u1780-\u17b3"
+    "\u1100-\u11ff\u3005-\u3007\u3041-\u3096\u30a1-\u30fa\u30fc\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff"
+    "\U00020000-\U0003134f"
+)
+_EACH_MARKS = "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd\u102b-\u103e\u17b4-\u17d3\u3099\u309a"
+_EMOJI = "\u2600-\u27bf\U0001f000-\U0001faff"
+_LETTER = rf"[^\W_{_EACH}]"
+_TOKEN = re.compile(
+    rf"(?P<acronym>(?<!{_LETTER})(?:[^\W\d_{_EACH}]\.){{2,}}(?:[^\W\d_{_EACH}](?!{_LETTER}))?)"
+    rf"|(?P<word>{_LETTER}+(?:[{_MARKS}]+{_LETTER}*)*(?:\+\+|\#(?!\w))?)(?:['’ʼ＇][sS](?!{_LETTER}))?"
+    rf"|(?P<each>[{_EACH}][{_EACH_MARKS}]*|[{_EMOJI}]|(?<=\s)&(?=\s))"
+)
+_GLUE = frozenset("-‐‑'’ʼ＇·.&")
+_SENTENCE_END = re.compile(r"[.!?…؟۔।]|\n")
+_ALWAYS_BREAKS = re.compile(r"[\n!?؟]|\.\S*\s+[\"'“‘«]")
+_ACCENTS = re.compile(
+    r"(?<![ику])\u0306|[\u0300-\u0305\u0307-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4-\u05c7"
+    r"\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u200b-\u200f\u2060\u00ad\ufe00-\ufe0f]"
+)
+_LETTERS = str.maketrans(
+    {
+        "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ħ": "h", "ŧ": "t", "ı": "i",
+        "ى": "ي", "ی": "ي", "ې": "ي", "ة": "ه", "ۀ": "ه", "ہ": "ه", "ھ": "ه", "ە": "ه", "ک": "ك", "ڪ": "ك",
+        "ٱ": "ا", "ے": "ي", "ʼ": "", "’": "",
+    }
+)  # fmt: skip
+
+
+def _tokens(text: str) -> Iterator[Token]:
+    done = 0
+    previous: Token | None = None
+    for found in _TOKEN.finditer(text):
+        group = found.lastgroup or "word"
+        start, end = found.span(group)
+        surface = text[start:end]
+        folded, case = _read(surface)
+        if not folded:
+            continue
+        gap = text[done:start]
+        glued = gap if gap in _GLUE else ""
+        breaks = len(gap) > 1 and _breaks(gap, previous)
+        previous = Token(folded, start, end, case, glued, breaks or previous is None)
+        yield previous
+        done = found.end()
+
+
+@lru_cache(1 << 17)
+def _read(surface: str) -> tuple[str, Case]:
+    """Return the folded form and case of a token; dots between initials are no part of it."""
+    if surface == "&":
+        return "and", Case.LOWER
+    return fold(surface.replace(".", "")), case_of(surface)
+
+
+def _breaks(gap: str, previous: Token | None) -> bool:
+    """Return whether a sentence or line ends in `gap`; the dot of "St. Louis" or "S. Waugh" ends none."""
+    if previous is None or not _SENTENCE_END.search(gap):
+        return False
+    abbreviated = gap == ". " and len(previous.folded) <= 3 and previous.case >= Case.TITLE
+    return not abbreviated or bool(_ALWAYS_BREAKS.search(gap))
+
+
+# --- inflection -------------------------------------------------------------------------------------
+
+_ENDINGS = frozenset(["", "s", "es", "ed", "d", "ing", "e", "y", "ies", "ied", "i", "er", "ers"])
+_CLITICS = re.compile(r"([وف]?)([بكل]?)(ال)?")
+_SHORTEST_ARABIC = 3  # letters that must remain when a clitic is taken off
+
+_stemmers = {language: Stemmer.Stemmer(name, 0) for language, name in STEMMERS.items()}
+_stemming = threading.Lock()  # PyStemmer's objects are not thread-safe; the caches above keep this rare
+
+
+def _snowball(folded: str, language: str) -> str:
+    with _stemming:
+        return str(_stemmers[language].stemWord(folded))
+
+
+def _english_stem(folded: str) -> str:
+    """Return the Snowball stem where it takes off an inflection; "organization" is no form of "organ"."""
+    stem = _snowball(folded, "en")
+    ending = folded.removeprefix(stem)
+    if ending in _ENDINGS or stem.endswith("i") or (ending[:1] == stem[-1:] and ending[1:] in _ENDINGS):
+        return stem  # "flooding", "policies", "running"
+    if folded.endswith("s") and not folded.endswith("ss"):
+        return _english_stem(folded[:-1])
+    return folded
+
+
+def _without_clitics(folded: str) -> set[str]:
+    """Return an Arabic word without each number of its leading و ف, ب ك ل and ال, and as it is."""
+    forms = {folded}
+    for prefixes in ("وف", "بكل"):
+        forms |= {form[1:] for form in forms if form[:1] in prefixes}
+    forms |= {"ال" + form[2:] for form in (folded, folded[1:]) if form.startswith("لل")}
+    forms |= {form[2:] for form in forms if form.startswith("ال")}
+    return {form for form in forms if len(form) >= _SHORTEST_ARABIC} | {folded}
+
+
+_SMALL_WORDS = {
+    language: word_set(words)
+    for language, words in {
+        "en": "the of and to in is that for on was with as by at from has are",
+        "fr": "le la les des et du une est dans que pour qui sur pas au aux",
+        "es": "el los las del y una en por con para que se su al como",
+        "de": "der die das und den von mit dem ist im fur auf nicht ein eine zu",
+        "it": "il di che della per gli una non del sono nel con dei alla",
+        "pt": "o os as do da dos das em uma nao por com para no na que",
+        "nl": "het een van de en dat op te zijn voor met niet aan ook",
+        "sv": "och att det som en pa ar av for med till den har inte om",
+        "da": "og at det en til er af for med den der pa ikke har som",
+        "tr": "ve bir bu da de icin ile olarak daha olan gibi cok",
+        "pl": "i w na z do nie sie jest to ze o jak po przez od",
+        "ro": "si de la in cu pe din care nu este un pentru sa mai",
+        "hu": "a az es hogy nem is egy van meg ez volt",
+        "fi": "ja on ei se etta oli mutta kun myos ovat",
+        "cs": "a v na se je z do ze by za pro s jako",
+        "ca": "el la els les dels i una amb per que al",
+    }.items()
+}

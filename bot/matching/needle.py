@@ -1,0 +1,246 @@
+"""How one name of a query is looked for: in which forms, where it stands in a field, and by which rule.
+
+In: a leaf of an `Expr` and a `Reading`. Out: hits. `Needle.keys` are what an article must have one of for
+the needle to be found at all: the percolator looks queries up by them.
+"""
+
+from collections.abc import Iterable
+from enum import IntEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+from bot.matching import places
+from bot.matching.analysis import Case, Token, all_keys, name_keys, tokens
+from bot.matching.analysis import keys as inflection_keys
+from bot.matching.expr import Exact, Leaf, Name, Prefix, Within
+from bot.matching.fuzzy import SHORTEST_ASKED, SHORTEST_NAME, is_near, is_spelling, skeleton
+from bot.matching.reading import JOINED, PLACE, FieldReading, Reading
+
+CLOSE = "~"  # begins the key of a name wanted in any spelling
+BEGINS = "*"  # begins the key of a prefix: its first letters
+PREFIX_KEY = 4  # letters
+LONGEST_ACRONYM = 4  # letters: typed in capitals, it is looked for in capitals
+MOST_JOINED = 3  # words that may also be written as one
+
+
+class Rule(IntEnum):
+    """Why words matched, the best first. `label` is its public name."""
+
+    EXACT = 0
+    INFLECTION = 1
+    ALIAS = 2
+    SPELLING = 3
+    UNCERTAIN_CASE = 4
+
+    @property
+    def label(self) -> str:
+        """Its name in a Term."""
+        return self.name.lower().replace("_", "-")
+
+
+class Hit(NamedTuple):
+    """Tokens `start` to `end` (exclusive) of a field matched by `rule`."""
+
+    start: int
+    end: int
+    rule: Rule
+
+
+class Word(NamedTuple):
+    """A word of a name. `close`: 0 as it is, 1 in any spelling of a name, 2 misspelt too."""
+
+    folded: str
+    case: Case
+    close: int = 0
+    exact: bool = False
+
+    @property
+    def is_name(self) -> bool:
+        """Whether it was typed with a capital, so that it does not inflect as words do."""
+        return self.case in (Case.TITLE, Case.UPPER)
+
+    @property
+    def needs_case(self) -> bool:
+        """Whether a capital must tell it from another word: Turkey, US."""
+        acronym = self.case is Case.UPPER and len(self.folded) <= LONGEST_ACRONYM and self.folded.isalpha()
+        return not self.exact and (acronym or (self.is_name and self.folded in places.WORDS_TOO))
+
+    @property
+    def plurals(self) -> tuple[str, ...]:
+        """The plural of a name, where it is no other name: Houthi, Houthis; but Hamas is not Hama."""
+        plural = self.is_name and not self.exact and len(self.folded) > 3 and self.folded[-1] not in "asxz"
+        return (self.folded + "s",) if plural and self.folded.isascii() else ()
+
+    def keys(self) -> frozenset[str]:
+        """Return the keys of which an article must have one to contain this word."""
+        found = {self.folded, *self.plurals}
+        if not self.exact:
+            found |= all_keys(self.folded, name=self.is_name)
+        return frozenset(found | ({CLOSE + self.folded} if self.close else set()))
+
+    def positions(self, part: FieldReading, reading: Reading) -> dict[int, Rule]:
+        """Return where this word stands in a field, and by which rule."""
+        found: dict[int, Rule] = {}
+        if self.close:
+            found |= dict.fromkeys(_spellings(self, part), Rule.SPELLING)
+        if not self.exact:
+            keyed = (name_keys if self.is_name else inflection_keys)(self.folded, reading.language)
+            for key in keyed:
+                found |= dict.fromkeys(part.keys.get(key, ()), Rule.INFLECTION)
+            for plural in self.plurals:
+                found |= dict.fromkeys(part.folded.get(plural, ()), Rule.INFLECTION)
+        found |= dict.fromkeys(part.folded.get(self.folded, ()), Rule.EXACT)
+        return _by_case(self, found, part, reading) if self.needs_case else found
+
+
+class Needle(NamedTuple):
+    """A leaf made ready: the ways to write it (sequences of words), or the keys of `spans` that stand for it."""
+
+    ways: tuple[tuple[Word, ...], ...]
+    spans: tuple[str, ...]
+    keys: frozenset[str]
+    weight: int
+    prefix: str = ""
+    words: tuple[str, ...] = ()
+
+    def hits(self, part: FieldReading, reading: Reading) -> list[Hit]:
+        """Return where the needle stands in a field, in order, the best rule for each place."""
+        best: dict[tuple[int, int], Rule] = {}
+        for hit in self._all_hits(part, reading):
+            place = (hit.start, hit.end)
+            best[place] = min(hit.rule, best.get(place, hit.rule))
+        return [Hit(start, end, rule) for (start, end), rule in sorted(best.items())]
+
+    def _all_hits(self, part: FieldReading, reading: Reading) -> Iterable[Hit]:
+        for way in self.ways:
+            yield from _sequence(way, part, reading)
+        for key in self.spans:
+            for span in part.spans.get(key, ()):
+                folded = tuple(token.folded for token in part.tokens[span.start : span.end])
+                rule = Rule.EXACT if folded == self.words or key.startswith(JOINED) else Rule.ALIAS
+                yield Hit(span.start, span.end, rule if span.sure else Rule.UNCERTAIN_CASE)
+        if self.prefix:
+            for word, positions in part.folded.items():
+                if word.startswith(self.prefix):
+                    yield from (Hit(position, position + 1, Rule.EXACT) for position in positions)
+
+
+@lru_cache(1 << 16)
+def needle(leaf: Leaf) -> Needle:
+    """Return a leaf made ready. (A Language is judged without one.)"""
+    match leaf:
+        case Exact(text):
+            words = tuple(Word(token.folded, token.case, exact=True) for token in tokens(text))
+            return _of_words((words,), ())
+        case Prefix(text):
+            folded = tokens(text)[0].folded
+            return Needle((), (), frozenset([BEGINS + folded[:PREFIX_KEY]]), PREFIX_KEY, prefix=folded)
+        case Within(text):
+            place = places.land(text)
+            return _of_place((f"in:{place.concept}",) if place else (), text)
+        case Name(text, close):
+            concepts = places.concepts(text)
+            return _of_place(concepts, text) if concepts else _of_name(text, close)
+    raise TypeError(f"not a name: {leaf!r}")
+
+
+def _of_place(concepts: tuple[str, ...], text: str) -> Needle:
+    spans = tuple(PLACE + concept for concept in concepts)
+    words = tuple(token.folded for token in tokens(text))
+    return Needle((), spans, frozenset(spans), PREFIX_KEY, words=words)
+
+
+def _of_name(text: str, close: bool) -> Needle:
+    found = tokens(text)
+    words = tuple(_word(token, close) for token in found)
+    joined = JOINED + "".join(("&" if t.glued == "&" else "") + t.folded for t in found)
+    short = any(token.glued == "&" for token in found) and any(len(token.folded) <= 2 for token in found)
+    ways = [] if short else [words]  # AT&T is not "at T"
+    if 1 < len(words) <= MOST_JOINED:
+        ways.append((Word(joined[1:], words[0].case),))
+        return _of_words(tuple(ways), (joined,))
+    if len(words) == 1 and (parts := _humps(text)):
+        ways.append(tuple(_word(token, close) for token in parts))
+        return _of_words(tuple(ways), (joined,))
+    return _of_words(tuple(ways), (joined,) if len(words) == 1 else ())
+
+
+def _word(token: Token, close: bool) -> Word:
+    is_name = token.case in (Case.TITLE, Case.UPPER) and len(token.folded) >= SHORTEST_NAME
+    asked = close and len(token.folded) >= SHORTEST_ASKED
+    alphabetic = token.folded.isalpha()
+    return Word(token.folded, token.case, (2 if asked else int(is_name)) if alphabetic else 0)
+
+
+def _humps(text: str) -> list[Token]:
+    """Return the parts of a word written as AlSisi or YouTube, or nothing."""
+    parts = "".join(f" {c}" if i and c.isupper() and text[i - 1].islower() else c for i, c in enumerate(text))
+    return tokens(parts) if parts != text else []
+
+
+def _of_words(ways: tuple[tuple[Word, ...], ...], spans: tuple[str, ...]) -> Needle:
+    """Each way is looked up by one of its words: the last, or the longest where none can be an initial."""
+    anchors = [way[-1] if _may_have_initials(way) else max(way, key=lambda w: len(w.folded)) for way in ways]
+    keys = frozenset(spans).union(*(anchor.keys() for anchor in anchors))
+    return Needle(ways, spans, keys, min((len(anchor.folded) for anchor in anchors), default=PREFIX_KEY))
+
+
+def _may_have_initials(way: tuple[Word, ...]) -> bool:
+    """Return whether it may be a person's name: several words, all with a capital."""
+    return len(way) > 1 and all(word.is_name and not word.exact for word in way)
+
+
+def _sequence(way: tuple[Word, ...], part: FieldReading, reading: Reading) -> list[Hit]:
+    """Return where the words stand one after the other. In names a middle name may stand between, once."""
+    is_name = _may_have_initials(way)
+    runs = [Hit(p, p + 1, rule) for p, rule in _first(way, part, reading, is_name).items()]
+    for index, word in enumerate(way[1:], 1):
+        if not runs:
+            return []
+        positions = word.positions(part, reading)
+        following = []
+        for run in runs:
+            for gap in (0, 1) if is_name and run.end - run.start == index else (0,):
+                rule = positions.get(run.end + gap)
+                if rule is not None and _adjacent(part, run.end, gap):
+                    following.append(Hit(run.start, run.end + gap + 1, max(run.rule, rule)))
+        runs = following
+    return runs
+
+
+def _first(way: tuple[Word, ...], part: FieldReading, reading: Reading, is_name: bool) -> dict[int, Rule]:
+    found = way[0].positions(part, reading)
+    if not is_name:
+        return found
+    initial = way[0].folded[0]
+    for position in part.folded.get(initial, ()):  # "S. Waugh" for Steve Waugh
+        if part.tokens[position].case is Case.TITLE:
+            found = {position: Rule.ALIAS, **found}
+    return found
+
+
+def _adjacent(part: FieldReading, position: int, gap: int) -> bool:
+    """Return whether the words at `position` to `position + gap` go on with the name before them."""
+    here = part.tokens[position : position + gap + 1]
+    return not any(token.breaks for token in here) and all(token.case > Case.LOWER for token in here[:gap])
+
+
+def _spellings(word: Word, part: FieldReading) -> Iterable[int]:
+    candidates = part.folded if word.close == 2 else part.by_skeleton.get(skeleton(word.folded), ())
+    is_close = is_near if word.close == 2 else is_spelling
+    for folded in candidates:
+        if is_close(word.folded, folded):
+            yield from part.folded[folded]
+
+
+def _by_case(word: Word, found: dict[int, Rule], part: FieldReading, reading: Reading) -> dict[int, Rule]:
+    """Leave out the places where the word is written as another word is."""
+    judged = {}
+    for position, rule in found.items():
+        token = part.tokens[position]
+        if word.case is Case.UPPER and token.case is Case.TITLE and len(token.folded) > 1:
+            continue  # "Us" is not the US
+        sure = reading.certainty(token.folded, part, position)
+        if sure is not False:
+            judged[position] = rule if sure else Rule.UNCERTAIN_CASE
+    return judged

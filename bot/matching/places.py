@@ -1,0 +1,270 @@
+"""Places and what they are called: every name of a country, its people and adjectives, and of larger cities.
+
+In: the words of an article. Out: which of them name a place, however it is written there. Names are resolved
+on the article's side, once, so that a query for a place is one term however many names the place has. The
+longest name wins, so Niger is not found in Nigeria's "Niger Delta" table entry, nor Sudan in South Sudan.
+
+The tables in `data/` are reviewed by hand; countries' names in other languages come from Babel (CLDR), those
+in Latin script for articles in their own language only ("Island" is Iceland in Swedish alone).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from babel import Locale
+
+from bot.matching.analysis import KEY, Case, Token, fold, keys, script, tokens, word_set
+
+SCRIPT_LANGUAGES = ("ar", "ru", "uk", "fa", "ur", "he", "zh", "zh_Hant", "ja", "ko", "hi", "el", "th", "bg", "sr")
+LATIN_LANGUAGES = ("fr", "es", "de", "it", "pt", "nl", "sv", "da", "no", "fi", "hu", "ro", "ca", "tr", "pl", "cs", "id")
+
+# Names that are also words: only a capital makes them a place. Reviewed by hand.
+WORDS_TOO = word_set(
+    "turkey chad jordan georgia china chile guinea mali niger cuba togo polish pole poles swede swedes dane danes "
+    "scot scots brits brit finn finns lao thai car nice reading mobile bath orange lima hama aden homs goma palmyra "
+    "medina emirates america soviet soviets"
+)
+# CLDR names that are words, or other names, where they would be met.
+NOT_PLACES = word_set(
+    "island maurice dominique man fas katar mali oman togo guinea samoa jordan jersey مالي 印 中 日 韓"
+)
+
+
+class Name(NamedTuple):
+    """What a name stands for. `capitals`: it counts only in capitals (US); `people`: it is an adjective or a people."""
+
+    concepts: tuple[str, ...]
+    capitals: bool = False
+    people: bool = False
+
+
+class Mention(NamedTuple):
+    """Tokens `start` to `end` (exclusive) of a text name `concepts`; `capitals` as in Name."""
+
+    concepts: tuple[str, ...]
+    start: int
+    end: int
+    capitals: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place or organisation of the tables: its concept, main name, whether it is a country (or land) or a large
+    city, and the country it belongs to (itself for a country)."""
+
+    concept: str
+    name: str
+    is_land: bool
+    is_main: bool
+    country: str
+
+
+Names = dict[tuple[str, ...], Name]
+Table = dict[str, list[tuple[tuple[str, ...], Name]]]  # by the first word, the longest name first
+
+_SHORTEST_DERIVED = 4  # letters of a name whose adjectives are formed by rule
+_SHORTEST_STEM = 3  # letters of a stem that is more than "куб" (Cuba, and a cube)
+
+
+def lookup(text: str) -> Place | None:
+    """Return the place whose name (in any language we know) is the whole of `text`, or None. Not its adjectives."""
+    words = tuple(token.folded for token in tokens(text))
+    if not words or (len(words) == 1 and words[0] in NOT_PLACES and words not in _reviewed_names()):
+        return None
+    for language in ("", *LATIN_LANGUAGES):
+        name = _names(language).get(words)
+        if name and name.concepts and not name.people and (not name.capitals or text.upper() == text):
+            return _places().get(name.concepts[0])
+    return None
+
+
+def concepts(text: str) -> tuple[str, ...]:
+    """Return what `text` as a whole can stand for: both Congos for "Congo"; empty for no place."""
+    words = tuple(token.folded for token in tokens(text))
+    place = lookup(text)
+    name = _names("").get(words)
+    if place and name and place.concept in name.concepts:
+        return name.concepts
+    return (place.concept,) if place else ()
+
+
+def land(text: str) -> Place | None:
+    """Return the country or land called `text`, or None."""
+    place = lookup(text)
+    return place if place and place.is_land else None
+
+
+def is_land(text: str) -> bool:
+    """Return whether `text` is a country or land, which brings its people and adjectives."""
+    return land(text) is not None
+
+
+def is_main(text: str) -> bool:
+    """Return whether `text` is the main name of a country, or of a capital or city above 500,000 people."""
+    place = lookup(text)
+    return place is not None and place.is_main and fold(place.name) == fold(text.strip())
+
+
+def mentions(words: Sequence[Token], language: str) -> Iterator[Mention]:
+    """Yield the places that `words` name, the longest name first, never two over the same words."""
+    table = _table(language if language in LATIN_LANGUAGES else "")
+    position = 0
+    while position < len(words):
+        found = _longest(table, words, position)
+        if found is None:
+            position += 1
+            continue
+        if found.concepts:
+            yield found
+        position = found.end
+
+
+def is_known(folded: str) -> bool:
+    """Return whether one folded word is a reviewed name, people or adjective."""
+    return (folded,) in _reviewed_names()
+
+
+def country_of(concept: str) -> str:
+    """Return the country (or land) that a concept is, or belongs to."""
+    return _places()[concept].country
+
+
+# --- on the article's side --------------------------------------------------------------------------
+
+
+def _longest(table: Table, words: Sequence[Token], position: int) -> Mention | None:
+    for form in _forms(words[position].folded):
+        for rest, name in table.get(form, ()):
+            end = position + 1 + len(rest)
+            if end <= len(words) and _follows(rest, words[position + 1 : end]) and _in_capitals(name, words[position]):
+                return Mention(name.concepts, position, end, name.capitals)
+    return None
+
+
+def _follows(rest: tuple[str, ...], words: Sequence[Token]) -> bool:
+    return all(not word.breaks and part in _forms(word.folded) for part, word in zip(rest, words, strict=True))
+
+
+def _in_capitals(name: Name, word: Token) -> bool:
+    return not name.capitals or word.case == Case.UPPER
+
+
+def _forms(folded: str) -> tuple[str, ...]:
+    """Return the forms under which a word of a text may stand in a table: as it is, then without its endings."""
+    if folded.isascii():
+        return (folded,)
+    kind = script(folded)
+    if kind == "ARABIC":
+        return (folded, *(key[1:] for key in keys(folded, "ar") if key[1:] != folded))
+    return (folded, *keys(folded, "ru")) if kind == "CYRILLIC" else (folded,)
+
+
+# --- the tables -------------------------------------------------------------------------------------
+
+
+@cache
+def _table(language: str) -> Table:
+    table: Table = {}
+    for words, name in _names(language).items():
+        table.setdefault(words[0], []).append((words[1:], name))
+    for names in table.values():
+        names.sort(key=lambda item: -len(item[0]))
+    return table
+
+
+@cache
+def _names(language: str) -> Names:
+    """Return every name that counts in articles in `language` ("" for the names that count in all)."""
+    if language:
+        names = dict(_names(""))
+        for code, text in _cldr_names(language):
+            _add(names, text, code)
+        return names
+    names = dict(_reviewed_names())
+    for other in SCRIPT_LANGUAGES:
+        for code, text in _cldr_names(other):
+            _add(names, text, code)
+            for form in _derived_forms(text, other):
+                names.setdefault((form,), Name((code,), people=True))
+    return names
+
+
+@cache
+def _reviewed_names() -> Names:
+    names: Names = {}
+    for code, countries, people, _capital in _rows("countries.tsv"):
+        for text in countries.split("|"):
+            _add(names, text, code)
+        for text in _listed(people):
+            _add(names, text.replace("_", " "), code, people=True)
+    for country, _size, cities in _rows("cities.tsv"):
+        for text in cities.split("|"):
+            _add(names, text, _concept(country, cities))
+    for code, _countries, _people, capital in _rows("countries.tsv"):
+        for text in _listed(capital, "|"):
+            _add(names, text, _concept(code, capital))
+    for word in ("Congo", "Congolese"):
+        names[(fold(word),)] = Name(("CD", "CG"))
+    return names
+
+
+@cache
+def _places() -> dict[str, Place]:
+    places = {}
+    for code, countries, _people, _capital in _rows("countries.tsv"):
+        places[code] = Place(code, countries.split("|")[0], is_land=True, is_main=True, country=code)
+    for country, size, cities in _rows("cities.tsv"):
+        concept = _concept(country, cities)
+        places[concept] = Place(concept, cities.split("|")[0], is_land=False, is_main=size == "city", country=country)
+    for code, _countries, _people, capital in _rows("countries.tsv"):
+        concept = _concept(code, capital)
+        places.setdefault(concept, Place(concept, capital, is_land=False, is_main=True, country=code))
+    return places
+
+
+def _concept(country: str, names: str) -> str:
+    return f"{country}/{names.split('|', maxsplit=1)[0]}"
+
+
+def _listed(cell: str, separator: str = " ") -> list[str]:
+    return [] if cell == "-" else cell.split(separator)
+
+
+def _rows(name: str) -> Iterator[list[str]]:
+    text = files("bot.matching").joinpath("data", name).read_text(encoding="utf-8")
+    return (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
+
+
+def _add(names: Names, text: str, concept: str, *, people: bool = False) -> None:
+    """Add a name unless it already is one of something else: the tables are in order of weight."""
+    words = tuple(token.folded for token in tokens(text))
+    capitals = len(text) <= 5 and text == text.upper() != text.lower()
+    if words:
+        names.setdefault(words, Name(() if concept == "!" else (concept,), capitals, people))
+
+
+def _cldr_names(language: str) -> Iterator[tuple[str, str]]:
+    """Yield (country, its name) in `language`, without a trailing remark in parentheses."""
+    territories = Locale.parse(language).territories
+    for code, *_rest in _rows("countries.tsv"):
+        text = str(territories.get(code, "")).split("(")[0].split("（")[0].strip()
+        if text and fold(text) not in NOT_PLACES:
+            yield code, text
+
+
+def _derived_forms(text: str, language: str) -> list[str]:
+    """Return the adjectives that regularly derive from a country's name of one word, as `_forms` gives them."""
+    if " " in text or len(text) < _SHORTEST_DERIVED:
+        return []
+    if language == "ar":
+        base = fold(text if text.startswith("أل") else text.removeprefix("ال")).removesuffix("يا")
+        base = base.removesuffix("ا").removesuffix("ه")
+        return [base + ending for ending in ("ي", "يه", "يون", "يين")] if len(base) >= 3 else []
+    if language == "ru":
+        base = fold(text).rstrip("аеиоуыьэюяй")
+        stems = [keys(fold(text), "ru")[0]] if len(base) > _SHORTEST_STEM else []
+        return stems + [KEY + base + ending for ending in ("ск", "ийск", "ьск", "аиск")]
+    return []

@@ -1,0 +1,136 @@
+"""An article read once for all queries: which words stand where, under which keys, and which places they name."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from bot.matching import places
+from bot.matching.analysis import Case, Token, guess_language, keys, tokens
+from bot.matching.fuzzy import skeleton
+from bot.models import Article
+
+PLACE = "@"  # begins the key of a concept: "@SY", "@in:SY"
+JOINED = "+"  # begins the key of a compound written as one: "+alsisi"
+LONGEST_COMPOUND = 4  # words
+LOUD = 0.7  # share of longer words with a capital from which capitals say nothing: a headline in title case
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Tokens `start` to `end` (exclusive) of a field; not `sure` where only capitals that say nothing speak for it."""
+
+    start: int
+    end: int
+    sure: bool = True
+
+
+class Reading:
+    """An article's title and text, analysed. `language` is its own, or guessed."""
+
+    def __init__(self, article: Article) -> None:
+        given = (article.language or "").split("-")[0].casefold()
+        self.language = given or guess_language(f"{article.title}\n{article.text}")
+        self.title = FieldReading(article.title, self.language)
+        self.text = FieldReading(article.text, self.language)
+        self.source = frozenset(token.folded for token in tokens(article.source))
+        for part in (self.title, self.text):
+            self._name_places(part)
+
+    @property
+    def fields(self) -> tuple[tuple[str, "FieldReading"], ...]:
+        """The fields by name, the one that counts most first."""
+        return (("title", self.title), ("text", self.text))
+
+    def certainty(self, folded: str, part: "FieldReading", position: int) -> bool | None:
+        """Return whether the word at `position` is a name: True, False, or None without evidence.
+
+        Inside a sentence its own capital decides. At the beginning of one, or in a headline where
+        everything has a capital, the rest of the article does.
+        """
+        token = part.tokens[position]
+        if token.case in (Case.LOWER, Case.NONE):
+            return token.case is Case.NONE
+        if part.speaks(position):
+            return True
+        cases = {case for _name, other in self.fields for case in other.cases_inside(folded)}
+        if cases and Case.LOWER not in cases:
+            return True
+        return False if cases == {Case.LOWER} else None
+
+    def _name_places(self, part: "FieldReading") -> None:
+        for mention in places.mentions(part.tokens, self.language):
+            sure = self._is_place(part, mention)
+            if sure is False:
+                continue
+            span = Span(mention.start, mention.end, sure is not None)
+            for concept in mention.concepts:
+                part.spans.setdefault(PLACE + concept, []).append(span)
+                part.spans.setdefault(f"{PLACE}in:{places.country_of(concept)}", []).append(span)
+
+    def _is_place(self, part: "FieldReading", mention: places.Mention) -> bool | None:
+        folded = part.tokens[mention.start].folded
+        single = mention.end - mention.start == 1
+        if single and folded in places.WORDS_TOO:
+            return self.certainty(folded, part, mention.start)
+        if mention.capitals and part.is_loud:
+            return True if any(o is not part and not o.is_loud and folded in o.folded for _, o in self.fields) else None
+        return True
+
+
+class FieldReading:
+    """One field: its tokens, and where each folded form, inflection key, compound and place stands."""
+
+    def __init__(self, text: str, language: str) -> None:
+        self.source = text
+        self.tokens: list[Token] = tokens(text)
+        self.folded: dict[str, list[int]] = {}
+        self.keys: dict[str, list[int]] = {}
+        self.spans: dict[str, list[Span]] = {}
+        for position, token in enumerate(self.tokens):
+            self.folded.setdefault(token.folded, []).append(position)
+        for folded, positions in self.folded.items():
+            for key in keys(folded, language):
+                self.keys.setdefault(key, []).extend(positions)
+        self._join_compounds()
+
+    @cached_property
+    def is_loud(self) -> bool:
+        """Whether capitals say nothing here: most longer words have one."""
+        cases = [token.case for token in self.tokens if len(token.folded) > 3 and token.case is not Case.NONE]
+        return sum(case is not Case.LOWER for case in cases) >= LOUD * len(cases) if cases else False
+
+    @cached_property
+    def by_skeleton(self) -> dict[str, list[str]]:
+        """The distinct words that could be names (written with a capital, or in a script without), by skeleton."""
+        found: dict[str, list[str]] = {}
+        for folded, positions in self.folded.items():
+            if self.has_capital(positions):
+                found.setdefault(skeleton(folded), []).append(folded)
+        return found
+
+    def has_capital(self, positions: list[int]) -> bool:
+        """Return whether a word at these positions is anywhere written as a name."""
+        return any(self.tokens[position].case is not Case.LOWER for position in positions)
+
+    def speaks(self, position: int) -> bool:
+        """Return whether a capital at `position` says something: inside a sentence, among small letters."""
+        return not self.is_loud and not self.tokens[position].breaks
+
+    def cases_inside(self, folded: str) -> set[Case]:
+        """Return how a word is written where its case says something."""
+        return {self.tokens[p].case for p in self.folded.get(folded, ()) if self.speaks(p)}
+
+    def _join_compounds(self) -> None:
+        for first, token in enumerate(self.tokens):
+            if not token.glued and first + 1 < len(self.tokens) and self.tokens[first + 1].glued:
+                self._join_run(first)
+
+    def _join_run(self, first: int) -> None:
+        """Record every compound of up to LONGEST_COMPOUND words within the words glued together from `first`."""
+        last = first + 1
+        while last < len(self.tokens) and self.tokens[last].glued:
+            last += 1
+        for start in range(first, last - 1):
+            text = self.tokens[start].folded
+            for end in range(start + 1, min(last, start + LONGEST_COMPOUND)):
+                text += ("&" if self.tokens[end].glued == "&" else "") + self.tokens[end].folded
+                self.spans.setdefault(JOINED + text, []).append(Span(start, end + 1))
