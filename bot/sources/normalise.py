@@ -57,7 +57,8 @@ def normalise(
         _entry(item, label, keys, url=link, now=now, language=language)
         for item, label, keys, link in zip(newest, labels, identity_keys(labels, home), links, strict=True)
     ]
-    return tuple(_once(entries)), len(items) - len(newest)
+    named = [entry for entry in entries if entry.title]  # cleaning may leave nothing
+    return tuple(_once(named)), len(items) - len(named)
 
 
 def oldest_first(items: Sequence[Item]) -> list[Item]:

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.errors import SourceError
@@ -104,12 +104,14 @@ def test_links_that_differ_in_more_than_tracking_stay_apart() -> None:
     assert canonical_link("https://news.example/a?id=7") != canonical_link("https://news.example/a?id=8")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_has_a_canonical_form_that_stays_or_none(text: str) -> None:
     once = canonical_link("https://news.example/" + text)
     assert once is None or canonical_link(once) == once
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(["id", "utm_source", "ü", "a b", "gclid", ""]), st.text(max_size=9)), max_size=4)
 )
@@ -119,6 +121,7 @@ def test_any_query_has_a_canonical_form_that_stays(query: list[tuple[str, str]])
     assert once is None or canonical_link(once) == once
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_checking_never_raises_anything_else(text: str) -> None:
     try:

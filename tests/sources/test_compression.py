@@ -2,7 +2,7 @@ import gzip
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.errors import SourceError
@@ -17,6 +17,7 @@ def kind(raw: bytes, encoding: str) -> str:
     return caught.value.kind
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=2000))
 def test_what_was_compressed_comes_back(body: bytes) -> None:
     assert decompress(gzip.compress(body), "gzip", LIMIT) == body

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.models import Validators
@@ -66,6 +66,7 @@ def test_validators_that_could_do_harm_are_left_out(value: str) -> None:
     assert validators({"ETag": value, "Last-Modified": value}) == Validators()
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_no_header_raises(value: str) -> None:
     http_date(value)

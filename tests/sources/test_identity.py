@@ -1,6 +1,6 @@
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.sources.identity import Label, identity_keys
@@ -98,6 +98,7 @@ labels = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(labels)
 def test_items_that_differ_never_share_a_key(items: list[Label]) -> None:
     keys = [key for keys in identity_keys(items) for key in keys]
@@ -105,6 +106,7 @@ def test_items_that_differ_never_share_a_key(items: list[Label]) -> None:
     assert all(identity_keys(items))
 
 
+@settings(deadline=None)
 @given(labels, st.randoms())
 def test_the_order_of_items_does_not_matter(items: list[Label], random: Random) -> None:
     shuffled = random.sample(items, len(items))

@@ -1,0 +1,93 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.sources.due import is_dead, next_poll_at, poll_interval
+
+NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+TEN = 10 * MINUTE
+
+
+def test_a_success_is_followed_after_the_interval() -> None:
+    assert next_poll_at(NOW, interval=TEN) == NOW + TEN
+
+
+def test_polls_are_spread_by_a_tenth() -> None:
+    assert next_poll_at(NOW, interval=TEN, chance=0.5) == NOW + 9.5 * MINUTE
+
+
+def test_the_hint_of_the_server_is_honoured_within_the_slowest() -> None:
+    assert next_poll_at(NOW, interval=TEN, fresh_for=HOUR) == NOW + HOUR
+    assert next_poll_at(NOW, interval=TEN, fresh_for=MINUTE) == NOW + TEN
+    assert next_poll_at(NOW, interval=TEN, fresh_for=DAY, slowest=2 * HOUR) == NOW + 2 * HOUR
+    assert next_poll_at(NOW, interval=TEN, fresh_for=-DAY, fastest=15 * MINUTE) == NOW + 15 * MINUTE
+
+
+def test_failures_double_the_longest_wait_up_to_a_day() -> None:
+    assert next_poll_at(NOW, interval=TEN, failures=1, kind="http", chance=0.0) == NOW + TEN
+    assert next_poll_at(NOW, interval=TEN, failures=3, kind="http", chance=0.5) == NOW + 45 * MINUTE
+    assert next_poll_at(NOW, interval=TEN, failures=10**9, kind="http", chance=0.999999) <= NOW + DAY
+
+
+def test_retry_after_is_honoured_up_to_a_day() -> None:
+    assert next_poll_at(NOW, interval=TEN, failures=1, retry_after=5 * HOUR) == NOW + 5 * HOUR
+    assert next_poll_at(NOW, interval=TEN, retry_after=timedelta(days=40)) == NOW + DAY
+
+
+def test_a_server_that_refuses_us_is_asked_seldom() -> None:
+    assert next_poll_at(NOW, interval=TEN, failures=1, kind="blocked") == NOW + 6 * HOUR
+    assert next_poll_at(NOW, interval=TEN, failures=1, kind="gone") == NOW + 8 * HOUR
+
+
+def test_a_source_is_dead_when_it_said_three_times_that_it_is_gone() -> None:
+    assert is_dead("gone", 3)
+    assert not is_dead("gone", 2)
+    assert not is_dead("http", 300)
+
+
+def test_a_source_is_polled_twice_per_entry_it_publishes() -> None:
+    hourly = [NOW - number * HOUR for number in range(1, 30)]
+    assert poll_interval(hourly, NOW, usual=TEN, fastest=MINUTE, slowest=DAY) == 30 * MINUTE
+
+
+def test_the_usual_interval_is_for_sources_not_known_yet() -> None:
+    assert poll_interval([NOW, NOW], NOW, usual=TEN, fastest=MINUTE, slowest=DAY) == TEN
+    old = [NOW - timedelta(days=100 + number) for number in range(9)]
+    assert poll_interval(old, NOW, usual=TEN, fastest=MINUTE, slowest=DAY) == TEN
+
+
+def test_a_source_gone_quiet_is_polled_less_often() -> None:
+    burst = [NOW - 5 * DAY - number * MINUTE for number in range(20)]
+    assert poll_interval(burst, NOW, usual=TEN, fastest=MINUTE, slowest=DAY) > 2 * HOUR
+
+
+spans = st.timedeltas(timedelta(seconds=1), timedelta(days=3))
+
+
+@settings(deadline=None)
+@given(
+    spans, st.integers(0, 100), st.sampled_from(["", "http", "blocked", "gone"]), st.none() | st.timedeltas(),
+    st.none() | st.timedeltas(), spans, st.floats(0, 1, exclude_max=True),
+)  # fmt: skip
+def test_the_next_poll_is_never_sooner_than_allowed_nor_later_than_a_day(
+    interval: timedelta,
+    failures: int,
+    kind: str,
+    retry_after: timedelta | None,
+    fresh_for: timedelta | None,
+    fastest: timedelta,
+    chance: float,
+) -> None:
+    at = next_poll_at(
+        NOW, interval=interval, failures=failures, kind=kind, retry_after=retry_after, fresh_for=fresh_for,
+        fastest=fastest, chance=chance,
+    )  # fmt: skip
+    assert fastest <= at - NOW <= max(DAY, fastest)
+
+
+@pytest.mark.parametrize("times", [[], [NOW], [NOW + DAY] * 9])
+def test_any_times_give_an_interval_within_the_limits(times: list[datetime]) -> None:
+    assert MINUTE <= poll_interval(times, NOW, usual=timedelta(), fastest=MINUTE, slowest=HOUR) <= HOUR
