@@ -17,6 +17,7 @@ class Step(StrEnum):
     DIGEST = "digest"
     SEND = "send"
     ANSWER = "answer"
+    CARE = "care"
     TIDY = "tidy"
 
 

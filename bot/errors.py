@@ -1,11 +1,11 @@
 """What can go wrong, cut by what the caller does next.
 
-    WatchwordError
-    ├── UserError       the reader's to fix: its text goes to the chat
-    │   └── QueryError  with the character a query failed at
-    ├── ConfigError     the operator's: shown at start, names the key, never the value
-    ├── SourceError     costs one source one poll
-    └── DeliveryError   costs one delivery one attempt (its kinds: bot/delivery/outcome.py)
+WatchwordError
+├── UserError       the reader's to fix: its text goes to the chat
+│   └── QueryError  with the character a query failed at
+├── ConfigError     the operator's: shown at start, names the key, never the value
+├── SourceError     costs one source one poll
+└── DeliveryError   costs one delivery one attempt (its kinds: bot/delivery/outcome.py)
 """
 
 from datetime import timedelta

@@ -8,6 +8,8 @@ import gettext
 from functools import cache
 from pathlib import Path
 
+from markupsafe import Markup
+
 CATALOGUES = Path(__file__).parent
 DEFAULT = "en"
 
@@ -19,6 +21,14 @@ class Words:
         self.locale = locale
         self.gettext = catalogue.gettext
         self.ngettext = catalogue.ngettext
+
+    def say(self, sentence: str, **values: object) -> Markup:
+        """Return a sentence with `{name}` replaced by its value, escaped unless it is Markup itself."""
+        return Markup(self.gettext(sentence)).format(**values)  # noqa: S704 - the catalogue's own markup
+
+    def say_many(self, one: str, many: str, number: int, **values: object) -> Markup:
+        """Return the sentence for `number` things; `{number}` in it is replaced too."""
+        return Markup(self.ngettext(one, many, number)).format(number=number, **values)  # noqa: S704
 
 
 @cache

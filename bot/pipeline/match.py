@@ -32,7 +32,6 @@ class Matcher:
         self.percolator = Percolator()
         self.clusterer = Clusterer(window=STORIES_LAST)
         self.version = 0
-        self._placed: dict[int, Placement] = {}  # clustered, not yet committed
 
     async def warm(self) -> None:
         """Fill the indexes from the database."""
@@ -52,19 +51,16 @@ class Matcher:
             await self._load_queries(connection)
         if not waiting:
             return 0
-        found = await asyncio.to_thread(self._analyse, waiting)
+        placed, found = await asyncio.to_thread(self._analyse, waiting)
         now = self.clock.now()
         async with self.database.begin() as connection:
-            new = {entry.id: self._placed[entry.id] for entry in waiting if entry.story_id is None}
-            await entries.place(connection, new, now)
+            await entries.place(
+                connection, {entry.id: placed[entry.id] for entry in waiting if not entry.story_id}, now
+            )
             for entry in waiting:
-                placement = new.get(entry.id) or Placement(entry.story_id or entry.id, entry.text_id or entry.id)
-                where = (placement.story, placement.text)
-                await hits.add(connection, entry.id, where, found[entry.id], now, past=entry.baseline)
+                await hits.add(connection, entry.id, placed[entry.id], found[entry.id], now, past=entry.baseline)
             alerting = {entry.id for entry in waiting if found[entry.id] and not entry.baseline}
             await entries.mark_matched(connection, waiting, self.version, alerting)
-        for entry in waiting:
-            self._placed.pop(entry.id, None)
         self.clusterer.forget_before(now - STORIES_LAST)
         log.info("matched", entries=len(waiting), hits=sum(len(one) for one in found.values()), version=self.version)
         return len(waiting)
@@ -79,12 +75,19 @@ class Matcher:
                     log.error("query unreadable", query_id=query_id, reason=str(error))
             self.version = version
 
-    def _analyse(self, waiting: list[StoredEntry]) -> dict[int, dict[int, Match]]:
-        """Place and match each entry; runs in a thread, so that a long batch delays no message."""
-        for entry in waiting:
-            if entry.story_id is None and entry.id not in self._placed:
-                self._placed[entry.id] = self.clusterer.place(headline(entry))
-        return {entry.id: self.percolator.match(article(entry)) for entry in waiting}
+    def _analyse(self, waiting: list[StoredEntry]) -> tuple[dict[int, Placement], dict[int, dict[int, Match]]]:
+        """Place and match each entry; runs in a thread, so that a long batch delays no message.
+
+        An entry keeps its story: an edited one is not placed again, and one whose transaction failed is remembered.
+        """
+        placed = {entry.id: _placement(entry) or self.clusterer.place(headline(entry)) for entry in waiting}
+        return placed, {entry.id: self.percolator.match(article(entry)) for entry in waiting}
+
+
+def _placement(entry: StoredEntry) -> Placement | None:
+    if entry.story_id is None or entry.text_id is None:
+        return None
+    return Placement(story=entry.story_id, text=entry.text_id)
 
 
 def headline(entry: StoredEntry) -> Headline:

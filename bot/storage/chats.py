@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.database import insert_new
-from bot.storage.schema import chat, digest_slot
+from bot.storage.schema import chat, digest_run, digest_slot
 
 ACTIVE, PAUSED, BLOCKED = "active", "paused", "blocked"
 
@@ -41,6 +41,13 @@ async def get(connection: AsyncConnection, chat_id: int) -> Chat | None:
     return _chat(row) if row else None
 
 
+async def find(connection: AsyncConnection, telegram_id: int, thread_id: int) -> Chat | None:
+    """Return the chat with this Telegram id and topic."""
+    where = (chat.c.telegram_id == telegram_id, chat.c.thread_id == thread_id)
+    row = (await connection.execute(sa.select(*_CHAT).where(*where))).mappings().first()
+    return _chat(row) if row else None
+
+
 async def get_all(connection: AsyncConnection, chat_ids: Collection[int]) -> dict[int, Chat]:
     """Return the chats with these ids of ours, by id."""
     rows = (await connection.execute(sa.select(*_CHAT).where(chat.c.id.in_(chat_ids)))).mappings()
@@ -59,10 +66,9 @@ async def meet(
     now: datetime,
 ) -> tuple[Chat, bool]:
     """Return the chat with this Telegram id, and whether it is new; a new one gets the settings given here."""
-    where = sa.and_(chat.c.telegram_id == telegram_id, chat.c.thread_id == thread_id)
-    row = (await connection.execute(sa.select(*_CHAT).where(where))).mappings().first()
-    if row is not None:
-        return _chat(row), False
+    known = await find(connection, telegram_id, thread_id)
+    if known is not None:
+        return known, False
     statement = insert_new(connection, chat).values(
         telegram_id=telegram_id,
         thread_id=thread_id,
@@ -75,8 +81,9 @@ async def meet(
         created_at=now,
     )
     added = (await connection.execute(statement.on_conflict_do_nothing())).rowcount == 1
-    row = (await connection.execute(sa.select(*_CHAT).where(where))).mappings().one()
-    return _chat(row), added
+    met = await find(connection, telegram_id, thread_id)
+    assert met is not None
+    return met, added
 
 
 async def set_locale(connection: AsyncConnection, chat_id: int, locale: str) -> None:
@@ -125,10 +132,30 @@ async def set_slot(connection: AsyncConnection, chat_id: int, kind: str, due_at:
     await connection.execute(statement)
 
 
+async def advance_slot(
+    connection: AsyncConnection, chat_id: int, kind: str, due_at: datetime, next_at: datetime
+) -> bool:
+    """Move a slot from the run that is made now to the next; False if it was moved already."""
+    mine = (digest_slot.c.chat_id == chat_id, digest_slot.c.kind == kind, digest_slot.c.due_at == due_at)
+    return (await connection.execute(digest_slot.update().where(*mine).values(due_at=next_at))).rowcount == 1
+
+
 async def slots(connection: AsyncConnection, chat_id: int) -> dict[str, datetime]:
     """Return when a chat's next digests are due, by kind."""
     statement = sa.select(digest_slot.c.kind, digest_slot.c.due_at).where(digest_slot.c.chat_id == chat_id)
     return {row.kind: row.due_at for row in await connection.execute(statement)}
+
+
+async def last_run(connection: AsyncConnection, chat_id: int, kind: str) -> tuple[datetime, str] | None:
+    """Return (made at, period) of a chat's last digest of a kind, or None if there was none."""
+    statement = (
+        sa.select(digest_run.c.frozen_at, digest_run.c.period)
+        .where(digest_run.c.chat_id == chat_id, digest_run.c.kind == kind)
+        .order_by(digest_run.c.id.desc())
+        .limit(1)
+    )
+    row = (await connection.execute(statement)).first()
+    return (row.frozen_at, row.period) if row else None
 
 
 async def due_slots(connection: AsyncConnection, now: datetime, limit: int) -> list[tuple[Chat, str, datetime]]:

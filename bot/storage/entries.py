@@ -23,7 +23,9 @@ class StoredEntry:
     id: int
     title: str
     summary: str
+    content_hash: str
     canonical_url: str | None
+    url: str | None
     language: str | None
     published_at: datetime
     seen_at: datetime
@@ -180,11 +182,11 @@ async def recent(connection: AsyncConnection, since: datetime, limit: int) -> li
 
 async def placed_since(connection: AsyncConnection, since: datetime) -> list[tuple[Headline, Placement]]:
     """Return the clustered headlines seen since a time, oldest first: what clustering remembers across a restart."""
-    columns = [entry.c[name] for name in ("id", "title", "canonical_url", "published_at", "story_id", "text_id")]
+    columns = [entry.c[name] for name in ("id", "title", "summary", "canonical_url", "seen_at", "story_id", "text_id")]
     statement = sa.select(*columns).where(entry.c.seen_at >= since, entry.c.story_id.is_not(None)).order_by(entry.c.id)
     return [
         (
-            Headline(id=row.id, title=row.title, url=row.canonical_url, published_at=row.published_at),
+            Headline(id=row.id, title=row.title, url=row.canonical_url, published_at=row.seen_at, text=row.summary),
             Placement(story=row.story_id, text=row.text_id),
         )
         for row in await connection.execute(statement)
@@ -205,11 +207,16 @@ async def place(connection: AsyncConnection, placements: dict[int, Placement], n
         await connection.execute(statement.values(size=story.c.size + grown, updated_at=now))
 
 
-async def mark_matched(connection: AsyncConnection, entry_ids: Sequence[int], version: int, alerting: set[int]) -> None:
-    """Mark entries matched with the queries up to `version`; those in `alerting` have hits that may be alerts."""
-    for some in _chunks(list(entry_ids)):
-        done = entry.update().where(entry.c.id.in_(some))
-        await connection.execute(done.values(matched_at_version=version))
+async def mark_matched(
+    connection: AsyncConnection, matched: Sequence[StoredEntry], version: int, alerting: set[int]
+) -> None:
+    """Mark entries matched with the queries up to `version`; those in `alerting` (ids) have hits that may be alerts.
+
+    One that was edited since it was read waits on: its new text has not been matched.
+    """
+    for one in matched:
+        same = (entry.c.id == one.id, entry.c.content_hash == one.content_hash)
+        await connection.execute(entry.update().where(*same).values(matched_at_version=version))
     for some in _chunks(sorted(alerting)):
         await connection.execute(entry.update().where(entry.c.id.in_(some)).values(alerted_to=0))
 
@@ -241,10 +248,19 @@ async def purge(connection: AsyncConnection, before: datetime, limit: int) -> in
     return len(ids)
 
 
-async def forget_seen(connection: AsyncConnection, now: datetime, age: timedelta, limit: int) -> int:
-    """Forget up to `limit` keys that no feed has shown for `age`; return how many."""
-    old = sa.select(seen.c.source_id, seen.c.key).where(seen.c.seen_at < now - age, seen.c.entry_id.is_(None))
-    rows = (await connection.execute(old.limit(limit))).all()
-    for row in rows:
-        await connection.execute(seen.delete().where(seen.c.source_id == row.source_id, seen.c.key == row.key))
-    return len(rows)
+async def forget_seen(connection: AsyncConnection, age: timedelta, limit: int) -> int:
+    """Forget up to `limit` keys that their feed has not shown for `age`; return how many.
+
+    Counted back from when the feed last showed anything: a feed that does not change is not read, and what it still
+    shows must not look new on the day it does.
+    """
+    forgotten = 0
+    newest = sa.select(seen.c.source_id, sa.func.max(seen.c.seen_at).label("at")).group_by(seen.c.source_id)
+    for source_id, at in (await connection.execute(newest)).all():
+        old = (seen.c.source_id == source_id, seen.c.seen_at < at - age, seen.c.entry_id.is_(None))
+        keys = list((await connection.execute(sa.select(seen.c.key).where(*old).limit(limit - forgotten))).scalars())
+        for some in _chunks(keys):
+            mine = sa.and_(seen.c.source_id == source_id, seen.c.key.in_(some))
+            await connection.execute(seen.delete().where(mine))
+        forgotten += len(keys)
+    return forgotten

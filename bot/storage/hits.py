@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.models import Match, Schedule
+from bot.models import Match, Placement, Schedule
 from bot.storage.database import insert_many
 from bot.storage.schema import chat, entry, hit, source, subscription, told
 
@@ -78,20 +78,19 @@ def _story_untold() -> sa.ColumnElement[bool]:
 async def add(
     connection: AsyncConnection,
     entry_id: int,
-    placement: tuple[int, int],
+    placement: Placement,
     matches: Mapping[int, Match],
     now: datetime,
     *,
     past: bool,
 ) -> None:
-    """Write an entry's matches (query id → match); `placement` is its (story, text). Known hits stay as they are."""
-    story_id, text_id = placement
+    """Write an entry's matches (query id → match); known hits stay as they are."""
     rows = [
         {
             "query_id": query_id,
             "entry_id": entry_id,
-            "story_id": story_id,
-            "text_id": text_id,
+            "story_id": placement.story,
+            "text_id": placement.text,
             "score": match.score,
             "terms": [[term.text, term.field, term.start, term.end, term.rule] for term in match.terms],
             "past": past,

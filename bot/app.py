@@ -1,0 +1,224 @@
+"""The running bot: builds every object, starts the steps, stops them in order. The only file that knows them all."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from telegram.error import InvalidToken, TelegramError
+from telegram.ext import Application, ExtBot
+
+from bot.clock import Clock
+from bot.config import Config
+from bot.delivery.request import AiohttpRequest
+from bot.digests.zones import pin_zone_rules
+from bot.engine import Step, Wakeups
+from bot.errors import ConfigError
+from bot.handlers.receive import SIDE_BY_SIDE, Receiver
+from bot.handlers.register import App, register, set_menu
+from bot.pipeline.alert import write_alerts
+from bot.pipeline.digest import freeze_due
+from bot.pipeline.match import Matcher
+from bot.pipeline.poll import Pace, Poller
+from bot.pipeline.send import Sender
+from bot.pipeline.tidy import tidy
+from bot.scheduler import build
+from bot.services import Services, Settings
+from bot.sources.address import canonical_url
+from bot.sources.fetch import Fetcher
+from bot.sources.guard import AddressGuard
+from bot.sources.parse import FeedParser
+from bot.storage import sources
+from bot.storage.database import Database
+
+log = structlog.get_logger()
+
+GRACE = 20.0  # seconds that what is in flight has to finish after SIGTERM
+RETRY = 5.0  # seconds between two tries to reach Telegram or the database
+
+
+async def run(config: Config, clock: Clock | None = None) -> None:
+    """Run until SIGTERM or SIGINT; ConfigError if Telegram refuses the token or the database is too new."""
+    stop = asyncio.Event()
+    wakeups = Wakeups()
+    _on_signal(stop, wakeups)
+    async with AsyncExitStack() as stack:
+        services = await _services(config, clock or Clock(), wakeups, stack)
+        application = await stack.enter_async_context(_application(config))
+        register(application, services)
+        scheduler = build(wakeups)
+        scheduler.start()
+        stack.callback(scheduler.shutdown, wait=False)
+        await _work(config, services, application, stop)
+    log.info("stopped")
+
+
+async def _services(config: Config, clock: Clock, wakeups: Wakeups, stack: AsyncExitStack) -> Services:
+    pin_zone_rules()
+    database = await stack.enter_async_context(Database(config.storage.url.get_secret_value()))
+    guard = AddressGuard(config.fetch.allow_networks, config.fetch.allow_ports)
+    fetcher = Fetcher(
+        guard,
+        timeout=config.fetch.timeout,
+        max_bytes=config.fetch.max_bytes,
+        user_agent=config.fetch.user_agent,
+        proxy=config.fetch.proxy.get_secret_value() if config.fetch.proxy else None,
+    )
+    await stack.enter_async_context(fetcher)
+    parser = await stack.enter_async_context(FeedParser())
+    await _add_sources(config, database, clock)
+    return Services(database, clock, wakeups, fetcher, parser, _settings(config))
+
+
+def _settings(config: Config) -> Settings:
+    return Settings(
+        admins=frozenset(config.admin.ids),
+        allowed=frozenset(config.access.ids) if config.access.mode == "list" else None,
+        schedule=config.digest.default_schedule,
+        digest_time=config.digest.default_time,
+        zone=config.digest.default_zone,
+        subscriptions=config.limits.subscriptions,
+        commands_per_minute=config.limits.commands_per_minute,
+    )
+
+
+async def _add_sources(config: Config, database: Database, clock: Clock) -> None:
+    """Add the configured sources that were never there: what admins do in chat wins, a removal stays removed."""
+    async with database.begin() as connection:
+        for one in config.sources:
+            await sources.add(
+                connection,
+                url=canonical_url(one.url),
+                title=one.title,
+                language=one.language,
+                now=clock.now(),
+                revive=False,
+            )
+
+
+@asynccontextmanager
+async def _application(config: Config) -> AsyncIterator[App]:
+    """Yield python-telegram-bot's application over our own HTTP; it fetches nothing by itself."""
+    assert config.telegram.token is not None  # the command line has seen to it
+    base = config.telegram.api_base_url
+    files = config.telegram.file_base_url or f"{base.removesuffix('/bot')}/file/bot"
+    request, updates = AiohttpRequest(), AiohttpRequest()
+    token = config.telegram.token.get_secret_value()
+    bot: ExtBot[None] = ExtBot(token, base, files, request=request, get_updates_request=updates)
+    application = Application.builder().bot(bot).updater(None).concurrent_updates(SIDE_BY_SIDE).build()
+    try:
+        yield application
+    finally:
+        await application.shutdown()
+        await request.shutdown()
+        await updates.shutdown()
+
+
+async def _work(config: Config, services: Services, application: App, stop: asyncio.Event) -> None:
+    database, clock, wakeups = services.database, services.clock, services.wakeups
+    pace = Pace(
+        interval=config.polling.interval,
+        fastest=config.polling.min_interval,
+        slowest=config.polling.max_interval,
+        first_poll_is_news=config.polling.first_poll == "all",
+        own_networks=config.fetch.allow_networks,
+    )
+    poller = Poller(database, services.fetcher, services.parser, clock, wakeups, pace)
+    matcher = Matcher(database, clock)
+    telegram = config.telegram
+    sender = Sender(database, application.bot, clock, wakeups, rate=telegram.send_rate, paid=telegram.paid_broadcast)
+    receiver = Receiver(application, database, clock, wakeups)
+    await matcher.warm()
+    steps: dict[Step, Callable[[], Awaitable[object]]] = {
+        Step.MATCH: lambda: _then(matcher.match_new(), wakeups, Step.ALERT),
+        Step.ALERT: lambda: _then(
+            write_alerts(database, clock, per_hour=config.limits.alerts_per_hour), wakeups, Step.SEND
+        ),
+        Step.DIGEST: lambda: _then(freeze_due(database, clock), wakeups, Step.SEND),
+        Step.CARE: sender.look_after,
+        Step.TIDY: lambda: tidy(database, clock, retention=config.storage.retention),
+    }
+    log.info("started", sandbox=False)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(poller.run(stop), name="poll")]
+        tasks += [group.create_task(_repeat(step, work, wakeups, stop), name=step) for step, work in steps.items()]
+        listening = group.create_task(_talk(application, services, receiver, sender, stop), name="talk")
+        wakeups.wake_all()
+        await stop.wait()
+        log.info("stopping", grace=GRACE)
+        wakeups.wake_all()
+        __, late = await asyncio.wait([*tasks, listening], timeout=GRACE)
+        for task in late:
+            log.warning("stopped without finishing", step=task.get_name())
+            task.cancel()
+
+
+async def _talk(application: App, services: Services, receiver: Receiver, sender: Sender, stop: asyncio.Event) -> None:
+    """Reach Telegram, then receive, answer and send; polling and matching do not wait for this."""
+    if not await _reach_telegram(application, stop):
+        return
+    await set_menu(application, services)
+    async with asyncio.TaskGroup() as group:
+        receiving = group.create_task(receiver.receive(stop))
+        group.create_task(receiver.answer(stop))
+        group.create_task(sender.run(stop))
+        await stop.wait()
+        receiving.cancel()  # it waits for updates; what it has not stored, Telegram gives out again
+
+
+async def _reach_telegram(application: App, stop: asyncio.Event) -> bool:
+    while not stop.is_set():
+        try:
+            await application.initialize()
+        except InvalidToken:
+            raise ConfigError(["telegram.token: Telegram refuses it; ask @BotFather for the right one"]) from None
+        except TelegramError as error:
+            log.warning("Telegram not reached", reason=type(error).__name__)
+            await _wait(stop, RETRY)
+        else:
+            return True
+    return False
+
+
+async def _then(work: Awaitable[int], wakeups: Wakeups, following: Step) -> int:
+    done = await work
+    if done:
+        wakeups.wake(following)
+    return done
+
+
+async def _repeat(step: Step, work: Callable[[], Awaitable[object]], wakeups: Wakeups, stop: asyncio.Event) -> None:
+    """Do a step's work whenever it is woken, until none is left; a database that fails costs a pause."""
+    while not stop.is_set():
+        await wakeups.wait(step)
+        try:
+            while not stop.is_set() and await work():
+                pass
+        except SQLAlchemyError:
+            log.exception("step failed", step=step.value)
+            await _wait(stop, RETRY)
+            wakeups.wake(step)
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+
+
+def _on_signal(stop: asyncio.Event, wakeups: Wakeups) -> None:
+    """Stop in order at the first signal, at once at the second: the database is as safe then as after a power cut."""
+
+    def stopped() -> None:
+        if stop.is_set():
+            os._exit(1)
+        stop.set()
+        wakeups.wake_all()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped)

@@ -1,0 +1,121 @@
+"""The command line. Nothing heavy is imported before the arguments and the configuration are known to be right."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from bot.config import Config, load
+from bot.errors import ConfigError, WatchwordError
+
+WRONG = 2  # the operator's to put right
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit status: 0, 1 if something failed, 2 if it was called or configured wrong."""
+    options = _parser().parse_args(arguments)
+    act: Callable[[argparse.Namespace], int] = options.act
+    try:
+        return act(options)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"watchword: {problem}", file=sys.stderr)
+        return WRONG
+    except WatchwordError as error:
+        print(f"watchword: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # somebody reads no further, as `head` does
+        sys.stderr.close()
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="watchword", description="A Telegram bot that watches the world's news.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run the bot")
+    run.add_argument("--config", type=Path, help="the configuration file (config.toml)")
+    where = run.add_mutually_exclusive_group()
+    where.add_argument("--sandbox", action="store_true", help="try it on this machine, without Telegram")
+    where.add_argument("--try", dest="attempt", action="store_true", help="--sandbox unless a token is configured")
+    run.add_argument("--port", type=int, default=8000, help="where the sandbox listens (8000, or the next free one)")
+    run.set_defaults(act=_run)
+
+    check = commands.add_parser("check", help="say whether the bot would run")
+    check.add_argument("--config", type=Path, help="the configuration file (config.toml)")
+    check.set_defaults(act=_check)
+
+    match = commands.add_parser("match", help="match queries against articles in files")
+    match.add_argument("--queries", type=Path, required=True, help="one query a line")
+    match.add_argument("--articles", type=Path, required=True, help="JSON lines with id, title, text")
+    match.set_defaults(act=_match)
+
+    stories = commands.add_parser("stories", help="group the articles of a file into stories")
+    stories.add_argument("--articles", type=Path, required=True, help="JSON lines with id, title")
+    stories.set_defaults(act=_stories)
+
+    chat = commands.add_parser("chat", help="talk to a sandbox that is running on this machine")
+    chat.add_argument("--url", default="http://127.0.0.1:8000", help="where it listens")
+    chat.add_argument("--as", dest="person", type=int, default=1001, help="who speaks (1001 is the admin)")
+    chat.set_defaults(act=_chat)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    config = load(options.config)
+    sandbox = options.sandbox or (options.attempt and config.telegram.token is None)
+    if not sandbox and config.telegram.token is None:
+        raise ConfigError(["telegram.token: is missing; @BotFather gives you one (or try it first: --sandbox)"])
+    _configure_log(config)
+    if sandbox:
+        from bot.sandbox.run import run_sandbox
+
+        asyncio.run(run_sandbox(config, port=options.port))
+    else:
+        from bot.app import run
+
+        asyncio.run(run(config))
+    return 0
+
+
+def _configure_log(config: Config) -> None:
+    from bot.log import configure
+
+    secrets = [config.telegram.token, config.fetch.proxy]
+    configure(
+        config.log.level, config.log.format, [secret.get_secret_value() for secret in secrets if secret is not None]
+    )
+
+
+def _check(options: argparse.Namespace) -> int:
+    from bot.check import check
+
+    config = load(options.config)
+    return asyncio.run(check(config, sys.stdout))
+
+
+def _match(options: argparse.Namespace) -> int:
+    from bot.backtest import match_files
+
+    return match_files(_file(options.queries), _file(options.articles), sys.stdout, sys.stderr)
+
+
+def _stories(options: argparse.Namespace) -> int:
+    from bot.backtest import story_files
+
+    return story_files(_file(options.articles), sys.stdout, sys.stderr)
+
+
+def _file(path: Path) -> Path:
+    if not path.is_file():
+        raise ConfigError([f"{path}: there is no such file"])
+    return path
+
+
+def _chat(options: argparse.Namespace) -> int:
+    from bot.sandbox.console import run_console
+
+    return run_console(options.url, options.person)

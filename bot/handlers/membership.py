@@ -1,0 +1,30 @@
+"""Who let the bot in, and who put it out: changes of its own membership, and groups that became supergroups."""
+
+from telegram import ChatMember
+
+from bot.handlers.turn import Turn
+from bot.storage import chats, deliveries
+
+OUT = (ChatMember.LEFT, ChatMember.BANNED)
+
+
+async def changed(turn: Turn) -> None:
+    """A person blocked the bot or unblocked it; a group removed it or took it in."""
+    member = turn.update.my_chat_member
+    assert member is not None
+    async with turn.apply() as connection:  # this alone makes a blocked chat active again
+        if member.new_chat_member.status in OUT:
+            await chats.set_state(connection, turn.chat.id, chats.BLOCKED, turn.now, member.new_chat_member.status)
+            await deliveries.cancel_chat(connection, turn.chat.id, turn.now, "the bot was put out")
+
+
+async def migrated(turn: Turn) -> None:
+    """A group became a supergroup: its subscriptions follow it to its new id."""
+    message = turn.update.effective_message
+    assert message is not None
+    old, new = message.chat.id, message.migrate_to_chat_id
+    if message.migrate_from_chat_id is not None:
+        old, new = message.migrate_from_chat_id, message.chat.id
+    assert new is not None
+    async with turn.apply() as connection:
+        await chats.migrate(connection, old, new)

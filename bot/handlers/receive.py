@@ -1,0 +1,154 @@
+"""Updates: fetched from Telegram, stored, and only then acknowledged; then each applied once.
+
+python-telegram-bot's own updater acknowledges updates before they are handled: a kill loses up to a hundred of them.
+Here the next `getUpdates` acknowledges only what the inbox has committed. Updates of one chat are applied in order,
+those of different chats side by side: one admin's slow feed keeps nobody waiting.
+"""
+
+import asyncio
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from telegram import Update
+from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
+from telegram.ext import CallbackContext
+
+from bot.clock import Clock
+from bot.engine import Step, Wakeups
+from bot.handlers.register import App
+from bot.storage import inbox
+from bot.storage.database import Database
+from bot.storage.inbox import Waiting
+
+log = structlog.get_logger()
+
+KINDS = ["message", "channel_post", "callback_query", "my_chat_member"]
+LONG_POLL = 25  # seconds Telegram may hold a getUpdates
+SIDE_BY_SIDE = 16
+PAUSE_AFTER_ERROR = 3.0  # seconds
+PAUSE_AFTER_CONFLICT = 15.0
+
+
+class Receiver:
+    """The way from Telegram to the handlers."""
+
+    def __init__(self, application: App, database: Database, clock: Clock, wakeups: Wakeups) -> None:
+        self.application = application
+        self.database = database
+        self.clock = clock
+        self.wakeups = wakeups
+        self._errors: dict[int, Exception] = {}
+        self._busy: dict[int, int] = {}  # update in hand → its chat
+        application.add_error_handler(self._note_error)
+
+    async def receive(self, stop: asyncio.Event) -> None:
+        """Fetch and store updates until `stop` is set."""
+        async with self.database.read() as connection:
+            last = await inbox.last_update_id(connection)
+        offset = None if last is None else last + 1
+        while not stop.is_set():
+            offset = await self._fetch(offset, stop) or offset
+
+    async def _fetch(self, offset: int | None, stop: asyncio.Event) -> int | None:
+        """Fetch once, store what came, and return the next offset, or None if nothing came."""
+        try:
+            updates = await self.application.bot.get_updates(
+                offset=offset, timeout=LONG_POLL, allowed_updates=KINDS, read_timeout=LONG_POLL + 10
+            )
+            if not updates:
+                return None
+            async with self.database.begin() as connection:
+                await inbox.keep(connection, [update.to_dict() for update in updates], self.clock.now())
+        except Conflict:
+            log.error("another program polls with this token; waiting for it to stop")
+            await _pause(stop, PAUSE_AFTER_CONFLICT)
+        except InvalidToken:
+            log.error("Telegram refuses the token; check telegram.token")
+            await _pause(stop, PAUSE_AFTER_CONFLICT)
+        except RetryAfter as error:
+            wait = error.retry_after
+            await _pause(stop, wait if isinstance(wait, int) else wait.total_seconds())
+        except (TelegramError, SQLAlchemyError) as error:
+            log.warning("updates not fetched", reason=type(error).__name__)
+            await _pause(stop, PAUSE_AFTER_ERROR)
+        else:
+            self.wakeups.wake(Step.ANSWER)
+            return int(updates[-1].update_id) + 1
+        return None
+
+    async def answer(self, stop: asyncio.Event) -> None:
+        """Apply stored updates until `stop` is set; then finish those in hand."""
+        async with asyncio.TaskGroup() as group:
+            while not stop.is_set():
+                for waiting in await self._next():
+                    self._busy[waiting.update_id] = _chat_of(waiting.payload)
+                    group.create_task(self._apply(waiting))
+                await self.wakeups.wait(Step.ANSWER)
+
+    async def _next(self) -> list[Waiting]:
+        """Return updates to apply now: the oldest of each chat that has none in hand."""
+        try:
+            async with self.database.read() as connection:
+                waiting = await inbox.waiting(connection, SIDE_BY_SIDE * 8, self._busy)
+        except SQLAlchemyError:
+            log.exception("inbox not read")  # the next tick looks again
+            return []
+        taken = set(self._busy.values())
+        chosen: list[Waiting] = []
+        for one in waiting:
+            chat = _chat_of(one.payload)
+            if chat not in taken and len(self._busy) + len(chosen) < SIDE_BY_SIDE:
+                chosen.append(one)
+            taken.add(chat)
+        return chosen
+
+    async def _apply(self, waiting: Waiting) -> None:
+        """Apply one update; nothing it does may end the receiver. What fails three times is parked."""
+        try:
+            update = Update.de_json(waiting.payload, self.application.bot)
+            await self.application.process_update(update)
+            error = self._errors.pop(waiting.update_id, None)
+            await self._settle(waiting, error)
+        except Exception as error:  # the boundary of one update
+            log.exception("update not settled", update_id=waiting.update_id)
+            await self._settle_error(waiting, error)
+        finally:
+            del self._busy[waiting.update_id]
+            self.wakeups.wake(Step.ANSWER)
+
+    async def _settle(self, waiting: Waiting, error: Exception | None) -> None:
+        async with self.database.begin() as connection:
+            if error is None:
+                await inbox.apply(connection, waiting.update_id)  # nothing handled it: it is done all the same
+                return
+            log.error("update failed", update_id=waiting.update_id, attempts=waiting.attempts + 1, exc_info=error)
+            if await inbox.failed(connection, waiting.update_id, type(error).__name__):
+                log.error("update parked", update_id=waiting.update_id)
+
+    async def _settle_error(self, waiting: Waiting, error: Exception) -> None:
+        try:
+            await self._settle(waiting, error)
+        except SQLAlchemyError:
+            log.exception("inbox not written", update_id=waiting.update_id)
+
+    async def _note_error(self, update: object, context: CallbackContext[Any, Any, Any, Any]) -> None:
+        if isinstance(update, Update) and context.error is not None:
+            self._errors[update.update_id] = context.error
+
+
+def _chat_of(payload: dict[str, Any]) -> int:
+    """Return the chat an update belongs to; 0 where it has none."""
+    for kind in KINDS:
+        if kind in payload:
+            message = payload[kind].get("message", payload[kind])
+            return int(message.get("chat", {}).get("id", 0))
+    return 0
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        pass

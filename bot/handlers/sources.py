@@ -1,0 +1,159 @@
+"""/sources, /addsource, /removesource, /pollnow and /stats: for admins."""
+
+from dataclasses import asdict
+from datetime import timedelta
+
+from markupsafe import Markup
+from sqlalchemy.ext.asyncio import AsyncConnection
+from yarl import URL
+
+from bot.digests.compose import when as shown_time
+from bot.engine import Step
+from bot.errors import SourceError, UserError
+from bot.handlers.turn import Turn
+from bot.models import Feed
+from bot.sources.address import canonical_url, check_url
+from bot.sources.discover import Probe, probe
+from bot.storage import sources, stats
+from bot.storage.sources import SourceStatus
+
+PAGE = 25
+HEADLINES = 3
+TITLE = 90
+
+
+async def sources_(turn: Turn) -> None:
+    """List the sources, with their health."""
+    async with turn.apply() as connection:
+        known = await sources.listing(connection)
+        if not known:
+            await turn.reply(connection, turn.words.say("There are no sources yet. Add one: /addsource https://…"))
+            return
+        for start in range(0, len(known), PAGE):
+            lines = [_source_line(turn, number, one) for number, one in enumerate(known, 1)][start : start + PAGE]
+            await turn.reply(connection, Markup("\n").join(lines))
+
+
+def _source_line(turn: Turn, number: int, one: SourceStatus) -> Markup:
+    _ = turn.words.gettext
+    if one.state == sources.PAUSED:
+        health = Markup("⏸ ") + _("paused")
+    elif one.failures:
+        health = Markup("⚠️ {reason}").format(reason=one.error or "")
+    elif one.polled_at is None:
+        health = Markup("… ") + _("not polled yet")
+    else:
+        health = Markup("✓ {ago}").format(ago=shown_time(one.polled_at, turn.words, zone=turn.chat.zone, now=turn.now))
+    line = Markup("{number}. <b>{title}</b> {host} · {entries} · {health}")
+    entries = turn.words.ngettext("{number} article", "{number} articles", one.entries).format(number=one.entries)
+    title = (one.title or shown_host(one.url))[:60]
+    return line.format(number=number, title=title, host=shown_host(one.url), entries=entries, health=health)
+
+
+def shown_host(url: str) -> str:
+    """Return the host of a source: the rest of its address may hold a key to a private feed."""
+    return URL(url).host or url[:40]
+
+
+async def addsource(turn: Turn) -> None:
+    """Add a feed, or the feed of a page; it is fetched before it is accepted."""
+    await turn.look()
+    _ = turn.words.gettext
+    if not turn.args.strip():
+        raise UserError(_("Send the address of a feed or of a site, like this: /addsource https://example.org"))
+    url = str(check_url(turn.args.strip()))
+    async with turn.services.database.read() as connection:
+        if any(one.url == canonical_url(url) for one in await sources.listing(connection)):
+            raise UserError(_("That source is there already: /sources"))
+    found = await probe(url, turn.services.fetcher, turn.services.parser)
+    if found.feed is None and len(found.found) > 1:
+        await _offer(turn, found)
+        return
+    if found.feed is None:
+        found = await probe(found.found[0].url, turn.services.fetcher, turn.services.parser)
+    feed = found.feed
+    if feed is None:  # the page names a page: what it said a moment ago is not true any more
+        raise SourceError("not-a-feed", _("That page names a feed that is none."))
+    async with turn.apply() as connection:
+        await turn.reply(connection, await _add(turn, connection, found.url, feed))
+    turn.services.wakeups.wake(Step.POLL)
+
+
+async def _add(turn: Turn, connection: AsyncConnection, url: str, feed: Feed) -> Markup:
+    say, host = turn.words.say, shown_host(url)
+    title = feed.title or host
+    __, added = await sources.add(connection, url=canonical_url(url), title=title, language=feed.language, now=turn.now)
+    if not added:
+        return say("That source is there already: /sources")
+    await stats.record_act(connection, turn.user_id, f"addsource {host}", turn.now)
+    lines = [say("Added <b>{title}</b>, {host}.", title=title, host=host)]
+    lines.append(
+        turn.words.say_many("It has {number} article now:", "It has {number} articles now:", len(feed.entries))
+        if feed.entries
+        else say("It has no articles now.")
+    )
+    lines += [Markup("• {title}").format(title=one.title[:TITLE]) for one in reversed(feed.entries[-HEADLINES:])]
+    lines.append(say("What it publishes from now on is news."))
+    return Markup("\n").join(lines)
+
+
+async def _offer(turn: Turn, found: Probe) -> None:
+    async with turn.apply() as connection:
+        lines = [turn.words.say("That page has several feeds. Send the one you want:")]
+        lines += [
+            Markup("• {title}\n<code>/addsource {url}</code>").format(title=one.title, url=one.url)
+            for one in found.found
+        ]
+        await turn.reply(connection, Markup("\n").join(lines))
+
+
+async def removesource(turn: Turn) -> None:
+    """Remove a source, by its number in /sources or its address."""
+    async with turn.apply() as connection:
+        one = _choose(turn, await sources.listing(connection))
+        await sources.set_state(connection, one.id, sources.REMOVED, turn.now)
+        await stats.record_act(connection, turn.user_id, f"removesource {one.id}", turn.now)
+        text = turn.words.say(
+            "Removed <b>{title}</b>. What it published stays; nothing new comes from it.",
+            title=one.title or shown_host(one.url),
+        )
+        await turn.reply(connection, text)
+
+
+async def pollnow(turn: Turn) -> None:
+    """Ask one source, or all of them, now."""
+    async with turn.apply() as connection:
+        known = await sources.listing(connection)
+        one = _choose(turn, known) if turn.args.strip() else None
+        number = await sources.make_due(connection, turn.now, one.id if one else None)
+        said = turn.words.say_many("Asking {number} source now.", "Asking {number} sources now.", number)
+        await turn.reply(connection, said)
+    turn.services.wakeups.wake(Step.POLL)
+
+
+def _choose(turn: Turn, known: list[SourceStatus]) -> SourceStatus:
+    _ = turn.words.gettext
+    asked = turn.args.strip()
+    if asked.isdecimal() and 1 <= int(asked[:9]) <= len(known):
+        return known[int(asked[:9]) - 1]
+    url = canonical_url(asked) if "." in asked or ":" in asked else ""
+    for one in known:
+        if url and one.url == url:
+            return one
+    raise UserError(_("Say which one by its number in /sources."))
+
+
+async def stats_(turn: Turn) -> None:
+    """Show what there is, and what the last day did."""
+    say = turn.words.say
+    async with turn.apply() as connection:
+        now = asdict(await stats.since(connection, turn.now - timedelta(days=1)))
+        lines = [
+            say("<b>People</b>: {chats_active} active, {chats_paused} paused, {chats_blocked} blocked", **now),
+            say("<b>Watching</b>: {subscriptions} subscriptions, {queries} different queries", **now),
+            say("<b>Sources</b>: {sources} active, {sources_failing} failing", **now),
+            say("<b>Last 24 hours</b>: {entries_new} articles, {sent} messages", **now),
+            say("<b>Not delivered</b>: {uncertain} in doubt, {dead} refused", **now),
+            say("<b>Now</b>: {waiting} messages waiting, {updates_parked} commands parked", **now),
+        ]
+        await turn.reply(connection, Markup("\n").join(lines))

@@ -1,0 +1,150 @@
+"""One update being answered.
+
+`Turn.apply` is the transaction that applies it: the effect, the reply and the mark in the inbox commit together, or
+none of them does. What has to wait for the network (looking at a feed, say) is done before.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from markupsafe import Markup
+from sqlalchemy.ext.asyncio import AsyncConnection
+from telegram import Bot, Update
+
+from bot.delivery.telegram import freeze
+from bot.digests.window import next_run_at
+from bot.engine import Step
+from bot.errors import UserError
+from bot.locales import Words, words
+from bot.models import Button, Message, Schedule
+from bot.services import Services
+from bot.storage import chats, deliveries, inbox
+from bot.storage.chats import Chat
+
+REPLIES_LAST = timedelta(minutes=10)  # an answer nobody waits for any more
+GROUP_ADMINS = ("creator", "administrator")
+
+
+class AlreadyApplied(Exception):  # noqa: N818 - not an error: somebody was faster
+    """The update had its effect before: after a crash, or a second delivery by Telegram."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """An update and what is needed to answer it. `chat` and `words` are there once `apply` or `look` was entered."""
+
+    services: Services
+    update: Update
+    bot: Bot
+    args: str = ""
+    now: datetime = field(init=False)
+    chat: Chat = field(init=False)
+    words: Words = field(init=False)
+    is_new_chat: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        """Read the clock once, and begin in the language Telegram says its reader uses."""
+        self.now = self.services.clock.now()
+        user = self.update.effective_user
+        self.words = words((user.language_code if user else None) or "en")
+
+    @property
+    def user_id(self) -> int:
+        """Telegram's number of who wrote or pressed; 0 for a channel, which is nobody."""
+        return self.update.effective_user.id if self.update.effective_user else 0
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether that is one of the bot's admins."""
+        return self.user_id in self.services.settings.admins
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody else reads this chat."""
+        chat = self.update.effective_chat
+        return chat is not None and chat.type == "private"
+
+    async def look(self) -> None:
+        """Load the chat, if it is known, without changing anything."""
+        async with self.services.database.read() as connection:
+            telegram_id, thread_id = self._where()
+            known = await chats.find(connection, telegram_id, thread_id)
+        if known is not None:
+            self._set_chat(known)
+
+    async def require_say(self) -> None:
+        """Raise UserError unless this person may change what this chat gets: in a group its admins may."""
+        chat = self.update.effective_chat
+        if chat is None or self.is_private or self.is_admin:
+            return
+        message = self.update.effective_message
+        if message is not None and message.sender_chat is not None and message.sender_chat.id == chat.id:
+            return  # an anonymous admin of this group, or the channel itself
+        member = await self.bot.get_chat_member(chat.id, self.user_id)
+        if member.status not in GROUP_ADMINS:
+            _ = self.words.gettext
+            raise UserError(_("Only admins of this group can do that."))
+
+    @asynccontextmanager
+    async def apply(self) -> AsyncIterator[AsyncConnection]:
+        """Open the transaction that applies this update; AlreadyApplied if that was done before."""
+        async with self.services.database.begin() as connection:
+            if not await inbox.apply(connection, self.update.update_id):
+                raise AlreadyApplied
+            await self._meet(connection)
+            yield connection
+        self.services.wakeups.wake(Step.SEND)
+
+    async def reply(
+        self, connection: AsyncConnection, text: Markup, buttons: tuple[tuple[Button, ...], ...] = ()
+    ) -> None:
+        """Owe the chat an answer; in a group it answers the message."""
+        message = self.update.effective_message
+        reply_to = message.message_id if message is not None and not self.is_private else None
+        await deliveries.add(
+            connection,
+            chat_id=self.chat.id,
+            kind=deliveries.REPLY,
+            payload=freeze(Message(text, buttons), reply_to=reply_to),
+            now=self.now,
+            expires_at=self.now + REPLIES_LAST,
+        )
+
+    def _where(self) -> tuple[int, int]:
+        chat, message = self.update.effective_chat, self.update.effective_message
+        assert chat is not None  # register.py passes on nothing without a chat
+        in_topic = message is not None and message.is_topic_message and message.message_thread_id
+        return chat.id, int(in_topic or 0)
+
+    async def _meet(self, connection: AsyncConnection) -> None:
+        settings = self.services.settings
+        telegram_id, thread_id = self._where()
+        assert self.update.effective_chat is not None
+        chat, self.is_new_chat = await chats.meet(
+            connection,
+            telegram_id=telegram_id,
+            thread_id=thread_id,
+            kind=self.update.effective_chat.type,
+            locale=self.words.locale,
+            zone=settings.zone,
+            digest_time=settings.digest_time,
+            now=self.now,
+        )
+        self._set_chat(chat)
+        if self.is_new_chat:
+            await self.set_slot(connection, Schedule.DAILY)
+        if chat.state == chats.BLOCKED:  # who writes to us has not blocked us any more
+            await chats.set_state(connection, chat.id, chats.ACTIVE, self.now)
+
+    async def set_slot(self, connection: AsyncConnection, schedule: Schedule) -> None:
+        """Say when the chat's next digest of a kind is due, unless that is known."""
+        if schedule is Schedule.INSTANT or schedule.value in await chats.slots(connection, self.chat.id):
+            return
+        due_at = next_run_at(schedule, self.now, self.chat.digest_time, self.chat.zone)
+        await chats.set_slot(connection, self.chat.id, schedule.value, due_at)
+
+    def _set_chat(self, chat: Chat) -> None:
+        self.chat = chat
+        self.words = words(chat.locale)

@@ -1,0 +1,258 @@
+"""/subscribe, /unsubscribe and /list: what a chat watches for."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from markupsafe import Markup
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.digests.compose import when as shown_time
+from bot.errors import QueryError, UserError
+from bot.handlers.turn import Turn
+from bot.locales import Words
+from bot.matching.expr import Expr
+from bot.matching.syntax import describe, format_query, parse, split_queries
+from bot.models import Button, Schedule
+from bot.pipeline import search
+from bot.pipeline.search import Found
+from bot.storage import deliveries, hits, subscriptions
+from bot.storage.subscriptions import Subscription
+
+AT_ONCE = 10  # subscriptions in one command: the answer is read on a phone
+SAMPLES = 3
+PAGE = 12  # subscriptions on one page of the list
+TITLE = 90  # characters of a headline in a confirmation
+CHECK = "✓ "
+
+
+async def subscribe(turn: Turn) -> None:
+    """Subscribe to one query, or to several between commas: all of them, or none if one cannot be read."""
+    await turn.look()
+    _ = turn.words.gettext
+    if not turn.args.strip():
+        raise UserError(_("Tell me what to watch for, like this: /subscribe Idlib"))
+    await turn.require_say()
+    labels = list(dict.fromkeys(split_queries(turn.args)))
+    if len(labels) > AT_ONCE:
+        raise UserError(_("That is too many at once: send up to {most}.").format(most=AT_ONCE))
+    exprs = [read(label, turn.words) for label in labels]
+    found = await search.search(turn.services.database, exprs, turn.now)
+    async with turn.apply() as connection:
+        have = await subscriptions.of_chat(connection, turn.chat.id)
+        room = turn.services.settings.subscriptions - len(have)
+        new_texts = {format_query(expr) for expr in exprs} - {one.text for one in have}
+        if len(new_texts) > room:
+            await turn.reply(connection, _no_room(turn))
+            return
+        made = []
+        for label, expr, matches in zip(labels, exprs, found, strict=True):
+            made.append(await _subscribe(turn, connection, label, expr, matches))
+        await turn.set_slot(connection, turn.services.settings.schedule)
+        text = Markup("\n\n").join(
+            confirmation(turn, subscription, added=added, expr=expr, found=matches)
+            for (subscription, added), expr, matches in zip(made, exprs, found, strict=True)
+        )
+        if len(made) == 1:
+            text += Markup("\n\n") + when(turn, made[0][0].schedule)
+        buttons = [row for one, __ in made for row in schedule_buttons(one, turn.words, named=len(made) > 1)]
+        await turn.reply(connection, text, tuple(buttons))
+
+
+def read(label: str, words: Words) -> Expr:
+    """Return the query that was typed, or raise UserError that shows where it cannot be read."""
+    try:
+        return parse(label, words)
+    except QueryError as error:
+        at = min(error.position, len(label))
+        shown = Markup("<code>{before}</code>👉<code>{after}</code>").format(before=label[:at], after=label[at:] or " ")
+        raise UserError(Markup("{reason}\n{shown}").format(reason=str(error), shown=shown)) from error
+
+
+def _no_room(turn: Turn) -> Markup:
+    most = turn.services.settings.subscriptions
+    return turn.words.say("You can watch {most} things at most. Remove some first: /list", most=most)
+
+
+async def _subscribe(
+    turn: Turn, connection: AsyncConnection, label: str, expr: Expr, found: list[Found]
+) -> tuple[Subscription, bool]:
+    made, added = await subscriptions.subscribe(
+        connection,
+        chat_id=turn.chat.id,
+        text=format_query(expr),
+        label=label,
+        schedule=turn.services.settings.schedule,
+        now=turn.now,
+    )
+    if added:
+        await search.keep(connection, made.query_id, found, turn.now)
+    return made, added
+
+
+def confirmation(turn: Turn, made: Subscription, *, added: bool, expr: Expr, found: list[Found]) -> Markup:
+    """Say what is watched now, how it was read, and what the last week had."""
+    say = turn.words.say
+    first = say("Watching <b>{label}</b>", label=made.label)
+    if not added:
+        first = say("You are already watching <b>{label}</b>", label=made.label)
+    lines = [first, reading(expr, turn.words), week(turn, found)]
+    for one in found[:SAMPLES]:
+        title = one.entry.title if len(one.entry.title) <= TITLE else one.entry.title[: TITLE - 1] + "…"
+        when = shown_time(one.entry.published_at, turn.words, zone=turn.chat.zone, now=turn.now)
+        lines.append(
+            Markup("• {title} <i>{source}, {ago}</i>").format(title=title, source=one.entry.source_title, ago=when)
+        )
+    return Markup("\n").join(line for line in lines if line)
+
+
+def reading(expr: Expr, words: Words) -> Markup:
+    """Say how a query was read."""
+    return Markup("🔎 {reading}").format(reading=describe(expr, words))
+
+
+def week(turn: Turn, found: Sequence[Found]) -> Markup:
+    """Say how much the last seven days had, and how much that is a day."""
+    stories = len({one.entry.story_id or one.entry.id for one in found})
+    if not stories:
+        return turn.words.say("Nothing in the last 7 days; you hear from me when there is.")
+    return turn.words.say_many("Last 7 days: {number} story", "Last 7 days: {number} stories", stories)
+
+
+def when(turn: Turn, schedule: Schedule) -> Markup:
+    """Say when hits of a subscription come."""
+    say, zone = turn.words.say, turn.chat.zone
+    time = turn.chat.digest_time.isoformat("minutes")
+    match schedule:
+        case Schedule.INSTANT:
+            return say("I send each story at once.")
+        case Schedule.HOURLY:
+            return say("I send what is new every hour.")
+        case Schedule.DAILY:
+            return say("I send one digest a day, at {time} ({zone}).", time=time, zone=zone)
+        case Schedule.WEEKLY:
+            return say("I send one digest a week, on Monday at {time} ({zone}).", time=time, zone=zone)
+
+
+def schedule_names(words: Words) -> dict[Schedule, str]:
+    """Return what a reader calls each schedule."""
+    _ = words.gettext
+    return {
+        Schedule.INSTANT: _("At once"),
+        Schedule.HOURLY: _("Hourly"),
+        Schedule.DAILY: _("Daily"),
+        Schedule.WEEKLY: _("Weekly"),
+    }
+
+
+def schedule_buttons(one: Subscription, words: Words, *, named: bool = False) -> list[tuple[Button, ...]]:
+    """Return a row of buttons to choose a subscription's schedule; `named` says which subscription it is."""
+    rows: list[tuple[Button, ...]] = []
+    shown = [Schedule.INSTANT, Schedule.DAILY] if named else list(Schedule)
+    names = schedule_names(words)
+    prefix = f"{one.label[:16]}: " if named else ""
+    row = [
+        Button(f"{CHECK if schedule is one.schedule else ''}{prefix}{names[schedule]}", f"when:{one.id}:{schedule}")
+        for schedule in shown
+    ]
+    rows.append(tuple(row))
+    return rows
+
+
+async def unsubscribe(turn: Turn) -> None:
+    """Stop watching: by the numbers of /list, by the words of a query, or all."""
+    await turn.look()
+    _ = turn.words.gettext
+    await turn.require_say()
+    async with turn.apply() as connection:
+        have = await subscriptions.of_chat(connection, turn.chat.id)
+        if not have:
+            await turn.reply(connection, nothing_watched(turn.words))
+        elif not turn.args.strip():
+            await show_list(turn, connection, page=0)
+        else:
+            chosen = choose(turn.args, have, turn.words)
+            await turn.reply(connection, await remove(turn, connection, chosen))
+
+
+def choose(args: str, have: list[Subscription], words: Words) -> list[Subscription]:
+    """Return the subscriptions that were meant; UserError if one is not there."""
+    _ = words.gettext
+    if args.strip().casefold() in ("all", "*"):
+        return have
+    numbers = args.replace(",", " ").split()
+    if all(number.isdecimal() for number in numbers):
+        wrong = next((number for number in numbers if not 1 <= int(number) <= len(have)), None)
+        if wrong is not None:
+            sentence = _("There is no number {number} in your list of {count}: /list")
+            raise UserError(sentence.format(number=wrong[:9], count=len(have)))
+        return [have[int(number) - 1] for number in dict.fromkeys(numbers)]
+    return [_named(label, have, words) for label in dict.fromkeys(split_queries(args))]
+
+
+def _named(label: str, have: list[Subscription], words: Words) -> Subscription:
+    text = label.strip().casefold()
+    try:
+        canonical = format_query(parse(label, words))
+    except QueryError:
+        canonical = None
+    for one in have:
+        if one.label.strip().casefold() == text or one.text == canonical or one.text.casefold() == text:
+            return one
+    raise UserError(words.say("You are not watching <b>{label}</b>: /list", label=label[:100]))
+
+
+async def remove(turn: Turn, connection: AsyncConnection, chosen: list[Subscription]) -> Markup:
+    """Remove subscriptions, and alerts on their way that tell of nothing else; return what to say."""
+    gone = await subscriptions.unsubscribe(connection, turn.chat.id, [one.id for one in chosen])
+    await deliveries.cancel_queries(connection, turn.chat.id, [one.query_id for one in gone], turn.now)
+    labels = Markup(", ").join(Markup("<b>{label}</b>").format(label=one.label) for one in gone)
+    return turn.words.say("Stopped watching {labels}.", labels=labels)
+
+
+def nothing_watched(words: Words) -> Markup:
+    """Say that there is nothing, and what to do."""
+    return words.say("You are not watching anything yet. Try: /subscribe Idlib")
+
+
+async def list_(turn: Turn) -> None:
+    """Show what the chat watches."""
+    async with turn.apply() as connection:
+        await show_list(turn, connection, page=0)
+
+
+async def show_list(turn: Turn, connection: AsyncConnection, *, page: int) -> None:
+    """Reply with a page of the list."""
+    text, buttons = await list_page(turn, connection, page)
+    await turn.reply(connection, text, buttons)
+
+
+async def list_page(
+    turn: Turn, connection: AsyncConnection, page: int
+) -> tuple[Markup, tuple[tuple[Button, ...], ...]]:
+    """Return a page of the list (0 is the first): its text, a button for each subscription, and the other pages."""
+    have = await subscriptions.of_chat(connection, turn.chat.id)
+    if not have:
+        return nothing_watched(turn.words), ()
+    pages = (len(have) - 1) // PAGE + 1
+    page = min(max(page, 0), pages - 1)
+    shown = list(enumerate(have, start=1))[page * PAGE : (page + 1) * PAGE]
+    lines = [turn.words.say_many("You are watching {number} thing:", "You are watching {number} things:", len(have))]
+    for number, one in shown:
+        lines.append(await _list_line(turn, connection, number, one))
+    lines.append(Markup("\n") + turn.words.say("Tap a number to change it or to stop."))
+    numbers = [Button(str(number), f"item:{one.id}:{page}") for number, one in shown]
+    rows = [tuple(numbers[start : start + 6]) for start in range(0, len(numbers), 6)]
+    if pages > 1:
+        turns = [Button("‹", f"list:{page - 1}")] if page else []
+        turns += [Button("›", f"list:{page + 1}")] if page < pages - 1 else []
+        rows.append(tuple(turns))
+    return Markup("\n").join(lines), tuple(rows)
+
+
+async def _list_line(turn: Turn, connection: AsyncConnection, number: int, one: Subscription) -> Markup:
+    in_week = await hits.count_since(connection, one.query_id, turn.now - timedelta(days=search.DAYS))
+    line = Markup("{number}. <b>{label}</b> · {schedule} · {week}")
+    found = turn.words.ngettext("{number} this week", "{number} this week", in_week).format(number=in_week)
+    return line.format(
+        number=number, label=one.label, schedule=schedule_names(turn.words)[one.schedule].lower(), week=found
+    )

@@ -1,0 +1,105 @@
+"""Digest: what a chat is owed becomes messages, once for each chat, kind and period.
+
+The run, its messages, what they tell and the next due time are written in one transaction: a crash before its end
+leaves the digest due, one after it leaves it written.
+"""
+
+from datetime import datetime
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.clock import Clock
+from bot.delivery.telegram import freeze
+from bot.digests.compose import digest
+from bot.digests.window import Lateness, lateness, next_run_at, period
+from bot.locales import words
+from bot.models import Schedule
+from bot.pipeline.items import item, stories, told_of
+from bot.storage import chats, deliveries, hits
+from bot.storage.chats import Chat
+from bot.storage.database import Database
+
+log = structlog.get_logger()
+
+CHATS = 50  # looked at before the rest has a turn
+CARRIES = {  # an instant subscription has no run of its own: what an alert could not carry comes daily
+    Schedule.HOURLY: (Schedule.HOURLY,),
+    Schedule.DAILY: (Schedule.DAILY, Schedule.INSTANT),
+    Schedule.WEEKLY: (Schedule.WEEKLY,),
+}
+
+
+async def freeze_due(database: Database, clock: Clock) -> int:
+    """Make the digests that are due, a transaction each; return how many slots were looked at."""
+    now = clock.now()
+    async with database.read() as connection:
+        due = await chats.due_slots(connection, now, CHATS)
+    for chat, kind, due_at in due:
+        async with database.begin() as connection:
+            await _freeze_slot(connection, chat, Schedule(kind), due_at, now)
+    return len(due)
+
+
+async def _freeze_slot(
+    connection: AsyncConnection, chat: Chat, schedule: Schedule, due_at: datetime, now: datetime
+) -> None:
+    next_at = next_run_at(schedule, now, chat.digest_time, chat.zone)
+    if not await chats.advance_slot(connection, chat.id, schedule.value, due_at, next_at):
+        return  # another process was faster, or the reader has just changed it
+    how_late = lateness(due_at, now)
+    if chat.state != chats.ACTIVE or how_late is Lateness.MISSED:
+        return  # what is owed stays owed
+    run_id, told = await _freeze(
+        connection,
+        chat,
+        now,
+        kind=schedule.value,
+        period=period(schedule, due_at, chat.zone),
+        schedules=CARRIES[schedule],
+        late_since=due_at if how_late is Lateness.LATE else None,
+    )
+    log.info("digest made", chat_id=chat.id, kind=schedule.value, run_id=run_id, stories=told)
+
+
+async def freeze_now(connection: AsyncConnection, chat: Chat, now: datetime, *, kind: str) -> int:
+    """Make a digest of all a chat is owed, outside its slots; return how many stories it has."""
+    __, told = await _freeze(connection, chat, now, kind=kind, period=now.isoformat(), schedules=tuple(Schedule))
+    return told
+
+
+async def _freeze(
+    connection: AsyncConnection,
+    chat: Chat,
+    now: datetime,
+    *,
+    kind: str,
+    period: str,
+    schedules: tuple[Schedule, ...],
+    late_since: datetime | None = None,
+) -> tuple[int | None, int]:
+    """Write a run and its messages; return its id (None if it was made before) and how many stories it has."""
+    owed = stories(await hits.pending(connection, chat.id, now, schedules))
+    run_id = await deliveries.start_run(
+        connection, chat_id=chat.id, kind=kind, period=period, stories=len(owed), now=now
+    )
+    if run_id is None:
+        return None, 0
+    items = [item(group) for group in owed.values()]
+    parts = digest(items, words(chat.locale), zone=chat.zone, now=now, late_since=late_since)
+    shown = {one.story_id for part in parts for one in part.items}
+    counted = [one for story_id, group in owed.items() if story_id not in shown for one in group]
+    for number, part in enumerate(parts, start=1):
+        last = number == len(parts)
+        tells = [one for shown_item in part.items for one in owed[shown_item.story_id]] + (counted if last else [])
+        await deliveries.add(
+            connection,
+            chat_id=chat.id,
+            kind=deliveries.DIGEST,
+            payload=freeze(part.message),
+            now=now,
+            told_of=told_of(tells),
+            digest_run_id=run_id,
+            part=number,
+        )
+    return run_id, len(owed)

@@ -1,0 +1,41 @@
+"""From what a chat is owed to what a message shows, and what it tells."""
+
+from collections.abc import Iterable, Sequence
+
+from bot.digests.compose import Item
+from bot.storage.deliveries import Told
+from bot.storage.hits import Owed
+
+
+def stories(owed: Iterable[Owed]) -> dict[int, list[Owed]]:
+    """Return what is owed by story, in the order the stories first come up."""
+    found: dict[int, list[Owed]] = {}
+    for one in owed:
+        found.setdefault(one.story_id, []).append(one)
+    return found
+
+
+def item(owed: Sequence[Owed]) -> Item:
+    """Return one story as a message shows it: by its best entry, with the labels of all queries it was found by."""
+    ranked = sorted(owed, key=lambda one: (-one.score, one.entry_id, one.query_id))
+    best = ranked[0]
+    sources = {one.source_url for one in owed}
+    return Item(
+        story_id=best.story_id,
+        entry_id=best.entry_id,
+        title=best.title,
+        url=best.url,
+        source=best.source_title,
+        published_at=best.published_at,
+        queries=tuple(dict.fromkeys(one.label for one in ranked)),
+        more_sources=len(sources) - 1,
+        language=best.language,
+        summary=best.summary,
+        score=best.score,
+    )
+
+
+def told_of(owed: Iterable[Owed]) -> list[Told]:
+    """Return what a message made of these tells: each text, for each query, once."""
+    told = {(one.text_id, one.query_id): one for one in owed}
+    return [Told(one.story_id, one.text_id, one.entry_id, one.query_id) for one in told.values()]

@@ -1,0 +1,53 @@
+"""Search: what a query would have found in the last days. A confirmation shows it, and keeps it as past hits."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.matching.expr import Expr
+from bot.matching.percolator import Percolator
+from bot.models import Match, Placement
+from bot.pipeline.match import article
+from bot.storage import entries, hits
+from bot.storage.database import Database
+from bot.storage.entries import StoredEntry
+
+DAYS = 7
+MOST = 4000  # entries looked through: a newer one is worth more than a slower answer
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An entry a query matches, and how."""
+
+    entry: StoredEntry
+    match: Match
+
+
+async def search(database: Database, exprs: list[Expr], now: datetime) -> list[list[Found]]:
+    """Return, for each query, the entries of the last week it matches, newest first."""
+    async with database.read() as connection:
+        recent = await entries.recent(connection, now - timedelta(days=DAYS), MOST)
+    return await asyncio.to_thread(_match, exprs, recent)
+
+
+def _match(exprs: list[Expr], recent: list[StoredEntry]) -> list[list[Found]]:
+    percolator = Percolator()
+    for number, expr in enumerate(exprs):
+        percolator.add(number, expr)
+    found: list[list[Found]] = [[] for _ in exprs]
+    for entry in sorted(recent, key=lambda one: one.published_at, reverse=True):
+        for number, match in percolator.match(article(entry)).items():
+            found[number].append(Found(entry, match))
+    return found
+
+
+async def keep(connection: AsyncConnection, query_id: int, found: list[Found], now: datetime) -> None:
+    """Write what was found as hits that are past: they are shown by /latest, and never sent as news."""
+    for one in found:
+        if one.entry.story_id is None or one.entry.text_id is None:
+            continue  # it still waits for the matcher, which writes the hit
+        placement = Placement(one.entry.story_id, one.entry.text_id)
+        await hits.add(connection, one.entry.id, placement, {query_id: one.match}, now, past=True)

@@ -1,0 +1,41 @@
+"""When each step is woken although nobody asked: APScheduler rings the bells of `bot.engine`, and owns no truth.
+
+What is due is a query, so a lost or a doubled tick changes nothing but the time. Digests are not jobs here: a job at
+02:30 would run twice on one night of the year and not at all on another (bot/digests/window.py).
+"""
+
+from datetime import UTC, timedelta
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from bot.engine import Step, Wakeups
+
+TICKS = {
+    Step.POLL: timedelta(seconds=1),
+    Step.MATCH: timedelta(seconds=5),
+    Step.ALERT: timedelta(seconds=5),
+    Step.DIGEST: timedelta(seconds=5),
+    Step.ANSWER: timedelta(seconds=5),
+    Step.CARE: timedelta(seconds=10),
+    Step.TIDY: timedelta(hours=1),
+}
+
+
+def build(wakeups: Wakeups) -> AsyncIOScheduler:
+    """Return a scheduler with a tick for every step; the caller starts it and shuts it down."""
+    scheduler = AsyncIOScheduler(timezone=UTC)
+
+    async def ring(step: Step) -> None:  # async: it runs in the event loop, where the bells are
+        wakeups.wake(step)
+
+    for step, every in TICKS.items():
+        scheduler.add_job(
+            ring,
+            "interval",
+            args=[step],
+            seconds=every.total_seconds(),
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,  # the default of one second drops a tick when the loop was busy
+        )
+    return scheduler
