@@ -1,0 +1,46 @@
+from datetime import UTC, datetime, timedelta
+
+from bot.storage import inbox
+from bot.storage.database import Database
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+async def keep(database: Database, *ids: int) -> None:
+    async with database.begin() as connection:
+        await inbox.keep(connection, [{"update_id": number, "message": {"text": str(number)}} for number in ids], NOW)
+
+
+async def waiting(database: Database) -> list[int]:
+    async with database.read() as connection:
+        return [one.update_id for one in await inbox.waiting(connection, 10)]
+
+
+async def test_an_update_is_kept_once_and_applied_once(database: Database) -> None:
+    await keep(database, 5, 3)
+    await keep(database, 5, 6)
+    assert await waiting(database) == [3, 5, 6]
+
+    async with database.begin() as connection:
+        assert await inbox.apply(connection, 5)
+        assert not await inbox.apply(connection, 5)
+    await keep(database, 5)
+    assert await waiting(database) == [3, 6]
+
+
+async def test_what_fails_three_times_is_parked(database: Database) -> None:
+    await keep(database, 1, 2)
+    for last in (False, False, True):
+        assert 1 in await waiting(database)
+        async with database.begin() as connection:
+            assert await inbox.failed(connection, 1, "ValueError") is last
+    assert await waiting(database) == [2]
+
+
+async def test_the_newest_update_is_never_purged(database: Database) -> None:
+    await keep(database, 1, 2, 3)
+    async with database.begin() as connection:
+        for number in (1, 2, 3):
+            await inbox.apply(connection, number)
+        assert await inbox.purge(connection, NOW + timedelta(days=9), 10) == 2
+        assert await inbox.last_update_id(connection) == 3
