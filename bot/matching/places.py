@@ -31,6 +31,22 @@ WORDS_TOO = word_set(
 NOT_PLACES = word_set(
     "island maurice dominique man fas katar mali oman togo guinea samoa jordan jersey مالي 印 中 日 韓"
 )
+# Right after one of these, a place's name is a surname: Michael Jordan, Jack London. The commonest given names.
+GIVEN_NAMES = word_set(
+    "adam alan albert alex alexander alfred alice amanda amy andrew angela ann anna anne anthony arthur ashley barbara "
+    "ben benjamin betty bill billy bob brandon brian carl carol caroline catherine charles charlie charlotte chris "
+    "christian christine christopher claire craig cynthia daniel dave david deborah denise dennis denzel diana donald "
+    "donna dorothy douglas edward eleanor elizabeth ellen emily emma eric ethan eugene evelyn florence frances frank "
+    "fred gary george gerald gloria grace graham greg gregory hannah harold harry heather helen henry howard ian isaac "
+    "jack jacob jacqueline james jane janet jason jean jeff jeffrey jennifer jeremy jerry jessica jim jimmy joan joe "
+    "john jonathan joseph joshua joyce judith judy julia julian julie justin karen kate katherine kathleen keith kelly "
+    "kenneth kevin kyle larry laura lauren lawrence lewis linda lisa louise lucy luke margaret maria marie mark martha "
+    "martin mary matt matthew megan melissa michael michelle mike nancy natalie nathan nicholas nick nicole noah oliver "
+    "olivia oscar pamela patricia patrick paul peter philip phil rachel ralph raymond rebecca richard robert roger ron "
+    "ronald rose roy russell ruth ryan sam samantha samuel sandra sara sarah scott sean sharon simon sophie stephanie "
+    "stephen steve steven stuart sue susan teresa terry theresa thomas tim timothy tom tony tyler victoria vincent "
+    "virginia walter wayne wendy william zoe"
+)
 
 
 class Name(NamedTuple):
@@ -117,7 +133,7 @@ def mentions(words: Sequence[Token], language: str) -> Iterator[Mention]:
         if found is None:
             position += 1
             continue
-        if found.concepts:
+        if found.concepts and not _is_surname(words, found):
             yield found
         position = found.end
 
@@ -142,6 +158,13 @@ def _longest(table: Table, words: Sequence[Token], position: int) -> Mention | N
             if end <= len(words) and _follows(rest, words[position + 1 : end]) and _in_capitals(name, words[position]):
                 return Mention(name.concepts, position, end, name.capitals)
     return None
+
+
+def _is_surname(words: Sequence[Token], found: Mention) -> bool:
+    if found.start == 0 or found.end - found.start > 1 or words[found.start].breaks or words[found.start].glued:
+        return False
+    before = words[found.start - 1]
+    return before.case is Case.TITLE and before.folded in GIVEN_NAMES
 
 
 def _follows(rest: tuple[str, ...], words: Sequence[Token]) -> bool:
