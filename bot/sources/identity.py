@@ -13,11 +13,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What an item can be told by: its id as given, its canonical link, its plain title. Each may be missing."""
+    """What an item can be told by: its id as given, its canonical link, its plain title and text; any may be empty."""
 
     guid: str | None
     link: str | None
     title: str
+    text: str = ""
 
 
 def identity_keys(labels: Sequence[Label], home: Collection[str] = ()) -> list[tuple[str, ...]]:
@@ -26,7 +27,8 @@ def identity_keys(labels: Sequence[Label], home: Collection[str] = ()) -> list[t
     The id; where ids collide, the id with the link, then with the title. Nobody keeps the bare id then: which of them
     is "the first" changes with the next item, which would be taken for seen. Also the link, so that a changed id is
     no news, if it is this item's alone, not in `home` (canonical links that stand for the site), and not the only one
-    in the document: one item does not show that links tell items apart. Without an id, the link with the title.
+    in the document: one item does not show that links tell items apart. Without an id, the link with the title; with
+    neither id nor link, the title with the text, so that an edit is news rather than news an edit.
     """
     guids = Counter(label.guid for label in labels)
     pairs = Counter((label.guid, label.link) for label in labels)
@@ -52,8 +54,10 @@ def _keys(
         keys.append(_digest("guid+link+title", label.guid, link, label.title))
     if label.link in own_links:
         keys.append(_digest("link", link))
-    if not label.guid:
+    if not label.guid and label.link:
         keys.append(_digest("link+title", link, label.title))
+    elif not label.guid:
+        keys.append(_digest("title+text", label.title, label.text))
     return tuple(keys)
 
 

@@ -5,7 +5,7 @@ In: `Item`s as a reader of some format found them. Out: entries that no later st
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -46,18 +46,14 @@ def normalise(
     """
     telling = [item for item in items if item.title.strip() or item.link or item.body.strip()]
     newest = oldest_first(telling)[-MAX_ENTRIES:]
-    home = [page for page in (canonical_link(url), canonical_link(site_url or "")) if page]
-    links = [absolute_link(url, item.link) for item in newest]
-    titles = [shorten(clean_text(item.title[:_MAX_MARKUP]), MAX_TITLE) for item in newest]
+    entries = [_entry(item, url=url, now=now, language=language) for item in newest]
     labels = [
-        Label((item.guid or "").strip() or None, canonical_link(link) if link else None, title)
-        for item, link, title in zip(newest, links, titles, strict=True)
+        Label((item.guid or "").strip() or None, entry.canonical_url, entry.title, entry.summary)
+        for item, entry in zip(newest, entries, strict=True)
     ]
-    entries = [
-        _entry(item, label, keys, url=link, now=now, language=language)
-        for item, label, keys, link in zip(newest, labels, identity_keys(labels, home), links, strict=True)
-    ]
-    named = [entry for entry in entries if entry.title]  # cleaning may leave nothing
+    home = [page for page in (canonical_link(url), canonical_link(site_url or "")) if page]
+    keys = identity_keys(labels, home)
+    named = [replace(entry, keys=own) for entry, own in zip(entries, keys, strict=True) if entry.title]
     return tuple(_once(named)), len(items) - len(named)
 
 
@@ -102,15 +98,16 @@ def shorten(text: str, limit: int) -> str:
     return text[:limit].rstrip()
 
 
-def _entry(
-    item: Item, label: Label, keys: tuple[str, ...], *, url: str | None, now: datetime, language: str | None
-) -> FeedEntry:
-    summary = shorten(clean_body(label.title, item.body[:_MAX_MARKUP]), MAX_SUMMARY)
+def _entry(item: Item, *, url: str, now: datetime, language: str | None) -> FeedEntry:
+    """Return the entry, without keys yet; its title is "" if cleaning left nothing of the item."""
+    title = shorten(clean_text(item.title[:_MAX_MARKUP]), MAX_TITLE)
+    summary = shorten(clean_body(title, item.body[:_MAX_MARKUP]), MAX_SUMMARY)
+    link = absolute_link(url, item.link)
     return FeedEntry(
-        keys=keys,
-        title=label.title or _headline(summary) or url or "",
-        url=url,
-        canonical_url=label.link,
+        keys=(),
+        title=title or _headline(summary) or link or "",
+        url=link,
+        canonical_url=canonical_link(link) if link else None,
         summary=summary,
         language=language_code(item.language) or language_code(language),
         published_at=display_date(item.published_at, now),

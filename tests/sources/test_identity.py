@@ -81,6 +81,11 @@ def test_an_item_without_a_guid_is_known_by_its_link() -> None:
     assert new_items([a, b], [c, Label(None, a.link, "edited"), b]) == ["title of c"]
 
 
+def test_items_with_only_a_title_are_told_apart_by_their_text() -> None:
+    before = [Label(None, None, "Status", "All is well.")]
+    assert new_items(before, [Label(None, None, "Status", "It is down."), *before]) == ["Status"]
+
+
 def test_an_item_that_was_alone_is_still_known_in_company() -> None:
     a, b = label("a", guid=None), label("b", guid=None)
     assert new_items([a], [b, a]) == ["title of b"]

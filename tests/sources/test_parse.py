@@ -54,7 +54,6 @@ async def test_a_document_that_takes_too_long_is_ended_and_others_are_read(parse
 
 async def test_a_document_that_needs_too_much_memory_is_ended_and_others_are_read() -> None:
     async with FeedParser(workers=1, memory=200 << 20) as parser:
-        assert "memory" in str(await refusal(parser, NESTED))
         with pytest.raises(SourceError, match="memory"):
             await parser.run(bytearray, 1 << 30)
         assert (await parser.parse(rss([item("One")]), None, URL)).entries

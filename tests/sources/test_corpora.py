@@ -1,0 +1,69 @@
+"""Real feeds and other projects' test files, where WATCHWORD_DATA names a directory that has them."""
+
+import os
+import tarfile
+import unicodedata
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bot.errors import SourceError
+from bot.models import Feed
+from bot.sources.document import read_document
+
+NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
+DATA = Path(os.environ.get("WATCHWORD_DATA", "nowhere")) / "data" / "feeds"
+
+pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="WATCHWORD_DATA names no directory with data/feeds")
+
+
+def documents(name: str) -> Iterator[tuple[str, bytes]]:
+    with tarfile.open(DATA / f"{name}.tar.xz") as archive:
+        for member in archive:
+            if file := archive.extractfile(member) if member.isfile() else None:
+                yield member.name, file.read()
+
+
+def read(body: bytes) -> Feed | None:
+    try:
+        return read_document(body, None, "https://news.example/feed", NOW)
+    except SourceError:
+        return None
+
+
+def is_unwanted(character: str) -> bool:
+    return unicodedata.category(character) in {"Cc", "Cs"} and character != "\n"
+
+
+@pytest.mark.parametrize("name", ["feedparser-suite", "miniflux-suite"])
+def test_every_document_gives_clean_entries_or_a_sentence(name: str) -> None:
+    for document, body in documents(name):
+        feed = read(body)
+        for entry in feed.entries if feed else ():
+            assert not any(map(is_unwanted, entry.title + entry.summary)), document
+
+
+def test_real_feeds_are_all_read() -> None:
+    small = [(name, body) for name, body in documents("real-feeds") if len(body) < 100_000]
+    assert small
+    for name, body in small:
+        feed = read(body)
+        assert feed, name
+        assert feed.entries, name
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"), [("series/rnz", 1771), ("series/nzherald", 1666), ("series/straittimes", 2089)]
+)
+def test_a_feed_as_it_changed_gives_every_item_once(name: str, ids: int) -> None:
+    snapshots = sorted(documents(name))
+    known: set[str] = set()
+    new = 0
+    for _, body in snapshots[:: max(1, len(snapshots) // 120)]:
+        feed = read(body)
+        for entry in feed.entries if feed else ():
+            new += known.isdisjoint(entry.keys)
+            known.update(entry.keys)
+    assert new == ids  # as many as there are different ids in these documents
