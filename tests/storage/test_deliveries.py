@@ -1,0 +1,225 @@
+import asyncio
+from datetime import datetime, timedelta
+
+import pytest
+
+from bot.storage import chats, deliveries
+from bot.storage.chats import Chat
+from bot.storage.database import Database
+from bot.storage.deliveries import Claimed
+from tests.storage.world import NOW, World
+
+LEASE = timedelta(minutes=2)
+LATER = NOW + timedelta(minutes=5)
+
+
+@pytest.fixture
+def world(database: Database) -> World:
+    return World(database)
+
+
+async def owe(world: World, chat: Chat, kind: str = deliveries.ALERT, *, part: int = 1, run: int | None = None) -> int:
+    async with world.database.begin() as connection:
+        return await deliveries.add(
+            connection, chat_id=chat.id, kind=kind, payload={"text": "x"}, now=NOW, part=part, digest_run_id=run
+        )
+
+
+async def claim(world: World, free: int = 10, now: datetime = NOW, *busy: int) -> list[Claimed]:
+    async with world.database.begin() as connection:
+        return await deliveries.claim(connection, now, free=free, lease=LEASE, busy_chats=busy)
+
+
+async def states(world: World) -> dict[str, int]:
+    async with world.database.read() as connection:
+        return await deliveries.counts(connection)
+
+
+async def test_answers_go_before_alerts_and_alerts_before_digests(world: World) -> None:
+    everybody = [await world.chat(number) for number in (1, 2, 3)]
+    for chat, kind in zip(everybody, (deliveries.DIGEST, deliveries.ALERT, deliveries.REPLY), strict=True):
+        await owe(world, chat, kind)
+
+    assert [one.kind for one in await claim(world, 2)] == [deliveries.REPLY, deliveries.ALERT]
+    assert [one.kind for one in await claim(world)] == [deliveries.DIGEST]
+
+
+async def test_a_chat_has_one_message_in_flight(world: World) -> None:
+    chat = await world.chat()
+    first, second = await owe(world, chat), await owe(world, chat)
+
+    (claimed,) = await claim(world)
+    assert claimed.id == first
+    assert await claim(world) == []
+
+    async with world.database.begin() as connection:
+        assert await deliveries.sent(connection, claimed, NOW, 55)
+    assert [one.id for one in await claim(world)] == [second]
+
+
+async def test_the_parts_of_a_digest_keep_their_order_even_in_doubt(world: World) -> None:
+    chat = await world.chat()
+    async with world.database.begin() as connection:
+        run = await deliveries.start_run(
+            connection, chat_id=chat.id, kind="daily", period="2026-03-01", stories=2, now=NOW
+        )
+    await owe(world, chat, deliveries.DIGEST, part=1, run=run)
+    second = await owe(world, chat, deliveries.DIGEST, part=2, run=run)
+    (claimed,) = await claim(world)
+    async with world.database.begin() as connection:
+        await deliveries.uncertain(connection, claimed, NOW, again_at=LATER, error="lost")
+
+    assert await claim(world) == []
+    async with world.database.begin() as connection:
+        assert await deliveries.revive_uncertain(connection, LATER) == 1
+    (again,) = await claim(world, now=LATER)
+    assert (again.id, again.uncertain_count) == (claimed.id, 1)
+    async with world.database.begin() as connection:
+        await deliveries.sent(connection, again, LATER, 9)
+    assert [one.id for one in await claim(world, now=LATER)] == [second]
+
+
+async def test_a_run_is_made_once(world: World) -> None:
+    chat = await world.chat()
+    made = []
+    for _ in range(2):
+        async with world.database.begin() as connection:
+            made.append(
+                await deliveries.start_run(
+                    connection, chat_id=chat.id, kind="daily", period="2026-03-01", stories=1, now=NOW
+                )
+            )
+    assert made[0] is not None
+    assert made[1] is None
+
+
+async def test_busy_and_held_chats_are_passed_over(world: World) -> None:
+    busy, held, free = await world.chat(1), await world.chat(2), await world.chat(3)
+    for chat in (busy, held, free):
+        await owe(world, chat)
+    async with world.database.begin() as connection:
+        await chats.hold(connection, held.id, LATER)
+
+    assert [one.chat_id for one in await claim(world, 10, NOW, busy.id)] == [free.id]
+    assert [one.chat_id for one in await claim(world, 10, LATER, busy.id)] == [held.id]
+
+
+async def test_two_senders_never_claim_the_same(world: World) -> None:
+    everybody = [await world.chat(number) for number in range(1, 21)]
+    for chat in everybody:
+        await owe(world, chat)
+
+    batches = await asyncio.gather(*(claim(world, 7) for _ in range(4)))
+
+    ids = [one.id for batch in batches for one in batch]
+    assert len(ids) == len(set(ids))
+
+
+async def test_a_message_in_doubt_is_sent_once_more_and_then_left_in_doubt(world: World) -> None:
+    chat = await world.chat()
+    wanted = await world.subscribe(chat, "syria")
+    entry = await world.entry(wanted)
+    await world.alerts_written(entry)
+    await world.tell(chat, entry, wanted)
+    for now, state in ((NOW, deliveries.UNCERTAIN), (LATER, deliveries.UNCERTAIN_FINAL)):
+        (claimed,) = await claim(world, now=now)
+        async with world.database.begin() as connection:
+            assert await deliveries.uncertain(connection, claimed, now, again_at=LATER, error="lost")
+            await deliveries.revive_uncertain(connection, NOW)
+        assert (await states(world)) == {state: 1}
+        async with world.database.begin() as connection:
+            await deliveries.revive_uncertain(connection, LATER)
+
+    assert await claim(world, now=LATER) == []
+    assert await world.pending(chat) == [entry]  # its next digest lists it
+
+
+async def test_what_a_dead_sender_left_is_in_doubt_and_its_late_answer_changes_nothing(world: World) -> None:
+    await owe(world, await world.chat())
+    (claimed,) = await claim(world)
+    async with world.database.begin() as connection:
+        assert await deliveries.recover(connection, NOW + LEASE - timedelta(seconds=1), again_at=LATER) == 0
+        assert await deliveries.recover(connection, NOW + LEASE + timedelta(seconds=1), again_at=LATER) == 1
+        assert not await deliveries.sent(connection, claimed, NOW, 55)
+        assert not await deliveries.dead(connection, claimed, NOW, "x")
+    assert await states(world) == {deliveries.UNCERTAIN: 1}
+
+    async with world.database.begin() as connection:
+        await deliveries.revive_uncertain(connection, LATER)
+    await claim(world, now=LATER)
+    async with world.database.begin() as connection:
+        assert await deliveries.recover(connection, LATER + LEASE * 2, again_at=LATER) == 1
+    assert await states(world) == {deliveries.UNCERTAIN_FINAL: 1}
+
+
+async def test_a_429_is_no_attempt_and_a_failure_to_leave_is(world: World) -> None:
+    await owe(world, await world.chat())
+    (first,) = await claim(world)
+    async with world.database.begin() as connection:
+        await deliveries.retry(connection, first, not_before=LATER, error="429", counted=False)
+    assert await claim(world) == []
+    (second,) = await claim(world, now=LATER)
+    assert second.attempts == 1
+    async with world.database.begin() as connection:
+        await deliveries.retry(connection, second, not_before=LATER, error="dns", payload={"text": "plain"})
+    (third,) = await claim(world, now=LATER)
+    assert (third.attempts, third.payload) == (2, {"text": "plain"})
+
+
+async def test_what_waited_too_long_expires(world: World) -> None:
+    chat = await world.chat()
+    async with world.database.begin() as connection:
+        await deliveries.add(
+            connection, chat_id=chat.id, kind=deliveries.REPLY, payload={"text": "x"}, now=NOW, expires_at=LATER
+        )
+        assert await deliveries.expire(connection, LATER - timedelta(seconds=1)) == 0
+        assert await deliveries.expire(connection, LATER) == 1
+    assert await claim(world, now=LATER) == []
+
+
+async def test_unsubscribing_cancels_alerts_that_tell_of_nothing_else(world: World) -> None:
+    chat = await world.chat()
+    one, two = await world.subscribe(chat, "syria"), await world.subscribe(chat, "idlib")
+    only, both = await world.entry(one), await world.entry(one, two)
+    await world.tell(chat, only, one)
+    await world.tell(chat, both, one, two)
+
+    async with world.database.begin() as connection:
+        assert await deliveries.cancel_queries(connection, chat.id, [one.query_id], NOW) == 1
+
+    assert await states(world) == {deliveries.CANCELLED: 1, deliveries.READY: 1}
+
+
+async def test_pausing_cancels_everything_but_answers(world: World) -> None:
+    chat = await world.chat()
+    for kind in (deliveries.REPLY, deliveries.ALERT, deliveries.DIGEST):
+        await owe(world, chat, kind)
+    async with world.database.begin() as connection:
+        assert await deliveries.cancel_chat(connection, chat.id, NOW, "paused") == 2
+
+
+async def test_old_messages_are_removed_with_what_they_told(world: World) -> None:
+    chat = await world.chat()
+    wanted = await world.subscribe(chat, "syria")
+    await world.tell(chat, await world.entry(wanted), wanted)
+    (claimed,) = await claim(world)
+    async with world.database.begin() as connection:
+        await deliveries.sent(connection, claimed, NOW, 5)
+        assert await deliveries.purge(connection, LATER, 10) == 0  # what it told keeps it
+        assert await deliveries.forget_told(connection, LATER, 10) == 1
+        assert await deliveries.purge(connection, LATER, 10) == 1
+
+
+async def test_a_group_that_became_a_supergroup_keeps_all_it_had(world: World) -> None:
+    group = await world.chat(-5, kind="group")
+    wanted = await world.subscribe(group, "syria")
+    await owe(world, group)
+    await world.chat(-1005, kind="supergroup")  # it spoke to us before we knew
+
+    for _ in range(2):
+        async with world.database.begin() as connection:
+            await chats.migrate(connection, -5, -1005)
+
+    (claimed,) = await claim(world)
+    assert (claimed.telegram_id, claimed.chat_kind) == (-1005, "supergroup")
+    assert await world.to_alert(await world.entry(wanted)) == [(group.id, wanted.query_id)]
