@@ -1,5 +1,6 @@
 """Real feeds and other projects' test files, where WATCHWORD_DATA names a directory that has them."""
 
+import io
 import os
 import tarfile
 import unicodedata
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import feedparser
 import pytest
 
 from bot.errors import SourceError
@@ -54,16 +56,17 @@ def test_real_feeds_are_all_read() -> None:
         assert feed.entries, name
 
 
-@pytest.mark.parametrize(
-    ("name", "ids"), [("series/rnz", 1771), ("series/nzherald", 1666), ("series/straittimes", 2089)]
-)
-def test_a_feed_as_it_changed_gives_every_item_once(name: str, ids: int) -> None:
-    snapshots = sorted(documents(name))
+@pytest.mark.parametrize("name", ["bbc", "rnz", "nzherald", "straittimes"])
+def test_a_feed_as_it_changed_gives_every_item_once(name: str) -> None:
+    snapshots = sorted(documents(f"series/{name}"))
     known: set[str] = set()
+    ids: set[str] = set()
     new = 0
-    for _, body in snapshots[:: max(1, len(snapshots) // 120)]:
+    for _, body in snapshots[:: max(1, len(snapshots) // 40)]:
+        plain = feedparser.parse(io.BytesIO(body), sanitize_html=False, resolve_relative_uris=False)
+        ids.update(entry.get("id") or entry.get("link") for entry in plain.entries)
         feed = read(body)
         for entry in feed.entries if feed else ():
             new += known.isdisjoint(entry.keys)
             known.update(entry.keys)
-    assert new == ids  # as many as there are different ids in these documents
+    assert new == len(ids)
