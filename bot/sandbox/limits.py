@@ -27,34 +27,32 @@ class FloodControl:
     _groups: defaultdict[int, deque[float]] = field(default_factory=lambda: defaultdict(deque))
     _people: dict[int, tuple[float, float]] = field(default_factory=dict)  # messages left at a time
 
-    def take(self, now: float, chat_id: int, *, is_private: bool, paid: bool = False) -> int:
-        """Count a message and return 0, or return how many whole seconds it must wait."""
-        overall, most = (
-            (self._paid, self.limits.paid_per_second)
-            if paid
-            else (self._all, self.limits.per_second + self.limits.slack)
-        )
+    def wait(self, now: float, chat_id: int, *, is_private: bool, paid: bool = False) -> int:
+        """Return how many whole seconds a message must wait; 0 if it may be sent."""
+        overall, most = self._overall(paid=paid)
         waits = [_window_wait(overall, now, 1.0, most)]
         if is_private:
-            waits.append(self._person_wait(now, chat_id))
+            waits.append(max(0.0, 1 - self._left(now, chat_id)) / self.limits.person_per_second)
         else:
             waits.append(_window_wait(self._groups[chat_id], now, 60.0, self.limits.group_per_minute))
-        wait = max(waits)
-        if wait > 0:
-            return max(1, math.ceil(wait))
-        overall.append(now)
+        return math.ceil(max(waits))
+
+    def count(self, now: float, chat_id: int, *, is_private: bool, paid: bool = False) -> None:
+        """Count a message that was accepted."""
+        self._overall(paid=paid)[0].append(now)
         if is_private:
             self._people[chat_id] = (self._left(now, chat_id) - 1, now)
         else:
             self._groups[chat_id].append(now)
-        return 0
+
+    def _overall(self, *, paid: bool) -> tuple[deque[float], int]:
+        if paid:
+            return self._paid, self.limits.paid_per_second
+        return self._all, self.limits.per_second + self.limits.slack
 
     def _left(self, now: float, chat_id: int) -> float:
         left, at = self._people.get(chat_id, (float(self.limits.person_burst), now))
         return min(self.limits.person_burst, left + (now - at) * self.limits.person_per_second)
-
-    def _person_wait(self, now: float, chat_id: int) -> float:
-        return max(0.0, 1 - self._left(now, chat_id)) / self.limits.person_per_second
 
 
 def _window_wait(times: deque[float], now: float, seconds: float, most: int) -> float:

@@ -1,0 +1,53 @@
+"""Only this machine: which addresses are its own, and which requests come from a page of somewhere else."""
+
+import ipaddress
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or literal address is this machine's own."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def is_loopback_url(url: str) -> bool:
+    """Tell whether an address is http(s) on this machine."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and is_loopback(parts.hostname or "")
+
+
+@web.middleware
+async def only_this_machine(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse a Host or Origin that is not ours.
+
+    A page in the reader's browser must not use the sandbox: not through a name that resolves to 127.0.0.1 (DNS
+    rebinding, seen in Host), nor by posting to it (cross-site request forgery, seen in Origin).
+    """
+    try:
+        host = urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
+    except ValueError:
+        host = ""
+    if not is_loopback(host):
+        return _refused("This server is for this machine only: call it 127.0.0.1.")
+    origin = request.headers.get("Origin")
+    if origin is not None and origin != f"http://{request.headers['Host']}":
+        return _refused("This server does not answer pages of other sites.")
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+        return _refused("This server does not answer pages of other sites.")
+    return await handler(request)
+
+
+def _refused(words: str) -> web.Response:
+    return web.json_response({"ok": False, "error_code": 403, "description": f"Forbidden: {words}"}, status=403)
