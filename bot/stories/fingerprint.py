@@ -28,8 +28,8 @@ ALIKE = 70  # likeness of the titles of one and the same text
 _TAIL = re.compile(r"^(?P<head>.{15,}?)\s*(?:\s[-–—|]\s|\s::\s|\s?\|\s?)(?P<tail>[^-–—|:]{2,40})$", re.DOTALL)
 _BRACKET = re.compile(r"^(?P<head>.{15,}?)\s*[(\[](?P<tail>[^()\[\]]{1,30})[)\]]$", re.DOTALL)
 _LEAD = re.compile(
-    r"^\W*(?:(?:breaking(?:\snews)?|just\sin|exclusive|watch|video|live|photos?|pictures|urgent|flash|recap|"
-    r"عاجل|срочно|eilmeldung|alerte\sinfo|urgente)\s*[:|\-–—!]\s*|update\s\d{1,2}\s*[-:–]\s*|wrapup\s\d{1,2}\s*[-:–]\s*)",
+    r"^(?:\W*(?:(?:breaking(?:\snews)?|just\sin|exclusive|watch|video|live|photos?|pictures|urgent|flash|recap|"
+    r"عاجل|срочно|eilmeldung|alerte\sinfo|urgente)\s*[:|\-–—!]\s*|update\s\d{1,2}\s*[-:–]\s*|wrapup\s\d{1,2}\s*[-:–]\s*))+",
     re.IGNORECASE,
 )
 _MARKS = "".join(  # re's \w leaves out combining marks, which are letters in Hindi, Thai and others
@@ -178,11 +178,11 @@ def _without_al(word: str) -> str:
 
 
 def _without_publisher(folded: str) -> str:
-    """Return a folded title without a publisher's name in brackets or behind a dash or bar at its end."""
-    for pattern in (_BRACKET, _TAIL):
+    """Return a folded title without a publisher's name in brackets or behind a dash or bar at its end, or both."""
+    for pattern in (_TAIL, _BRACKET, _TAIL):
         found = pattern.match(folded)
         if found and _is_publisher(found["tail"]):
-            return found["head"]
+            folded = found["head"]
     return folded
 
 

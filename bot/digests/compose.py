@@ -1,0 +1,308 @@
+"""What a chat is owed, as messages: one alert, or a digest in as many parts as it needs.
+
+Telegram takes 4096 characters after entities, some hundred entities, and an unpublished number of bytes; we stay below
+all three. A part ends between items: an item is bounded, so it always fits whole.
+"""
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import NamedTuple
+
+from babel import Locale
+from babel.dates import format_skeleton
+from markupsafe import Markup, escape
+
+from bot.digests.text import clean, clip, host, inert, isolate, link, vouches
+from bot.digests.zones import zone_info
+from bot.locales import Words
+from bot.models import Button, Message
+
+STORIES = 50  # in one digest: more is not read; the rest is counted, and listed by /latest
+TITLE, SOURCE, LABEL, LEDE = 512, 60, 100, 200  # code points shown at most
+LABELS = 5  # named in an alert; the rest is counted
+WEEK = timedelta(days=6)  # a weekday alone names a day that is nearer than this
+
+TAG = re.compile(r"<[^>]*>")
+SEPARATOR = Markup("\n\n")
+
+
+class Size(NamedTuple):
+    """How much room a text takes: code points as shown, entities, and bytes as sent."""
+
+    points: int
+    entities: int
+    octets: int
+
+    def plus(self, other: "Size") -> "Size":
+        """Return the room both take."""
+        return Size(*map(sum, zip(self, other, strict=True)))
+
+    def within(self, other: "Size") -> bool:
+        """Whether it fits in `other`."""
+        return all(mine <= most for mine, most in zip(self, other, strict=True))
+
+
+LIMIT = Size(4000, 90, 30_000)  # of a message; Telegram: 4096, 100, some 35,000
+FRAME = Size(700, 4, 3_000)  # kept free in each part for its heading and closing lines
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One story as a chat is told of it, by the entry that tells it best.
+
+    `queries` are the reader's own labels, the best match first; `more_sources` counts the story's other sources;
+    `score` is the match's, 0 to 1; `summary` is plain text. `language` is a code, or None where it is not known.
+    """
+
+    story_id: int
+    entry_id: int
+    title: str
+    url: str | None
+    source: str
+    published_at: datetime | None
+    queries: tuple[str, ...]
+    more_sources: int = 0
+    language: str | None = None
+    summary: str = ""
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One message of a digest, and the items it tells, in its order."""
+
+    message: Message
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """For whom it is written."""
+
+    words: Words
+    locale: Locale
+    zone: str
+    now: datetime
+
+    @property
+    def right_to_left(self) -> bool:
+        return self.locale.text_direction == "rtl"
+
+
+def alert(
+    item: Item, words: Words, *, zone: str, now: datetime, buttons: tuple[tuple[Button, ...], ...] = ()
+) -> Message:
+    """Return the message that tells one story at once."""
+    reader = _reader(words, zone, now)
+    headline = Markup("<b>{}</b>\n{}").format(_title(item, reader), _origin(item, reader, language=True))
+    lede = _quoted(clip(clean(item.summary), LEDE), reader)
+    found_by = Markup("<i>{}</i>").format(_labels(item.queries, reader)) if item.queries else ""
+    return Message(SEPARATOR.join(filter(None, (headline, escape(lede), found_by))), buttons)
+
+
+def digest(
+    items: Iterable[Item],
+    words: Words,
+    *,
+    zone: str,
+    now: datetime,
+    late_since: datetime | None = None,
+    buttons: tuple[tuple[Button, ...], ...] = (),
+) -> list[Part]:
+    """Return the parts of a digest, none if there are no items; `buttons` go under the last.
+
+    Each story is told once, under the label it matched best. Of more than STORIES the biggest are told and the others
+    counted: what was told is what the parts' `items` say. `late_since` is when it was due, if it has to say so.
+    """
+    told, left = choose(items)
+    reader = _reader(words, zone, now)
+    pages = _pages([_Block(item, _block(item, reader)) for item in _grouped(told)], reader)
+    parts = []
+    for number, page in enumerate(pages, 1):
+        last = number == len(pages)
+        heading = _heading(reader, stories=len(told) + len(left), number=number, parts=len(pages))
+        late = _late(late_since, reader) if late_since and number == 1 else None
+        closing = _left_out(len(left), reader) if left and last else None
+        text = SEPARATOR.join(filter(None, (heading, late, _body(page, reader), closing)))
+        parts.append(Part(Message(text, buttons if last else ()), tuple(block.item for block in page)))
+    return parts
+
+
+def latest(items: Iterable[Item], words: Words, *, zone: str, now: datetime) -> Message:
+    """Return one message with as many of the items as it holds, in the order given."""
+    reader = _reader(words, zone, now)
+    text, used = words.say("<b>Latest</b>"), FRAME
+    for item in items:
+        block = SEPARATOR + _block(item, reader)
+        used = used.plus(measure(block))
+        if not used.within(LIMIT):
+            break
+        text += block
+    return Message(text)
+
+
+def when(moment: datetime, words: Words, *, zone: str, now: datetime) -> str:
+    """Return a time in the reader's language and zone, as short as it is clear."""
+    return _when(moment, _reader(words, zone, now))
+
+
+def choose(items: Iterable[Item]) -> tuple[list[Item], list[Item]]:
+    """Return the items a digest tells and those it only counts, each story once, the biggest stories first."""
+    best: dict[int, Item] = {}
+    for item in sorted(items, key=lambda item: -item.score):
+        best.setdefault(item.story_id, item)
+    ranked = sorted(best.values(), key=lambda item: (-item.more_sources, -item.score))
+    return ranked[:STORIES], ranked[STORIES:]
+
+
+def measure(text: Markup) -> Size:
+    """Return how much room a text takes in a message."""
+    plain, tags = TAG.subn("", str(text))
+    return Size(len(html.unescape(plain)), tags // 2, len(text.encode()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    item: Item
+    text: Markup
+
+
+def _reader(words: Words, zone: str, now: datetime) -> _Reader:
+    locale = Locale.parse("en_GB" if words.locale == "en" else words.locale)  # day before month, 24 hours
+    return _Reader(words, locale, zone, now)
+
+
+def _grouped(items: list[Item]) -> list[Item]:
+    """Return the items by label, the label of the best item first, and the best first under each."""
+    ranked = sorted(items, key=lambda item: (-item.score, -item.more_sources))
+    places: dict[str, int] = {}
+    for item in ranked:
+        places.setdefault(_label(item), len(places))
+    return sorted(ranked, key=lambda item: places[_label(item)])
+
+
+def _pages(blocks: Sequence[_Block], reader: _Reader) -> list[list[_Block]]:
+    """Return the blocks, cut into parts that fit. A part begins with the label of its first block."""
+    pages: list[list[_Block]] = []
+    used = FRAME
+    label = None
+    for block in blocks:
+        size = measure(SEPARATOR + block.text)
+        labelled = size.plus(measure(SEPARATOR + _group_heading(block.item, reader)))
+        needed = size if _label(block.item) == label else labelled
+        if pages and used.plus(needed).within(LIMIT):
+            pages[-1].append(block)
+            used = used.plus(needed)
+        else:
+            pages.append([block])
+            used = FRAME.plus(labelled)
+        label = _label(block.item)
+    return pages
+
+
+def _body(page: Sequence[_Block], reader: _Reader) -> Markup:
+    """Return the blocks of a part, each group under its label."""
+    lines: list[Markup] = []
+    for _, group in groupby(page, key=lambda block: _label(block.item)):
+        blocks = list(group)
+        lines += [_group_heading(blocks[0].item, reader), *(block.text for block in blocks)]
+    return SEPARATOR.join(filter(None, lines))
+
+
+def _block(item: Item, reader: _Reader) -> Markup:
+    return Markup("{}\n{}").format(_title(item, reader), _origin(item, reader))
+
+
+def _heading(reader: _Reader, *, stories: int, number: int, parts: int) -> Markup:
+    day = format_skeleton("MMMMEEEEd", _local(reader.now, reader), locale=reader.locale)
+    count = reader.words.ngettext("{count} story", "{count} stories", stories).format(count=stories)
+    details = [count] if number == 1 else []
+    if parts > 1:
+        details.append(f"{number}/{parts}")
+    return Markup(" · ").join([Markup("<b>{}</b>").format(day), *details])
+
+
+def _late(due: datetime, reader: _Reader) -> Markup:
+    sentence = reader.words.gettext("Late: it was due at {time}.")
+    return Markup("<i>{}</i>").format(sentence.format(time=_when(due, reader)))
+
+
+def _left_out(count: int, reader: _Reader) -> Markup:
+    """Return the closing line; its command is ours and may be tapped."""
+    sentence = reader.words.ngettext("… and {count} more: /latest", "… and {count} more: /latest", count)
+    return escape(sentence.format(count=count))
+
+
+def _group_heading(item: Item, reader: _Reader) -> Markup:
+    """Return the label a group of items stands under, "" where the reader gave none."""
+    label = _quoted(_label(item), reader)
+    return Markup("<b>{}</b>").format(label) if label else Markup()
+
+
+def _title(item: Item, reader: _Reader) -> Markup:
+    """Return the headline, linked if its address may be."""
+    title = _quoted(clip(clean(item.title), TITLE), reader) or reader.words.gettext("Untitled")
+    url = link(item.url)
+    return Markup('<a href="{}">{}</a>').format(url, title) if url else escape(title)
+
+
+def _origin(item: Item, reader: _Reader, *, language: bool = False) -> Markup:
+    """Return the line under a headline: "Al Jazeera · 14:05 · +3 sources"."""
+    details = [_source(item, reader)]
+    if language and (name := _foreign_language(item, reader)):
+        details.append(name)
+    if item.published_at:
+        details.append(_when(item.published_at, reader))
+    if item.more_sources > 0:
+        more = reader.words.ngettext("+{count} source", "+{count} sources", item.more_sources)
+        details.append(more.format(count=item.more_sources))
+    return escape(" · ".join(filter(None, details)))
+
+
+def _source(item: Item, reader: _Reader) -> str:
+    """Return who says it, with the host the link goes to unless the name says the same."""
+    url = link(item.url)
+    name = host(url) if url else ""
+    source = clip(clean(item.source), SOURCE)
+    shown = [_quoted(source, reader)] if source else []
+    if name and not vouches(name, source):
+        shown.append(inert(clip(name, SOURCE)))
+    return ", ".join(shown)
+
+
+def _foreign_language(item: Item, reader: _Reader) -> str | None:
+    """Return the name of a language that is not the reader's: to be known before the link is opened."""
+    if item.language in (None, reader.locale.language):
+        return None
+    name: str | None = reader.locale.languages.get(item.language)
+    return name
+
+
+def _labels(queries: Sequence[str], reader: _Reader) -> str:
+    named = ", ".join(_quoted(clip(clean(label), LABEL), reader) for label in queries[:LABELS])
+    return f"{named} +{len(queries) - LABELS}" if len(queries) > LABELS else named
+
+
+def _label(item: Item) -> str:
+    return clip(clean(item.queries[0]), LABEL) if item.queries else ""
+
+
+def _quoted(text: str, reader: _Reader) -> str:
+    """Return cleaned text of others as it may stand in a line of ours."""
+    return isolate(inert(text), right_to_left=reader.right_to_left) if text else ""
+
+
+def _when(moment: datetime, reader: _Reader) -> str:
+    """Return a time as short as it is clear: "14:05" today, "Mon 14:05" within the week, else "3 Nov"."""
+    local, now = _local(moment, reader), _local(reader.now, reader)
+    near = timedelta() <= now.date() - local.date() <= WEEK
+    skeleton = "Hm" if local.date() == now.date() else "EHm" if near else "MMMd"
+    return format_skeleton(skeleton, local, locale=reader.locale)
+
+
+def _local(moment: datetime, reader: _Reader) -> datetime:
+    return moment.astimezone(zone_info(reader.zone))

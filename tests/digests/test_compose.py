@@ -1,0 +1,223 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from gettext import NullTranslations
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.digests.compose import STORIES, TITLE, Item, Part, alert, choose, digest, measure
+from bot.digests.text import END_ISOLATE, ISOLATE, JOINER, clean
+from bot.locales import Words, words
+from bot.models import Button
+
+ENGLISH = words("en")
+NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)  # a Monday, 08:00 in Berlin
+ZONE = "Europe/Berlin"
+
+
+def story(number: int = 1, **changes: object) -> Item:
+    item = Item(
+        story_id=number,
+        entry_id=number,
+        title=f"Storm number {number} closes the harbour",
+        url=f"https://www.example.org/{number}",
+        source="Example News",
+        published_at=NOW - timedelta(hours=1),
+        queries=("storm",),
+    )
+    return replace(item, **changes)  # type: ignore[arg-type]
+
+
+class Reader(HTMLParser):
+    """Reads a message as Telegram does: refuses what is unknown, unbalanced or crossed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.links: list[tuple[str, str]] = []
+        self.plain = ""
+        self.feed(str(text))  # Markup would escape what it is joined with
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in {"b", "i", "a", "blockquote"}
+        self.open.append(tag)
+        if tag == "a":
+            self.links.append((str(dict(attrs)["href"]), ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.plain += data
+        if "a" in self.open:
+            url, title = self.links[-1]
+            self.links[-1] = (url, title + data)
+
+
+def shown(title: str) -> str:
+    return title.translate({ord(mark): None for mark in (JOINER, ISOLATE, END_ISOLATE)})
+
+
+def compose(items: list[Item], **changes: object) -> list[Part]:
+    return digest(items, ENGLISH, zone=ZONE, now=NOW, **changes)  # type: ignore[arg-type]
+
+
+def test_an_alert_reads_headline_origin_lede_and_what_found_it() -> None:
+    item = story(title="Tom & Jerry <b>", summary="A first line.", queries=("storm", "harbour"), more_sources=3)
+    assert alert(item, ENGLISH, zone=ZONE, now=NOW).text == (
+        '<b><a href="https://www.example.org/1">Tom &amp; Jerry &lt;b&gt;</a></b>\n'
+        "Example News · 07:00 · +3 sources\n\n"
+        "A first line.\n\n"
+        "<i>storm, harbour</i>"
+    )
+
+
+def test_an_alert_names_the_language_of_a_page_that_is_not_the_readers() -> None:
+    text = alert(story(language="ar", title="عاصفة تغلق الميناء"), ENGLISH, zone=ZONE, now=NOW).text
+    assert "Example News · Arabic · 07:00" in text
+    assert f"{ISOLATE}عاصفة تغلق الميناء{END_ISOLATE}" in text
+
+
+def test_a_long_lede_and_many_labels_are_bounded() -> None:
+    item = story(summary="word " * 400, queries=tuple(f"query {number}" for number in range(12)))
+    text = Reader(alert(item, ENGLISH, zone=ZONE, now=NOW).text).plain
+    assert max(map(len, text.splitlines())) <= 200
+    assert text.endswith("query 4 +7")
+
+
+def test_an_alert_carries_the_buttons_it_is_given() -> None:
+    buttons = ((Button("Mute", data="m:1"),),)
+    assert alert(story(), ENGLISH, zone=ZONE, now=NOW, buttons=buttons).buttons == buttons
+
+
+def test_no_items_make_no_digest() -> None:
+    assert compose([]) == []
+
+
+def test_a_digest_groups_by_label_the_best_first() -> None:
+    items = [
+        story(1, score=0.4),
+        story(2, score=0.9, queries=("harbour", "storm"), published_at=NOW - timedelta(days=1)),
+        story(3, score=0.8, more_sources=1, published_at=NOW - timedelta(days=20)),
+    ]
+    (part,) = compose(items)
+    assert Reader(part.message.text).plain == (
+        "Monday 23 November · 3 stories\n\n"
+        "harbour\n\nStorm number 2 closes the harbour\nExample News · Sun 08:00\n\n"
+        "storm\n\nStorm number 3 closes the harbour\nExample News · 3 Nov · +1 source\n\n"
+        "Storm number 1 closes the harbour\nExample News · 07:00"
+    )
+    assert [item.entry_id for item in part.items] == [2, 3, 1]
+
+
+def test_a_story_is_told_once_by_its_best_entry() -> None:
+    (part,) = compose([story(1, entry_id=7, score=0.2), story(1, entry_id=8, score=0.6, queries=("harbour",))])
+    assert [item.entry_id for item in part.items] == [8]
+    assert "1 story" in part.message.text
+
+
+def test_a_split_digest_numbers_its_parts_repeats_labels_and_ends_with_the_buttons() -> None:
+    buttons = ((Button("Settings", data="s"),),)
+    parts = compose([story(number, title="A long headline " * 12) for number in range(40)], buttons=buttons)
+    assert len(parts) > 1
+    for number, part in enumerate(parts, 1):
+        lines = Reader(part.message.text).plain.splitlines()
+        assert lines[0].endswith(f"{number}/{len(parts)}")
+        assert lines[2] == "storm"
+        assert part.message.buttons == (buttons if number == len(parts) else ())
+
+
+def test_of_a_flood_the_biggest_are_told_and_the_rest_counted() -> None:
+    items = [story(number, more_sources=number % 100) for number in range(173)]
+    parts = compose(items)
+    told = [item for part in parts for item in part.items]
+    assert len(told) == STORIES
+    assert min(item.more_sources for item in told) >= 50
+    assert "173 stories" in parts[0].message.text
+    assert parts[-1].message.text.endswith("… and 123 more: /latest")
+    assert sorted(map(id, [*choose(items)[0], *choose(items)[1]])) == sorted(map(id, items))
+
+
+def test_a_late_digest_says_so() -> None:
+    (part,) = compose([story()], late_since=NOW - timedelta(hours=3))
+    assert "Late: it was due at 05:00." in part.message.text
+
+
+@pytest.mark.parametrize("locale", ["en", "ar", "fa", "de", "fr", "ru", "ja", "zh", "he", "hi"])
+def test_dates_are_written_in_every_language(locale: str) -> None:
+    reader = Words(locale, NullTranslations())
+    for published_at in (NOW, NOW - timedelta(days=2), NOW - timedelta(days=40), None):
+        (part,) = digest([story(published_at=published_at)], reader, zone=ZONE, now=NOW)
+        Reader(part.message.text)
+
+
+def test_what_cannot_be_linked_is_shown_as_text() -> None:
+    for url in ("tg://user?id=7", "javascript:alert(1)", None, "https://user@evil.example/"):
+        (part,) = compose([story(url=url)])
+        assert "<a" not in part.message.text
+        assert "Storm number 1" in part.message.text
+
+
+def test_a_look_alike_source_is_shown_with_the_host_the_link_goes_to() -> None:
+    (part,) = compose([story(source="BBC News", url="https://bbc.evil.example/x")])
+    assert "BBC News, bbc.evil.example" in shown(part.message.text)
+
+
+nasty = ["&" * 512, "<" * 512, "'" * 512, "@a" * 256, "שלום " * 100, "👨\u200d👩\u200d👧" * 100]
+titles = st.text(max_size=512) | st.sampled_from(nasty)
+labels = st.sampled_from(["storm", "Idlib", "إدلب", "<&>" * 33, "x" * 100])
+items = st.builds(
+    story,
+    number=st.integers(0, 10_000),
+    title=titles,
+    source=st.text(max_size=80),
+    queries=st.lists(labels, min_size=1, max_size=3).map(tuple),
+    more_sources=st.integers(0, 999),
+    score=st.floats(0, 1),
+    url=st.none() | st.sampled_from(["https://example.org/" + "&" * 2000, "https://example.org/?a=1&b=<'\">"]),
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(items, max_size=200))
+def test_every_part_fits_is_well_formed_and_loses_no_item(found: list[Item]) -> None:
+    parts = compose(found)
+    told, left = choose(found)
+    assert sorted(item.entry_id for part in parts for item in part.items) == sorted(item.entry_id for item in told)
+    assert {item.story_id for item in found} == {item.story_id for item in [*told, *left]}
+    for part in parts:
+        read = Reader(part.message.text)
+        assert 0 < len(read.plain) <= 4096
+        assert measure(part.message.text).entities <= 90
+        assert len(part.message.text.encode()) <= 30_000
+        linked = [item for item in part.items if item.url]
+        assert [url for url, _ in read.links] == [item.url for item in linked]
+        assert [shown(title) for _, title in read.links] == [clean(item.title) or "Untitled" for item in linked]
+
+
+def test_the_widest_items_fit_two_hundred_at_a_time() -> None:
+    widest = [
+        story(number, title=title, url="https://example.org/" + "&" * 2000, source="<" * 90, queries=("&" * 200,))
+        for number, title in enumerate(nasty * 34)
+    ]
+    for part in compose(widest):
+        assert len(Reader(part.message.text).plain) <= 4096
+        assert len(part.message.text.encode()) <= 30_000
+        assert len(part.items) > 0
+
+
+@settings(deadline=None)
+@given(items, st.text(max_size=2000))
+def test_every_alert_fits_and_is_well_formed(item: Item, summary: str) -> None:
+    message = alert(replace(item, summary=summary), ENGLISH, zone=ZONE, now=NOW)
+    assert len(Reader(message.text).plain) <= 4096
+    assert measure(message.text).entities <= 90
+
+
+def test_a_title_longer_than_a_headline_ever_is_is_cut_with_a_sign() -> None:
+    (part,) = compose([story(title="x" * 600)])
+    assert Reader(part.message.text).links[0][1] == "x" * (TITLE - 1) + "…"
