@@ -39,7 +39,7 @@ _TOKEN = re.compile(
     r"|=+(?P<exact>[^\s()|" + _QUOTES + r"]+)"
     r"|(?P<word>[^\s()|" + _QUOTES + r"]+)"
 )
-_INSIDE = re.compile(r"(?<=.)[‒–—―−]|(?<=\w)\+(?=\w)")  # ends a word: Egypt–Russia, Egypt+Russia
+_INSIDE = re.compile(r"(?<=.)[‒–—―−]|(?<=\w)\+(?=\w)|(?<=.)[-‐‑]+$")  # ends a word: Egypt–Russia, Egypt+Russia
 _NOT_IN_NAMES = re.compile(r"[:*~=<>]+")
 _HYPHEN_OR_AND = re.compile(r"\s*[-‐‑&]\s*")
 _OPERATORS = frozenset(["AND", "OR", "NOT", "NEAR"])

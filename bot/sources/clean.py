@@ -29,42 +29,10 @@ _MARKUP = re.compile(
     re.VERBOSE,
 )
 _HIDDEN_ENDS = {"<!--": "-->", "<![cdata[": "]]>"}
-_BLOCKS = frozenset(
-    [
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "br",
-        "dd",
-        "div",
-        "dl",
-        "dt",
-        "figcaption",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hr",
-        "li",
-        "main",
-        "nav",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "table",
-        "td",
-        "th",
-        "tr",
-        "ul",
-    ]
+_BLOCK_TAG = re.compile(
+    r"address|article|aside|blockquote|br|dd|div|dl|dt|fig(?:caption|ure)|footer|form|h[1-6r]|header|li|main|nav"
+    r"|ol|p|pre|section|table|td|th|tr|ul",
+    re.IGNORECASE,
 )
 _LINE_BREAK = re.compile(r"[\n\r\x0c\x0b\x85\u2028\u2029]+")
 _GAP = re.compile(r"[^\S\n\r\x0b\x0c\x85\u2028\u2029]{3,}|\t+|[^\S\n\r]+[|•·▪●][^\S\n\r]+")
@@ -180,7 +148,7 @@ def _markup(text: str) -> Iterator[tuple[int, int, str]]:
             new = html.unescape(found.group())
         elif kind == "hidden":
             end = _hidden_end(text, found, unclosed)
-        elif found["name"] and found["name"].casefold() in _BLOCKS:
+        elif found["name"] and _BLOCK_TAG.fullmatch(found["name"]):
             new = "\n"
         if new != found.group():
             yield found.start(), end, new
@@ -190,7 +158,7 @@ def _markup(text: str) -> Iterator[tuple[int, int, str]]:
 def _hidden_end(text: str, opening: re.Match[str], unclosed: set[str]) -> int:
     """Return where a comment, script or style ends; only its opening goes when it never does."""
     start = opening.group().casefold()
-    closing = _HIDDEN_ENDS.get(start, f"</{start[1:]}")
+    closing = _HIDDEN_ENDS.get(start, f"</{start[1:]}>")
     if closing not in unclosed:
         end = re.compile(re.escape(closing), re.IGNORECASE).search(text, opening.end())
         if end:

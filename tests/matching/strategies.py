@@ -1,0 +1,59 @@
+"""Queries and articles for Hypothesis: few words, so that they often meet."""
+
+from hypothesis import strategies as st
+
+from bot.matching.expr import And, Exact, Expr, Field, Language, Name, Near, Not, Or, Prefix, Within
+from bot.models import Article
+
+WORDS = (
+    "dam", "dams", "river", "Egypt", "Egyptian", "Sudan", "South", "Syria", "syrian", "Idlib", "Idleb", "إدلب", "Сирии",
+    "Shoigu", "Shoygu", "Шойгу", "Pedersen", "Pederson", "Real", "Madrid", "Al-Sisi", "AlSisi", "Covid-19", "AT&T", "US",
+    "us", "Turkey", "turkey", "Hama", "Hamas", "S.", "Steve", "Waugh", "terror", "terrorists", "北京", "Houthis", "the",
+)  # fmt: skip
+
+_NAMES = (
+    "dam", "Egypt", "Sudan", "South Sudan", "Syria", "Idlib", "إدلب", "Shoigu", "Pedersen", "Real Madrid", "Al-Sisi",
+    "AlSisi", "Covid-19", "AT&T", "US", "Turkey", "Hama", "Hamas", "Steve Waugh", "river dam", "北京", "Houthi", "us",
+)  # fmt: skip
+
+names = st.builds(Name, st.sampled_from(_NAMES), st.booleans())
+exacts = st.sampled_from(("dam", "real madrid", "Syria", "South Sudan", "the dam")).map(Exact)
+prefixes = st.sampled_from(("terr", "terror", "Shoi", "egyp")).map(Prefix)
+withins = st.sampled_from(("Syria", "Egypt", "Turkey")).map(Within)
+terms = st.one_of(names, exacts, prefixes, withins)
+sources = st.builds(Field, st.just("source"), st.sampled_from(("ahram", "bbc", "ahram weekly")).map(Name))
+languages = st.sampled_from(("en", "ar")).map(Language)
+choices = st.lists(terms, min_size=2, max_size=3).map(lambda items: Or(tuple(items)))
+sides = st.one_of(terms, choices)
+nears = st.builds(Near, sides, sides, st.integers(0, 9))
+
+
+def _flat_items(kind: type[And] | type[Or], items: list[Expr]) -> tuple[Expr, ...]:
+    return tuple(one for item in items for one in (item.items if isinstance(item, kind) else (item,)))
+
+
+def _conjunction(wanted: list[Expr], unwanted: list[Expr]) -> Expr:
+    items = _flat_items(And, [*wanted, *(Not(item) for item in unwanted)])
+    return items[0] if len(items) == 1 else And(items)
+
+
+def _deeper(inner: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:
+    return st.one_of(
+        st.builds(_conjunction, st.lists(inner, min_size=1, max_size=3), st.lists(inner, max_size=2)),
+        st.lists(inner, min_size=2, max_size=3).map(lambda items: Or(_flat_items(Or, items))),
+    )
+
+
+fieldless: st.SearchStrategy[Expr] = st.recursive(st.one_of(terms, nears), _deeper, max_leaves=5)
+# Within is a field of its own in the grammar, so it cannot stand in title:(…)
+titles = fieldless.filter(lambda expr: "in:" not in repr(expr) and "Within" not in repr(expr)).map(
+    lambda item: Field("title", item)
+)
+queries: st.SearchStrategy[Expr] = st.recursive(
+    st.one_of(terms, nears, titles, sources, languages), _deeper, max_leaves=6
+)
+
+texts = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
+articles = st.builds(
+    Article, texts, texts, st.sampled_from(("en", "ar", "ru", None)), st.sampled_from(("", "Al-Ahram Weekly", "BBC"))
+)
