@@ -41,20 +41,34 @@ GRACE = 20.0  # seconds that what is in flight has to finish after SIGTERM
 RETRY = 5.0  # seconds between two tries to reach Telegram or the database
 
 
-async def run(config: Config, clock: Clock | None = None) -> None:
+async def run(config: Config) -> None:
     """Run until SIGTERM or SIGINT; ConfigError if Telegram refuses the token or the database is too new."""
-    stop = asyncio.Event()
-    wakeups = Wakeups()
+    stop, wakeups = asyncio.Event(), Wakeups()
     _on_signal(stop, wakeups)
+    await serve(config, Clock(), wakeups, stop)
+
+
+async def serve(config: Config, clock: Clock, wakeups: Wakeups, stop: asyncio.Event) -> None:
+    """Run until `stop` is set (and all are woken, for a quick end)."""
     async with AsyncExitStack() as stack:
-        services = await _services(config, clock or Clock(), wakeups, stack)
+        services = await _services(config, clock, wakeups, stack)
         application = await stack.enter_async_context(_application(config))
         register(application, services)
         scheduler = build(wakeups)
         scheduler.start()
         stack.callback(scheduler.shutdown, wait=False)
-        await _work(config, services, application, stop)
+        try:
+            await _work(config, services, application, stop)
+        except* ConfigError as errors:
+            raise ConfigError([line for error in _leaves(errors) for line in error.problems]) from None
     log.info("stopped")
+
+
+def _leaves(errors: BaseExceptionGroup[ConfigError]) -> list[ConfigError]:
+    found: list[ConfigError] = []
+    for error in errors.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
 
 
 async def _services(config: Config, clock: Clock, wakeups: Wakeups, stack: AsyncExitStack) -> Services:
@@ -142,7 +156,7 @@ async def _work(config: Config, services: Services, application: App, stop: asyn
         Step.CARE: sender.look_after,
         Step.TIDY: lambda: tidy(database, clock, retention=config.storage.retention),
     }
-    log.info("started", sandbox=False)
+    log.info("started")
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(poller.run(stop), name="poll")]
         tasks += [group.create_task(_repeat(step, work, wakeups, stop), name=step) for step, work in steps.items()]

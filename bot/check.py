@@ -1,0 +1,117 @@
+"""`watchword check`: would it run? One line for each thing it needs, with a verdict."""
+
+import platform
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pyexpat import EXPAT_VERSION, version_info
+from typing import TextIO
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+from telegram import Bot
+from telegram.error import InvalidToken, TelegramError
+
+from bot.config import Config
+from bot.delivery.request import AiohttpRequest
+from bot.errors import ConfigError, SourceError
+from bot.sources.fetch import Fetcher
+from bot.sources.guard import AddressGuard
+from bot.sources.parse import FeedParser
+from bot.storage.database import Database
+
+SAFE_SQLITE = (3, 51, 3)  # older ones can damage a WAL that two connections reset at once (sqlite.org/wal.html)
+SAFE_EXPAT = (2, 7, 4)  # CVE-2025-59375, CVE-2026-25210
+
+
+async def check(config: Config, out: TextIO) -> int:
+    """Print a verdict on each part and return the exit status: 0 only if the bot would run."""
+    needed: dict[str, Callable[[Config], Awaitable[str]]] = {
+        "configuration": _configuration,
+        "database": _database,
+        "token": _token,
+    }
+    wrong = 0
+    for name, look in needed.items():
+        try:
+            verdict = f"ok: {await look(config)}"
+        except ConfigError as error:
+            verdict, wrong = f"WRONG: {error}", wrong + 1
+        print(f"{name:14} {verdict}", file=out)
+    for line in await _sources(config):
+        print(f"{'source':14} {line}", file=out)
+    for warning in _warnings(config):
+        print(f"{'note':14} {warning}", file=out)
+    return 1 if wrong else 0
+
+
+async def _configuration(config: Config) -> str:
+    if not config.admin.ids:
+        return "readable; admin.ids is empty, so nobody can add sources in chat"
+    return "readable"
+
+
+async def _database(config: Config) -> str:
+    database = Database(config.storage.url.get_secret_value())
+    try:
+        await database.migrate()
+        async with database.read() as connection:
+            if not database.is_sqlite:
+                return str((await connection.execute(sa.text("SELECT version()"))).scalar_one()).split(",")[0]
+            found = (await connection.execute(sa.text("PRAGMA quick_check"))).scalar_one()
+            if found != "ok":
+                raise ConfigError([f"storage.url: the file is damaged ({found}); restore a backup"])
+            return f"SQLite {sqlite3.sqlite_version}, intact"
+    except (SQLAlchemyError, OSError) as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise ConfigError([f"storage.url: cannot be opened ({type(error).__name__}: {reason[:120]})"]) from error
+    finally:
+        await database.close()
+
+
+async def _token(config: Config) -> str:
+    if config.telegram.token is None:
+        raise ConfigError(["telegram.token: is missing; @BotFather gives you one"])
+    request = AiohttpRequest()
+    bot = Bot(config.telegram.token.get_secret_value(), config.telegram.api_base_url, request=request)
+    try:
+        await request.initialize()
+        me = await bot.get_me()
+    except InvalidToken:
+        raise ConfigError(["telegram.token: Telegram refuses it"]) from None
+    except TelegramError as error:
+        raise ConfigError([f"telegram.api_base_url: not reached ({type(error).__name__})"]) from None
+    finally:
+        await request.shutdown()
+    return f"@{me.username}"
+
+
+async def _sources(config: Config) -> list[str]:
+    """Fetch each configured source once. One that fails does not keep the bot from running."""
+    guard = AddressGuard(config.fetch.allow_networks, config.fetch.allow_ports)
+    proxy = config.fetch.proxy.get_secret_value() if config.fetch.proxy else None
+    lines = []
+    async with (
+        Fetcher(guard, timeout=config.fetch.timeout, max_bytes=config.fetch.max_bytes, proxy=proxy) as fetcher,
+        FeedParser() as parser,
+    ):
+        for number, one in enumerate(config.sources, start=1):
+            try:
+                fetched = await fetcher.fetch(one.url)
+                feed = await parser.parse(fetched.body, fetched.content_type, fetched.url)
+                lines.append(f"{number} ok: {len(feed.entries)} entries")
+            except SourceError as error:
+                lines.append(f"{number} fails ({error.kind}): {error}")
+    return lines
+
+
+def _warnings(config: Config) -> list[str]:
+    found = []
+    if config.storage.url.get_secret_value().startswith("sqlite") and sqlite3.sqlite_version_info < SAFE_SQLITE:
+        found.append(
+            f"SQLite {sqlite3.sqlite_version} has a fault in WAL mode that 3.51.3 mends; "
+            "one writer at a time, as here, keeps clear of it"
+        )
+    if version_info < SAFE_EXPAT:
+        found.append(f"{EXPAT_VERSION} is older than 2.7.4; feeds with a DTD that defines entities are refused")
+    found.append(f"Python {platform.python_version()}")
+    return found
