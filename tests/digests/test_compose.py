@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.digests.compose import STORIES, TITLE, Item, Part, alert, choose, digest, measure
+from bot.digests.compose import STORIES, TITLE, Item, Part, alert, choose, digest, latest, measure, when
 from bot.digests.text import END_ISOLATE, ISOLATE, JOINER, clean
 from bot.locales import Words, words
 from bot.models import Button
@@ -221,3 +221,27 @@ def test_every_alert_fits_and_is_well_formed(item: Item, summary: str) -> None:
 def test_a_title_longer_than_a_headline_ever_is_is_cut_with_a_sign() -> None:
     (part,) = compose([story(title="x" * 600)])
     assert Reader(part.message.text).links[0][1] == "x" * (TITLE - 1) + "…"
+
+
+def test_the_latest_are_one_message_in_the_order_given() -> None:
+    message = latest(
+        [story(number, title="A long headline " * 20) for number in range(60)], ENGLISH, zone=ZONE, now=NOW
+    )
+    read = Reader(message.text)
+    assert read.plain.startswith("Latest\n\n")
+    assert len(read.plain) <= 4096
+    assert [url for url, _ in read.links] == [f"https://www.example.org/{number}" for number in range(len(read.links))]
+
+
+@pytest.mark.parametrize(
+    ("ago", "expected"),
+    [
+        (timedelta(0), "08:00"),
+        (timedelta(hours=8, minutes=1), "Sun 23:59"),
+        (timedelta(days=6), "Tue 08:00"),
+        (timedelta(days=7), "16 Nov"),
+        (timedelta(days=-1), "24 Nov"),
+    ],
+)
+def test_a_time_is_as_short_as_it_is_clear(ago: timedelta, expected: str) -> None:
+    assert when(NOW - ago, ENGLISH, zone=ZONE, now=NOW) == expected
