@@ -1,0 +1,192 @@
+"""Six demo news sources over HTTP on this machine, each with something new every half minute."""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from aiohttp import web
+from markupsafe import Markup
+
+from bot.sandbox.demo_news import MARK, OUTLETS, SLOT, Item, Outlet, item, items
+from bot.sandbox.loopback import Handler, is_loopback, only_this_machine
+
+RSS = Markup(
+    '<?xml version="1.0" encoding="utf-8"?>\n<rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/">'
+    "<channel>\n<title>{title}</title><link>{site}</link><description>{mark}</description>"
+    "<language>{language}</language>\n{items}</channel></rss>\n"
+)
+RSS_ITEM = Markup(
+    "<item><title>{title}</title><link>{link}</link><guid isPermaLink='false'>{identity}</guid>"
+    "<pubDate>{date}</pubDate><description>{text}</description>{content}</item>\n"
+)
+RSS_CONTENT = Markup("<content:encoded>{markup}</content:encoded>")
+ATOM = Markup(
+    '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="{language}">\n'
+    "<title>{title}</title><subtitle>{mark}</subtitle><id>{site}</id><link href='{site}'/><updated>{date}</updated>\n"
+    "{items}</feed>\n"
+)
+ATOM_ENTRY = Markup(
+    "<entry><title>{title}</title><link href='{link}'/><id>{identity}</id><updated>{date}</updated>"
+    "<summary>{text}</summary></entry>\n"
+)
+PAGE = Markup(
+    "<!doctype html><html lang='{language}' dir='{direction}'><meta charset='utf-8'><title>{title}</title>"
+    "<h1>{title}</h1><p>{text}</p></html>"
+)
+CONTENT_TYPES = {
+    "rss": "application/rss+xml",
+    "rss-content": "application/rss+xml",
+    "atom": "application/atom+xml",
+    "json": "application/feed+json",
+}
+Clock = Callable[[], float]
+
+
+class DemoSource(NamedTuple):
+    """What to add as a source."""
+
+    url: str
+    title: str
+    language: str
+
+
+class DemoFeeds:
+    """The sources' server: `async with DemoFeeds() as demo: demo.sources`. `clock` gives seconds since the epoch."""
+
+    def __init__(self, port: int = 0, *, host: str = "127.0.0.1", clock: Clock = time.time) -> None:
+        if not is_loopback(host):
+            raise ValueError(f"The demo news are for this machine only, not for {host}.")
+        self.host, self.port = host, port
+        self._clock = clock
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(middlewares=[only_this_machine])
+        for index, outlet in enumerate(OUTLETS):
+            app.router.add_get(outlet.path, self._feed_handler(index))
+        app.router.add_get(r"/story/{slot:\d{1,12}}", self._story)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self.host, self.port).start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._runner:
+            await self._runner.cleanup()
+
+    @property
+    def root_url(self) -> str:
+        """Where all of them are."""
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def sources(self) -> list[DemoSource]:
+        """The six sources."""
+        return [DemoSource(self.root_url + outlet.path, outlet.title, outlet.language) for outlet in OUTLETS]
+
+    def _feed_handler(self, index: int) -> Handler:
+        async def feed(request: web.Request) -> web.Response:
+            found = items(index, self._clock())
+            headers = {
+                "ETag": f'"{index}-{found[0].slot}"',
+                "Last-Modified": format_datetime(found[0].published_at, usegmt=True),
+            }
+            if request.headers.get("If-None-Match") == headers["ETag"]:
+                return web.Response(status=304, headers=headers)
+            outlet = OUTLETS[index]
+            body = document(outlet, found, self.root_url)
+            return web.Response(text=body, headers=headers, content_type=CONTENT_TYPES[outlet.kind], charset="utf-8")
+
+        return feed
+
+    async def _story(self, request: web.Request) -> web.Response:
+        slot = int(request.match_info["slot"])
+        if slot * SLOT > self._clock():
+            raise web.HTTPNotFound(text="That has not happened yet.")
+        language = OUTLETS[slot % len(OUTLETS)].language
+        told = item(slot)
+        direction = "rtl" if language == "ar" else "ltr"
+        page = PAGE.format(language=language, direction=direction, title=told.title, text=told.text)
+        return web.Response(text=page, content_type="text/html", charset="utf-8")
+
+
+def document(outlet: Outlet, found: list[Item], root_url: str) -> str:
+    """Return the feed document of a source with these items."""
+    if outlet.kind == "json":
+        return _json_feed(outlet, found, root_url)
+    write = _atom_entry if outlet.kind == "atom" else _rss_item
+    body = Markup().join(write(outlet, one, root_url) for one in found)
+    frame = ATOM if outlet.kind == "atom" else RSS
+    return frame.format(
+        title=outlet.title,
+        site=root_url + outlet.path,
+        mark=MARK[outlet.language],
+        language=outlet.language,
+        date=found[0].published_at.isoformat() if found else datetime.fromtimestamp(0, UTC).isoformat(),
+        items=body,
+    )
+
+
+def _rss_item(outlet: Outlet, told: Item, root_url: str) -> Markup:
+    content = Markup()
+    if outlet.kind == "rss-content":
+        content = RSS_CONTENT.format(markup=str(Markup("<p>{}</p>").format(told.text)))
+    return RSS_ITEM.format(
+        title=told.title,
+        link=_link(told, root_url),
+        identity=_identity(told),
+        date=format_datetime(told.published_at, usegmt=True),
+        text=told.text,
+        content=content,
+    )
+
+
+def _atom_entry(outlet: Outlet, told: Item, root_url: str) -> Markup:
+    return ATOM_ENTRY.format(
+        title=told.title,
+        link=_link(told, root_url),
+        identity=_identity(told),
+        date=told.published_at.isoformat(),
+        text=told.text,
+    )
+
+
+def _json_feed(outlet: Outlet, found: list[Item], root_url: str) -> str:
+    feed = {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": outlet.title,
+        "description": MARK[outlet.language],
+        "home_page_url": root_url + outlet.path,
+        "feed_url": root_url + outlet.path,
+        "language": outlet.language,
+        "items": [
+            {
+                "id": _identity(told),
+                "url": _link(told, root_url),
+                "title": told.title,
+                "content_text": told.text,
+                "date_published": told.published_at.isoformat(),
+            }
+            for told in found
+        ],
+    }
+    return json.dumps(feed, ensure_ascii=False, indent=1)
+
+
+def _link(told: Item, root_url: str) -> str:
+    return f"{root_url}/story/{told.slot}"
+
+
+def _identity(told: Item) -> str:
+    return f"tag:demo.watchword.example,2026:{told.slot}"
