@@ -80,7 +80,8 @@ async def meet(
         state_at=now,
         created_at=now,
     )
-    added = (await connection.execute(statement.on_conflict_do_nothing())).rowcount == 1
+    new = statement.on_conflict_do_nothing().returning(chat.c.id)
+    added = (await connection.execute(new)).first() is not None
     met = await find(connection, telegram_id, thread_id)
     assert met is not None
     return met, added

@@ -56,7 +56,8 @@ async def subscribe(
     statement = insert_new(connection, subscription).values(
         chat_id=chat_id, query_id=query_id, label=label, schedule=schedule.value, created_at=now
     )
-    added = (await connection.execute(statement.on_conflict_do_nothing())).rowcount == 1
+    new = statement.on_conflict_do_nothing().returning(subscription.c.id)
+    added = (await connection.execute(new)).first() is not None
     mine = (subscription.c.chat_id == chat_id, subscription.c.query_id == query_id)
     return (await _select(connection, *mine))[0], added
 

@@ -20,8 +20,16 @@ async def changes(world: World, since: int = 0) -> list[tuple[str, bool]]:
 
 async def test_subscribing_twice_is_one_subscription(world: World) -> None:
     chat = await world.chat()
-    first, second = await world.subscribe(chat, "syria"), await world.subscribe(chat, "syria", Schedule.DAILY)
-    assert first == second
+    made = []
+    for schedule in (Schedule.INSTANT, Schedule.DAILY):
+        async with world.database.begin() as connection:
+            made.append(
+                await subscriptions.subscribe(
+                    connection, chat_id=chat.id, text="syria", label="Syria", schedule=schedule, now=NOW
+                )
+            )
+    assert [added for _, added in made] == [True, False]
+    assert made[0][0] == made[1][0]
 
 
 async def test_a_query_lives_while_somebody_wants_it(world: World) -> None:
