@@ -337,10 +337,10 @@ def _thread(chat: Chat, params: Params) -> int | None:
 def _replied(chat: Chat, params: Params) -> JSON | None:
     """Return the message that is answered, or None; raises where it is gone and that matters."""
     reply = params.object("reply_parameters") or {}
-    message_id = reply.get("message_id", params.number("reply_to_message_id"))
+    message_id = Params(reply).number("message_id") or params.number("reply_to_message_id")
     if not message_id:
         return None
-    message = chat.messages.get(int(message_id))
+    message = chat.messages.get(message_id)
     if message is None:
         if reply.get("allow_sending_without_reply") or params.flag("allow_sending_without_reply"):
             return None

@@ -8,7 +8,7 @@ from typing import Any
 from bot.sandbox.errors import JSON, bad_request
 from bot.sandbox.html import parse_html
 from bot.sandbox.state import StoredFile, World
-from bot.sandbox.text import MAX_ENTITIES, clean, is_link, trim, with_found
+from bot.sandbox.text import MAX_ENTITIES, clean, is_link, trim, units, with_found
 
 MAX_DATA = 64  # bytes of callback_data
 MAX_BUTTONS = 100
@@ -68,7 +68,7 @@ class Params:
         """Return what a JSON-serialized parameter holds, or None where there is none."""
         value = self.values.get(name)
         if not isinstance(value, str) or not value:
-            return value or None
+            return None if value == "" else value
         try:
             return json.loads(value)
         except ValueError:
@@ -104,7 +104,7 @@ class Params:
             raise bad_request("unsupported parse_mode")
         else:
             field_name = "entities" if name == "text" else "caption_entities"
-            text, entities = given, list(self.json(field_name) or [])
+            text, entities = given, _entities(self.json(field_name), given)
         text, entities = trim(text, entities[:MAX_ENTITIES])
         if not text and empty:
             raise bad_request(empty)
@@ -142,6 +142,19 @@ class Params:
             raise bad_request("file is too big")
         mime_type = "image/jpeg" if name == "photo" else upload.mime_type
         return world.add_file(upload.name or name, mime_type, upload.content)
+
+
+def _entities(given: Any, text: str) -> list[JSON]:
+    """Return the entities a request gives itself, those outside its text left out."""
+    if given is None:
+        return []
+    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+        raise bad_request("can't parse entities: Expected an Array of Objects")
+    for one in given:
+        if not (isinstance(one.get("type"), str) and all(type(one.get(key)) is int for key in ("offset", "length"))):
+            raise bad_request("can't parse entities: Can't parse MessageEntity")
+    end = units(text)
+    return [one for one in given if 0 <= one["offset"] < one["offset"] + one["length"] <= end]
 
 
 def _known_file(given: str, name: str, world: World) -> StoredFile:

@@ -18,7 +18,9 @@ LONGEST = {"name": 64, "description": 512, "short_description": 120}
 def set_my_commands(world: World, params: Params) -> bool:
     """Set the commands of a scope and language."""
     commands = params.json("commands") or []
-    if not isinstance(commands, list) or len(commands) > MAX_COMMANDS:
+    if not isinstance(commands, list) or not all(isinstance(command, dict) for command in commands):
+        raise bad_request("can't parse commands: Expected an Array of BotCommand")
+    if len(commands) > MAX_COMMANDS:
         raise bad_request("BOT_COMMANDS_TOO_MUCH")
     for command in commands:
         if not COMMAND.fullmatch(str(command.get("command", "")).removeprefix("/")):
@@ -62,7 +64,7 @@ def commands_for(world: World, chat_id: int, user_id: int) -> list[JSON]:
 def _scope(world: World, params: Params) -> tuple[str, str]:
     scope = params.object("scope") or {"type": "default"}
     if "chat_id" in scope:
-        world.known_chat(scope["chat_id"])
+        world.known_chat(Params(scope).chat_id())
     return _key(scope), params.text("language_code")
 
 
