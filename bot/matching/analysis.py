@@ -82,7 +82,8 @@ class Token(NamedTuple):
     end: int
     case: Case
     glued: str  # what joins it to the word before ("-" in "Al-Sisi"), or ""
-    breaks: bool  # a sentence or line ended before it: no name runs across, and its capital says nothing
+    breaks: bool  # a sentence ended before it: no name runs across
+    begins: bool  # a sentence or line begins with it: its capital says nothing
 
 
 def tokens(text: str) -> list[Token]:
@@ -185,7 +186,7 @@ _TOKEN = re.compile(
     rf"|(?P<each>[{_EACH}][{_EACH_MARKS}]*|[{_EMOJI}]|(?<=\s)&(?=\s))"
 )
 _GLUE = frozenset("-‐‑'’ʼ＇·.&")
-_SENTENCE_END = re.compile(r"[.!?…؟۔।]|\n")
+_SENTENCE_END = re.compile(r"[.!?…؟۔।]|\n\s*\n")
 _ALWAYS_BREAKS = re.compile(r"[\n!?؟]|\.\S*\s+[\"'“‘«]")
 _ACCENTS = re.compile(
     r"(?<![ику])\u0306|[\u0300-\u0305\u0307-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4-\u05c7"
@@ -213,7 +214,7 @@ def _tokens(text: str) -> Iterator[Token]:
         gap = text[done:start]
         glued = gap if gap in _GLUE else ""
         breaks = len(gap) > 1 and _breaks(gap, previous)
-        previous = Token(folded, start, end, case, glued, breaks or previous is None)
+        previous = Token(folded, start, end, case, glued, breaks, breaks or previous is None or "\n" in gap)
         yield previous
         done = found.end()
 
@@ -227,7 +228,7 @@ def _read(surface: str) -> tuple[str, Case]:
 
 
 def _breaks(gap: str, previous: Token | None) -> bool:
-    """Return whether a sentence or line ends in `gap`; the dot of "St. Louis" or "S. Waugh" ends none."""
+    """Return whether a sentence ends in `gap`: not at the dot of "St. Louis", nor at a lone line break."""
     if previous is None or not _SENTENCE_END.search(gap):
         return False
     abbreviated = gap == ". " and len(previous.folded) <= 3 and previous.case >= Case.TITLE

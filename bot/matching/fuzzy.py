@@ -21,7 +21,8 @@ Value = TypeVar("Value")
 
 SHORTEST_NAME = 6  # letters: shorter names have close spellings only when asked for
 SHORTEST_ASKED = 4
-LONG = 8  # letters from which two differences are allowed, else one
+LONG = 8  # letters from which two misspelt ones are allowed, else one
+LONG_SOUNDS = 7  # the same for the sounds of spellings, which have no doubled letters: Mohammed, Muhammad
 
 _CYRILLIC = str.maketrans(
     {
@@ -50,7 +51,7 @@ def romanised(folded: str) -> str:
 @lru_cache(1 << 17)
 def skeleton(folded: str) -> str:
     """Return the consonants of a name, and its first sound: what its spellings share."""
-    return _DOUBLED.sub(r"\1", _VOWELS.sub("", romanised(folded)))
+    return _VOWELS.sub("", romanised(folded))
 
 
 def is_spelling(name: str, word: str) -> bool:
@@ -58,24 +59,20 @@ def is_spelling(name: str, word: str) -> bool:
     if name == word or skeleton(name) != skeleton(word) or is_known(word):
         return False
     one, two = romanised(name), romanised(word)
-    return OSA.distance(one, two, score_cutoff=2) <= _allowed(min(len(one), len(two)))
+    return OSA.distance(one, two, score_cutoff=2) <= (2 if min(len(one), len(two)) >= LONG_SOUNDS else 1)
 
 
 def is_near(name: str, word: str) -> bool:
     """Return whether `word` is `name` misspelt: a letter wrong, missing, added or swapped (two in a long name)."""
     if name == word or is_known(word):
         return False
-    return OSA.distance(name, word, score_cutoff=2) <= _allowed(len(name)) or is_spelling(name, word)
+    return OSA.distance(name, word, score_cutoff=2) <= (2 if len(name) >= LONG else 1) or is_spelling(name, word)
 
 
 @lru_cache(1 << 16)
 def is_known(word: str) -> bool:
     """Return whether a folded word is itself the name or people of a place we know."""
     return places.is_known(word)
-
-
-def _allowed(length: int) -> int:
-    return 2 if length >= LONG else 1
 
 
 class Vocabulary:
@@ -94,6 +91,9 @@ class Vocabulary:
         self._by_skeleton[key] = (*self._by_skeleton.get(key, ()), (name, asked))
         if asked:
             self._asked[len(name)] = (*self._asked.get(len(name), ()), name)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._by_skeleton.values())) + sum(map(len, self._asked.values()))
 
     def remove(self, name: str, *, asked: bool) -> None:
         """Take away what one `add` added."""

@@ -145,9 +145,14 @@ def needle(leaf: Leaf) -> Needle:
 
 
 def _of_place(concepts: tuple[str, ...], text: str) -> Needle:
+    """A place typed in small letters whose name is a word too (turkey) is looked for as that word as well."""
+    found = tokens(text)
     spans = tuple(PLACE + concept for concept in concepts)
-    words = tuple(token.folded for token in tokens(text))
-    return Needle((), spans, frozenset(spans), PREFIX_KEY, words=words)
+    words = tuple(token.folded for token in found)
+    word = Word(words[0], found[0].case)
+    if len(words) > 1 or word.is_name or word.folded not in places.WORDS_TOO:
+        return Needle((), spans, frozenset(spans), PREFIX_KEY, words=words)
+    return Needle(((word,),), spans, word.keys().union(spans), PREFIX_KEY, words=words)
 
 
 def _of_name(text: str, close: bool) -> Needle:

@@ -2,7 +2,7 @@
 
 In: the words of an article. Out: which of them name a place, however it is written there. Names are resolved
 on the article's side, once, so that a query for a place is one term however many names the place has. The
-longest name wins, so Niger is not found in Nigeria's "Niger Delta" table entry, nor Sudan in South Sudan.
+longest name wins, so Sudan is not found in South Sudan, nor Mexico in New Mexico.
 
 The tables in `data/` are reviewed by hand; countries' names in other languages come from Babel (CLDR), those
 in Latin script for articles in their own language only ("Island" is Iceland in Swedish alone).
@@ -19,7 +19,7 @@ from babel import Locale
 from bot.matching.analysis import KEY, Case, Token, fold, keys, script, tokens, word_set
 
 SCRIPT_LANGUAGES = ("ar", "ru", "uk", "fa", "ur", "he", "zh", "zh_Hant", "ja", "ko", "hi", "el", "th", "bg", "sr")
-LATIN_LANGUAGES = ("fr", "es", "de", "it", "pt", "nl", "sv", "da", "no", "fi", "hu", "ro", "ca", "tr", "pl", "cs", "id")
+LATIN_LANGUAGES = ("fr", "es", "de", "it", "pt", "nl", "sv", "da", "no", "fi", "hu", "ro", "ca", "tr", "pl", "cs")
 
 # Names that are also words: only a capital makes them a place. Reviewed by hand.
 WORDS_TOO = word_set(
@@ -30,22 +30,6 @@ WORDS_TOO = word_set(
 # CLDR names that are words, or other names, where they would be met.
 NOT_PLACES = word_set(
     "island maurice dominique man fas katar mali oman togo guinea samoa jordan jersey مالي 印 中 日 韓"
-)
-# Right after one of these, a place's name is a surname: Michael Jordan, Jack London. The commonest given names.
-GIVEN_NAMES = word_set(
-    "adam alan albert alex alexander alfred alice amanda amy andrew angela ann anna anne anthony arthur ashley barbara "
-    "ben benjamin betty bill billy bob brandon brian carl carol caroline catherine charles charlie charlotte chris "
-    "christian christine christopher claire craig cynthia daniel dave david deborah denise dennis denzel diana donald "
-    "donna dorothy douglas edward eleanor elizabeth ellen emily emma eric ethan eugene evelyn florence frances frank "
-    "fred gary george gerald gloria grace graham greg gregory hannah harold harry heather helen henry howard ian isaac "
-    "jack jacob jacqueline james jane janet jason jean jeff jeffrey jennifer jeremy jerry jessica jim jimmy joan joe "
-    "john jonathan joseph joshua joyce judith judy julia julian julie justin karen kate katherine kathleen keith kelly "
-    "kenneth kevin kyle larry laura lauren lawrence lewis linda lisa louise lucy luke margaret maria marie mark martha "
-    "martin mary matt matthew megan melissa michael michelle mike nancy natalie nathan nicholas nick nicole noah oliver "
-    "olivia oscar pamela patricia patrick paul peter philip phil rachel ralph raymond rebecca richard robert roger ron "
-    "ronald rose roy russell ruth ryan sam samantha samuel sandra sara sarah scott sean sharon simon sophie stephanie "
-    "stephen steve steven stuart sue susan teresa terry theresa thomas tim timothy tom tony tyler victoria vincent "
-    "virginia walter wayne wendy william zoe"
 )
 
 
@@ -82,7 +66,20 @@ Names = dict[tuple[str, ...], Name]
 Table = dict[str, list[tuple[tuple[str, ...], Name]]]  # by the first word, the longest name first
 
 _SHORTEST_DERIVED = 4  # letters of a name whose adjectives are formed by rule
-_SHORTEST_STEM = 3  # letters of a stem that is more than "куб" (Cuba, and a cube)
+_SHORTEST_BASE = 3  # letters that must be left of an Arabic name when its ending is off
+_RUSSIAN_ENDINGS = (
+    ("ия", ("ии", "ию", "ией")),
+    ("а", ("ы", "и", "е", "у", "ой")),
+    ("я", ("и", "е", "ю", "ей")),
+    ("й", ("я", "ю", "ем", "е")),
+    ("ь", ("я", "ю", "ем", "е", "и", "ью")),
+    ("о", ()),
+    ("е", ()),
+    ("и", ()),
+    ("у", ()),
+    ("ы", ("", "ов", "ам", "ах", "ами")),
+    ("", ("а", "у", "ом", "е")),
+)
 
 
 def lookup(text: str) -> Place | None:
@@ -164,7 +161,7 @@ def _is_surname(words: Sequence[Token], found: Mention) -> bool:
     if found.start == 0 or found.end - found.start > 1 or words[found.start].breaks or words[found.start].glued:
         return False
     before = words[found.start - 1]
-    return before.case is Case.TITLE and before.folded in GIVEN_NAMES
+    return before.case is Case.TITLE and before.folded in _given_names()
 
 
 def _follows(rest: tuple[str, ...], words: Sequence[Token]) -> bool:
@@ -210,7 +207,7 @@ def _names(language: str) -> Names:
     for other in SCRIPT_LANGUAGES:
         for code, text in _cldr_names(other):
             _add(names, text, code)
-            for form in _derived_forms(text, other):
+            for form in _adjectives(text, other):
                 names.setdefault((form,), Name((code,), people=True))
     return names
 
@@ -256,6 +253,11 @@ def _listed(cell: str, separator: str = " ") -> list[str]:
     return [] if cell == "-" else cell.split(separator)
 
 
+@cache
+def _given_names() -> frozenset[str]:
+    return frozenset(name for (line,) in _rows("given_names.txt") for name in line.split())
+
+
 def _rows(name: str) -> Iterator[list[str]]:
     text = files("bot.matching").joinpath("data", name).read_text(encoding="utf-8")
     return (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
@@ -266,7 +268,9 @@ def _add(names: Names, text: str, concept: str, *, people: bool = False) -> None
     words = tuple(token.folded for token in tokens(text))
     capitals = len(text) <= 5 and text == text.upper() != text.lower()
     if words:
-        names.setdefault(words, Name(() if concept == "!" else (concept,), capitals, people))
+        name = Name(() if concept == "!" else (concept,), capitals, people)
+        for form in (words, *_russian_cases(words)):
+            names.setdefault(form, name)
 
 
 def _cldr_names(language: str) -> Iterator[tuple[str, str]]:
@@ -278,16 +282,27 @@ def _cldr_names(language: str) -> Iterator[tuple[str, str]]:
             yield code, text
 
 
-def _derived_forms(text: str, language: str) -> list[str]:
+def _adjectives(text: str, language: str) -> list[str]:
     """Return the adjectives that regularly derive from a country's name of one word, as `_forms` gives them."""
     if " " in text or len(text) < _SHORTEST_DERIVED:
         return []
     if language == "ar":
         base = fold(text if text.startswith("أل") else text.removeprefix("ال")).removesuffix("يا")
         base = base.removesuffix("ا").removesuffix("ه")
-        return [base + ending for ending in ("ي", "يه", "يون", "يين")] if len(base) >= 3 else []
+        return [base + ending for ending in ("ي", "يه", "يون", "يين")] if len(base) >= _SHORTEST_BASE else []
     if language == "ru":
         base = fold(text).rstrip("аеиоуыьэюяй")
-        stems = [keys(fold(text), "ru")[0]] if len(base) > _SHORTEST_STEM else []
-        return stems + [KEY + base + ending for ending in ("ск", "ийск", "ьск", "аиск")]
+        return [KEY + base + ending for ending in ("ск", "ийск", "ьск", "аиск")]
     return []
+
+
+def _russian_cases(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield the cases of a Russian name of one word: Сирии, Идлибе. (A stem would also find other words.)"""
+    word = words[0]
+    if len(words) > 1 or len(word) < _SHORTEST_DERIVED or script(word) != "CYRILLIC":
+        return
+    for final, endings in _RUSSIAN_ENDINGS:
+        if word.endswith(final):
+            base = word.removesuffix(final)
+            yield from ((base + ending,) for ending in endings)
+            return

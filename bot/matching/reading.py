@@ -113,7 +113,7 @@ class FieldReading:
 
     def speaks(self, position: int) -> bool:
         """Return whether a capital at `position` says something: inside a sentence, among small letters."""
-        return not self.is_loud and not self.tokens[position].breaks
+        return not self.is_loud and not self.tokens[position].begins
 
     def cases_inside(self, folded: str) -> set[Case]:
         """Return how a word is written where its case says something."""

@@ -87,7 +87,8 @@ def format_query(expr: Expr) -> str:
         case Language(code):
             return f"lang:{code}"
         case Field(name, item):
-            return f"{name}:{_operand(item, (And, Or, Near))}"
+            several_words = name == "source" and isinstance(item, Name) and " " in item.text
+            return f"{name}:({format_query(item)})" if several_words else f"{name}:{_operand(item, (And, Or, Near))}"
         case Near(left, right, distance):
             return f"{_operand(left, (Or,))} NEAR/{distance} {_operand(right, (Or,))}"
         case Not(item):
@@ -120,12 +121,11 @@ def split_queries(text: str) -> list[str]:
 
 def describe(expr: Expr, words: Words = ENGLISH) -> Markup:
     """Return how a query was read, in plain words: "<b>Egypt</b> <i>and</i> <b>Russia</b>, in the same article"."""
-    _ = words.gettext
     if isinstance(expr, Name) and places.is_land(expr.text):
-        return Markup(_("<b>{name}</b>, its people and adjectives")).format(name=expr.text)
+        return words.say("<b>{name}</b>, its people and adjectives", name=expr.text)
     text = _describe(expr, words)
     if isinstance(expr, And) and sum(not isinstance(item, Not) for item in expr.items) > 1:
-        return Markup(_("{query}, in the same article")).format(query=text)
+        return words.say("{query}, in the same article", query=text)
     return text
 
 
@@ -231,7 +231,7 @@ class _Parser:
             return self.within()
         if token.text == "lang":
             return self.language()
-        item = self.term()
+        item = self.name(most=1) if token.text == "source" and self.kind() in ("word", "close") else self.term()
         if _has_field(item):
             raise QueryError(self._("Use one field at a time: take the inner one out of this group."), start)
         return Field(token.text, item)
@@ -263,9 +263,9 @@ class _Parser:
             end += 1
         return self.tokens[self.index : end]
 
-    def name(self) -> Expr:
-        """Read words side by side as one name, or as several when a hyphen or "&" joins well-known places."""
-        run = self.run()
+    def name(self, most: int | None = None) -> Expr:
+        """Read words side by side (at most `most`) as one name, or as several joined by a hyphen or "&"."""
+        run = self.run()[:most]
         self.index += len(run)
         close = any(token.kind == "close" for token in run)
         text = _tidy(" ".join(token.text for token in run))
@@ -446,40 +446,49 @@ def _in_known_name(text: str, start: int, comma: int) -> bool:
 
 
 def _describe(expr: Expr, words: Words) -> Markup:
-    _ = words.gettext
     match expr:
-        case Name(text, close):
-            sentence = _("<b>{name}</b> and close spellings") if close else _("<b>{name}</b>")
-            return Markup(sentence).format(name=text)
+        case Name(text, close=True):
+            return words.say("<b>{name}</b> and close spellings", name=text)
+        case Name(text):
+            return words.say("<b>{name}</b>", name=text)
         case Exact(text):
-            return Markup(_("exactly “<b>{words}</b>”")).format(words=text)
+            return words.say("exactly “<b>{words}</b>”", words=text)
         case Prefix(text):
-            return Markup(_("words that begin with <b>{letters}</b>")).format(letters=text)
+            return words.say("words that begin with <b>{letters}</b>", letters=text)
         case Within(text):
-            return Markup(_("<b>{place}</b>, its regions and cities")).format(place=text)
+            return words.say("<b>{place}</b>, its regions and cities", place=text)
         case Language(code):
-            return Markup(_("in {language}")).format(language=_language_name(code, words.locale))
-        case Field(name, item):
-            sentence = _("in the title: {query}") if name == "title" else _("from sources named {query}")
-            return Markup(sentence).format(query=_inner(item, words))
+            return words.say("in {language}", language=_language_name(code, words.locale))
+        case _:
+            return _describe_whole(expr, words)
+
+
+def _describe_whole(expr: Expr, words: Words) -> Markup:
+    match expr:
+        case Field("title", item):
+            return words.say("in the title: {query}", query=_inner(item, words))
+        case Field(_, item):
+            return words.say("from sources named {query}", query=_inner(item, words))
         case Near(left, right, distance):
-            sentence = words.ngettext(
-                "{left} <i>and</i> {right}, at most {count} word apart",
-                "{left} <i>and</i> {right}, at most {count} words apart",
+            return words.say_many(
+                "{left} <i>and</i> {right}, at most {number} word apart",
+                "{left} <i>and</i> {right}, at most {number} words apart",
                 distance,
+                left=_inner(left, words),
+                right=_inner(right, words),
             )
-            return Markup(sentence).format(left=_inner(left, words), right=_inner(right, words), count=distance)
         case Not(item):
-            return Markup(_("<i>without</i> {query}")).format(query=_inner(item, words))
+            return words.say("<i>without</i> {query}", query=_inner(item, words))
         case And(items):
             return _describe_and(items, words)
         case Or(items):
-            return Markup(_(" <i>or</i> ")).join(_inner(item, words) for item in items)
+            return words.say(" <i>or</i> ").join(_inner(item, words) for item in items)
+    raise TypeError(f"no whole: {expr!r}")
 
 
 def _describe_and(items: tuple[Expr, ...], words: Words) -> Markup:
-    wanted = Markup(words.gettext(" <i>and</i> ")).join(_inner(i, words) for i in items if not isinstance(i, Not))
-    return Markup(", ").join([wanted, *(_inner(i, words) for i in items if isinstance(i, Not))])
+    wanted = words.say(" <i>and</i> ").join(_inner(item, words) for item in items if not isinstance(item, Not))
+    return Markup(", ").join([wanted, *(_inner(item, words) for item in items if isinstance(item, Not))])
 
 
 def _inner(expr: Expr, words: Words) -> Markup:

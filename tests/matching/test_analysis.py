@@ -1,0 +1,105 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.matching.analysis import Case, case_of, fold, guess_language, keys, tokens
+
+
+def folded(text: str) -> list[str]:
+    return [token.folded for token in tokens(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Syria’s Syria's SYRIA'S", ["syria", "syria", "syria"]),
+        ("the Houthis’ leader", ["the", "houthis", "leader"]),
+        ("U.S.-led U.N. e.g. St. Louis", ["us", "led", "un", "eg", "st", "louis"]),
+        ("C++ C# AT&T G7", ["c++", "c#", "at", "t", "g7"]),
+        ("straße STRASSE", ["strasse", "strasse"]),
+        ("İSTANBUL Çavuşoğlu ışık", ["istanbul", "cavusoglu", "isik"]),
+        ("ΟΔΟΣ οδός", ["οδοσ", "οδοσ"]),
+        ("Øresund Łódź Þingvellir", ["oresund", "lodz", "thingvellir"]),
+        ("ёлка йод", ["елка", "йод"]),
+        ("سُورِيّا إدلب ســـوريا مستشفى مدرسة", ["سوريا", "ادلب", "سوريا", "مستشفي", "مدرسه"]),
+        ("ک ی", ["ك", "ي"]),
+        ("می‌خواهم so\u00adft zero\u200bwidth", ["ميخواهم", "soft", "zerowidth"]),
+        ("l'Égypte O'Brien", ["l", "egypte", "o", "brien"]),
+        ("北京", ["北", "京"]),
+        ("ｆｕｌｌ", ["full"]),
+        ("", []),
+        ("—…!", []),
+    ],
+)
+def test_words_are_folded(text: str, words: list[str]) -> None:
+    assert folded(text) == words
+
+
+@given(st.text(max_size=80))
+def test_folding_is_idempotent_and_offsets_are_those_of_the_text(text: str) -> None:
+    for token in tokens(text):
+        assert 0 <= token.start < token.end <= len(text)
+        assert token.folded
+        assert fold(token.folded) == token.folded or "." in text
+
+
+@given(st.text(alphabet="aé'’-.& \nSß北إ", max_size=40))
+def test_tokens_stand_in_order_and_never_overlap(text: str) -> None:
+    found = tokens(text)
+    assert all(one.end <= two.start for one, two in pairwise(found))
+
+
+def test_a_sentence_ends_at_a_full_stop_but_not_at_an_abbreviation() -> None:
+    found = tokens("He saw S. Waugh. Then rain\nfell on St. Louis\n\nNext")
+    assert [token.folded for token in found if token.breaks] == ["then", "next"]
+    assert [token.folded for token in found if token.begins] == ["he", "then", "fell", "next"]
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "same"),
+    [
+        ("flood", "flooding", True),
+        ("policy", "policies", True),
+        ("run", "running", True),
+        ("organ", "organization", False),
+        ("organization", "organizations", True),
+        ("univers", "university", False),
+        ("news", "new", False),
+    ],
+)
+def test_english_words_share_a_key_with_their_inflections_only(one: str, two: str, same: bool) -> None:
+    assert bool(set(keys(one, "en")) & set(keys(two, "en"))) is same
+
+
+def test_arabic_words_share_a_key_with_and_without_clitics() -> None:
+    assert set(keys("ادلب", "ar")) & set(keys("وبادلب", "ar"))
+    assert set(keys("سوري", "ar")) & set(keys("للسوري", "ar")) or set(keys("السوري", "ar")) & set(keys("للسوري", "ar"))
+
+
+def test_a_word_is_read_in_its_own_script_whatever_the_language_is_said_to_be() -> None:
+    assert keys("ادلب", "en") == keys("ادلب", "ar")
+    assert keys("flood", "ru") == keys("flood", "en")
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("The minister said that the dam is in the north of the country", "en"),
+        ("Le ministre a dit que les barrages sont dans le nord du pays", "fr"),
+        ("Der Minister sagte, dass die Brücke nicht mit dem Auto zu erreichen ist", "de"),
+        ("El ministro dijo que los precios suben y que las ventas en el país caen", "es"),
+        ("قال الوزير إن السد", "ar"),
+        ("Министр сказал", "ru"),
+        ("北京", "und"),
+        ("", "en"),
+    ],
+)
+def test_a_language_is_guessed(text: str, language: str) -> None:
+    assert guess_language(text) == language
+
+
+def test_a_capital_inside_makes_a_name() -> None:
+    written = ("war", "War", "WAR", "iPhone", "حرب", "G")
+    assert [case_of(w) for w in written] == [Case.LOWER, Case.TITLE, Case.UPPER, Case.TITLE, Case.NONE, Case.TITLE]

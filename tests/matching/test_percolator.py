@@ -1,0 +1,250 @@
+import threading
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.matching.expr import Expr, Language, Name
+from bot.matching.percolator import MOST_TERMS, Percolator, matches
+from bot.matching.syntax import parse
+from bot.models import Article
+from tests.matching.strategies import articles, queries
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(queries, max_size=8), articles)
+def test_the_index_never_loses_or_adds_a_match(exprs: list[Expr], article: Article) -> None:
+    percolator = Percolator()
+    for query_id, expr in enumerate(exprs):
+        percolator.add(query_id, expr)
+    alone = {query_id: found for query_id, expr in enumerate(exprs) if (found := matches(expr, article))}
+    assert percolator.match(article) == alone
+
+
+@settings(deadline=None)
+@given(st.lists(queries, min_size=1, max_size=6), st.data(), articles)
+def test_a_removed_query_leaves_nothing_behind(exprs: list[Expr], data: st.DataObject, article: Article) -> None:
+    kept, removed = Percolator(), Percolator()
+    gone = data.draw(st.sets(st.integers(0, len(exprs) - 1)))
+    for query_id, expr in enumerate(exprs):
+        removed.add(query_id, expr)
+        if query_id not in gone:
+            kept.add(query_id, expr)
+    for query_id in gone:
+        removed.remove(query_id)
+    assert removed.match(article) == kept.match(article)
+    for query_id in range(len(exprs)):
+        removed.remove(query_id)
+    assert not removed._by_key
+    assert not removed._prefixes
+    assert len(removed._names) == 0
+
+
+@settings(deadline=None)
+@given(queries, articles)
+def test_every_term_stands_where_it_says(expr: Expr, article: Article) -> None:
+    found = matches(expr, article)
+    for term in found.terms if found else ():
+        assert getattr(article, term.field)[term.start : term.end] == term.text
+    assert found is None or 0 < found.score <= 1
+
+
+def hits(
+    query: str, text: str, *, title: str = "", language: str | None = "en", source: str = ""
+) -> list[tuple[str, str]]:
+    """Return (text, rule) of each term, in order."""
+    found = matches(parse(query), Article(title, text, language, source))
+    return [(term.text, term.rule) for term in found.terms] if found else []
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("flood", "The floods were flooding flooded fields."),
+        ("Syria", "A Syrian town"),
+        ("Syria", "in Syria’s north"),
+        ("syria", "SYRIA"),
+        ("Syria", "سوريا والأردن"),
+        ("Syria", "الجيش السوري يتقدم"),
+        ("Syria", "в Сирии и сирийские города"),
+        ("سوريا", "Syrians vote"),
+        ("Idlib", "the city of Idleb"),
+        ("Idlib", "قصف بإدلب وريفها"),
+        ("Idlib", "бои в Идлибе"),
+        ("Moscow", "из Москвы"),
+        ("إدلب", "Idlib under fire"),
+        ("Erdoğan", "President Erdogan said"),
+        ("Erdogan", "ERDOĞAN spoke"),
+        ("café", "cafe\u0301 owners"),
+        ("Al-Sisi", "President al Sisi and AlSisi"),
+        ("AlSisi", "President Al-Sisi"),
+        ("Covid-19", "covid 19, COVID‑19, Covid19"),
+        ("AT&T", "shares of AT&T fell"),
+        ("C++", "She writes C++ daily"),
+        ("U.S.", "The US said"),
+        ("UN", "The U.N. said"),
+        ("F-16", "an F16 jet"),
+        ("Steve Waugh", "S. Waugh made 50 and Steve Rodger Waugh watched"),
+        ("Geir Pedersen", "Geir Otto Pedersen spoke"),
+        ("Shoigu", "General Sergey Shoygu arrived"),
+        ("Shoigu", "Сергей Шойгу прибыл"),
+        ("Massoud Barzani", "Masoud Barzani met"),
+        ("Houthi", "The Houthis fired"),
+        ("Pedersen~", "envoy Pedresen said"),
+        ("terror*", "counter-terrorism and terrorists"),
+        ("北京", "我在北京工作"),
+        ("서울", "서울에서 만나다"),
+        ("in:Syria", "They advance on Aleppo"),
+        ("in:Syria", "Damascus reacts"),
+        ("Congo", "Kinshasa: DR Congo's army"),
+        ("Real Madrid", "#RealMadrid won"),
+        ("so-called", "the so\u00adcalled plan, so called"),
+        ("Guinea-Bissau", "Guinea-Bissau votes"),
+        ("Egypt NEAR/2 Russia", "Russia and then Egypt"),
+        ("dam NOT river", "the dam broke"),
+        ("Brighton & Hove", "Brighton and Hove Albion"),
+        ("🔥", "so 🔥 today"),
+        ("US", "talks with the US"),
+        ("Turkey", "protests in Turkey grew"),
+        ("turkey", "roast turkey"),
+        ("Washington, D.C.", "from Washington on Sunday"),
+        ("Holland", "Dutch farmers"),
+    ],
+)
+def test_it_is_found(query: str, text: str) -> None:
+    assert hits(query, text, language=None)
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("ai", "he said it rained"),
+        ("war", "software award"),
+        ("Iran", "Tirana and Iraq"),
+        ("Niger", "Nigeria votes"),
+        ("Guinea", "Equatorial Guinea, Papua New Guinea and Guinea-Bissau"),
+        ("Sudan", "South Sudan and the South Sudanese"),
+        ("Ireland", "in Northern Ireland"),
+        ("Mexico", "a fire in New Mexico"),
+        ("Jordan", "Michael Jordan scored"),
+        ("India", "the West Indies and West Indian cricket"),
+        ("Hama", "Hamas said"),
+        ("Hamas", "the city of Hama"),
+        ("Gates", "he opened the gate"),
+        ("organ", "the organization"),
+        ("Mali", "Bali and Malta"),
+        ("Austria", "Australia won"),
+        ("Syria", "Serbia won"),
+        ("US", "he told us so"),
+        ("Turkey", "we ate roast turkey at home"),
+        ("Turkey", "Turkey is best when the turkey rests. Carve turkey slowly."),
+        ("China", "fine china cups"),
+        ("=Syria", "Syrian towns"),
+        ('"dam river"', "the river dam"),
+        ("AT&T", "at T-junctions"),
+        ("Real Madrid", "It was real. Madrid slept."),
+        ("Steve Waugh", "Mark Waugh"),
+        ("Steve Waugh", "Steve and Waugh"),
+        ("climate change", "climate policy change"),
+        ("Egypt NEAR/1 Russia", "Russia and then later Egypt"),
+        ("Syria -Turkey", "Syria and the Turkish border"),
+        ("in:Syria", "They advance on Beirut"),
+        ("lang:ar dam", "the dam"),
+        ("Idlib", "a dalliance, a bdellium"),
+    ],
+)
+def test_it_is_not_found(query: str, text: str) -> None:
+    assert not hits(query, text)
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "term", "rule"),
+    [
+        ("Syria", "in Syria’s north", "Syria", "exact"),
+        ("Syria", "a Syrian town", "Syrian", "alias"),
+        ("Idlib", "قصف إدلب", "إدلب", "alias"),
+        ("flood", "after floods", "floods", "inflection"),
+        ("Shoigu", "General Shoygu", "Shoygu", "spelling"),
+        ("Turkey", "Turkey votes", "Turkey", "uncertain-case"),
+        ("Steve Waugh", "then S. Waugh fell", "S. Waugh", "alias"),
+        ("Al-Sisi", "then Al Sisi spoke", "Al Sisi", "exact"),
+    ],
+)
+def test_a_term_says_what_matched_and_by_which_rule(query: str, text: str, term: str, rule: str) -> None:
+    assert hits(query, text) == [(term, rule)]
+
+
+def test_the_rest_of_the_article_decides_what_a_headline_in_capitals_means() -> None:
+    assert hits("Turkey", "Ankara is the capital of Turkey now", title="TURKEY IN TALKS")[0][1] == "exact"
+    assert not hits("Turkey", "roast the turkey for hours", title="Turkey In The Oven")
+
+
+def test_a_field_binds_and_a_source_is_part_of_title_or_host() -> None:
+    assert hits("title:dam", "", title="The dam")
+    assert not hits("title:dam", "the dam")
+    assert hits("source:ahram dam", "the dam", source="Al-Ahram Weekly english.ahram.org.eg")
+    assert not hits("source:bbc dam", "the dam", source="Al-Ahram Weekly")
+
+
+def test_title_counts_more_than_lede_and_lede_more_than_body() -> None:
+    filler = "word " * 60
+    scores = [
+        found.score
+        for article in (Article("dam", "x"), Article("x", "dam"), Article("x", filler + "dam"))
+        if (found := matches(Name("dam"), article))
+    ]
+    assert scores == sorted(scores, reverse=True)
+    assert len(set(scores)) == 3
+
+
+def test_a_wrong_language_never_loses_an_exact_match() -> None:
+    for language in ("en", "ar", "zz", "tr", "", None):
+        assert hits("إدلب", "في إدلب", language=language)
+        assert hits("Überraschung", "eine Überraschung", language=language)
+
+
+def test_a_language_is_guessed_where_none_is_given() -> None:
+    text = "Les inondations dans la ville ont fait des victimes, et le maire est sur place pour les aider."
+    assert matches(Language("fr"), Article("", text)) is not None
+    assert hits("inondation", text, language=None)
+
+
+@pytest.mark.parametrize(
+    "text", ["dam " * 16_000, "S. " * 20_000, "Egypt Russia " * 5_000, "a-" * 30_000, "北" * 60_000]
+)
+def test_a_hostile_article_costs_bounded_time(text: str) -> None:
+    percolator = Percolator()
+    for query_id, query in enumerate(
+        ["dam", "dam dam dam", "Egypt NEAR/9 Russia", "Steve Waugh", "北 北", "a-a-a", "Peders~"]
+    ):
+        percolator.add(query_id, parse(query))
+    started = time.process_time()
+    found = percolator.match(Article("", text, "en"))
+    assert time.process_time() - started < 3
+    assert all(len(match.terms) <= MOST_TERMS for match in found.values())
+
+
+def test_queries_come_and_go_while_articles_are_matched_in_a_thread() -> None:
+    percolator = Percolator()
+    percolator.add(0, Name("dam"))
+    failures: list[Exception] = []
+    stop = threading.Event()
+
+    def match_on() -> None:
+        while not stop.is_set():
+            try:
+                assert 0 in percolator.match(Article("The dam", "dam river Shoygu", "en"))
+            except Exception as error:
+                failures.append(error)
+                return
+
+    thread = threading.Thread(target=match_on)
+    thread.start()
+    for query_id in range(1, 2000):
+        percolator.add(query_id, parse(("dam", "river OR dam", "Shoigu", "terror*")[query_id % 4]))
+        if query_id > 50:
+            percolator.remove(query_id - 50)
+    stop.set()
+    thread.join()
+    assert failures == []

@@ -1,0 +1,84 @@
+import pytest
+
+from bot.matching.analysis import tokens
+from bot.matching.places import concepts, is_land, is_main, land, lookup, mentions
+
+
+def named(text: str, language: str = "en") -> list[tuple[str, str]]:
+    """Return (words, first concept) of each place named."""
+    words = tokens(text)
+    return [(text[words[m.start].start : words[m.end - 1].end], m.concepts[0]) for m in mentions(words, language)]
+
+
+@pytest.mark.parametrize(
+    ("text", "concept"),
+    [
+        ("Syria", "SY"),
+        ("syria", "SY"),
+        ("سوريا", "SY"),
+        ("Сирия", "SY"),
+        ("Syrie", "SY"),
+        ("Suriye", "SY"),
+        ("叙利亚", "SY"),
+        ("UK", "GB"),
+        ("U.S.", "US"),
+        ("USA", "US"),
+        ("UAE", "AE"),
+        ("DRC", "CD"),
+        ("Côte d'Ivoire", "CI"),
+        ("Turkey", "TR"),
+        ("Türkiye", "TR"),
+        ("Idleb", "SY/Idlib"),
+        ("Kiev", "UA/Kyiv"),
+        ("Tallinn", "EE/Tallinn"),
+    ],
+)
+def test_a_place_is_known_by_each_of_its_names(text: str, concept: str) -> None:
+    place = lookup(text)
+    assert place is not None
+    assert place.concept == concept
+
+
+@pytest.mark.parametrize("text", ["Syrian", "us", "Narnia", "", "island", "Syria dam", "who"])
+def test_other_words_are_no_place(text: str) -> None:
+    assert lookup(text) is None
+
+
+def test_both_congos_answer_to_congo() -> None:
+    assert concepts("Congo") == ("CD", "CG")
+    assert concepts("Syria") == ("SY",)
+    assert concepts("Narnia") == ()
+
+
+def test_main_places_are_countries_capitals_and_large_cities_by_their_main_name() -> None:
+    assert all(map(is_main, ("Egypt", "Russia", "Damascus", "New York", "Guinea-Bissau", "egypt")))
+    assert not any(map(is_main, ("Idlib", "Kiev", "Al", "Holland", "Covid")))
+    assert is_land("Syria")
+    assert not is_land("Damascus")
+    assert land("Narnia") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Syrian and Syria's", [("Syrian", "SY"), ("Syria", "SY")]),
+        ("Dutch, Britons and the British", [("Dutch", "NL"), ("Britons", "GB"), ("British", "GB")]),
+        ("South Sudanese and Sudanese", [("South Sudanese", "SS"), ("Sudanese", "SD")]),
+        ("New Mexico, New England", []),
+        ("Papua New Guinea", [("Papua New Guinea", "PG")]),
+        ("Nigeria and Niger", [("Nigeria", "NG"), ("Niger", "NE")]),
+        ("tell us", []),
+        ("the US", [("US", "US")]),
+        ("Michael Jordan and Jordan", [("Jordan", "JO")]),
+        ("Island", []),
+    ],
+)
+def test_a_text_names_places_by_their_longest_name(text: str, found: list[tuple[str, str]]) -> None:
+    assert named(text) == found
+
+
+def test_a_name_in_latin_script_counts_in_its_own_language() -> None:
+    assert named("en Syrie", "fr") == [("Syrie", "SY")]
+    assert named("på Island", "sv") == []  # a word in too many languages
+    assert named("в Сирии, сирийский", "ru") == [("Сирии", "SY"), ("сирийский", "SY")]
+    assert named("في سوريا والسوريين", "ar") == [("سوريا", "SY"), ("والسوريين", "SY")]
