@@ -7,7 +7,7 @@ all three. A part ends between items: an item is bounded, so it always fits whol
 import html
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import NamedTuple
@@ -23,6 +23,7 @@ from bot.models import Button, Message
 
 STORIES = 50  # in one digest: more is not read; the rest is counted, and listed by /latest
 TITLE, SOURCE, LABEL, LEDE = 512, 60, 100, 200  # code points shown at most
+SHORT_TITLE = 90  # in a list of examples
 LABELS = 5  # named in an alert; the rest is counted
 WEEK = timedelta(days=6)  # a weekday alone names a day that is nearer than this
 
@@ -145,9 +146,28 @@ def latest(items: Iterable[Item], words: Words, *, zone: str, now: datetime) -> 
     return Message(text)
 
 
+def line(item: Item, words: Words, *, zone: str, now: datetime) -> Markup:
+    """Return a story in one line of a list: its headline, linked, then who says it and when."""
+    reader = _reader(words, zone, now)
+    short = replace(item, title=clip(clean(item.title), SHORT_TITLE))
+    return Markup("• {} <i>{}</i>").format(_title(short, reader), _origin(short, reader))
+
+
 def when(moment: datetime, words: Words, *, zone: str, now: datetime) -> str:
     """Return a time in the reader's language and zone, as short as it is clear."""
     return _when(moment, _reader(words, zone, now))
+
+
+def split(text: Markup) -> list[Markup]:
+    """Return a text in as many messages as it needs, cut between lines; no tag of it may span two lines."""
+    messages: list[Markup] = []
+    for one in text.split("\n"):
+        grown = messages[-1] + Markup("\n") + one if messages else one
+        if messages and measure(grown).within(LIMIT):
+            messages[-1] = grown
+        else:
+            messages.append(one)
+    return [message for message in messages if message.strip()]
 
 
 def choose(items: Iterable[Item]) -> tuple[list[Item], list[Item]]:

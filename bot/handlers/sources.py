@@ -17,7 +17,6 @@ from bot.sources.discover import Probe, probe
 from bot.storage import sources, stats
 from bot.storage.sources import SourceStatus
 
-PAGE = 25
 HEADLINES = 3
 TITLE = 90
 
@@ -29,9 +28,8 @@ async def sources_(turn: Turn) -> None:
         if not known:
             await turn.reply(connection, turn.words.say("There are no sources yet. Add one: /addsource https://…"))
             return
-        for start in range(0, len(known), PAGE):
-            lines = [_source_line(turn, number, one) for number, one in enumerate(known, 1)][start : start + PAGE]
-            await turn.reply(connection, Markup("\n").join(lines))
+        lines = [_source_line(turn, number, one) for number, one in enumerate(known, start=1)]
+        await turn.reply(connection, Markup("\n").join(lines))
 
 
 def _source_line(turn: Turn, number: int, one: SourceStatus) -> Markup:

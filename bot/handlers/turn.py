@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from telegram import Bot, Update
 
 from bot.delivery.telegram import freeze
+from bot.digests.compose import split
 from bot.digests.window import next_run_at
 from bot.engine import Step
 from bot.errors import UserError
@@ -100,17 +101,20 @@ class Turn:
     async def reply(
         self, connection: AsyncConnection, text: Markup, buttons: tuple[tuple[Button, ...], ...] = ()
     ) -> None:
-        """Owe the chat an answer; in a group it answers the message."""
+        """Owe the chat an answer, in several messages if it is long; in a group it answers the message."""
         message = self.update.effective_message
         reply_to = message.message_id if message is not None and not self.is_private else None
-        await deliveries.add(
-            connection,
-            chat_id=self.chat.id,
-            kind=deliveries.REPLY,
-            payload=freeze(Message(text, buttons), reply_to=reply_to),
-            now=self.now,
-            expires_at=self.now + REPLIES_LAST,
-        )
+        parts = split(text)
+        for number, part in enumerate(parts, start=1):
+            shown = Message(part, buttons if number == len(parts) else ())
+            await deliveries.add(
+                connection,
+                chat_id=self.chat.id,
+                kind=deliveries.REPLY,
+                payload=freeze(shown, reply_to=reply_to),
+                now=self.now,
+                expires_at=self.now + REPLIES_LAST,
+            )
 
     def _where(self) -> tuple[int, int]:
         chat, message = self.update.effective_chat, self.update.effective_message

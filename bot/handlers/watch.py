@@ -6,7 +6,7 @@ from datetime import timedelta
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.digests.compose import when as shown_time
+from bot.digests.compose import line
 from bot.errors import QueryError, UserError
 from bot.handlers.turn import Turn
 from bot.locales import Words
@@ -21,7 +21,6 @@ from bot.storage.subscriptions import Subscription
 AT_ONCE = 10  # subscriptions in one command: the answer is read on a phone
 SAMPLES = 3
 PAGE = 12  # subscriptions on one page of the list
-TITLE = 90  # characters of a headline in a confirmation
 CHECK = "✓ "
 
 
@@ -96,13 +95,13 @@ def confirmation(turn: Turn, made: Subscription, *, added: bool, expr: Expr, fou
     if not added:
         first = say("You are already watching <b>{label}</b>", label=made.label)
     lines = [first, reading(expr, turn.words), week(turn, found)]
-    for one in found[:SAMPLES]:
-        title = one.entry.title if len(one.entry.title) <= TITLE else one.entry.title[: TITLE - 1] + "…"
-        when = shown_time(one.entry.published_at, turn.words, zone=turn.chat.zone, now=turn.now)
-        lines.append(
-            Markup("• {title} <i>{source}, {ago}</i>").format(title=title, source=one.entry.source_title, ago=when)
-        )
-    return Markup("\n").join(line for line in lines if line)
+    zone, now = turn.chat.zone, turn.now
+    newest: dict[int, Found] = {}
+    for one in found:
+        newest.setdefault(one.entry.story_id or one.entry.id, one)
+    samples = list(newest.values())[:SAMPLES]
+    lines += [line(search.item(one, made.label), turn.words, zone=zone, now=now) for one in samples]
+    return Markup("\n").join(lines)
 
 
 def reading(expr: Expr, words: Words) -> Markup:

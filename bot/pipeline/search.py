@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.digests.compose import Item
 from bot.matching.expr import Expr
 from bot.matching.percolator import Percolator
 from bot.models import Match, Placement
@@ -42,6 +43,22 @@ def _match(exprs: list[Expr], recent: list[StoredEntry]) -> list[list[Found]]:
         for number, match in percolator.match(article(entry)).items():
             found[number].append(Found(entry, match))
     return found
+
+
+def item(found: Found, label: str) -> Item:
+    """Return what was found as a message shows it."""
+    entry = found.entry
+    return Item(
+        story_id=entry.story_id or entry.id,
+        entry_id=entry.id,
+        title=entry.title,
+        url=entry.url,
+        source=entry.source_title,
+        published_at=entry.published_at,
+        queries=(label,),
+        language=entry.language,
+        score=found.match.score,
+    )
 
 
 async def keep(connection: AsyncConnection, query_id: int, found: list[Found], now: datetime) -> None:

@@ -6,8 +6,9 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markupsafe import Markup
 
-from bot.digests.compose import STORIES, TITLE, Item, Part, alert, choose, digest, latest, measure, when
+from bot.digests.compose import LIMIT, STORIES, TITLE, Item, Part, alert, choose, digest, latest, measure, split, when
 from bot.digests.text import END_ISOLATE, ISOLATE, JOINER, clean
 from bot.locales import Words, words
 from bot.models import Button
@@ -245,3 +246,13 @@ def test_the_latest_are_one_message_in_the_order_given() -> None:
 )
 def test_a_time_is_as_short_as_it_is_clear(ago: timedelta, expected: str) -> None:
     assert when(NOW - ago, ENGLISH, zone=ZONE, now=NOW) == expected
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=300), max_size=60))
+def test_a_long_answer_is_cut_between_lines_and_loses_none(lines: list[str]) -> None:
+    text = Markup("\n").join(Markup("<b>{}</b>").format(line) for line in lines)
+
+    parts = split(text)
+
+    assert Markup("\n").join(parts) == text
+    assert all(measure(part).within(LIMIT) for part in parts)
