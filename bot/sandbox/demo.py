@@ -12,7 +12,7 @@ from aiohttp import web
 from markupsafe import Markup
 
 from bot.sandbox.demo_news import MARK, OUTLETS, SLOT, Item, Outlet, item, items
-from bot.sandbox.loopback import Handler, is_loopback, only_this_machine
+from bot.sandbox.loopback import Handler, is_loopback, listen, only_this_machine
 
 RSS = Markup(
     '<?xml version="1.0" encoding="utf-8"?>\n<rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/">'
@@ -55,12 +55,16 @@ class DemoSource(NamedTuple):
 
 
 class DemoFeeds:
-    """The sources' server: `async with DemoFeeds() as demo: demo.sources`. `clock` gives seconds since the epoch."""
+    """The sources' server: `async with DemoFeeds() as demo: demo.sources`. `clock` gives seconds since the epoch.
 
-    def __init__(self, port: int = 0, *, host: str = "127.0.0.1", clock: Clock = time.time) -> None:
+    A source is known by its address: keep `port` the same where the bot's database is kept.
+    """
+
+    def __init__(self, port: int = 0, *, host: str = "127.0.0.1", tries: int = 1, clock: Clock = time.time) -> None:
         if not is_loopback(host):
             raise ValueError(f"The demo news are for this machine only, not for {host}.")
         self.host, self.port = host, port
+        self._tries = tries
         self._clock = clock
         self._runner: web.AppRunner | None = None
 
@@ -72,11 +76,10 @@ class DemoFeeds:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, self.host, self.port).start()
+            self.port = await listen(self._runner, self.host, self.port, self._tries)
         except OSError:
             await self._runner.cleanup()
             raise
-        self.port = self._runner.addresses[0][1]
         return self
 
     async def __aexit__(

@@ -1,5 +1,6 @@
 """Only this machine: which addresses are its own, and which requests come from a page of somewhere else."""
 
+import errno
 import ipaddress
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
@@ -26,6 +27,19 @@ def is_loopback_url(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and is_loopback(parts.hostname or "")
+
+
+async def listen(runner: web.AppRunner, host: str, port: int, tries: int = 1) -> int:
+    """Listen on a port (0: any), or on one of the next where it is taken; return which. Raises OSError, in a sentence."""
+    for candidate in range(port, port + tries):
+        try:
+            await web.TCPSite(runner, host, candidate, backlog=1024).start()
+            break
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or candidate + 1 == port + tries:
+                why = f"Port {candidate} on {host} cannot be used: {error.strerror}"
+                raise OSError(error.errno, why) from error
+    return int(runner.addresses[0][1])
 
 
 @web.middleware

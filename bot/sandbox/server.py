@@ -1,7 +1,6 @@
 """The sandbox's server: the Bot API over HTTP on this machine, and the object tests and the web chat drive it with."""
 
 import asyncio
-import errno
 import itertools
 import json
 import re
@@ -18,7 +17,7 @@ from bot.sandbox import control, webhook
 from bot.sandbox.errors import JSON, ApiError, bad_request
 from bot.sandbox.faults import BEFORE, Fault, Faults, Kind, too_many
 from bot.sandbox.limits import FloodControl, Limits
-from bot.sandbox.loopback import is_loopback, only_this_machine
+from bot.sandbox.loopback import is_loopback, listen, only_this_machine
 from bot.sandbox.methods import LIMITED, ask_for_updates, call
 from bot.sandbox.params import MAX_FILE, Params, Upload
 from bot.sandbox.people import People, populate
@@ -88,10 +87,12 @@ class Sandbox(People):
         self._runner = web.AppRunner(self.app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
         await self._runner.setup()
         try:
-            await self._listen(self._runner)
+            wanted, self.port = self.port, await listen(self._runner, self.host, self.port, self._tries)
         except OSError:
             await self._runner.cleanup()
             raise
+        if wanted not in (0, self.port):
+            self.port_note = f"Port {wanted} is taken, so the sandbox uses {self.port}."
         self._courier = asyncio.create_task(webhook.deliver(self.world))
         return self
 
@@ -105,23 +106,6 @@ class Sandbox(People):
             await asyncio.gather(self._courier, return_exceptions=True)
         if self._runner:
             await self._runner.cleanup()
-
-    async def _listen(self, runner: web.AppRunner) -> None:
-        wanted = self.port
-        for port in range(wanted, wanted + self._tries):
-            site = web.TCPSite(runner, self.host, port, backlog=1024)
-            try:
-                await site.start()
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE or port + 1 == wanted + self._tries:
-                    raise OSError(
-                        error.errno, f"Port {port} on {self.host} cannot be used: {error.strerror}"
-                    ) from error
-                continue
-            self.port = runner.addresses[0][1]
-            if wanted and self.port != wanted:
-                self.port_note = f"Port {wanted} is taken, so the sandbox uses {self.port}."
-            return
 
     @property
     def root_url(self) -> str:
