@@ -8,15 +8,19 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.models import Schedule
 from bot.storage.database import insert_new
-from bot.storage.schema import chat, digest_run, digest_slot
+from bot.storage.schema import chat, delivery, digest_run, digest_slot, subscription, told
 
-ACTIVE, PAUSED, BLOCKED = "active", "paused", "blocked"
+ACTIVE, PAUSED, BLOCKED, BANNED = "active", "paused", "blocked", "banned"
 
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A chat (or one topic of a forum; 0 is no topic). `digest_time` is local to `zone`."""
+    """A chat (or one topic of a forum; 0 is no topic). `digest_time` is local to `zone`.
+
+    `schedule` is the one its new subscriptions get, None if it never chose.
+    """
 
     id: int
     telegram_id: int
@@ -25,6 +29,7 @@ class Chat:
     locale: str
     zone: str
     digest_time: time
+    schedule: Schedule | None
     state: str
 
 
@@ -32,7 +37,8 @@ _CHAT = [chat.c[name] for name in Chat.__dataclass_fields__]
 
 
 def _chat(row: Mapping[Any, Any]) -> Chat:
-    return Chat(**{**row, "digest_time": time.fromisoformat(row["digest_time"])})
+    schedule = Schedule(row["schedule"]) if row["schedule"] else None
+    return Chat(**{**row, "digest_time": time.fromisoformat(row["digest_time"]), "schedule": schedule})
 
 
 async def get(connection: AsyncConnection, chat_id: int) -> Chat | None:
@@ -92,6 +98,11 @@ async def set_locale(connection: AsyncConnection, chat_id: int, locale: str) -> 
     await connection.execute(chat.update().where(chat.c.id == chat_id).values(locale=locale))
 
 
+async def set_schedule(connection: AsyncConnection, chat_id: int, schedule: Schedule) -> None:
+    """Change the schedule that a chat's new subscriptions get."""
+    await connection.execute(chat.update().where(chat.c.id == chat_id).values(schedule=schedule.value))
+
+
 async def set_digest(connection: AsyncConnection, chat_id: int, *, zone: str, digest_time: time) -> None:
     """Change when, and in which zone, a chat's digests come; the caller moves the slots (`set_slot`)."""
     values = {"zone": zone, "digest_time": digest_time.isoformat("minutes")}
@@ -115,15 +126,31 @@ async def hold(connection: AsyncConnection, chat_id: int, until: datetime) -> No
 async def migrate(connection: AsyncConnection, old: int, new: int) -> None:
     """Give the chats of group `old` the id of the supergroup it became (both are Telegram's ids).
 
-    Where both are known, the old one's row gives way: what it had is kept under the new id, and the empty row that
-    a first message from the supergroup made is removed. Repeating it changes nothing.
+    Where both are known, all that the new one has moves to the old one's row first. Repeating it changes nothing.
     """
-    taken = sa.select(chat.c.thread_id).where(chat.c.telegram_id == old)
-    if (await connection.execute(taken)).first() is None:
-        return
-    await connection.execute(chat.delete().where(chat.c.telegram_id == new, chat.c.thread_id.in_(taken)))
-    values = {"telegram_id": new, "kind": "supergroup"}
-    await connection.execute(chat.update().where(chat.c.telegram_id == old).values(values))
+    topics = sa.select(chat.c.id, chat.c.thread_id).where(chat.c.telegram_id == old)
+    for keeper in (await connection.execute(topics)).all():
+        other = await find(connection, new, keeper.thread_id)
+        if other is not None:
+            await _merge(connection, other.id, keeper.id)
+        values = {"telegram_id": new, "kind": "supergroup"}
+        await connection.execute(chat.update().where(chat.c.id == keeper.id).values(values))
+
+
+async def _merge(connection: AsyncConnection, other: int, keeper: int) -> None:
+    """Move what chat `other` has to chat `keeper`, which keeps its own where both have it, and remove `other`."""
+    owned = {
+        subscription: [subscription.c.query_id],
+        told: [told.c.text_id, told.c.query_id],
+        digest_run: [digest_run.c.kind, digest_run.c.period],
+        delivery: [],
+    }
+    for table, key in owned.items():
+        mine = table.alias("mine")
+        same = [mine.c[column.name] == column for column in key]
+        taken = sa.exists().where(mine.c.chat_id == keeper, *same) if key else sa.false()
+        await connection.execute(table.update().where(table.c.chat_id == other, sa.not_(taken)).values(chat_id=keeper))
+    await connection.execute(chat.delete().where(chat.c.id == other))
 
 
 async def set_slot(connection: AsyncConnection, chat_id: int, kind: str, due_at: datetime) -> None:

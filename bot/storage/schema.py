@@ -181,7 +181,8 @@ chat = Table(
     _text("locale", "en"),
     _text("zone"),
     _text("digest_time"),  # "08:00", local
-    _text("state", "active"),  # active, paused (by its people), blocked (by Telegram's answer)
+    Column("schedule", sa.Text),  # of its new subscriptions; None: the bot's default
+    _text("state", "active"),  # active, paused (by its people), blocked (by Telegram's answer), banned (by an admin)
     Column("state_reason", sa.Text),
     _at("state_at"),
     _at("hold_until", nullable=True),  # Telegram asked to wait (429)
@@ -305,6 +306,56 @@ inbox = Table(
     _at("received_at"),
 )
 _part_index("ix_inbox_new", inbox.c.state == "NEW", inbox.c.update_id)
+
+offer = Table(  # what the bot offered and may be taken up once, before it expires; what a button or an answer means
+    "offer",
+    meta,
+    _id(),
+    _ref("chat_id", "chat.id"),
+    Column("user_id", sa.BigInteger, nullable=False),  # who was offered it
+    _text("kind"),
+    Column("payload", sa.JSON, nullable=False),
+    _at("created_at"),
+    _at("expires_at"),
+    _at("taken_at", nullable=True),
+    Index("ix_offer_chat_id", "chat_id", "user_id", "kind"),
+    Index("ix_offer_expires_at", "expires_at"),
+    sqlite_autoincrement=True,  # an id is never given out again: an old button must not mean a new offer
+)
+
+person = Table(  # who was let in or put out; people nobody decided about have no row
+    "person",
+    meta,
+    Column("telegram_id", sa.BigInteger, primary_key=True, autoincrement=False),  # a group's where one was let in
+    _text("access"),  # allowed, banned
+    Column("invite_id", Id, ForeignKey("invite.id", ondelete="SET NULL")),  # None: an admin named them
+    _at("decided_at"),
+)
+
+invite = Table(
+    "invite",
+    meta,
+    _id(),
+    Column("code", sa.Text, nullable=False, unique=True),
+    Column("uses_left", sa.Integer),  # None: as many as come
+    _count("used"),
+    _at("created_at"),
+    _at("expires_at"),
+    _flag("revoked"),
+    sqlite_autoincrement=True,
+)
+
+secret = Table(  # made once, at the first start
+    "secret", meta, Column("name", sa.Text, primary_key=True), Column("value", sa.Text, nullable=False)
+)
+
+forgotten = Table(  # the receipts of /forget: nothing that names anybody
+    "forgotten",
+    meta,
+    Column("receipt", sa.Text, primary_key=True),
+    _at("at"),
+    Column("counts", sa.JSON, nullable=False),
+)
 
 admin_act = Table(  # append-only: who changed what
     "admin_act",

@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("locale", sa.Text(), server_default="en", nullable=False),
         sa.Column("zone", sa.Text(), nullable=False),
         sa.Column("digest_time", sa.Text(), nullable=False),
+        sa.Column("schedule", sa.Text(), nullable=True),
         sa.Column("state", sa.Text(), server_default="active", nullable=False),
         sa.Column("state_reason", sa.Text(), nullable=True),
         sa.Column("state_at", UtcDateTime(), nullable=False),
@@ -269,3 +270,54 @@ def upgrade() -> None:
     )
     op.create_index("ix_told_delivery_id", "told", ["delivery_id"], unique=False)
     op.create_index("ix_told_story", "told", ["chat_id", "story_id", "query_id"], unique=False)
+    op.create_table(
+        "offer",
+        sa.Column("id", Id, autoincrement=True, nullable=False),
+        sa.Column("chat_id", Id, nullable=False),
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("payload", sa.JSON(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.Column("taken_at", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["chat_id"], ["chat.id"], name=op.f("fk_offer_chat_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_offer")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_offer_chat_id", "offer", ["chat_id", "user_id", "kind"], unique=False)
+    op.create_index("ix_offer_expires_at", "offer", ["expires_at"], unique=False)
+    op.create_table(
+        "invite",
+        sa.Column("id", Id, autoincrement=True, nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("uses_left", sa.Integer(), nullable=True),
+        sa.Column("used", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.Column("revoked", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invite")),
+        sa.UniqueConstraint("code", name=op.f("uq_invite_code")),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "person",
+        sa.Column("telegram_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("access", sa.Text(), nullable=False),
+        sa.Column("invite_id", Id, nullable=True),
+        sa.Column("decided_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["invite_id"], ["invite.id"], name=op.f("fk_person_invite_id"), ondelete="SET NULL"),
+        sa.PrimaryKeyConstraint("telegram_id", name=op.f("pk_person")),
+    )
+    op.create_table(
+        "secret",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_secret")),
+    )
+    op.create_table(
+        "forgotten",
+        sa.Column("receipt", sa.Text(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("counts", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("receipt", name=op.f("pk_forgotten")),
+    )

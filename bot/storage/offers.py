@@ -1,0 +1,86 @@
+"""Offers: what the bot proposed, or waits to be told, until somebody takes it up or it expires.
+
+Buttons carry an offer's id and never its text. An offer is taken once: a second press finds nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.storage.schema import offer
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One offer. `user_id` is Telegram's, of who was asked; 0 is a channel."""
+
+    id: int
+    chat_id: int
+    user_id: int
+    kind: str
+    payload: dict[str, Any]
+    created_at: datetime
+    expires_at: datetime
+
+
+_COLUMNS = [offer.c[name] for name in Offer.__dataclass_fields__]
+
+
+async def make(
+    connection: AsyncConnection,
+    *,
+    chat_id: int,
+    user_id: int,
+    kind: str,
+    payload: Mapping[str, Any],
+    now: datetime,
+    lasts: timedelta,
+) -> int:
+    """Write an offer and return its id."""
+    values = {"chat_id": chat_id, "user_id": user_id, "kind": kind, "payload": dict(payload)}
+    values |= {"created_at": now, "expires_at": now + lasts}
+    return int((await connection.execute(sa.insert(offer).values(values).returning(offer.c.id))).scalar_one())
+
+
+def _open(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(offer.c.taken_at.is_(None), offer.c.expires_at > now)
+
+
+async def get(connection: AsyncConnection, chat_id: int, offer_id: int, now: datetime) -> Offer | None:
+    """Return an offer of this chat that is still open."""
+    mine = (offer.c.id == offer_id, offer.c.chat_id == chat_id, _open(now))
+    row = (await connection.execute(sa.select(*_COLUMNS).where(*mine))).mappings().first()
+    return Offer(**row) if row else None
+
+
+async def newest(connection: AsyncConnection, chat_id: int, user_id: int, kind: str, now: datetime) -> Offer | None:
+    """Return the last open offer of a kind that was made to this person in this chat."""
+    mine = (offer.c.chat_id == chat_id, offer.c.user_id == user_id, offer.c.kind == kind, _open(now))
+    statement = sa.select(*_COLUMNS).where(*mine).order_by(offer.c.id.desc()).limit(1)
+    row = (await connection.execute(statement)).mappings().first()
+    return Offer(**row) if row else None
+
+
+async def take(connection: AsyncConnection, offer_id: int, now: datetime) -> bool:
+    """Take an offer up; False if it was taken before or has expired."""
+    statement = offer.update().where(offer.c.id == offer_id, _open(now)).values(taken_at=now)
+    return (await connection.execute(statement)).rowcount == 1
+
+
+async def drop(connection: AsyncConnection, chat_id: int, user_id: int, now: datetime) -> int:
+    """Withdraw every open offer to this person in this chat; return how many there were."""
+    mine = (offer.c.chat_id == chat_id, offer.c.user_id == user_id, _open(now))
+    return (await connection.execute(offer.delete().where(*mine))).rowcount
+
+
+async def purge(connection: AsyncConnection, before: datetime, limit: int) -> int:
+    """Remove up to `limit` offers that expired before a time; return how many."""
+    old = sa.select(offer.c.id).where(offer.c.expires_at < before).limit(limit)
+    ids = list((await connection.execute(old)).scalars())
+    if ids:
+        await connection.execute(offer.delete().where(offer.c.id.in_(ids)))
+    return len(ids)
