@@ -30,7 +30,7 @@ def is_loopback_url(url: str) -> bool:
 
 
 async def listen(runner: web.AppRunner, host: str, port: int, tries: int = 1) -> int:
-    """Listen on a port (0: any), or on one of the next where it is taken; return which. OSError says it in a sentence."""
+    """Listen on a port (0: any), or on one of the next where it is taken; return which. Raises OSError, a sentence."""
     for candidate in range(port, port + tries):
         try:
             await web.TCPSite(runner, host, candidate, backlog=1024).start()
