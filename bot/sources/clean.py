@@ -13,6 +13,7 @@ import unicodedata
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 MAX_CHARACTERS = 1 << 18  # of one field; what is beyond is not read
 ROUNDS = 6  # of unescaping: "&amp;amp;lt;" is seen in real feeds, deeper nesting is an attack
@@ -70,8 +71,21 @@ def clean_text(raw: str) -> str:
 
 
 def clean_body(title: str, text: str) -> str:
-    """Return the article in `text` as plain paragraphs, one a line, in NFC, without noise or its own title."""
-    return _until_stable(text, lambda text: clean_article(title, text).text.text)
+    """Return the article in `text` as plain paragraphs, one a line, in NFC, without noise or a copy of its title.
+
+    Idempotent, never raises. A headline that stands in the text of an untitled article stays there.
+    """
+    head = clean_text(title)
+    return _until_stable(text, lambda text: _paragraphs(_article_blocks(head, text)).text)
+
+
+def clean_entry(title: str, text: str) -> tuple[str, str]:
+    """Return title and body as `clean_text` and `clean_body` do; an empty title is looked for in the text."""
+    head, body = clean_text(title), clean_body(title, text)
+    if head:
+        return head, body
+    found = clean_article("", body)
+    return (clean_text(found.title.text), found.text.text) if found.headline_in_text else (head, body)
 
 
 def trace_line(raw: str) -> Traced:
@@ -82,8 +96,7 @@ def trace_line(raw: str) -> Traced:
 def clean_article(title: str, text: str) -> CleanArticle:
     """Return the title and the article proper. An empty title is looked for in the text."""
     head = trace_line(title)
-    blocks = _without_noise(_blocks(_plain(text)), head.text)
-    blocks = _without_lists(blocks)
+    blocks = _article_blocks(head.text, text)
     if head.text:
         return CleanArticle(head, _paragraphs(blocks), headline_in_text=False)
     found = _headline(blocks)
@@ -91,6 +104,10 @@ def clean_article(title: str, text: str) -> CleanArticle:
         return CleanArticle(head, _paragraphs(blocks), headline_in_text=False)
     rest = [block for block in blocks if block is not found]
     return CleanArticle(found.traced, _paragraphs(rest), headline_in_text=True)
+
+
+def _article_blocks(title: str, text: str) -> list["_Block"]:
+    return _without_lists(_without_noise(_blocks(_plain(text)), title))
 
 
 def _until_stable(text: str, clean: Callable[[str], str]) -> str:
@@ -192,7 +209,7 @@ _CALL = re.compile(
 _CLOSERS = "\"'’”»)]"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class _Block:
     """A line of a text, or one item of a line that lists headlines (`listed`)."""
 
@@ -203,14 +220,16 @@ class _Block:
     def text(self) -> str:
         return self.traced.text
 
+    @cached_property
     def is_prose(self) -> bool:
         """Return whether it has a sentence, or is too long for a headline."""
         words = len(_WORD.findall(self.text))
         return not self.listed and ((words >= 6 and bool(_SENTENCE_END.search(self.text))) or words > 30)
 
+    @cached_property
     def is_headline(self) -> bool:
         """Return whether it could be the headline of something."""
-        return self.listed or (not self.is_prose() and _looks_like_a_headline(self.text))
+        return self.listed or (not self.is_prose and _looks_like_a_headline(self.text))
 
 
 def _looks_like_a_headline(text: str) -> bool:
@@ -264,13 +283,15 @@ def _without_lists(blocks: list[_Block]) -> list[_Block]:
     Their shape gives them away: several in a row, none with a full stop, next to prose. A last line that
     is about the prose right after it is that article's own headline, and stays.
     """
-    sizes = [len(block.text) if block.is_prose() else 0 for block in blocks]
-    article = _long_words(block.text for block in blocks if block.is_prose())
+    sizes = [len(block.text) if block.is_prose else 0 for block in blocks]
+    article = _long_words(block.text for block in blocks if block.is_prose)
     total, before = sum(sizes), 0
     kept: list[_Block] = []
-    for start, end in _runs([block.is_headline() for block in blocks]):
+    flags = [block.is_headline for block in blocks]
+    for start, end in _runs(flags):
         run = blocks[start:end]
-        if len(run) >= LIST_LENGTH and min(before, total - before) < OUTSIDE * total and _unrelated(run, article):
+        is_list = flags[start] and len(run) >= LIST_LENGTH
+        if is_list and min(before, total - before) < OUTSIDE * total and _unrelated(run, article):
             last = run[-1]
             kept += [last] if not last.listed and _relation(last, article) >= RELATED else []
         else:
@@ -303,14 +324,16 @@ def _long_words(texts: Iterable[str]) -> set[str]:
 
 
 def _headline(blocks: list[_Block]) -> _Block | None:
-    """Return the line that is most about the prose after it, or None when no line is."""
+    """Return the line that is most about the prose after it (the first of equals), or None when no line is."""
     best, best_relation = None, RELATED
-    for index, block in enumerate(blocks):
-        if block.listed or not block.is_headline():
-            continue
-        relation = _relation(block, _long_words(b.text for b in blocks[index + 1 :] if b.is_prose()))
-        if relation > best_relation:
-            best, best_relation = block, relation
+    after: set[str] = set()
+    for block in reversed(blocks):
+        if block.is_prose:
+            after |= _long_words([block.text])
+        elif block.is_headline and not block.listed:
+            relation = _relation(block, after)
+            if relation >= best_relation and relation > RELATED:
+                best, best_relation = block, relation
     return best
 
 
