@@ -26,5 +26,5 @@ async def migrated(turn: Turn) -> None:
     if message.migrate_from_chat_id is not None:
         old, new = message.migrate_from_chat_id, message.chat.id
     assert new is not None
-    async with turn.apply() as connection:
+    async with turn.apply(meet=False) as connection:  # Telegram tells it twice; the old id must not come back
         await chats.migrate(connection, old, new)

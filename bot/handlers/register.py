@@ -75,8 +75,9 @@ def register(application: App, services: Services) -> None:
         act = guarded(command.act, services, for_admins=command.for_admins)
         application.add_handler(CommandHandler(command.name, act, filters=new))
     application.add_handler(CallbackQueryHandler(guarded(buttons.pressed, services)))
-    application.add_handler(ChatMemberHandler(guarded(membership.changed, services), ChatMemberHandler.MY_CHAT_MEMBER))
-    application.add_handler(MessageHandler(filters.StatusUpdate.MIGRATE, guarded(membership.migrated, services)))
+    application.add_handler(ChatMemberHandler(guarded(membership.changed, services, by_telegram=True)))
+    moved = guarded(membership.migrated, services, by_telegram=True)
+    application.add_handler(MessageHandler(filters.StatusUpdate.MIGRATE, moved))
     private = new & filters.ChatType.PRIVATE
     application.add_handler(MessageHandler(private & filters.COMMAND, guarded(start.unknown, services)))
     application.add_handler(
@@ -85,14 +86,18 @@ def register(application: App, services: Services) -> None:
 
 
 def guarded(
-    act: Act, services: Services, *, for_admins: bool = False
+    act: Act, services: Services, *, for_admins: bool = False, by_telegram: bool = False
 ) -> Callable[[Update, Any], Coroutine[Any, Any, None]]:
-    """Return `act` as python-telegram-bot calls it: for who may, once, with a sentence where it cannot be done."""
+    """Return `act` as python-telegram-bot calls it: for who may, once, with a sentence where it cannot be done.
+
+    What Telegram tells by itself (`by_telegram`) is nobody's wish: everybody's is listened to.
+    """
 
     async def handle(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         turn = Turn(services, update, context.bot, args=_arguments(update))
         try:
-            _check(turn, for_admins=for_admins)
+            if not by_telegram:
+                _check(turn, for_admins=for_admins)
             await act(turn)
         except AlreadyApplied:
             log.info("update was applied before", update_id=update.update_id)

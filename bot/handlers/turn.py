@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 from telegram import Bot, Update
+from telegram.error import TelegramError
 
 from bot.delivery.telegram import freeze
 from bot.digests.compose import split
@@ -83,18 +84,25 @@ class Turn:
         message = self.update.effective_message
         if message is not None and message.sender_chat is not None and message.sender_chat.id == chat.id:
             return  # an anonymous admin of this group, or the channel itself
-        member = await self.bot.get_chat_member(chat.id, self.user_id)
+        _ = self.words.gettext
+        try:
+            member = await self.bot.get_chat_member(chat.id, self.user_id)
+        except TelegramError as error:
+            raise UserError(_("Telegram did not answer. Try again in a moment.")) from error
         if member.status not in GROUP_ADMINS:
-            _ = self.words.gettext
             raise UserError(_("Only admins of this group can do that."))
 
     @asynccontextmanager
-    async def apply(self) -> AsyncIterator[AsyncConnection]:
-        """Open the transaction that applies this update; AlreadyApplied if that was done before."""
+    async def apply(self, *, meet: bool = True) -> AsyncIterator[AsyncConnection]:
+        """Open the transaction that applies this update; AlreadyApplied if that was done before.
+
+        A chat that is not known yet is met, unless `meet` is false: then there is no `chat`, and no reply.
+        """
         async with self.services.database.begin() as connection:
             if not await inbox.apply(connection, self.update.update_id):
                 raise AlreadyApplied
-            await self._meet(connection)
+            if meet:
+                await self._meet(connection)
             yield connection
         self.services.wakeups.wake(Step.SEND)
 

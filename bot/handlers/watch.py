@@ -39,13 +39,13 @@ async def subscribe(turn: Turn) -> None:
     async with turn.apply() as connection:
         have = await subscriptions.of_chat(connection, turn.chat.id)
         room = turn.services.settings.subscriptions - len(have)
-        new_texts = {format_query(expr) for expr in exprs} - {one.text for one in have}
+        new_texts = {format_query(expr).casefold() for expr in exprs} - {one.text.casefold() for one in have}
         if len(new_texts) > room:
             await turn.reply(connection, _no_room(turn))
             return
         made = []
         for label, expr, matches in zip(labels, exprs, found, strict=True):
-            made.append(await _subscribe(turn, connection, label, expr, matches))
+            made.append(await _subscribe(turn, connection, label, expr, matches, have))
         await turn.set_slot(connection, turn.services.settings.schedule)
         text = Markup("\n\n").join(
             confirmation(turn, subscription, added=added, expr=expr, found=matches)
@@ -73,8 +73,17 @@ def _no_room(turn: Turn) -> Markup:
 
 
 async def _subscribe(
-    turn: Turn, connection: AsyncConnection, label: str, expr: Expr, found: list[Found]
+    turn: Turn,
+    connection: AsyncConnection,
+    label: str,
+    expr: Expr,
+    found: list[Found],
+    have: list[Subscription],
 ) -> tuple[Subscription, bool]:
+    """Return the subscription, and whether it is new: the same words in other capitals are no second interest."""
+    same = next((one for one in have if one.text.casefold() == format_query(expr).casefold()), None)
+    if same is not None:
+        return same, False
     made, added = await subscriptions.subscribe(
         connection,
         chat_id=turn.chat.id,
@@ -191,11 +200,11 @@ def choose(args: str, have: list[Subscription], words: Words) -> list[Subscripti
 def _named(label: str, have: list[Subscription], words: Words) -> Subscription:
     text = label.strip().casefold()
     try:
-        canonical = format_query(parse(label, words))
+        canonical = format_query(parse(label, words)).casefold()
     except QueryError:
-        canonical = None
+        canonical = text
     for one in have:
-        if one.label.strip().casefold() == text or one.text == canonical or one.text.casefold() == text:
+        if one.label.strip().casefold() == text or one.text.casefold() in (text, canonical):
             return one
     raise UserError(words.say("You are not watching <b>{label}</b>: /list", label=label[:100]))
 

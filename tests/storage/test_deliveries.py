@@ -214,7 +214,9 @@ async def test_a_group_that_became_a_supergroup_keeps_all_it_had(world: World) -
     group = await world.chat(-5, kind="group")
     wanted = await world.subscribe(group, "syria")
     await owe(world, group)
-    await world.chat(-1005, kind="supergroup")  # it spoke to us before we knew
+    early = await world.chat(-1005, kind="supergroup")  # it spoke to us before we knew
+    other = await world.subscribe(early, "idlib")
+    await world.subscribe(early, "syria")
 
     for _ in range(2):
         async with world.database.begin() as connection:
@@ -223,3 +225,6 @@ async def test_a_group_that_became_a_supergroup_keeps_all_it_had(world: World) -
     (claimed,) = await claim(world)
     assert (claimed.telegram_id, claimed.chat_kind) == (-1005, "supergroup")
     assert await world.to_alert(await world.entry(wanted)) == [(group.id, wanted.query_id)]
+    assert await world.to_alert(await world.entry(other)) == [(group.id, other.query_id)]
+    async with world.database.read() as connection:
+        assert await chats.find(connection, -5, 0) is None
