@@ -98,6 +98,15 @@ class Bot:
         await self.sandbox.until(lambda: len(self.sandbox.sent_to(chat_id)) >= count, 20.0, f"{count} to {chat_id}")
         return self.sandbox.sent_to(chat_id)[count - 1]
 
+    async def shows(self, message: SentMessage, text: str) -> None:
+        """Wait until a message was edited so that it has this text in it."""
+
+        def shown() -> str:
+            chat = self.sandbox.world.chats[message["chat_id"]]
+            return str(chat.messages[message["message_id"]].get("text", ""))
+
+        await self.sandbox.until(lambda: text in shown(), 15.0, f"{text!r} in {shown()!r}")
+
     async def polled(self) -> None:
         """Wait until what is published now was fetched, stored and matched."""
         asked = self.feeds.hits("/feed.xml")

@@ -1,0 +1,192 @@
+from datetime import timedelta
+
+import pytest
+
+from bot.sandbox.people import ADA, BEN, GROUP
+from bot.sandbox.state import SentMessage
+from tests.feedserver import item, rss
+from tests.flows.living import Bot
+
+
+def buttons(message: SentMessage) -> list[str]:
+    keyboard = (message["reply_markup"] or {}).get("inline_keyboard", [])
+    return [button["text"] for row in keyboard for button in row]
+
+
+async def test_start_and_help_say_how_to_begin(bot: Bot) -> None:
+    async with bot.running():
+        start = await bot.say("/start")
+        assert "/subscribe Idlib" in start["text"]
+        assert "08:00" in start["text"]
+        help_ = await bot.say("/help")
+        assert "/unsubscribe" not in help_["text"]
+        assert "Egypt–Russia" in help_["text"]
+        assert "/addsource" not in help_["text"]
+        assert "/addsource" in (await bot.say("/help", ADA))["text"]
+
+
+async def test_several_things_are_watched_at_once_or_none_is(bot: Bot) -> None:
+    async with bot.running():
+        both = await bot.say("/subscribe Syria, Egypt–Russia")
+        assert "Watching Syria" in both["text"]
+        assert "Watching Egypt–Russia" in both["text"]
+        assert "Egypt and Russia" in both["text"].replace("Egypt, its people and adjectives", "Egypt")
+
+        wrong = await bot.say('/subscribe Libya, "unclosed, Sudan')
+        assert "👉" in wrong["text"]
+        listed = await bot.say("/list")
+    assert "You are watching 2 things" in listed["text"]
+    assert "Libya" not in listed["text"]
+
+
+async def test_watching_twice_is_said_and_changes_nothing(bot: Bot) -> None:
+    async with bot.running():
+        await bot.say("/subscribe Syria")
+        again = await bot.say("/subscribe syria")
+        assert "already watching" in again["text"]
+        assert "1 thing" in (await bot.say("/list"))["text"]
+
+
+async def test_unsubscribing_by_number_words_and_all(bot: Bot) -> None:
+    async with bot.running():
+        await bot.say("/subscribe Syria, Idlib, Aleppo, Egypt–Russia")
+        assert "Stopped watching Idlib" in (await bot.say("/unsubscribe 2"))["text"]
+        assert "Stopped watching Egypt–Russia" in (await bot.say("/unsubscribe egypt + russia"))["text"]
+        assert "There is no number 7 in your list of 2" in (await bot.say("/unsubscribe 7"))["text"]
+        assert "You are not watching Sudan" in (await bot.say("/unsubscribe Sudan"))["text"]
+        await bot.say("/unsubscribe all")
+        assert "not watching anything" in (await bot.say("/list"))["text"]
+
+
+async def test_the_list_is_changed_with_its_buttons_in_place(bot: Bot) -> None:
+    async with bot.running():
+        await bot.say("/subscribe Syria, Idlib")
+        listed = await bot.say("/list")
+        bot.sandbox.press(listed["message_id"], "2", user_id=BEN)
+        await bot.shows(listed, "Idlib\n")
+        bot.sandbox.press(listed["message_id"], "At once", user_id=BEN)
+        await bot.shows(listed, "at once")
+        bot.sandbox.press(listed["message_id"], "Stop watching", user_id=BEN)
+        await bot.shows(listed, "Stopped watching Idlib")
+        assert "1 thing" in (await bot.say("/list"))["text"]
+
+
+async def test_settings_take_a_time_a_zone_or_both_in_either_order(bot: Bot) -> None:
+    async with bot.running():
+        assert "08:00, UTC" in (await bot.say("/settings"))["text"]
+        assert "07:30, UTC" in (await bot.say("/settings 7:30"))["text"]
+        assert "07:30, Europe/Berlin" in (await bot.say("/settings Berlin"))["text"]
+        assert "20:00, Africa/Cairo" in (await bot.say("/settings Cairo 8 pm"))["text"]
+        assert "06:15, UTC+03:00" in (await bot.say("/settings 06:15 UTC+3"))["text"]
+        assert "09:00" in (await bot.say("/digest 9"))["text"]
+
+        settings = await bot.say("/settings")
+        bot.sandbox.press(settings["message_id"], "18:00", user_id=BEN)
+        await bot.shows(settings, "18:00")
+        unknown = await bot.say("/settings Nowhereland")
+        assert "18:00" in (await bot.say("/settings"))["text"]
+    assert "\n" not in unknown["text"].strip()
+
+
+async def test_digest_now_brings_what_is_owed_and_then_says_that_there_is_no_more(bot: Bot) -> None:
+    async with bot.running():
+        await bot.polled()
+        await bot.say("/subscribe Idlib")
+        bot.news("Market opens in Idlib", "Prices are high.")
+        await bot.polled()
+        assert "Market opens in Idlib" in (await bot.say("/digest"))["text"]
+        assert "Nothing new" in (await bot.say("/digest"))["text"]
+        assert "Market opens in Idlib" in (await bot.say("/latest"))["text"]
+
+
+async def test_sources_are_managed_from_chat(bot: Bot) -> None:
+    bot.feeds.serve("/new.xml", rss([item("A headline"), item("Another headline")], title="New Times"))
+    bot.feeds.serve(
+        "/page.html",
+        '<html><head><link rel="alternate" type="application/rss+xml" href="/new.xml" title="New"></head></html>',
+        content_type="text/html",
+    )
+    async with bot.running():
+        await bot.polled()
+        added = await bot.say(f"/addsource {bot.feeds.url('/page.html')}", ADA)
+        assert "Added New Times" in added["text"]
+        assert "2 articles" in added["text"]
+        assert "A headline" in added["text"]
+        assert "already" in (await bot.say(f"/addsource {bot.feeds.url('/new.xml')}", ADA))["text"]
+        listed = await bot.say("/sources", ADA)
+        assert "1. Demo Times" in listed["text"]
+        assert "2. New Times" in listed["text"]
+        assert "Asking 2 sources now" in (await bot.say("/pollnow", ADA))["text"]
+        assert "Asking 1 source now" in (await bot.say("/pollnow 2", ADA))["text"]
+        assert "Removed New Times" in (await bot.say("/removesource 2", ADA))["text"]
+        assert "by its number" in (await bot.say("/removesource 2", ADA))["text"]
+        assert "1 active" in (await bot.say("/stats", ADA))["text"]
+
+
+@pytest.mark.parametrize(
+    "command", ["/sources", "/addsource http://a.example", "/removesource 1", "/pollnow", "/stats"]
+)
+async def test_admin_commands_are_for_admins(bot: Bot, command: str) -> None:
+    async with bot.running():
+        answer = await bot.say(command)
+    assert answer["text"] == "Only the bot's admins can do that."
+
+
+async def test_in_a_group_its_admins_decide(bot: Bot) -> None:
+    async with bot.running():
+        await bot.polled()
+        refused = await bot.say("/subscribe@watchword_sandbox_bot Idlib", BEN, chat_id=GROUP)
+        assert refused["text"] == "Only admins of this group can do that."
+        taken = await bot.say("/subscribe@watchword_sandbox_bot Idlib", ADA, chat_id=GROUP)
+        assert "Watching Idlib" in taken["text"]
+        bot.sandbox.press(taken["message_id"], "At once", user_id=ADA, chat_id=GROUP)
+        bot.news("Roads of Idlib are mended", "Work began.")
+        alert = await bot.told(3, GROUP)
+    assert "Roads of Idlib" in alert["text"]
+
+
+async def test_a_group_that_becomes_a_supergroup_keeps_its_subscriptions(bot: Bot) -> None:
+    async with bot.running():
+        await bot.polled()
+        taken = await bot.say("/subscribe@watchword_sandbox_bot Idlib", ADA, chat_id=GROUP)
+        bot.sandbox.press(taken["message_id"], "At once", user_id=ADA, chat_id=GROUP)
+        await bot.shows(taken, "each story at once")
+        new = bot.sandbox.migrate(GROUP)
+        bot.news("Roads of Idlib are mended", "Work began.")
+        alert = await bot.told(1, new)
+    assert "Roads of Idlib" in alert["text"]
+
+
+async def test_what_is_no_command_gets_an_answer_that_helps(bot: Bot) -> None:
+    async with bot.running():
+        assert "/help" in (await bot.say("/nonsense"))["text"]
+        assert "/subscribe Idlib" in (await bot.say("Idlib"))["text"]
+
+
+async def test_an_edited_command_does_nothing(bot: Bot) -> None:
+    async with bot.running():
+        message_id = bot.sandbox.say("/subscribe Syria", user_id=BEN)
+        await bot.told(1)
+        bot.sandbox.edit(message_id, "/unsubscribe all", chat_id=BEN)
+        assert "1 thing" in (await bot.say("/list"))["text"]
+
+
+async def test_a_private_bot_answers_only_those_it_knows(bot: Bot) -> None:
+    bot.changes["access"] = {"mode": "list", "ids": [BEN]}
+    async with bot.running():
+        assert "I watch the news" in (await bot.say("/start", BEN))["text"]
+        assert "I watch the news" in (await bot.say("/start", ADA))["text"]
+        assert "private" in (await bot.say("/start", 1003))["text"]
+
+
+async def test_nothing_is_sent_after_unsubscribing(bot: Bot) -> None:
+    async with bot.running():
+        await bot.polled()
+        confirmation = await bot.say("/subscribe Idlib")
+        bot.sandbox.press(confirmation["message_id"], "At once", user_id=BEN)
+        await bot.say("/unsubscribe 1")
+        bot.news("Rain over Idlib")
+        await bot.polled()
+        bot.clock.ahead = timedelta(hours=1)
+        await bot.polled()
+    assert len(bot.sandbox.sent_to(BEN)) == 2
