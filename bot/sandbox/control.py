@@ -96,14 +96,23 @@ class _Control:
         chat_id: int | None = None,
         mime_type: str | None = None,
         caption: str | None = None,
+        reply_to: int | None = None,
+        as_picture: bool = False,
     ) -> int:
-        """Send a document whose content is given in base64."""
+        """Send a file whose content is given in base64."""
         try:
             decoded = base64.b64decode(content, validate=True)
         except binascii.Error as error:
             raise SandboxError(f"The content is not base64: {error}") from error
         return self.sandbox.upload(
-            name, decoded, user_id=user_id, chat_id=chat_id, mime_type=mime_type, caption=caption
+            name,
+            decoded,
+            user_id=user_id,
+            chat_id=chat_id,
+            mime_type=mime_type,
+            caption=caption,
+            reply_to=reply_to,
+            as_picture=as_picture,
         )
 
     def _fail(self, kind: str, details: dict[str, Any] | None = None) -> None:

@@ -29,6 +29,7 @@ TAGS = {*SIMPLE, "a", "tg-emoji"}
 BLANKS = " \t\r\n\v"
 NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}  # the only four
 REFERENCE = re.compile(r"&(?:#(\d{1,8})|#[xX]([0-9a-fA-F]{1,8})|(lt|gt|amp|quot)(?![0-9a-zA-Z])|);?")
+PLAIN = re.compile(r"[^<&]+")
 NAME = re.compile(rf"[^{BLANKS}>]*")
 ATTRIBUTE = re.compile(rf"[^{BLANKS}=>/\"']+")
 TOKEN = re.compile(r"[0-9a-zA-Z.-]*")
@@ -57,16 +58,14 @@ class _Parser:
 
     def parse(self) -> tuple[str, list[JSON]]:
         while self.at < len(self.markup):
-            character = self.markup[self.at]
-            if character == "&":
+            if self.markup.startswith("&", self.at):
                 self._add(self._reference())
-            elif character == "<" and self.markup.startswith("</", self.at):
+            elif self.markup.startswith("</", self.at):
                 self._end_tag()
-            elif character == "<":
+            elif self.markup.startswith("<", self.at):
                 self._start_tag()
             else:
-                self._add(character)
-                self.at += 1
+                self._add(self._match(PLAIN, self.at))
         if self.open:
             raise _unreadable(f'Can\'t find end tag corresponding to start tag "{self.open[-1].tag}"')
         for entity in self.entities:

@@ -22,6 +22,7 @@ from bot.sandbox.methods import LIMITED, ask_for_updates, call
 from bot.sandbox.params import MAX_FILE, Params, Upload
 from bot.sandbox.people import People, populate
 from bot.sandbox.state import KEEP, Event, SentMessage, World
+from bot.sandbox.web import serve as chat
 
 TOKEN = re.compile(r"\d+:[\w-]+", re.ASCII)
 BOT_ID = 7_000_000_001  # where no token is configured, and so every one is right
@@ -180,6 +181,7 @@ class Sandbox(People):
         app.router.add_route("*", "/bot{token:[^/]*}/{method:[^/]*}", self._bot_api)
         app.router.add_get("/file/bot{token:[^/]*}/{path:.+}", self._download)
         control.add_routes(app, self)
+        chat.add_routes(app, self)
         return app
 
     async def _bot_api(self, request: web.Request) -> web.StreamResponse:
