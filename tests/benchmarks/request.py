@@ -119,9 +119,8 @@ def main() -> None:
 
 def report(found: dict[str, float]) -> str:
     """Return the rates and their ratios, to be read."""
-    lines = [
-        f"{MESSAGES} messages (default: {DEFAULT_MESSAGES}), {IN_FLIGHT} in flight, {LATENCY * 1000:.0f} ms an answer, {os.cpu_count()} cores"
-    ]
+    setting = f"{IN_FLIGHT} in flight, {LATENCY * 1000:.0f} ms an answer, {os.cpu_count()} cores"
+    lines = [f"{MESSAGES} messages (default: {DEFAULT_MESSAGES}), {setting}"]
     lines += [f"  {name:8} {per_second:7.0f} messages/s" for name, per_second in found.items()]
     times, share = found["ours"] / found["default"], found["ours"] / found["raw"]
     return "\n".join([*lines, f"  ours is {times:.1f} times the default, and {share:.2f} of raw aiohttp"])
