@@ -99,7 +99,8 @@ class People:
         stored = self.world.add_file(name, mime_type, content)
         file = {"file_id": stored.file_id, "file_unique_id": stored.file_id, "file_size": len(content)}
         if as_picture:
-            return self._post(chat, person, reply_to, None, photo=[file | {"width": 320, "height": 240}], caption=caption)
+            photo = [file | {"width": 320, "height": 240}]
+            return self._post(chat, person, reply_to, None, photo=photo, caption=caption)
         document = file | {"file_name": name, "mime_type": mime_type}
         return self._post(chat, person, reply_to, None, document=document, caption=caption)
 

@@ -41,7 +41,7 @@ export function bubble(message, me, on) {
   part("sender").dataset.hue = String(Math.abs(sender.id) % HUES);
   quote(part("quote"), message.reply_to_message, on);
   media(part("media"), message, name);
-  text(part("text"), message, on);
+  text(part("text"), part("meta"), message, on);
   keys(part("keys"), message.reply_markup?.inline_keyboard, on);
   part("edited").hidden = !message.edit_date;
   part("meta").lastElementChild.textContent = timeOf(message.date);
@@ -107,10 +107,10 @@ function size(bytes) {
   return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-function text(element, message, on) {
+function text(element, meta, message, on) {
   const words = message.text ?? message.caption;
   if (!words) return element.remove();
-  element.append(formatted(words, message.entities ?? message.caption_entities, on.send));
+  element.append(formatted(words, message.entities ?? message.caption_entities, on.send), meta); // it stands beside the last line
 }
 
 function keys(element, rows, on) {

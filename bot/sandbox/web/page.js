@@ -125,12 +125,13 @@ function showChat() {
   const chat = world.chats.get(open);
   $("title").textContent = titleOf(chat);
   face($("face"), chat);
+  $("log").dataset.type = chat.type;
   showState();
   $("messages").replaceChildren(...[...world.messages.get(open).values()].map(shown));
   arrange($("messages"));
   showWelcome();
   showTyping();
-  toEnd("instant");
+  toEnd();
   look();
   commandsFor(open, me).then((found) => { commands = found; });
 }
@@ -189,12 +190,23 @@ function jump(messageId) {
   requestAnimationFrame(() => item.classList.add("flash"));
 }
 
-const isNearEnd = () => $("log").scrollHeight - $("log").scrollTop - $("log").clientHeight < NEAR;
-const toEnd = (behavior) => $("log").scrollTo({ top: $("log").scrollHeight, behavior });
+// ---- the list follows what is new while its end is in sight ----
 
-$("log").addEventListener("scroll", () => { if (isNearEnd()) $("newer").hidden = true; });
-$("newer").addEventListener("click", () => toEnd("smooth"));
-$("messages").addEventListener("load", () => { if (isNearEnd()) toEnd("instant"); }, true); // a picture that grew
+let isFollowing = true;
+
+function toEnd() {
+  isFollowing = true;
+  $("newer").hidden = true;
+  $("log").scrollTop = $("log").scrollHeight;
+}
+
+$("log").addEventListener("scroll", () => {
+  isFollowing = $("log").scrollHeight - $("log").scrollTop - $("log").clientHeight < NEAR;
+  if (isFollowing) $("newer").hidden = true;
+});
+$("newer").addEventListener("click", toEnd);
+const grown = new ResizeObserver(() => { if (isFollowing) toEnd(); }); // also by a picture that came, or a keyboard
+for (const id of ["messages", "typing", "log"]) grown.observe($(id));
 
 // ---- what happens ----
 
@@ -202,25 +214,22 @@ const happenings = {
   message(chatId, message) {
     if (senderOf(message).id === world.bot.id || message.sender_chat) stopTyping(chatId);
     if (chatId === open) {
-      const follows = isNearEnd() || senderOf(message).id === me;
       $("messages").append(shown(message));
       arrange($("messages"));
       $("welcome").hidden = true;
-      if (follows) toEnd("smooth");
-      else pointDown();
+      if (senderOf(message).id === me) toEnd();
+      else if (!isFollowing) $("newer").hidden = false;
       look();
     }
   },
   edited(chatId, message) {
     if (chatId !== open) return;
-    const follows = isNearEnd();
     const old = $(`m${message.message_id}`);
     const focused = old?.contains(document.activeElement) ? [...old.querySelectorAll(".key")].indexOf(document.activeElement) : -1;
     const renewed = shown(message);
     old?.replaceWith(renewed);
     arrange($("messages"));
     if (focused >= 0) (renewed.querySelectorAll(".key")[focused] ?? $("text")).focus();
-    if (follows) toEnd("smooth");
   },
   deleted(chatId, { message_id }) {
     const item = chatId === open ? $(`m${message_id}`) : null;
@@ -248,11 +257,6 @@ const happenings = {
   },
 };
 
-function pointDown() {
-  $("newer").hidden = false;
-  $("newer").lastElementChild.textContent = "New";
-}
-
 function stopTyping(chatId) {
   clearTimeout(typing.get(chatId));
   typing.delete(chatId);
@@ -261,10 +265,8 @@ function stopTyping(chatId) {
 
 function showTyping() {
   if (!open) return;
-  const follows = isNearEnd();
   $("typing").hidden = !typing.has(open);
   showState();
-  if (follows) toEnd("instant");
 }
 
 let isFirst = true;
