@@ -7,7 +7,6 @@ from pyexpat import EXPAT_VERSION, version_info
 from typing import TextIO
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
 from telegram import Bot
 from telegram.error import InvalidToken, TelegramError
 
@@ -61,9 +60,6 @@ async def _database(config: Config) -> str:
             if found != "ok":
                 raise ConfigError([f"storage.url: the file is damaged ({found}); restore a backup"])
             return f"SQLite {sqlite3.sqlite_version}, intact"
-    except (SQLAlchemyError, OSError) as error:
-        reason = str(error.__cause__ or error).splitlines()[0]
-        raise ConfigError([f"storage.url: cannot be opened ({type(error).__name__}: {reason[:120]})"]) from error
     finally:
         await database.close()
 

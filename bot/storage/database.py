@@ -6,8 +6,9 @@ connections of their own. `synchronous=FULL`: with NORMAL a power cut may undo a
 """
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -60,11 +62,15 @@ class Database:
             yield connection
 
     async def migrate(self) -> None:
-        """Bring the tables up to this version; ConfigError if they belong to a newer one."""
-        if self.is_sqlite and self.url.database:
-            _make_file(Path(self.url.database))
-        async with self.begin() as connection:
-            await connection.run_sync(_upgrade)
+        """Bring the tables up to this version; ConfigError if they belong to a newer one, or cannot be reached."""
+        try:
+            if self.is_sqlite and self.url.database:
+                _make_file(Path(self.url.database))
+            async with self.begin() as connection:
+                await connection.run_sync(_upgrade)
+        except (OSError, sqlite3.Error, DBAPIError) as error:
+            reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
+            raise ConfigError([f"storage.url: the database cannot be opened: {reason[:200]}"]) from error
 
     async def close(self) -> None:
         """Close every connection."""
@@ -81,9 +87,14 @@ class Database:
 
 
 def _make_file(path: Path) -> None:
-    """Make the database file readable by its owner alone, before SQLite makes it readable by all."""
+    """Make the database file readable by its owner alone, before SQLite makes it readable by all; and in WAL mode.
+
+    That mode stays with the file. Setting it on every connection would find the file locked whenever two are opened.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.touch(mode=0o600)
+    with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
 
 
 def insert_new(connection: AsyncConnection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:

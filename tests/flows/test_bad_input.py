@@ -22,7 +22,6 @@ from tests.flows.living import TOKEN, Bot
         ("AND", "👉"),
         ("***", "👉"),
         ("((((((((((((Syria))))))))))))", "👉"),
-        ("<b>Syria</b", "👉"),
     ],
 )
 async def test_a_query_that_cannot_be_read_is_explained_and_changes_nothing(bot: Bot, query: str, says: str) -> None:
@@ -41,7 +40,8 @@ async def test_every_kind_of_bad_address_is_refused_with_a_sentence_and_adds_not
     feeds.serve("/bomb.xml", gzip.compress(b"\0" * 50_000_000), headers={"Content-Encoding": "gzip"})
     feeds.serve(
         "/entities.xml",
-        '<!DOCTYPE r [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><rss><channel><title>&b;</title></channel></rss>',
+        '<!DOCTYPE r [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>'
+        "<rss><channel><title>&b;</title></channel></rss>",
     )
     feeds.drip("/drip.xml", b"<rss>" * 1000)
     feeds.hang("/hang.xml")
@@ -73,7 +73,7 @@ async def test_every_kind_of_bad_address_is_refused_with_a_sentence_and_adds_not
         await bot.polled()
         for address in addresses:
             answer = await bot.say(f"/addsource {address[:3900]}", ADA)
-            assert answer["text"].endswith((".", "example.org", "https://example.org")), address
+            assert answer["text"].endswith((".", "https://example.org", "/sources")), (address, answer["text"])
             assert "Added" not in answer["text"]
             assert "secret" not in answer["text"]
         assert "2." not in (await bot.say("/sources", ADA))["text"]
@@ -110,7 +110,7 @@ async def test_hostile_titles_are_shown_as_they_are_and_nothing_in_them_acts(bot
 
 async def test_no_log_line_and_no_answer_holds_the_token(bot: Bot, capfd: pytest.CaptureFixture[str]) -> None:
     bot.sandbox.fail("server", method="sendMessage", status=502)
-    bot.sandbox.fail("close", method="getUpdates")
+    bot.sandbox.fail("close_before", method="getUpdates")
     async with bot.running():
         await bot.polled()
         await bot.say("/start")
