@@ -11,7 +11,7 @@ import html
 import re
 import unicodedata
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,19 +30,24 @@ _MARKUP = re.compile(
     re.VERBOSE,
 )
 _HIDDEN_ENDS = {"<!--": "-->", "<![cdata[": "]]>"}
-_BLOCK_TAG = re.compile(
-    r"address|article|aside|blockquote|br|dd|div|dl|dt|fig(?:caption|ure)|footer|form|h[1-6r]|header|li|main|nav"
-    r"|ol|p|pre|section|table|td|th|tr|ul",
-    re.IGNORECASE,
+_BLOCK_TAGS = frozenset(
+    "address article aside blockquote br dd div dl dt figcaption figure footer form h1 h2 h3 h4 h5 h6 hr header li"
+    " main nav ol p pre section table td th tr ul".split()
 )
 _LINE_BREAK = re.compile(r"[\n\r\x0c\x0b\x85\u2028\u2029]+")
 _GAP = re.compile(r"[^\S\n\r\x0b\x0c\x85\u2028\u2029]{3,}|\t+|[^\S\n\r]+[|•·▪●][^\S\n\r]+")
+_MAY_BE_GAP = re.compile(r"[\t|•·▪●]|\s\s\s")
 _WORD = re.compile(r"[^\W_]+")
+_MAY_BE_MARKUP = re.compile("[&<]")
+_NOWHERE = array("I")
 
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """A cleaned text; character i of `text` stood at code point `offsets[i]` of the original."""
+    """A cleaned text; character i of `text` stood at code point `offsets[i]` of the original.
+
+    `offsets` is empty where nobody asked for them: keeping them costs more than the cleaning itself.
+    """
 
     text: str
     offsets: "array[int]"
@@ -67,7 +72,11 @@ class CleanArticle:
 
 def clean_text(raw: str) -> str:
     """Return `raw` as one line of plain text in NFC: for titles, names, one paragraph. Idempotent, never raises."""
-    return _until_stable(raw, lambda text: trace_line(text).text)
+    for _ in range(ROUNDS):
+        before, raw = raw, unicodedata.normalize("NFC", _join_words(_plain(raw, trace=False)).text)
+        if raw == before or not _MAY_BE_MARKUP.search(raw):
+            break
+    return raw
 
 
 def clean_body(title: str, text: str) -> str:
@@ -76,7 +85,14 @@ def clean_body(title: str, text: str) -> str:
     Idempotent, never raises. A headline that stands in the text of an untitled article stays there.
     """
     head = clean_text(title)
-    return _until_stable(text, lambda text: _paragraphs(_article_blocks(head, text)).text)
+    for _ in range(ROUNDS):
+        blocks = _blocks(_plain(text, trace=False))
+        kept = _article(blocks, head)
+        before, text = text, unicodedata.normalize("NFC", _paragraphs(kept).text)
+        whole = len(kept) == len(blocks) and not any(block.listed for block in blocks)
+        if text == before or (whole and not _MAY_BE_MARKUP.search(text)):
+            break  # reading it again would find the same
+    return text
 
 
 def clean_entry(title: str, text: str) -> tuple[str, str]:
@@ -90,13 +106,13 @@ def clean_entry(title: str, text: str) -> tuple[str, str]:
 
 def trace_line(raw: str) -> Traced:
     """Return `raw` as one line without markup or unwanted characters, traced."""
-    return _join_words(_plain(raw))
+    return _join_words(_plain(raw, trace=True))
 
 
 def clean_article(title: str, text: str) -> CleanArticle:
     """Return the title and the article proper. An empty title is looked for in the text."""
     head = trace_line(title)
-    blocks = _article_blocks(head.text, text)
+    blocks = _article(_blocks(_plain(text, trace=True)), head.text)
     if head.text:
         return CleanArticle(head, _paragraphs(blocks), headline_in_text=False)
     found = _headline(blocks)
@@ -106,34 +122,28 @@ def clean_article(title: str, text: str) -> CleanArticle:
     return CleanArticle(found.traced, _paragraphs(rest), headline_in_text=True)
 
 
-def _article_blocks(title: str, text: str) -> list["_Block"]:
-    return _without_lists(_without_noise(_blocks(_plain(text)), title))
-
-
-def _until_stable(text: str, clean: Callable[[str], str]) -> str:
-    for _ in range(ROUNDS):
-        cleaned = unicodedata.normalize("NFC", clean(text))
-        if cleaned == text:
-            break
-        text = cleaned
-    return text
+def _article(blocks: list["_Block"], title: str) -> list["_Block"]:
+    return _without_lists(_without_noise(blocks, title))
 
 
 # --- markup -----------------------------------------------------------------------------------------
 
 
-def _plain(raw: str) -> Traced:
+def _plain(raw: str, *, trace: bool) -> Traced:
     """Return `raw` without markup, entities (escaped twice too) and unwanted characters."""
     raw = raw[:MAX_CHARACTERS]
-    traced = Traced(raw, array("I", range(len(raw))))
-    traced = _replaced(traced, ((m.start(), m.end(), "") for m in _UNWANTED.finditer(traced.text)))
+    traced = _wanted(Traced(raw, array("I", range(len(raw))) if trace else _NOWHERE))
     for _ in range(ROUNDS):
-        changes = list(_markup(traced.text))
-        if not changes:
+        if not _MAY_BE_MARKUP.search(traced.text) or not (changes := list(_markup(traced.text))):
             return traced
-        traced = _replaced(traced, changes)
-        traced = _replaced(traced, ((m.start(), m.end(), "") for m in _UNWANTED.finditer(traced.text)))
-    return _replaced(traced, ((m.start(), m.end(), " ") for m in re.finditer("[&<]", traced.text)))
+        traced = _wanted(_replaced(traced, changes))
+    return _replaced(traced, ((m.start(), m.end(), " ") for m in _MAY_BE_MARKUP.finditer(traced.text)))
+
+
+def _wanted(traced: Traced) -> Traced:
+    if not _UNWANTED.search(traced.text):
+        return traced
+    return _replaced(traced, ((m.start(), m.end(), "") for m in _UNWANTED.finditer(traced.text)))
 
 
 def _replaced(traced: Traced, changes: Iterable[tuple[int, int, str]]) -> Traced:
@@ -143,8 +153,9 @@ def _replaced(traced: Traced, changes: Iterable[tuple[int, int, str]]) -> Traced
     done = 0
     for start, end, new in changes:
         texts += (traced.text[done:start], new)
-        offsets.extend(traced.offsets[done:start])
-        offsets.extend([traced.offsets[start]] * len(new))
+        if traced.offsets:
+            offsets.extend(traced.offsets[done:start])
+            offsets.extend([traced.offsets[start]] * len(new))
         done = end
     if not done:
         return traced
@@ -158,18 +169,16 @@ def _markup(text: str) -> Iterator[tuple[int, int, str]]:
     unclosed: set[str] = set()
     position = 0
     while found := _MARKUP.search(text, position):
-        end = found.end()
-        kind = found.lastgroup if found.lastgroup != "name" else "tag"
-        new = ""
-        if kind == "entity":
-            new = html.unescape(found.group())
-        elif kind == "hidden":
-            end = _hidden_end(text, found, unclosed)
-        elif found["name"] and _BLOCK_TAG.fullmatch(found["name"]):
-            new = "\n"
-        if new != found.group():
-            yield found.start(), end, new
-        position = end
+        start, position = found.span()
+        if name := found["name"]:
+            yield start, position, "\n" if name.lower() in _BLOCK_TAGS else ""
+        elif found["entity"]:
+            new = html.unescape(found["entity"])
+            if new != found["entity"]:
+                yield start, position, new
+        else:
+            position = _hidden_end(text, found, unclosed) if found["hidden"] else position
+            yield start, position, ""
 
 
 def _hidden_end(text: str, opening: re.Match[str], unclosed: set[str]) -> int:
@@ -186,6 +195,8 @@ def _hidden_end(text: str, opening: re.Match[str], unclosed: set[str]) -> int:
 
 def _join_words(traced: Traced) -> Traced:
     """Return `traced` with every run of white space as one space, and none at the ends."""
+    if not traced.offsets:
+        return Traced(" ".join(traced.text.split()), _NOWHERE)
     spaces = ((m.start(), m.end(), " ") for m in re.finditer(r"\s+", traced.text) if m.group() != " ")
     joined = _replaced(traced, spaces)
     start = 1 if joined.text.startswith(" ") else 0
@@ -229,12 +240,14 @@ class _Block:
     @cached_property
     def is_headline(self) -> bool:
         """Return whether it could be the headline of something."""
-        return self.listed or (not self.is_prose and _looks_like_a_headline(self.text))
+        return self.listed or (_looks_like_a_headline(self.text) and not self.is_prose)
 
 
 def _looks_like_a_headline(text: str) -> bool:
+    if text.rstrip(_CLOSERS).endswith(_NOT_A_HEADLINE_END):
+        return False
     words = _WORD.findall(text)
-    if not 3 <= len(words) <= 30 or text.rstrip(_CLOSERS).endswith(_NOT_A_HEADLINE_END):
+    if not 3 <= len(words) <= 30:
         return False
     numbers = sum(word.isdigit() for word in words)
     return not words[0][0].islower() and numbers * 4 <= len(words)
@@ -243,15 +256,20 @@ def _looks_like_a_headline(text: str) -> bool:
 def _blocks(plain: Traced) -> list[_Block]:
     blocks = []
     for line in _split(plain, _LINE_BREAK):
-        items = [item for item in map(_join_words, _split(line, _GAP)) if item.text]
-        if _is_list(items):
-            blocks += [_Block(item, listed=True) for item in items]
-        elif (whole := _join_words(line)).text:
+        if _MAY_BE_GAP.search(line.text):
+            items = [item for item in map(_join_words, _split(line, _GAP)) if item.text]
+            if _is_list(items):
+                blocks += [_Block(item, listed=True) for item in items]
+                continue
+        if (whole := _join_words(line)).text:
             blocks.append(_Block(whole, listed=False))
     return blocks
 
 
 def _split(traced: Traced, separator: re.Pattern[str]) -> Iterator[Traced]:
+    if not traced.offsets:
+        yield from (Traced(part, _NOWHERE) for part in separator.split(traced.text))
+        return
     start = 0
     for found in separator.finditer(traced.text):
         yield traced.slice(start, found.start())
@@ -283,11 +301,15 @@ def _without_lists(blocks: list[_Block]) -> list[_Block]:
     Their shape gives them away: several in a row, none with a full stop, next to prose. A last line that
     is about the prose right after it is that article's own headline, and stays.
     """
+    if len(blocks) < LIST_LENGTH:
+        return blocks
+    flags = [block.is_headline for block in blocks]
+    if not any(flags[start] and end - start >= LIST_LENGTH for start, end in _runs(flags)):
+        return blocks
     sizes = [len(block.text) if block.is_prose else 0 for block in blocks]
     article = _long_words(block.text for block in blocks if block.is_prose)
     total, before = sum(sizes), 0
     kept: list[_Block] = []
-    flags = [block.is_headline for block in blocks]
     for start, end in _runs(flags):
         run = blocks[start:end]
         is_list = flags[start] and len(run) >= LIST_LENGTH
@@ -341,6 +363,8 @@ def _paragraphs(blocks: list[_Block]) -> Traced:
     """Return the blocks as lines of one text."""
     offsets = array("I")
     for index, block in enumerate(blocks):
+        if not block.traced.offsets:
+            break
         if index:
             offsets.append(block.traced.offsets[0])
         offsets.extend(block.traced.offsets)
