@@ -1,14 +1,18 @@
-"""`watchword run --sandbox`: the real bot, against a Bot API of this machine and demo news.
+"""`watchword run --sandbox`: the real bot, against a Bot API of this machine and demo news, with a web chat to try it.
 
-Everything but Telegram and the news is what runs in production: the same application, database and steps.
+Everything but Telegram and the news is what runs in production: the same application, database and steps. Like the
+sandbox's chats the database is new at each start, unless the configuration names one.
 """
 
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pydantic import SecretStr
 
 from bot.app import run
-from bot.config import Config, ConfiguredSource, Storage
+from bot.config import Config, ConfiguredSource
+from bot.models import Schedule
 from bot.sandbox.demo import DemoFeeds
 from bot.sandbox.people import ADA
 from bot.sandbox.server import Sandbox
@@ -17,11 +21,15 @@ TRIES = 20  # ports, where the first one is taken
 TOKEN = "7000000001:sandbox"  # noqa: S105 - of a server that is gone with this process
 LOOPBACK = ("127.0.0.0/8",)
 EVERY = timedelta(seconds=5)
-DATABASE = "sqlite:///data/sandbox.db"
 
 
 async def run_sandbox(config: Config, *, port: int) -> None:
     """Run the bot in the sandbox until SIGTERM or SIGINT; says on stdout where it is."""
+    with TemporaryDirectory(prefix="watchword-") as folder:
+        await _run_in(Path(folder), config, port)
+
+
+async def _run_in(folder: Path, config: Config, port: int) -> None:
     async with Sandbox(port, tries=TRIES, token=TOKEN) as sandbox, DemoFeeds() as feeds:
         if sandbox.port_note:
             print(sandbox.port_note, flush=True)  # noqa: T201 - for the person who started it
@@ -29,19 +37,22 @@ async def run_sandbox(config: Config, *, port: int) -> None:
         demo = tuple(
             ConfiguredSource(url=url, title=title, language=language) for url, title, language in feeds.sources
         )
-        await run(_in_sandbox(config, sandbox, demo))
+        await run(_in_sandbox(config, sandbox, demo, folder))
 
 
 def _greeting(sandbox: Sandbox) -> str:
     return (
-        f"Watchword is running in its sandbox at {sandbox.root_url} (this is not Telegram).\n"
-        f"Talk to it from another terminal: .venv/bin/watchword chat --url {sandbox.root_url}\n"
+        f"Watchword is running in its sandbox. This is not Telegram. Open {sandbox.root_url}\n"
+        f"Or talk to it from another terminal: .venv/bin/watchword chat --url {sandbox.root_url}\n"
         "Try: /subscribe Idlib   Stop it here with Ctrl+C."
     )
 
 
-def _in_sandbox(config: Config, sandbox: Sandbox, demo: tuple[ConfiguredSource, ...]) -> Config:
-    """Return the configuration, changed where the sandbox takes the place of the world."""
+def _in_sandbox(config: Config, sandbox: Sandbox, demo: tuple[ConfiguredSource, ...], folder: Path) -> Config:
+    """Return the configuration, changed where the sandbox takes the place of the world.
+
+    Who tries the bot wants to see an alert now, not a digest tomorrow: that changes too, unless it is configured.
+    """
     telegram = config.telegram.model_copy(
         update={
             "token": SecretStr(TOKEN),
@@ -58,5 +69,8 @@ def _in_sandbox(config: Config, sandbox: Sandbox, demo: tuple[ConfiguredSource, 
         "sources": (*config.sources, *demo),
     }
     if "url" not in config.storage.model_fields_set:
-        changes["storage"] = Storage(url=SecretStr(DATABASE), retention=config.storage.retention)
+        url = SecretStr(f"sqlite:///{folder / 'watchword.db'}")
+        changes["storage"] = config.storage.model_copy(update={"url": url})
+    if "default_schedule" not in config.digest.model_fields_set:
+        changes["digest"] = config.digest.model_copy(update={"default_schedule": Schedule.INSTANT})
     return config.model_copy(update=changes)

@@ -167,7 +167,7 @@ class World:
         self.events: deque[Event] = deque(maxlen=keep)
         self.changes = Changes()
         self._message_ids = itertools.count(1)
-        self._update_ids = itertools.count(100_000_001)
+        self._update_ids = itertools.count(int(time.time()))  # new to a bot whose database outlives this sandbox
         self._event_ids = itertools.count(1)
         self._query_ids = itertools.count(5_000_000_001)
         self._file_ids = itertools.count(1)
