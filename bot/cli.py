@@ -69,6 +69,8 @@ def _run(options: argparse.Namespace) -> int:
     sandbox = options.sandbox or (options.attempt and config.telegram.token is None)
     if not sandbox and config.telegram.token is None:
         raise ConfigError(["telegram.token: is missing; @BotFather gives you one (or try it first: --sandbox)"])
+    if sandbox and "level" not in config.log.model_fields_set:  # polls every few seconds would bury the address
+        config = config.model_copy(update={"log": config.log.model_copy(update={"level": "WARNING"})})
     _configure_log(config)
     if sandbox:
         from bot.sandbox.run import run_sandbox

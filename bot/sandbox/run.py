@@ -4,6 +4,7 @@ Everything but Telegram and the news is what runs in production: the same applic
 sandbox's chats the database is new at each start, unless the configuration names one.
 """
 
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +13,7 @@ from pydantic import SecretStr
 
 from bot.app import run
 from bot.config import Config, ConfiguredSource
+from bot.errors import ConfigError
 from bot.models import Schedule
 from bot.sandbox.demo import DemoFeeds
 from bot.sandbox.people import ADA
@@ -24,13 +26,11 @@ EVERY = timedelta(seconds=5)
 
 
 async def run_sandbox(config: Config, *, port: int) -> None:
-    """Run the bot in the sandbox until SIGTERM or SIGINT; says on stdout where it is."""
-    with TemporaryDirectory(prefix="watchword-") as folder:
-        await _run_in(Path(folder), config, port)
-
-
-async def _run_in(folder: Path, config: Config, port: int) -> None:
-    async with Sandbox(port, tries=TRIES, token=TOKEN) as sandbox, DemoFeeds() as feeds:
+    """Run the bot in the sandbox until SIGTERM or SIGINT; says where it is. ConfigError if it cannot listen."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="watchword-")))
+        sandbox = await _listen(stack, port)
+        feeds = await stack.enter_async_context(DemoFeeds())
         if sandbox.port_note:
             print(sandbox.port_note, flush=True)  # noqa: T201 - for the person who started it
         print(_greeting(sandbox), flush=True)  # noqa: T201
@@ -38,6 +38,13 @@ async def _run_in(folder: Path, config: Config, port: int) -> None:
             ConfiguredSource(url=url, title=title, language=language) for url, title, language in feeds.sources
         )
         await run(_in_sandbox(config, sandbox, demo, folder))
+
+
+async def _listen(stack: AsyncExitStack, port: int) -> Sandbox:
+    try:
+        return await stack.enter_async_context(Sandbox(port, tries=TRIES, token=TOKEN))
+    except (OSError, OverflowError) as error:  # every port taken, forbidden, or no port at all
+        raise ConfigError([f"--port: {error}"]) from error
 
 
 def _greeting(sandbox: Sandbox) -> str:
