@@ -23,17 +23,19 @@ _UNWANTED = re.compile(
     "[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]+"
 )
 _MARKUP = re.compile(
-    r"(?P<hidden><!--|<!\[CDATA\[|<(?:script|style|template)\b)"
+    r"(?P<hidden><!--|<!\[CDATA\[|<(?i:script|style|template)\b)"
     r"|(?P<tag></?(?P<name>[A-Za-z][\w:-]*)(?:[\s/][^<>]*)?>)"
     r"|(?P<declaration><[!?][A-Za-z][^<>]*>)"
     r"|(?P<entity>&(?:\#[0-9]{1,7};?|\#[xX][0-9a-fA-F]{1,6};?|[A-Za-z][A-Za-z0-9]{1,30};|(?:amp|lt|gt|quot|nbsp)\b))",
     re.VERBOSE,
 )
+_HIDDEN = re.compile(r"<(?:!--|!\[CDATA\[|(?:script|style|template)\b)", re.IGNORECASE)
 _HIDDEN_ENDS = {"<!--": "-->", "<![cdata[": "]]>"}
 _BLOCK_TAGS = frozenset(
-    "address article aside blockquote br dd div dl dt figcaption figure footer form h1 h2 h3 h4 h5 h6 hr header li"
-    " main nav ol p pre section table td th tr ul".split()
-)
+    ("address", "article", "aside", "blockquote", "br", "dd", "div", "dl", "dt", "figcaption", "figure", "footer",
+     "form", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "header", "li", "main", "nav", "ol", "p", "pre", "section",
+     "table", "td", "th", "tr", "ul")
+)  # fmt: skip
 _LINE_BREAK = re.compile(r"[\n\r\x0c\x0b\x85\u2028\u2029]+")
 _GAP = re.compile(r"[^\S\n\r\x0b\x0c\x85\u2028\u2029]{3,}|\t+|[^\S\n\r]+[|•·▪●][^\S\n\r]+")
 _MAY_BE_GAP = re.compile(r"[\t|•·▪●]|\s\s\s")
@@ -134,9 +136,11 @@ def _plain(raw: str, *, trace: bool) -> Traced:
     raw = raw[:MAX_CHARACTERS]
     traced = _wanted(Traced(raw, array("I", range(len(raw))) if trace else _NOWHERE))
     for _ in range(ROUNDS):
-        if not _MAY_BE_MARKUP.search(traced.text) or not (changes := list(_markup(traced.text))):
+        if not _MAY_BE_MARKUP.search(traced.text):
             return traced
-        traced = _wanted(_replaced(traced, changes))
+        before, traced = traced, _wanted(_without_markup(traced))
+        if traced.text == before.text:
+            return before
     return _replaced(traced, ((m.start(), m.end(), " ") for m in _MAY_BE_MARKUP.finditer(traced.text)))
 
 
@@ -164,21 +168,28 @@ def _replaced(traced: Traced, changes: Iterable[tuple[int, int, str]]) -> Traced
     return Traced("".join(texts), offsets)
 
 
+def _without_markup(traced: Traced) -> Traced:
+    if traced.offsets or _HIDDEN.search(traced.text):
+        return _replaced(traced, _markup(traced.text))
+    return Traced(_MARKUP.sub(_meaning, traced.text), _NOWHERE)
+
+
+def _meaning(found: re.Match[str]) -> str:
+    """Return what a tag, an entity or a declaration becomes: a line break, a character or nothing."""
+    if name := found["name"]:
+        return "\n" if name.lower() in _BLOCK_TAGS else ""
+    return html.unescape(found["entity"] or "")
+
+
 def _markup(text: str) -> Iterator[tuple[int, int, str]]:
     """Yield what each piece of markup in `text` becomes: a line break, a character or nothing."""
     unclosed: set[str] = set()
     position = 0
     while found := _MARKUP.search(text, position):
         start, position = found.span()
-        if name := found["name"]:
-            yield start, position, "\n" if name.lower() in _BLOCK_TAGS else ""
-        elif found["entity"]:
-            new = html.unescape(found["entity"])
-            if new != found["entity"]:
-                yield start, position, new
-        else:
-            position = _hidden_end(text, found, unclosed) if found["hidden"] else position
-            yield start, position, ""
+        if found["hidden"]:
+            position = _hidden_end(text, found, unclosed)
+        yield start, position, "" if found["hidden"] else _meaning(found)
 
 
 def _hidden_end(text: str, opening: re.Match[str], unclosed: set[str]) -> int:
