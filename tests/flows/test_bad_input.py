@@ -7,6 +7,8 @@ import pytest
 from bot.sandbox.people import ADA, BEN
 from tests.flows.living import TOKEN, Bot
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the main job runs on both
+
 
 @pytest.mark.parametrize(
     ("query", "says"),
@@ -109,7 +111,7 @@ async def test_hostile_titles_are_shown_as_they_are_and_nothing_in_them_acts(bot
 
 
 async def test_no_log_line_and_no_answer_holds_the_token(bot: Bot, capfd: pytest.CaptureFixture[str]) -> None:
-    bot.sandbox.fail("server", method="sendMessage", status=502)
+    bot.sandbox.fail("server", method="getUpdates", status=502)
     bot.sandbox.fail("close_before", method="getUpdates")
     async with bot.running():
         await bot.polled()

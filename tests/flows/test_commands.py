@@ -7,6 +7,8 @@ from bot.sandbox.state import SentMessage
 from tests.feedserver import item, rss
 from tests.flows.living import Bot
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the main job runs on both
+
 
 def buttons(message: SentMessage) -> list[str]:
     keyboard = (message["reply_markup"] or {}).get("inline_keyboard", [])
