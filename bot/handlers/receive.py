@@ -43,15 +43,18 @@ class Receiver:
         application.add_error_handler(self._note_error)
 
     async def receive(self, stop: asyncio.Event) -> None:
-        """Fetch and store updates until `stop` is set."""
-        async with self.database.read() as connection:
-            last = await inbox.last_update_id(connection)
-        offset = None if last is None else last + 1
+        """Fetch and store updates until `stop` is set.
+
+        An offset is sent once, to acknowledge what was stored, and never remembered: after a week without updates
+        Telegram numbers them anew (Bot API, `Update`), and an old high offset would throw the new ones away. What is
+        not acknowledged comes again, and the inbox knows it.
+        """
+        offset = None
         while not stop.is_set():
-            offset = await self._fetch(offset, stop) or offset
+            offset = await self._fetch(offset, stop)
 
     async def _fetch(self, offset: int | None, stop: asyncio.Event) -> int | None:
-        """Fetch once, store what came, and return the next offset, or None if nothing came."""
+        """Fetch once, store what came, and return the offset that acknowledges it, or None if there is nothing to."""
         try:
             updates = await self.application.bot.get_updates(
                 offset=offset, timeout=LONG_POLL, allowed_updates=KINDS, read_timeout=LONG_POLL + 10
@@ -74,8 +77,8 @@ class Receiver:
             await _pause(stop, PAUSE_AFTER_ERROR)
         else:
             self.wakeups.wake(Step.ANSWER)
-            return int(updates[-1].update_id) + 1
-        return None
+            return max(int(update.update_id) for update in updates) + 1
+        return offset  # not heard: to be said again
 
     async def answer(self, stop: asyncio.Event) -> None:
         """Apply stored updates until `stop` is set; then finish those in hand."""
