@@ -123,6 +123,7 @@ def all_keys(folded: str, *, name: bool) -> frozenset[str]:
     return frozenset(key for one in languages for key in (name_keys if name else keys)(folded, one))
 
 
+@lru_cache(1 << 17)
 def name_keys(folded: str, language: str) -> tuple[str, ...]:
     """Return the keys of a name: none where names do not inflect, so that Gates is no gate."""
     languages = LANGUAGES_OF_SCRIPT.get(script(folded), ())

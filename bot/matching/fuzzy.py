@@ -9,6 +9,7 @@ A word that is itself the name of a place we know is never a close spelling of a
 """
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import TypeVar
 
@@ -22,6 +23,8 @@ Value = TypeVar("Value")
 SHORTEST_NAME = 6  # letters: shorter names have close spellings only when asked for
 SHORTEST_ASKED = 4
 LONG = 8  # letters from which two misspelt ones are allowed, else one
+MOST_KNOWN = 100_000  # answers kept
+PREFIX = 7  # letters that misspellings are looked up by
 LONG_SOUNDS = 7  # the same for the sounds of spellings, which have no doubled letters: Mohammed, Muhammad
 
 _CYRILLIC = str.maketrans(
@@ -66,7 +69,7 @@ def is_near(name: str, word: str) -> bool:
     """Return whether `word` is `name` misspelt: a letter wrong, missing, added or swapped (two in a long name)."""
     if name == word or is_known(word):
         return False
-    return OSA.distance(name, word, score_cutoff=2) <= (2 if len(name) >= LONG else 1) or is_spelling(name, word)
+    return OSA.distance(name, word, score_cutoff=2) <= _misspelt(name) or is_spelling(name, word)
 
 
 @lru_cache(1 << 16)
@@ -78,36 +81,66 @@ def is_known(word: str) -> bool:
 class Vocabulary:
     """The names that queries want in any spelling, so that a word of an article finds its neighbours at once.
 
-    Values are tuples replaced as a whole: a reader in another thread sees the old or the new one.
+    Spellings are looked up by skeleton, misspellings by what is left of the first letters when one or two are
+    deleted (two words that are near share such a rest). Values are tuples replaced as a whole: a reader in
+    another thread sees the old or the new one.
     """
 
     def __init__(self) -> None:
         self._by_skeleton: dict[str, tuple[tuple[str, bool], ...]] = {}
-        self._asked: dict[int, tuple[str, ...]] = {}  # by length: those that want misspellings too
+        self._by_rest: dict[str, tuple[str, ...]] = {}  # of the names that are asked for misspelt too
+        self._known: dict[str, frozenset[tuple[str, bool]]] = {}  # answers, until the next change
+
+    def __len__(self) -> int:
+        return sum(map(len, self._by_skeleton.values())) + sum(map(len, self._by_rest.values()))
 
     def add(self, name: str, *, asked: bool) -> None:
         """Add a name, once for each query that has it."""
         key = skeleton(name)
         self._by_skeleton[key] = (*self._by_skeleton.get(key, ()), (name, asked))
-        if asked:
-            self._asked[len(name)] = (*self._asked.get(len(name), ()), name)
-
-    def __len__(self) -> int:
-        return sum(map(len, self._by_skeleton.values())) + sum(map(len, self._asked.values()))
+        for rest in rests(name, _misspelt(name)) if asked else ():
+            self._by_rest[rest] = (*self._by_rest.get(rest, ()), name)
+        self._known = {}
 
     def remove(self, name: str, *, asked: bool) -> None:
         """Take away what one `add` added."""
         take(self._by_skeleton, skeleton(name), (name, asked))
-        if asked:
-            take(self._asked, len(name), name)
+        for rest in rests(name, _misspelt(name)) if asked else ():
+            take(self._by_rest, rest, name)
+        self._known = {}
 
-    def neighbours(self, word: str, *, capital: bool) -> set[str]:
-        """Return the names that `word` is a spelling of. Without a `capital` it is one of asked names only."""
-        same = self._by_skeleton.get(skeleton(word), ())
-        found = {name for name, asked in same if (capital or asked) and is_spelling(name, word)}
-        for length in range(len(word) - 2, len(word) + 3) if self._asked else ():
-            found |= {name for name in set(self._asked.get(length, ())) if is_near(name, word)}
+    def neighbours(self, word: str) -> frozenset[tuple[str, bool]]:
+        """Return the names (and whether they are asked for) that `word` is a spelling of."""
+        known = self._known
+        found = known.get(word)
+        if found is None:
+            if len(known) > MOST_KNOWN:
+                known.clear()
+            found = known[word] = frozenset(self._look_up(word))
         return found
+
+    def _look_up(self, word: str) -> Iterator[tuple[str, bool]]:
+        for name, asked in self._by_skeleton.get(skeleton(word), ()):
+            if is_spelling(name, word):
+                yield name, asked
+        if self._by_rest and len(word) >= SHORTEST_ASKED - 1:
+            near = {name for rest in rests(word, 2) for name in self._by_rest.get(rest, ())}
+            yield from ((name, True) for name in near if is_near(name, word))
+
+
+@lru_cache(1 << 15)
+def rests(word: str, most: int) -> frozenset[str]:
+    """Return the first PREFIX letters of a word without none, one … `most` of them."""
+    found = level = {word[:PREFIX]}
+    for _ in range(most):
+        level = {rest[:i] + rest[i + 1 :] for rest in level for i in range(len(rest))}
+        found = found | level
+    return frozenset(found)
+
+
+def _misspelt(name: str) -> int:
+    """Return how many letters of a name may be misspelt."""
+    return 2 if len(name) >= LONG else 1
 
 
 def take(table: dict[Key, tuple[Value, ...]], key: Key, value: Value) -> None:

@@ -13,7 +13,7 @@ from bot.matching import places
 from bot.matching.analysis import Case, Token, all_keys, name_keys, tokens
 from bot.matching.analysis import keys as inflection_keys
 from bot.matching.expr import Exact, Leaf, Name, Prefix, Within
-from bot.matching.fuzzy import SHORTEST_ASKED, SHORTEST_NAME, is_near, is_spelling, skeleton
+from bot.matching.fuzzy import SHORTEST_ASKED, SHORTEST_NAME
 from bot.matching.reading import JOINED, PLACE, FieldReading, Reading
 
 CLOSE = "~"  # begins the key of a name wanted in any spelling
@@ -47,29 +47,19 @@ class Hit(NamedTuple):
 
 
 class Word(NamedTuple):
-    """A word of a name. `close`: 0 as it is, 1 in any spelling of a name, 2 misspelt too."""
+    """A word of a name, with what follows from how it was typed (see `make_word`).
+
+    `close`: 0 as it is, 1 in any spelling of a name, 2 misspelt too. `is_name`: typed with a capital, so it does
+    not inflect as words do. `needs_case`: a capital must tell it from another word (Turkey, US).
+    """
 
     folded: str
     case: Case
-    close: int = 0
-    exact: bool = False
-
-    @property
-    def is_name(self) -> bool:
-        """Whether it was typed with a capital, so that it does not inflect as words do."""
-        return self.case in (Case.TITLE, Case.UPPER)
-
-    @property
-    def needs_case(self) -> bool:
-        """Whether a capital must tell it from another word: Turkey, US."""
-        acronym = self.case is Case.UPPER and len(self.folded) <= LONGEST_ACRONYM and self.folded.isalpha()
-        return not self.exact and (acronym or (self.is_name and self.folded in places.WORDS_TOO))
-
-    @property
-    def plurals(self) -> tuple[str, ...]:
-        """The plural of a name, where it is no other name: Houthi, Houthis; but Hamas is not Hama."""
-        plural = self.is_name and not self.exact and len(self.folded) > 3 and self.folded[-1] not in "asxz"
-        return (self.folded + "s",) if plural and self.folded.isascii() else ()
+    close: int
+    exact: bool
+    is_name: bool
+    needs_case: bool
+    plurals: tuple[str, ...]
 
     def keys(self) -> frozenset[str]:
         """Return the keys of which an article must have one to contain this word."""
@@ -79,32 +69,61 @@ class Word(NamedTuple):
         return frozenset(found | ({CLOSE + self.folded} if self.close else set()))
 
     def positions(self, part: FieldReading, reading: Reading) -> dict[int, Rule]:
-        """Return where this word stands in a field, and by which rule."""
+        """Return where this word stands in a field, and by which rule (the best comes last)."""
         found: dict[int, Rule] = {}
         if self.close:
             found |= dict.fromkeys(_spellings(self, part), Rule.SPELLING)
         if not self.exact:
-            keyed = (name_keys if self.is_name else inflection_keys)(self.folded, reading.language)
-            for key in keyed:
-                found |= dict.fromkeys(part.keys.get(key, ()), Rule.INFLECTION)
+            for key in (name_keys if self.is_name else inflection_keys)(self.folded, reading.language):
+                if places_of_key := part.keys.get(key):
+                    found |= dict.fromkeys(places_of_key, Rule.INFLECTION)
             for plural in self.plurals:
-                found |= dict.fromkeys(part.folded.get(plural, ()), Rule.INFLECTION)
-        found |= dict.fromkeys(part.folded.get(self.folded, ()), Rule.EXACT)
-        return _by_case(self, found, part, reading) if self.needs_case else found
+                if places_of_plural := part.folded.get(plural):
+                    found |= dict.fromkeys(places_of_plural, Rule.INFLECTION)
+        if same := part.folded.get(self.folded):
+            found |= dict.fromkeys(same, Rule.EXACT)
+        return _by_case(self, found, part, reading) if found and self.needs_case else found
+
+
+def make_word(token: Token, *, exact: bool = False, close: bool = False) -> Word:
+    """Return a word of a query made ready. A longer name has close spellings by itself, others when asked for."""
+    folded, case = token.folded, token.case
+    is_name = case in (Case.TITLE, Case.UPPER)
+    acronym = case is Case.UPPER and len(folded) <= LONGEST_ACRONYM and folded.isalpha()
+    needs_case = not exact and (acronym or (is_name and folded in places.WORDS_TOO))
+    spelt = 0
+    if folded.isalpha() and not exact:
+        asked = close and len(folded) >= SHORTEST_ASKED
+        spelt = 2 if asked else int(is_name and len(folded) >= SHORTEST_NAME)
+    return Word(folded, case, spelt, exact, is_name, needs_case, _plurals(folded) if is_name and not exact else ())
+
+
+def _plurals(folded: str) -> tuple[str, ...]:
+    """Return the plural of a name, where it is no other name: Houthi, Houthis; but Hamas is not Hama."""
+    plural = len(folded) > 3 and folded[-1] not in "asxz" and folded.isascii() and folded.isalpha()
+    return (folded + "s",) if plural else ()
 
 
 class Needle(NamedTuple):
-    """A leaf made ready: the ways to write it (sequences of words), or the keys of `spans` that stand for it."""
+    """A leaf made ready: the ways to write it (sequences of words), or the keys of `spans` that stand for it.
+
+    `is_indexed`: a field without one of its keys cannot have it (not so for close spellings and prefixes).
+    """
 
     ways: tuple[tuple[Word, ...], ...]
     spans: tuple[str, ...]
     keys: frozenset[str]
     weight: int
+    is_indexed: bool = True
     prefix: str = ""
     words: tuple[str, ...] = ()
 
     def hits(self, part: FieldReading, reading: Reading) -> list[Hit]:
         """Return where the needle stands in a field, in order, the best rule for each place."""
+        if self.is_indexed and self.keys.isdisjoint(part.all_keys):
+            return []
+        if self.is_indexed and len(self.ways) == 1 and not self.spans and len(self.ways[0]) == 1:
+            return [Hit(p, p + 1, rule) for p, rule in sorted(self.ways[0][0].positions(part, reading).items())]
         best: dict[tuple[int, int], Rule] = {}
         for hit in self._all_hits(part, reading):
             place = (hit.start, hit.end)
@@ -130,11 +149,13 @@ def needle(leaf: Leaf) -> Needle:
     """Return a leaf made ready. (A Language is judged without one.)"""
     match leaf:
         case Exact(text):
-            words = tuple(Word(token.folded, token.case, exact=True) for token in tokens(text))
+            words = tuple(make_word(token, exact=True) for token in tokens(text))
             return _of_words((words,), ())
         case Prefix(text):
             folded = tokens(text)[0].folded
-            return Needle((), (), frozenset([BEGINS + folded[:PREFIX_KEY]]), PREFIX_KEY, prefix=folded)
+            return Needle(
+                (), (), frozenset([BEGINS + folded[:PREFIX_KEY]]), PREFIX_KEY, is_indexed=False, prefix=folded
+            )
         case Within(text):
             place = places.land(text)
             return _of_place((f"in:{place.concept}",) if place else (), text)
@@ -149,7 +170,7 @@ def _of_place(concepts: tuple[str, ...], text: str) -> Needle:
     found = tokens(text)
     spans = tuple(PLACE + concept for concept in concepts)
     words = tuple(token.folded for token in found)
-    word = Word(words[0], found[0].case)
+    word = make_word(found[0])
     if len(words) > 1 or word.is_name or word.folded not in places.WORDS_TOO:
         return Needle((), spans, frozenset(spans), PREFIX_KEY, words=words)
     return Needle(((word,),), spans, word.keys().union(spans), PREFIX_KEY, words=words)
@@ -157,24 +178,17 @@ def _of_place(concepts: tuple[str, ...], text: str) -> Needle:
 
 def _of_name(text: str, close: bool) -> Needle:
     found = tokens(text)
-    words = tuple(_word(token, close) for token in found)
+    words = tuple(make_word(token, close=close) for token in found)
     joined = JOINED + "".join(("&" if t.glued == "&" else "") + t.folded for t in found)
     short = any(token.glued == "&" for token in found) and any(len(token.folded) <= 2 for token in found)
     ways = [] if short else [words]  # AT&T is not "at T"
     if 1 < len(words) <= MOST_JOINED:
-        ways.append((Word(joined[1:], words[0].case),))
+        ways.append((make_word(found[0]._replace(folded=joined[1:])),))
         return _of_words(tuple(ways), (joined,))
     if len(words) == 1 and (parts := _humps(text)):
-        ways.append(tuple(_word(token, close) for token in parts))
+        ways.append(tuple(make_word(token, close=close) for token in parts))
         return _of_words(tuple(ways), (joined,))
     return _of_words(tuple(ways), (joined,) if len(words) == 1 else ())
-
-
-def _word(token: Token, close: bool) -> Word:
-    is_name = token.case in (Case.TITLE, Case.UPPER) and len(token.folded) >= SHORTEST_NAME
-    asked = close and len(token.folded) >= SHORTEST_ASKED
-    alphabetic = token.folded.isalpha()
-    return Word(token.folded, token.case, (2 if asked else int(is_name)) if alphabetic else 0)
 
 
 def _humps(text: str) -> list[Token]:
@@ -187,7 +201,8 @@ def _of_words(ways: tuple[tuple[Word, ...], ...], spans: tuple[str, ...]) -> Nee
     """Each way is looked up by one of its words: the last, or the longest where none can be an initial."""
     anchors = [way[-1] if _may_have_initials(way) else max(way, key=lambda w: len(w.folded)) for way in ways]
     keys = frozenset(spans).union(*(anchor.keys() for anchor in anchors))
-    return Needle(ways, spans, keys, min((len(anchor.folded) for anchor in anchors), default=PREFIX_KEY))
+    is_indexed = not any(anchor.close for anchor in anchors)
+    return Needle(ways, spans, keys, min((len(a.folded) for a in anchors), default=PREFIX_KEY), is_indexed)
 
 
 def _may_have_initials(way: tuple[Word, ...]) -> bool:
@@ -231,11 +246,8 @@ def _adjacent(part: FieldReading, position: int, gap: int) -> bool:
 
 
 def _spellings(word: Word, part: FieldReading) -> Iterable[int]:
-    candidates = part.folded if word.close == 2 else part.by_skeleton.get(skeleton(word.folded), ())
-    is_close = is_near if word.close == 2 else is_spelling
-    for folded in candidates:
-        if is_close(word.folded, folded):
-            yield from part.folded[folded]
+    for folded in part.spellings(word.folded, asked=word.close == 2):
+        yield from part.folded[folded]
 
 
 def _by_case(word: Word, found: dict[int, Rule], part: FieldReading, reading: Reading) -> dict[int, Rule]:

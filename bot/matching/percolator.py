@@ -127,9 +127,8 @@ class Percolator:
             yield from part.folded
             yield from part.keys
             yield from part.spans
-            for folded, positions in part.folded.items():
-                for name in self._names.neighbours(folded, capital=part.has_capital(positions)):
-                    yield CLOSE + name
+            part.spell(self._names)
+            yield from (CLOSE + name for name, _asked in part.spelt or ())
 
     def _prefix_candidates(self, reading: Reading) -> set[int]:
         if not self._prefixes:

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from bot.matching import places
 from bot.matching.analysis import Case, Token, guess_language, keys, tokens
-from bot.matching.fuzzy import skeleton
+from bot.matching.fuzzy import Vocabulary, is_near, is_spelling
 from bot.models import Article
 
 PLACE = "@"  # begins the key of a concept: "@SY", "@in:SY"
@@ -85,6 +85,7 @@ class FieldReading:
         self.folded: dict[str, list[int]] = {}
         self.keys: dict[str, list[int]] = {}
         self.spans: dict[str, list[Span]] = {}
+        self.spelt: dict[tuple[str, bool], list[str]] | None = None  # filled by `spell`
         for position, token in enumerate(self.tokens):
             self.folded.setdefault(token.folded, []).append(position)
         for folded, positions in self.folded.items():
@@ -99,17 +100,29 @@ class FieldReading:
         return sum(case is not Case.LOWER for case in cases) >= LOUD * len(cases) if cases else False
 
     @cached_property
-    def by_skeleton(self) -> dict[str, list[str]]:
-        """The distinct words that could be names (written with a capital, or in a script without), by skeleton."""
-        found: dict[str, list[str]] = {}
-        for folded, positions in self.folded.items():
-            if self.has_capital(positions):
-                found.setdefault(skeleton(folded), []).append(folded)
-        return found
+    def names(self) -> frozenset[str]:
+        """The words that could be names: anywhere written with a capital, or in a script without."""
+        return frozenset(token.folded for token in self.tokens if token.case is not Case.LOWER)
 
-    def has_capital(self, positions: list[int]) -> bool:
-        """Return whether a word at these positions is anywhere written as a name."""
-        return any(self.tokens[position].case is not Case.LOWER for position in positions)
+    @cached_property
+    def all_keys(self) -> frozenset[str]:
+        """Everything that can be looked up here, but for close spellings and prefixes."""
+        return frozenset((*self.folded, *self.keys, *self.spans))
+
+    def spellings(self, name: str, *, asked: bool) -> list[str]:
+        """Return the words that are close spellings of a name; only of what could be a name, unless asked for."""
+        if self.spelt is not None:
+            return self.spelt.get((name, asked), [])
+        candidates, is_close = (self.folded, is_near) if asked else (self.names, is_spelling)
+        return [word for word in candidates if is_close(name, word)]
+
+    def spell(self, vocabulary: Vocabulary) -> None:
+        """Look every word up at once, for all the names that queries want in any spelling."""
+        self.spelt = {}
+        for word in self.folded:
+            for name, asked in vocabulary.neighbours(word):
+                if asked or word in self.names:
+                    self.spelt.setdefault((name, asked), []).append(word)
 
     def speaks(self, position: int) -> bool:
         """Return whether a capital at `position` says something: inside a sentence, among small letters."""

@@ -53,13 +53,27 @@ def test_misspellings_are_near_but_no_place_is() -> None:
 names = st.sampled_from(("shoigu", "shoygu", "pedersen", "pederson", "pedresen", "шойгу", "massoud", "masud", "damask"))
 
 
-@given(st.lists(st.tuples(names, st.booleans()), max_size=6), names, st.booleans())
-def test_the_vocabulary_finds_what_a_comparison_with_all_would(
-    held: list[tuple[str, bool]], word: str, capital: bool
-) -> None:
+@given(st.lists(st.tuples(names, st.booleans()), max_size=6), names)
+def test_the_vocabulary_finds_what_a_comparison_with_all_would(held: list[tuple[str, bool]], word: str) -> None:
     vocabulary = Vocabulary()
     for name, asked in held:
         vocabulary.add(name, asked=asked)
-    expected = {name for name, asked in held if asked and is_near(name, word)}
-    expected |= {name for name, _asked in held if capital and is_spelling(name, word)}
-    assert vocabulary.neighbours(word, capital=capital) == expected
+    expected = {(name, asked) for name, asked in held if (is_near if asked else is_spelling)(name, word)}
+    assert vocabulary.neighbours(word) == expected
+
+
+LETTERS = st.text(alphabet="abdei", min_size=4, max_size=11)
+
+
+@given(LETTERS, st.data())
+def test_no_misspelling_is_lost(name: str, data: st.DataObject) -> None:
+    vocabulary = Vocabulary()
+    vocabulary.add(name, asked=True)
+    word = name
+    for _ in range(2 if len(name) >= 8 else 1):
+        at = data.draw(st.integers(0, len(word) - 1))
+        change = data.draw(st.sampled_from(("delete", "insert", "replace", "swap")))
+        swapped = word[at + 1 : at + 2] + word[at] + word[at + 2 :]
+        ends = {"delete": word[at + 1 :], "insert": "e" + word[at:], "replace": "d" + word[at + 1 :], "swap": swapped}
+        word = word[:at] + ends[change]
+    assert bool(vocabulary.neighbours(word)) is is_near(name, word)
