@@ -112,7 +112,9 @@ class Feed:
     self_url: str | None = None
     hub: str | None = None
     skipped: int = 0  # items with neither title nor link, or over the limit
-    ttl: timedelta | None = None  # how long the document asks to be left alone (RSS `ttl`)
+    ttl: timedelta | None = None  # how long the document asks to be left alone (RSS `ttl`, `sy:updatePeriod`)
+    skip_hours: frozenset[int] = frozenset()  # UTC, when it asks not to be polled (RSS `skipHours`)
+    skip_days: frozenset[int] = frozenset()  # Monday is 0 (RSS `skipDays`)
 
 
 @dataclass(frozen=True, slots=True)

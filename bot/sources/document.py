@@ -1,5 +1,7 @@
 """One document, bytes to Feed: RSS, RDF, Atom and CDF through feedparser, JSON Feed by hand.
 
+Of a document that was read before, feedparser is given only the items not met then (`pieces` tells them apart).
+
 Runs in the worker process of `parse`: what it imports is heavy, and what it reads may be made to hurt.
 """
 
@@ -8,7 +10,8 @@ import io
 import json
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.parsers import expat
@@ -17,14 +20,23 @@ import feedparser
 
 from bot.errors import SourceError
 from bot.models import Feed
-from bot.sources.address import absolute_link
+from bot.sources import pieces
+from bot.sources.address import absolute_link, canonical_link
 from bot.sources.charset import decode
 from bot.sources.clean import clean_text
 from bot.sources.headers import RETRY_LATEST
 from bot.sources.normalise import Item, language_code, normalise, shorten
+from bot.sources.pieces import Layout, Reading, Recall
 
 _MAX_FEED_TITLE = 256
 _JSON_FEED = "https://jsonfeed.org/version/"
+_PERIODS = {
+    "hourly": timedelta(hours=1),
+    "daily": timedelta(days=1),
+    "weekly": timedelta(days=7),
+    "monthly": timedelta(days=30),
+    "yearly": timedelta(days=365),
+}
 _DECLARATION = re.compile(r"^<\?xml\s[^>]*>")
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _CHARACTERS = (  # XML 1.0, 2.2
@@ -38,35 +50,76 @@ _CLOSED = re.compile(r"</(?:\w+:)?(?:rss|feed|rdf|channel)\s*>\s*(?:<!--.*)?$", 
 
 
 def read_document(body: bytes, content_type: str | None, url: str, now: datetime) -> Feed:
-    """Return the feed in `body`, found at `url`.
+    """Return the feed in `body`, found at `url`; raises as `read_news` does."""
+    return read_news(body, content_type, url, now).feed
 
-    Raises SourceError("not-a-feed") or SourceError("parse"), and whatever feedparser raises on hostile input.
+
+def read_news(body: bytes, content_type: str | None, url: str, now: datetime, known: bytes = b"") -> Reading:
+    """Return the feed in `body`, found at `url`, without the items that were there at the last reading.
+
+    `known` is what that reading (at the same `url`) returned. Raises SourceError("not-a-feed") or
+    SourceError("parse"), and whatever feedparser raises on hostile input.
     """
     text = decode(body, content_type).strip()
     if not text:
         raise SourceError("not-a-feed", "The document is empty.")
     if text.startswith("{"):
-        return _read_json(text, url, now)
-    return _read_xml(text, url, now)
-
-
-def _read_xml(text: str, url: str, now: datetime) -> Feed:
+        return Reading(_read_json(text, url, now))
     text = _repaired(text)
     refuse_entities(text)
+    return _read_xml(text.encode(), url, now, known)
+
+
+def _read_xml(document: bytes, url: str, now: datetime, known: bytes) -> Reading:
+    """Read the items that are not known; all of them where the document cannot be taken apart safely."""
+    layout = pieces.layout(document) or Layout()
+    digests = [pieces.digest(document[start:end]) for start, end in layout.spans]
+    kept = pieces.rows_of(known, set(digests))
+    recall = Recall.unpack(b"".join(kept))
+    old = [span for span, digest in zip(layout.spans, digests, strict=True) if digest in recall.items]
+    if old:
+        new = [digest for digest in digests if digest not in recall.items]
+        rest = pieces.without(document, old)
+        feed, items = _parsed(rest, layout, url, now, links_elsewhere=len(recall.links))
+        rows = _rows(new, items, url)
+        if len(items) == len(new) and recall.is_apart_from(rows):
+            return Reading(feed, pieces.pack([*kept, *rows]), whole=False)
+    feed, items = _parsed(document, layout, url, now)
+    aligned = len(items) == len(digests)
+    return Reading(feed, pieces.pack(_rows(digests, items, url)) if aligned else b"")
+
+
+def _rows(digests: Sequence[bytes], items: Sequence[Item], url: str) -> list[bytes]:
+    return [
+        pieces.row(digest, (item.guid or "").strip(), canonical_link(absolute_link(url, item.link) or ""))
+        for digest, item in zip(digests, items, strict=False)
+    ]
+
+
+def _parsed(
+    document: bytes, layout: Layout, url: str, now: datetime, *, links_elsewhere: int = 0
+) -> tuple[Feed, list[Item]]:
+    """Return what feedparser makes of `document`, and its items in order."""
     parsed = feedparser.parse(
-        io.BytesIO(text.encode()),  # a stream: bytes or a string would be tried as a file name or an address
+        io.BytesIO(document),  # a stream: bytes or a string would be tried as a file name or an address
         sanitize_html=False,  # `clean` does it, and these two are where feedparser stalls
         resolve_relative_uris=False,
         response_headers={"content-type": "application/xml; charset=utf-8", "content-location": url},
     )
     if not parsed.version:
-        raise SourceError("not-a-feed", _what_it_is(text))
+        raise SourceError("not-a-feed", _what_it_is(document))
     raw = parsed.entries
-    if parsed.bozo and raw and not _CLOSED.search(text[-2048:]) and not _is_whole(raw[-1]):
+    if (
+        parsed.bozo
+        and raw
+        and not _CLOSED.search(document[-2048:].decode("utf-8", "replace"))
+        and not _is_whole(raw[-1])
+    ):
         raw = raw[:-1]  # the document broke off within it
     head = parsed.feed
-    return _feed(
-        [_xml_item(entry) for entry in raw],
+    items = [_xml_item(entry) for entry in raw]
+    feed = _feed(
+        items,
         url=url,
         now=now,
         title=head.get("title"),
@@ -74,8 +127,10 @@ def _read_xml(text: str, url: str, now: datetime) -> Feed:
         site_url=head.get("link"),
         self_url=_link(head, "self"),
         hub=_link(head, "hub"),
-        ttl=_minutes(head.get("ttl")),
+        ttl=max(_minutes(head.get("ttl")), _update_period(head), timedelta()) or None,
+        links_elsewhere=links_elsewhere,
     )
+    return replace(feed, skip_hours=layout.skip_hours, skip_days=layout.skip_days), items
 
 
 def refuse_entities(text: str) -> None:
@@ -115,8 +170,8 @@ def _valid_reference(reference: re.Match[str]) -> str:
     return reference[0] if any(code in characters for characters in _CHARACTERS) else "\ufffd"
 
 
-def _what_it_is(text: str) -> str:
-    if re.search(r"<(?:!doctype\s+html|html|body)\b", text[:4096], re.IGNORECASE):
+def _what_it_is(document: bytes) -> str:
+    if re.search(rb"<(?:!doctype\s+html|html|body)\b", document[:4096], re.IGNORECASE):
         return "This is a web page, not a feed."
     return "This document is not a feed."
 
@@ -159,11 +214,20 @@ def _link(head: Mapping[str, Any], rel: str) -> str | None:
     return next((link.get("href") for link in head.get("links") or () if link.get("rel") == rel), None)
 
 
-def _minutes(text: str | None) -> timedelta | None:
+def _minutes(text: str | None) -> timedelta:
+    """Return RSS `ttl`, at most a day; zero for none."""
+    return min(timedelta(minutes=_number(text, 0)), RETRY_LATEST)
+
+
+def _update_period(head: Mapping[str, Any]) -> timedelta:
+    """Return how often the document says it changes (RDF Site Summary 1.0, module Syndication), at most a day."""
+    period = _PERIODS.get(str(head.get("sy_updateperiod") or "").strip().lower(), timedelta())
+    return min(period / max(_number(head.get("sy_updatefrequency"), 1), 1), RETRY_LATEST)
+
+
+def _number(text: str | None, missing: int) -> int:
     text = (text or "").strip()
-    if not (text.isascii() and text.isdigit()):
-        return None
-    return min(timedelta(minutes=int(text[:6])), RETRY_LATEST) or None
+    return int(text[:6]) if text.isascii() and text.isdigit() else missing
 
 
 def _read_json(text: str, url: str, now: datetime) -> Feed:
@@ -213,7 +277,7 @@ def _iso_date(text: str) -> datetime | None:
 
 
 def _feed(
-    items: Iterable[Item],
+    items: Sequence[Item],
     *,
     url: str,
     now: datetime,
@@ -223,9 +287,12 @@ def _feed(
     self_url: str | None,
     hub: str | None,
     ttl: timedelta | None = None,
+    links_elsewhere: int = 0,
 ) -> Feed:
     site = absolute_link(url, site_url)
-    entries, skipped = normalise(list(items), url=url, now=now, site_url=site, language=language)
+    entries, skipped = normalise(
+        items, url=url, now=now, site_url=site, language=language, links_elsewhere=links_elsewhere
+    )
     return Feed(
         title=shorten(clean_text(title or ""), _MAX_FEED_TITLE),
         language=language_code(language),

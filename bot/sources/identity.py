@@ -21,7 +21,9 @@ class Label:
     text: str = ""
 
 
-def identity_keys(labels: Sequence[Label], home: Collection[str] = ()) -> list[tuple[str, ...]]:
+def identity_keys(
+    labels: Sequence[Label], home: Collection[str] = (), links_elsewhere: int = 0
+) -> list[tuple[str, ...]]:
     """Return the keys of each item of one document, strongest first: hex SHA-256 digests.
 
     The id; where ids collide, the id with the link, then with the title. Nobody keeps the bare id then: which of them
@@ -29,12 +31,16 @@ def identity_keys(labels: Sequence[Label], home: Collection[str] = ()) -> list[t
     no news, if it is this item's alone, not in `home` (canonical links that stand for the site), and not the only one
     in the document: one item does not show that links tell items apart. Without an id, the link with the title; with
     neither id nor link, the title with the text, so that an edit is news rather than news an edit.
+
+    Where `labels` are only some of a document's, none of the others has an id or a link of theirs, and
+    `links_elsewhere` says how many links the others have.
     """
     guids = Counter(label.guid for label in labels)
     pairs = Counter((label.guid, label.link) for label in labels)
     links = Counter(label.link for label in labels if label.link)
     homes = {_without_scheme(page).rstrip("/") for page in home}
-    own_links = {link for link, count in links.items() if count == 1 and len(links) > 1 and not _is_home(link, homes)}
+    several = len(links) + links_elsewhere > 1
+    own_links = {link for link, count in links.items() if count == 1 and several and not _is_home(link, homes)}
     return [_keys(label, guids, pairs, own_links) for label in labels]
 
 

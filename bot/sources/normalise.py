@@ -37,12 +37,19 @@ class Item:
 
 
 def normalise(
-    items: Sequence[Item], *, url: str, now: datetime, site_url: str | None = None, language: str | None = None
+    items: Sequence[Item],
+    *,
+    url: str,
+    now: datetime,
+    site_url: str | None = None,
+    language: str | None = None,
+    links_elsewhere: int = 0,
 ) -> tuple[tuple[FeedEntry, ...], int]:
     """Return the entries, oldest first, and how many items were left out.
 
     `url` is where the document was found: links are relative to it. Left out are items with no title, link or text,
-    and the oldest beyond MAX_ENTRIES. An item that stands twice in the document is one entry.
+    and the oldest beyond MAX_ENTRIES. An item that stands twice in the document is one entry. `links_elsewhere` counts
+    the different links of the document's other items, if `items` are not all of them.
     """
     telling = [item for item in items if item.title.strip() or item.link or item.body.strip()]
     newest = oldest_first(telling)[-MAX_ENTRIES:]
@@ -52,7 +59,7 @@ def normalise(
         for item, entry in zip(newest, entries, strict=True)
     ]
     home = [page for page in (canonical_link(url), canonical_link(site_url or "")) if page]
-    keys = identity_keys(labels, home)
+    keys = identity_keys(labels, home, links_elsewhere)
     named = [replace(entry, keys=own) for entry, own in zip(entries, keys, strict=True) if entry.title]
     return tuple(_once(named)), len(items) - len(named)
 

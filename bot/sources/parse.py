@@ -20,6 +20,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from bot.errors import SourceError
 from bot.models import Feed
+from bot.sources.pieces import Reading
 
 WORKERS = 2
 TIMEOUT = timedelta(seconds=10)  # 5 MiB of text in 500 entries take five
@@ -67,7 +68,11 @@ class FeedParser:
         `content_type` is the HTTP header. `now` bounds the dates of entries; the clock's time if None. Raises
         SourceError("not-a-feed"), or SourceError("parse") for what is hostile or takes too much time or memory.
         """
-        return await self.run(_read_document, body, content_type, url, now or datetime.now(UTC))
+        return (await self.read(body, content_type, url, now or datetime.now(UTC))).feed
+
+    async def read(self, body: bytes, content_type: str | None, url: str, now: datetime, known: bytes = b"") -> Reading:
+        """Return what is new in `body` since the reading that returned `known`; otherwise as `parse`."""
+        return await self.run(_read_news, body, content_type, url, now, known)
 
     async def run(self, call: Callable[..., _T], *arguments: object) -> _T:
         """Return `call(*arguments)`, made in a worker under its limits; raises SourceError as `parse` does.
@@ -144,7 +149,7 @@ def _outcome(call: Callable[..., _T], arguments: tuple[object, ...]) -> _Outcome
         return _Outcome(kind="parse", message=f"The document could not be read ({type(error).__name__}).")
 
 
-def _read_document(body: bytes, content_type: str | None, url: str, now: datetime) -> Feed:
-    from bot.sources.document import read_document  # noqa: PLC0415 - feedparser stays out of the main process
+def _read_news(body: bytes, content_type: str | None, url: str, now: datetime, known: bytes) -> Reading:
+    from bot.sources.document import read_news  # noqa: PLC0415 - feedparser stays out of the main process
 
-    return read_document(body, content_type, url, now)
+    return read_news(body, content_type, url, now, known)

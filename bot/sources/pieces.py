@@ -1,0 +1,171 @@
+"""A document's items as they stand in its text, so that only those not met before need to be parsed.
+
+In: a well-formed document, and the `Recall` of the last time it was read. Out: where its items stand, and the document
+without those that are known. Not here: what an item says. What expat calls well-formed is all that is taken apart;
+anything else is for feedparser as it is.
+"""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+from xml.parsers import expat
+
+from bot.models import Feed
+
+MAX_ITEMS = 5_000  # of a document that is remembered; a larger one is read whole each time it changes
+_DIGEST = 8  # bytes: a collision among 5,000 items is less likely than one in a million million
+_ROW = 3 * _DIGEST
+_NAMES = frozenset({"item", "entry"})
+_ROOTS = frozenset({"rss", "RDF", "feed"})
+_NONE = bytes(_DIGEST)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What came of reading a document: its feed, and what to pass as `known` when it is read again, b"" for nothing.
+
+    `whole` says that the feed holds every item of the document, not only those not known.
+    """
+
+    feed: Feed
+    known: bytes = b""
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the items of a document stand (start, end in bytes), and the hours and days it asks to be left alone."""
+
+    spans: tuple[tuple[int, int], ...] = ()
+    skip_hours: frozenset[int] = frozenset()
+    skip_days: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """What is remembered of a document's items: digests of their texts, their ids and their canonical links."""
+
+    items: frozenset[bytes] = frozenset()
+    guids: frozenset[bytes] = frozenset()
+    links: frozenset[bytes] = frozenset()
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> Self:
+        """Return what `pack` packed."""
+        items, guids, links = (
+            frozenset(packed[at : at + _DIGEST] for at in range(column * _DIGEST, len(packed), _ROW))
+            for column in range(3)
+        )
+        return cls(items, guids - {_NONE}, links - {_NONE})
+
+    def is_apart_from(self, rows: Sequence[bytes]) -> bool:
+        """Return whether none of these items has the id or the link of one remembered: then they can be told apart
+        without looking at the others.
+        """
+        new = Recall.unpack(b"".join(rows))
+        return self.guids.isdisjoint(new.guids) and self.links.isdisjoint(new.links)
+
+
+def pack(rows: Sequence[bytes]) -> bytes:
+    """Return the rows of a document's items as one string; b"" for too many."""
+    return b"".join(rows) if len(rows) <= MAX_ITEMS else b""
+
+
+def row(item: bytes, guid: str | None, link: str | None) -> bytes:
+    """Return how an item is remembered: by its text (as `digest` gives it), its id and its canonical link."""
+    return item + (digest(guid.encode()) if guid else _NONE) + (digest(link.encode()) if link else _NONE)
+
+
+def digest(data: bytes) -> bytes:
+    """Return a short digest, for telling items of one document apart."""
+    return hashlib.blake2b(data, digest_size=_DIGEST).digest()
+
+
+def rows_of(packed: bytes, items: Collection[bytes]) -> list[bytes]:
+    """Return the rows of these items (digests of their text)."""
+    rows = (packed[at : at + _ROW] for at in range(0, len(packed), _ROW))
+    return [one for one in rows if one[:_DIGEST] in items]
+
+
+def without(document: bytes, spans: Sequence[tuple[int, int]]) -> bytes:
+    """Return `document` without the parts at `spans` (in order)."""
+    kept, done = [], 0
+    for start, end in spans:
+        kept.append(document[done:start])
+        done = end
+    return b"".join([*kept, document[done:]])
+
+
+def layout(document: bytes) -> Layout | None:
+    """Return where the items of a UTF-8 document stand, or None if it is not well-formed or not a feed's."""
+    surveyor = _Surveyor(document)
+    try:
+        surveyor.parser.Parse(document, True)
+    except expat.ExpatError:
+        return None
+    return surveyor.layout()
+
+
+@dataclass(slots=True)
+class _Surveyor:
+    document: bytes
+    parser: expat.XMLParserType = field(init=False)
+    path: list[str] = field(default_factory=list)
+    spans: list[tuple[int, int]] = field(default_factory=list)
+    start: int = -1  # of the item we are in
+    depth: int = 0  # within that item
+    text: list[str] = field(default_factory=list)
+    hours: set[int] = field(default_factory=set)
+    days: set[int] = field(default_factory=set)
+    odd: bool = False
+
+    def __post_init__(self) -> None:
+        self.parser = expat.ParserCreate("utf-8", " ")
+        self.parser.StartElementHandler = self.opened
+        self.parser.EndElementHandler = self.closed
+
+    def opened(self, name: str, attributes: object) -> None:
+        if self.start >= 0:
+            self.depth += 1
+            return
+        local = name.rpartition(" ")[2]
+        if local in _NAMES and self.path and self.path[0] in _ROOTS and self.path[1:] in ([], ["channel"]):
+            self.start = self.parser.CurrentByteIndex
+            return
+        self.path.append(local)
+        if len(self.path) == 4 and self.path[2] in {"skipHours", "skipDays"}:
+            self.text = []
+            self.parser.CharacterDataHandler = self.text.append
+
+    def closed(self, name: str) -> None:
+        if self.start < 0:
+            self.noted()
+            self.path.pop()
+        elif self.depth:
+            self.depth -= 1
+        else:
+            self.spans.append((self.start, self.end()))
+            self.start = -1
+
+    def end(self) -> int:
+        tag = self.parser.CurrentByteIndex
+        self.odd = self.odd or not self.document.startswith(b"</", tag)  # <item/> has no end to point at
+        return self.document.find(b">", tag) + 1
+
+    def noted(self) -> None:
+        if self.parser.CharacterDataHandler is None:
+            return
+        self.parser.CharacterDataHandler = None
+        word = "".join(self.text).strip()
+        if self.path[2:] == ["skipHours", "hour"] and word.isdecimal() and len(word) <= 2 and int(word) <= 24:
+            self.hours.add(int(word) % 24)  # 24 was midnight in Netscape's RSS 0.91
+        elif self.path[2:] == ["skipDays", "day"] and word.capitalize() in _DAYS:
+            self.days.add(_DAYS.index(word.capitalize()))
+
+    def layout(self) -> Layout:
+        spans = () if self.odd else tuple(self.spans)
+        return Layout(spans, frozenset(self.hours), frozenset(self.days))
+
+
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
