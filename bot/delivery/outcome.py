@@ -53,6 +53,7 @@ UNREACHABLE = (
     "bot was kicked",
     "channel_private",
 )
+UNNAMED_WAIT = timedelta(seconds=5)  # a 429 that does not say how long
 # What aiohttp raises before the first byte of the request is written.
 NEVER_LEFT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 
@@ -62,8 +63,7 @@ def outcome(error: Exception) -> Outcome:
     match error:
         case RetryAfter():
             wait = error.retry_after
-            wait = wait if isinstance(wait, timedelta) else timedelta(seconds=wait)
-            return Outcome(Verdict.WAIT, "Telegram asked to wait", retry_after=wait)
+            return _wait(wait if isinstance(wait, timedelta) else timedelta(seconds=wait))
         case ChatMigrated():
             return Outcome(Verdict.MIGRATED, "the group became a supergroup", new_chat_id=error.new_chat_id)
         case Forbidden():
@@ -77,6 +77,10 @@ def outcome(error: Exception) -> Outcome:
         case TelegramError():
             return Outcome(Verdict.UNCERTAIN, error.message)
     return Outcome(Verdict.UNCERTAIN, f"{type(error).__name__} while reading the answer")
+
+
+def _wait(asked: timedelta) -> Outcome:
+    return Outcome(Verdict.WAIT, "Telegram asked to wait", retry_after=max(asked, timedelta(seconds=1)))
 
 
 def _refused(message: str) -> Outcome:
@@ -94,6 +98,8 @@ def _lost(error: NetworkError) -> Outcome:
         return Outcome(Verdict.DEAD, "bad text")
     if isinstance(cause, NEVER_LEFT):
         return Outcome(Verdict.RETRY, f"not sent: {type(cause).__name__}")
-    if error.message.endswith("(413)"):
+    if error.message.endswith("(413)"):  # python-telegram-bot writes the status of an answer it has no class for
         return Outcome(Verdict.DEAD, "too large")
+    if error.message.endswith("(429)"):
+        return _wait(UNNAMED_WAIT)
     return Outcome(Verdict.UNCERTAIN, f"no answer: {type(cause).__name__}" if cause else error.message)

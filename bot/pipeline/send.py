@@ -4,13 +4,19 @@ What a crash leaves in between is known to be in doubt, and is sent once more, m
 """
 
 import asyncio
+import contextlib
 import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from telegram import Bot
 
+from bot import crash
 from bot.clock import Clock
 from bot.delivery.breaker import Breaker
 from bot.delivery.limiter import Limiter
@@ -19,17 +25,28 @@ from bot.delivery.telegram import as_plain, send
 from bot.engine import Step, Wakeups
 from bot.storage import chats, deliveries
 from bot.storage.database import Database
-from bot.storage.deliveries import Claimed
+from bot.storage.deliveries import CLASSES, Claimed
 
 log = structlog.get_logger()
 
 SLOTS = 8  # in flight: a crash leaves at most as many in doubt
-PAID_SLOTS = 64
+PAID_SLOTS = 128  # 1,000 a second at the 50 to 100 ms an answer takes
 REQUEST_TIMEOUT = timedelta(seconds=40)
 LEASE = REQUEST_TIMEOUT * 3  # a paused sender must be surely dead before its message counts as in doubt
 SLOWEST_RETRY = timedelta(minutes=5)
 TOKEN_REFUSED_WAIT = timedelta(minutes=1)
 TICK = 1.0  # seconds; at least this often the outbox is looked at
+BREATH = 0.01  # seconds between two looks at the least: at a high rate a look takes several messages
+DATABASE_RETRY = 0.5  # seconds between two tries to write a mark: it is known to have arrived, so it is worth many
+TURN_OF_THE_LAST = 10  # every so many claims digests go before alerts: nobody waits for ever
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A delivery on its way; `lands_by` (monotonic) is when it counts as in doubt, whatever comes back."""
+
+    claimed: Claimed
+    lands_by: float
 
 
 class Sender:
@@ -46,37 +63,59 @@ class Sender:
         self.slots = PAID_SLOTS if paid else SLOTS
         self.limiter = Limiter(rate)
         self.breaker = Breaker()
+        self.outcomes: dict[str, int] = {}  # how many sends ended how, since the start
         self._in_flight = 0
+        self._claims = 0
+        self._arrived: list[tuple[Flight, int]] = []  # with the message's id; waiting for their mark
+        self._to_mark = asyncio.Event()
+        self._is_landing = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Send what is due until `stop` is set; then finish what is in flight."""
-        async with asyncio.TaskGroup() as group:
-            while not stop.is_set():
-                for claimed in await self._claim():
-                    self._in_flight += 1
-                    group.create_task(self._deliver(claimed))
-                await self._rest()
+        """Send what is due until `stop` is set; then finish what is in flight, marks included."""
+        self._is_landing = False
+        async with asyncio.TaskGroup() as around:
+            around.create_task(self._mark_arrived())
+            async with asyncio.TaskGroup() as group:
+                while not stop.is_set():
+                    for flight in await self._claim():
+                        self._in_flight += 1
+                        group.create_task(self._deliver(flight))
+                    await self._rest()
+            self._is_landing = True
+            self._to_mark.set()
 
     async def _rest(self) -> None:
+        """Wait until there may be something to send, and a moment at least."""
+        await asyncio.sleep(BREATH)
         now = self.clock.monotonic()
-        wait = min(TICK, max(0.0, self.limiter.next_at(now) - now))
-        try:
-            async with asyncio.timeout(max(wait, 0.005)):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(TICK, max(0.0, self.limiter.next_at(now) - now))):
                 await self.wakeups.wait(Step.SEND)
-        except TimeoutError:
-            pass
 
-    async def _claim(self) -> list[Claimed]:
-        now, moment = self.clock.now(), self.clock.monotonic()
-        free = min(self.slots - self._in_flight, self.limiter.available(moment))
-        if free <= 0 or self.breaker.is_open(moment):
+    async def _claim(self) -> list[Flight]:
+        moment = self.clock.monotonic()
+        room = min(self.slots, self.breaker.allowed(moment)) - self._in_flight
+        free = min(room, self.limiter.available(moment))
+        if free <= 0:
             return []
+        self._claims += 1
+        urgent, *others = CLASSES
+        classes = [urgent, *(reversed(others) if self._claims % TURN_OF_THE_LAST == 0 else others)]
         busy = self.limiter.busy(moment)
-        async with self.database.begin() as connection:
-            claimed = await deliveries.claim(connection, now, free=free, lease=LEASE, busy_chats=busy)
+        try:
+            async with self.database.begin() as connection:
+                claimed = await deliveries.claim(
+                    connection, self.clock.now(), free=free, lease=LEASE, busy_chats=busy, classes=classes
+                )
+        except SQLAlchemyError as error:
+            log.error("deliveries not claimed", reason=type(error).__name__, exc_info=not isinstance(error, DBAPIError))
+            await asyncio.sleep(TICK)
+            return []
+        if claimed:
+            crash.point("claimed")
         for one in claimed:
-            self.limiter.take(one.chat_id, group=one.chat_kind != "private", now=moment)
-        return claimed
+            self.limiter.take(one.telegram_id, group=one.chat_kind != "private", now=moment)
+        return [Flight(one, moment + LEASE.total_seconds()) for one in claimed]
 
     async def look_after(self) -> None:
         """Find what was left in doubt, resend what waited long enough, expire what waited too long."""
@@ -89,8 +128,12 @@ class Sender:
         if doubtful or expired:
             log.warning("deliveries left waiting", doubtful=doubtful, expired=expired)
 
-    async def _deliver(self, claimed: Claimed) -> None:
+    async def _deliver(self, flight: Flight) -> None:
         """Send one delivery and record what became of it; nothing here may end the sender."""
+        claimed = flight.claimed
+        if self.clock.monotonic() > flight.lands_by - REQUEST_TIMEOUT.total_seconds():
+            await self._failed(flight, Outcome(Verdict.RETRY, "claimed too long ago"))  # this process was stopped
+            return
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT.total_seconds()):
                 message_id = await send(
@@ -102,57 +145,104 @@ class Sender:
                     paid=self.paid,
                 )
         except Exception as error:  # the boundary of one delivery
-            failed: Outcome | None = outcome(error)
+            await self._failed(flight, outcome(error))
         else:
-            failed = None
-        try:
-            await (self._failed(claimed, failed) if failed else self._sent(claimed, message_id))
-        except SQLAlchemyError:
-            log.exception("delivery not marked", delivery_id=claimed.id)  # its lease will end: in doubt, not lost
-        finally:
-            self._in_flight -= 1
-            self.wakeups.wake(Step.SEND)
+            crash.point("accepted")
+            self._count("sent")
+            self.breaker.record(doubtful=False, now=self.clock.monotonic())
+            self._arrived.append((flight, message_id))
+            self._to_mark.set()
 
-    async def _sent(self, claimed: Claimed, message_id: int) -> None:
-        self.breaker.record(doubtful=False, now=self.clock.monotonic())
-        async with self.database.begin() as connection:
-            marked = await deliveries.sent(connection, claimed, self.clock.now(), message_id)
-        log.info("sent", delivery_id=claimed.id, kind=claimed.kind, attempts=claimed.attempts, marked=marked)
+    # ---- what arrived: marked together, for a commit costs the same for one as for fifty ----
 
-    async def _failed(self, claimed: Claimed, failed: Outcome) -> None:
-        now, moment = self.clock.now(), self.clock.monotonic()
+    async def _mark_arrived(self) -> None:
+        while not self._is_landing or self._arrived:
+            await self._to_mark.wait()
+            self._to_mark.clear()
+            await self._write_arrived()
+
+    async def _write_arrived(self) -> None:
+        arrived, self._arrived = self._arrived, []
+        if not arrived:
+            return
+        marks = [(flight.claimed, message_id) for flight, message_id in arrived]
+
+        async def mark(connection: AsyncConnection) -> int:
+            return await deliveries.sent_many(connection, marks, self.clock.now())
+
+        marked = await self._record(mark, lands_by=min(flight.lands_by for flight, _ in arrived))
+        crash.point("marked")
+        for claimed, _ in marks:
+            log.info("sent", delivery_id=claimed.id, kind=claimed.kind, attempts=claimed.attempts)
+        if marked != len(marks):
+            log.warning("marks came too late", marked=marked, of=len(marks))
+        self._free(len(marks))
+
+    async def _record(self, write: Callable[[AsyncConnection], Awaitable[Any]], *, lands_by: float) -> Any:
+        """Commit what became of deliveries, trying until their lease ends: what is not marked counts as in doubt.
+
+        Their slots stay taken meanwhile, so a full disk stops the sender instead of doubling what it sends.
+        """
+        while True:
+            try:
+                async with self.database.begin() as connection:
+                    return await write(connection)
+            except (OperationalError, InterfaceError) as error:
+                log.error("deliveries not marked", reason=str(error.orig))
+                if self.clock.monotonic() > lands_by:
+                    return None
+            except SQLAlchemyError:  # ours to mend; its lease will end: in doubt, not lost
+                log.exception("deliveries cannot be marked")
+                return None
+            await asyncio.sleep(DATABASE_RETRY)
+
+    def _free(self, slots: int) -> None:
+        self._in_flight -= slots
+        self.wakeups.wake(Step.SEND)
+
+    def _count(self, ending: str) -> None:
+        self.outcomes[ending] = self.outcomes.get(ending, 0) + 1
+
+    # ---- what did not ----
+
+    async def _failed(self, flight: Flight, failed: Outcome) -> None:
+        claimed, moment = flight.claimed, self.clock.monotonic()
+        self._count(failed.verdict.value)
         self.breaker.record(doubtful=failed.verdict is Verdict.UNCERTAIN, now=moment)
         log.warning("not sent", delivery_id=claimed.id, verdict=failed.verdict.value, reason=failed.reason)
         if failed.verdict is Verdict.WAIT:
-            self.limiter.refused(claimed.chat_id, failed.retry_after.total_seconds(), moment)
+            self.limiter.refused(claimed.telegram_id, failed.retry_after.total_seconds(), moment)
         if failed.verdict is Verdict.STOP:
             self.limiter.hold_all(TOKEN_REFUSED_WAIT.total_seconds(), moment)
-        async with self.database.begin() as connection:
-            match failed.verdict:
-                case Verdict.RETRY:
-                    later = now + backoff(claimed.attempts)
-                    await deliveries.retry(connection, claimed, not_before=later, error=failed.reason)
-                case Verdict.WAIT:
-                    until = now + failed.retry_after
-                    await chats.hold(connection, claimed.chat_id, until)
-                    await deliveries.retry(connection, claimed, not_before=until, error=failed.reason, counted=False)
-                case Verdict.STOP:
-                    later = now + TOKEN_REFUSED_WAIT
-                    await deliveries.retry(connection, claimed, not_before=later, error=failed.reason, counted=False)
-                case Verdict.MIGRATED:
-                    await deliveries.retry(connection, claimed, not_before=now, error=failed.reason, counted=False)
-                    await chats.migrate(connection, claimed.telegram_id, failed.new_chat_id)
-                case Verdict.PLAIN if not claimed.payload.get("plain"):
-                    plain = as_plain(claimed.payload)
-                    await deliveries.retry(connection, claimed, not_before=now, error=failed.reason, payload=plain)
-                case Verdict.UNREACHABLE:
-                    await deliveries.cancel(connection, claimed, now, failed.reason)
-                    await chats.set_state(connection, claimed.chat_id, chats.BLOCKED, now, failed.reason)
-                    await deliveries.cancel_chat(connection, claimed.chat_id, now, failed.reason)
-                case Verdict.UNCERTAIN:
-                    await deliveries.uncertain(connection, claimed, now, again_at=now + _doubt(), error=failed.reason)
-                case _:
-                    await deliveries.dead(connection, claimed, now, failed.reason)
+        await self._record(lambda connection: self._note(connection, claimed, failed), lands_by=flight.lands_by)
+        self._free(1)
+
+    async def _note(self, connection: AsyncConnection, claimed: Claimed, failed: Outcome) -> None:
+        """Write the transition that a failure means (docs/delivery.md)."""
+        now, reason = self.clock.now(), failed.reason
+        match failed.verdict:
+            case Verdict.RETRY:
+                later = now + backoff(claimed.attempts)
+                await deliveries.retry(connection, claimed, now, not_before=later, error=reason)
+            case Verdict.WAIT:
+                until = now + failed.retry_after
+                await chats.hold(connection, claimed.telegram_id, until)
+                await deliveries.retry(connection, claimed, now, not_before=until, error=reason, counted=False)
+            case Verdict.STOP:
+                later = now + TOKEN_REFUSED_WAIT
+                await deliveries.retry(connection, claimed, now, not_before=later, error=reason, counted=False)
+            case Verdict.MIGRATED:
+                await deliveries.retry(connection, claimed, now, not_before=now, error=reason, counted=False)
+                await chats.migrate(connection, claimed.telegram_id, failed.new_chat_id)
+            case Verdict.PLAIN if not claimed.payload.get("plain"):
+                plain = as_plain(claimed.payload)
+                await deliveries.retry(connection, claimed, now, not_before=now, error=reason, payload=plain)
+            case Verdict.UNREACHABLE:
+                await deliveries.refused(connection, claimed, now, reason)
+            case Verdict.UNCERTAIN:
+                await deliveries.uncertain(connection, claimed, now, again_at=now + _doubt(), error=reason)
+            case _:
+                await deliveries.dead(connection, claimed, now, reason)
 
 
 def backoff(attempts: int) -> timedelta:

@@ -118,9 +118,9 @@ async def set_state(
     return (await connection.execute(statement.values(values))).rowcount == 1
 
 
-async def hold(connection: AsyncConnection, chat_id: int, until: datetime) -> None:
-    """Send nothing to a chat before a time (Telegram's answer 429)."""
-    await connection.execute(chat.update().where(chat.c.id == chat_id).values(hold_until=until))
+async def hold(connection: AsyncConnection, telegram_id: int, until: datetime) -> None:
+    """Send nothing to a chat, in any of its topics, before a time (Telegram's answer 429)."""
+    await connection.execute(chat.update().where(chat.c.telegram_id == telegram_id).values(hold_until=until))
 
 
 async def migrate(connection: AsyncConnection, old: int, new: int) -> None:

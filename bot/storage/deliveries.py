@@ -13,8 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.storage.chats import ACTIVE, BLOCKED
 from bot.storage.database import insert_many, insert_new
-from bot.storage.schema import chat, delivery, delivery_item, digest_run, told
+from bot.storage.schema import chat, delivery, delivery_item, digest_run, subscription, told
 
 READY, SENDING, SENT = "READY", "SENDING", "SENT"
 UNCERTAIN, UNCERTAIN_FINAL = "UNCERTAIN", "UNCERTAIN_FINAL"
@@ -23,6 +24,7 @@ OPEN = (READY, SENDING, UNCERTAIN)
 
 REPLY, ALERT, DIGEST, NOTICE = "reply", "alert", "digest", "notice"
 PRIORITY = {REPLY: 0, NOTICE: 0, ALERT: 1, DIGEST: 2}
+CLASSES = tuple(sorted(set(PRIORITY.values())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Claimed:
     attempts: int
     uncertain_count: int
     lease_token: str
+    claimed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,33 +122,20 @@ async def claim(
     free: int,
     lease: timedelta,
     busy_chats: Collection[int] = (),
+    classes: Sequence[int] = CLASSES,
 ) -> list[Claimed]:
-    """Take up to `free` deliveries, most urgent first, at most one a chat, none of `busy_chats`.
+    """Take up to `free` deliveries, at most one a chat, none of `busy_chats` (Telegram's ids).
 
-    A chat with one in flight, a chat Telegram asked us to spare, and a part whose earlier part has not ended wait.
+    Those of the first of `classes` (priorities) go first, the oldest first within one. What waits: a chat with one in
+    flight, a chat Telegram asked us to spare, a part whose earlier part has not ended, and all but answers for a chat
+    that is paused or blocked.
     """
-    if free <= 0:
-        return []
-    other, earlier = delivery.alias("other"), delivery.alias("earlier")
-    in_flight = sa.exists().where(other.c.chat_id == delivery.c.chat_id, other.c.state == SENDING)
-    blocked_by_part = sa.exists().where(
-        earlier.c.digest_run_id == delivery.c.digest_run_id,
-        earlier.c.part < delivery.c.part,
-        earlier.c.state.in_(OPEN),
-    )
-    allowed = sa.or_(chat.c.hold_until.is_(None), chat.c.hold_until <= now)
-    ready = (
-        sa.select(delivery.c.id, delivery.c.chat_id)
-        .join(chat, chat.c.id == delivery.c.chat_id)
-        .where(delivery.c.state == READY, delivery.c.not_before <= now, allowed)
-        .where(delivery.c.chat_id.not_in(list(busy_chats)), sa.not_(in_flight), sa.not_(blocked_by_part))
-        .order_by(delivery.c.priority, delivery.c.id)
-        .limit(free * 4)
-        .with_for_update(of=delivery, skip_locked=True)
-    )
     first: dict[int, int] = {}
-    for row in await connection.execute(ready):
-        first.setdefault(row.chat_id, row.id)
+    for priority in classes:
+        if len(first) < free:
+            rows = await connection.execute(_ready(now, priority, busy_chats).limit(free * 4))
+            for row in rows:
+                first.setdefault(row.chat_id, row.id)
     ids = list(first.values())[:free]
     if not ids:
         return []
@@ -158,10 +148,31 @@ async def claim(
         "attempts": delivery.c.attempts + 1,
     }
     await connection.execute(taken.values(values))
-    return await _claimed(connection, ids, token)
+    return await _claimed(connection, ids, token, now)
 
 
-async def _claimed(connection: AsyncConnection, ids: list[int], token: str) -> list[Claimed]:
+def _ready(now: datetime, priority: int, busy_chats: Collection[int]) -> sa.Select[tuple[int, int]]:
+    """Return the deliveries of a class that may be sent now, oldest first: a walk along `ix_delivery_open`."""
+    other, earlier = delivery.alias("other"), delivery.alias("earlier")
+    in_flight = sa.exists().where(other.c.chat_id == delivery.c.chat_id, other.c.state == SENDING)
+    blocked_by_part = sa.exists().where(
+        earlier.c.digest_run_id == delivery.c.digest_run_id,
+        earlier.c.part < delivery.c.part,
+        earlier.c.state.in_(OPEN),
+    )
+    return (
+        sa.select(delivery.c.id, delivery.c.chat_id)
+        .join(chat, chat.c.id == delivery.c.chat_id)
+        .where(delivery.c.state == READY, delivery.c.priority == priority, delivery.c.not_before <= now)
+        .where(sa.or_(chat.c.hold_until.is_(None), chat.c.hold_until <= now))
+        .where(sa.or_(chat.c.state == ACTIVE, delivery.c.kind == REPLY))
+        .where(chat.c.telegram_id.not_in(list(busy_chats)), sa.not_(in_flight), sa.not_(blocked_by_part))
+        .order_by(delivery.c.id)
+        .with_for_update(of=delivery, skip_locked=True)
+    )
+
+
+async def _claimed(connection: AsyncConnection, ids: list[int], token: str, now: datetime) -> list[Claimed]:
     columns = (
         *(
             delivery.c[name]
@@ -177,7 +188,7 @@ async def _claimed(connection: AsyncConnection, ids: list[int], token: str) -> l
         .where(delivery.c.id.in_(ids), delivery.c.lease_token == token)
         .order_by(delivery.c.priority, delivery.c.id)
     )
-    return [Claimed(**row) for row in (await connection.execute(statement)).mappings()]
+    return [Claimed(**row, claimed_at=now) for row in (await connection.execute(statement)).mappings()]
 
 
 async def _leave_sending(connection: AsyncConnection, claimed: Claimed, **values: Any) -> bool:
@@ -191,13 +202,36 @@ async def _leave_sending(connection: AsyncConnection, claimed: Claimed, **values
 
 
 async def sent(connection: AsyncConnection, claimed: Claimed, now: datetime, message_id: int) -> bool:
-    """Telegram has it."""
-    return await _leave_sending(connection, claimed, state=SENT, message_id=message_id, ended_at=now, error=None)
+    """Telegram has it. An answer that came after its lease still counts, while nobody has sent it again."""
+    return await sent_many(connection, [(claimed, message_id)], now) == 1
+
+
+async def sent_many(connection: AsyncConnection, arrived: Sequence[tuple[Claimed, int]], now: datetime) -> int:
+    """Mark deliveries as sent, given their messages' ids; return how many were still theirs to mark."""
+    statement = (
+        delivery.update()
+        .where(
+            delivery.c.id == sa.bindparam("its_id"),
+            sa.or_(delivery.c.state == SENDING, delivery.c.state == UNCERTAIN),  # no IN: it takes one row at a time
+            delivery.c.lease_token == sa.bindparam("its_token"),
+        )
+        .values(
+            state=SENT,
+            message_id=sa.bindparam("its_message"),
+            ended_at=now,
+            error=None,
+            lease_until=None,
+            lease_token=None,
+        )
+    )
+    rows = [{"its_id": one.id, "its_token": one.lease_token, "its_message": message_id} for one, message_id in arrived]
+    return (await connection.execute(statement, rows)).rowcount
 
 
 async def retry(
     connection: AsyncConnection,
     claimed: Claimed,
+    now: datetime,
     *,
     not_before: datetime,
     error: str,
@@ -210,7 +244,7 @@ async def retry(
         values["attempts"] = claimed.attempts - 1
     if payload is not None:
         values["payload"] = dict(payload)
-    return await _leave_sending(connection, claimed, **values)
+    return await _wait(connection, claimed, now, **values)
 
 
 async def uncertain(
@@ -221,9 +255,28 @@ async def uncertain(
     if count > 1:
         values = {"state": UNCERTAIN_FINAL, "uncertain_count": count, "ended_at": now, "error": error}
         return await _end(connection, claimed, **values)
-    return await _leave_sending(
-        connection, claimed, state=UNCERTAIN, uncertain_count=count, not_before=again_at, error=error
+    values = {"state": UNCERTAIN, "uncertain_count": count, "not_before": again_at, "error": error}
+    return await _wait(connection, claimed, now, **values)
+
+
+async def _wait(connection: AsyncConnection, claimed: Claimed, now: datetime, **values: Any) -> bool:
+    """Leave a delivery for later, unless it stopped being wanted while it was in flight."""
+    if not await _leave_sending(connection, claimed, **values):
+        return False
+    await _drop_unwanted(connection, [claimed.id], now)
+    return True
+
+
+async def _drop_unwanted(connection: AsyncConnection, ids: Sequence[int], now: datetime) -> None:
+    """Cancel those of `ids` whose chat was paused, or has unsubscribed from all they tell, since they were claimed."""
+    asked_off = sa.exists().where(chat.c.id == delivery.c.chat_id, chat.c.state != ACTIVE)
+    mine = sa.and_(told.c.delivery_id == delivery.c.id, told.c.chat_id == delivery.c.chat_id)
+    wanted = sa.exists().where(
+        mine, subscription.c.chat_id == told.c.chat_id, subscription.c.query_id == told.c.query_id
     )
+    unwanted = sa.or_(asked_off, sa.and_(sa.exists().where(mine), sa.not_(wanted)))
+    waiting = sa.and_(delivery.c.id.in_(ids), delivery.c.state.in_([READY, UNCERTAIN]), delivery.c.kind != REPLY)
+    await _close(connection, sa.and_(waiting, unwanted), now, CANCELLED, "not wanted any more")
 
 
 async def dead(connection: AsyncConnection, claimed: Claimed, now: datetime, error: str) -> bool:
@@ -249,22 +302,23 @@ async def _take_back(connection: AsyncConnection, ids: Sequence[int]) -> None:
 
 
 async def recover(connection: AsyncConnection, now: datetime, *, again_at: datetime) -> int:
-    """Deliveries whose sender is gone may have arrived: UNCERTAIN. Return how many."""
+    """Deliveries whose sender is gone may have arrived: UNCERTAIN. Return how many.
+
+    The token stays: if the sender was only slow, its answer can still settle the doubt (`sent`).
+    """
     lost = sa.select(delivery).where(delivery.c.state == SENDING, delivery.c.lease_until < now)
     rows = (await connection.execute(lost.with_for_update(skip_locked=True))).mappings().all()
     for row in rows:
         where = sa.and_(delivery.c.id == row["id"], delivery.c.lease_token == row["lease_token"])
         count = row["uncertain_count"] + 1
         final = count > 1
-        values: dict[str, Any] = {
-            "uncertain_count": count,
-            "error": "the sender stopped",
-            "lease_token": None,
-        }
+        values: dict[str, Any] = {"uncertain_count": count, "error": "the sender stopped", "lease_until": None}
         values |= {"state": UNCERTAIN_FINAL, "ended_at": now} if final else {"state": UNCERTAIN, "not_before": again_at}
         await connection.execute(delivery.update().where(where).values(values))
         if final:
             await _take_back(connection, [row["id"]])
+    if rows:
+        await _drop_unwanted(connection, [row["id"] for row in rows], now)
     return len(rows)
 
 
@@ -280,6 +334,21 @@ async def expire(connection: AsyncConnection, now: datetime) -> int:
     return await _close(connection, sa.and_(*old), now, EXPIRED, "waited too long")
 
 
+async def refused(connection: AsyncConnection, claimed: Claimed, now: datetime, reason: str) -> bool:
+    """The chat does not want us, or is gone: cancel what it was to get, and block it.
+
+    A chat whose state changed since the claim has spoken later than this refusal: it stays as it is, and this one
+    delivery alone ends. Return whether the chat was blocked.
+    """
+    await cancel(connection, claimed, now, reason)
+    unchanged = (chat.c.id == claimed.chat_id, chat.c.state == ACTIVE, chat.c.state_at <= claimed.claimed_at)
+    values = {"state": BLOCKED, "state_reason": reason, "state_at": now}
+    if (await connection.execute(chat.update().where(*unchanged).values(values))).rowcount == 0:
+        return False
+    await cancel_chat(connection, claimed.chat_id, now, reason)
+    return True
+
+
 async def cancel_chat(connection: AsyncConnection, chat_id: int, now: datetime, reason: str) -> int:
     """Cancel what a chat is still to get, replies to its own people aside; return how many."""
     waiting = sa.and_(delivery.c.chat_id == chat_id, delivery.c.state.in_([READY, UNCERTAIN]), delivery.c.kind != REPLY)
@@ -287,13 +356,12 @@ async def cancel_chat(connection: AsyncConnection, chat_id: int, now: datetime, 
 
 
 async def cancel_queries(connection: AsyncConnection, chat_id: int, query_ids: Sequence[int], now: datetime) -> int:
-    """Cancel a chat's waiting alerts that tell of nothing but these queries; return how many."""
+    """Cancel a chat's waiting messages that tell of nothing but these queries; return how many."""
     mine = sa.and_(told.c.delivery_id == delivery.c.id, told.c.chat_id == chat_id)
     tells = sa.exists().where(mine, told.c.query_id.in_(query_ids))
     tells_more = sa.exists().where(mine, told.c.query_id.not_in(query_ids))
     waiting = sa.and_(
         delivery.c.chat_id == chat_id,
-        delivery.c.kind == ALERT,
         delivery.c.state.in_([READY, UNCERTAIN]),
         tells,
         sa.not_(tells_more),
@@ -321,13 +389,6 @@ async def counts(connection: AsyncConnection) -> dict[str, int]:
     """Return how many deliveries are in each state."""
     statement = sa.select(delivery.c.state, sa.func.count().label("n")).group_by(delivery.c.state)
     return {row.state: row.n for row in await connection.execute(statement)}
-
-
-async def next_ready_at(connection: AsyncConnection) -> datetime | None:
-    """Return when the next waiting delivery may go, or None if none waits."""
-    statement = sa.select(sa.func.min(delivery.c.not_before)).where(delivery.c.state.in_([READY, UNCERTAIN]))
-    value: datetime | None = (await connection.execute(statement)).scalar_one()
-    return value
 
 
 async def purge(connection: AsyncConnection, before: datetime, limit: int) -> int:

@@ -31,6 +31,7 @@ KEY: Any = SimpleNamespace(host="api.telegram.org", port=443, is_ssl=True, ssl=T
     ("error", "verdict"),
     [
         (RetryAfter(3), Verdict.WAIT),
+        (NetworkError("Too Many Requests (429)"), Verdict.WAIT),
         (ChatMigrated(-100), Verdict.MIGRATED),
         (Forbidden("Forbidden: bot was blocked by the user"), Verdict.UNREACHABLE),
         (InvalidToken("Not Found"), Verdict.STOP),
@@ -62,6 +63,8 @@ def test_each_failure_has_its_verdict(error: Exception, verdict: Verdict) -> Non
 
 def test_a_refusal_says_how_long_and_where_to() -> None:
     assert outcome(RetryAfter(timedelta(seconds=7))).retry_after == timedelta(seconds=7)
+    assert outcome(RetryAfter(3600)).retry_after == timedelta(hours=1)
+    assert outcome(NetworkError("Too Many Requests (429)")).retry_after == timedelta(seconds=5)
     assert outcome(ChatMigrated(-1009)).new_chat_id == -1009
 
 
@@ -80,6 +83,28 @@ def test_the_breaker_opens_when_a_fifth_is_in_doubt_and_closes_after_two_minutes
     assert breaker.is_open(101.0)
     assert breaker.is_open(220.9)
     assert not breaker.is_open(221.0)
+
+
+def test_after_the_pause_one_message_is_tried_before_the_others() -> None:
+    breaker = Breaker()
+    for _ in range(10):
+        breaker.record(doubtful=True, now=1.0)
+    assert breaker.allowed(2.0) == 0
+    assert breaker.allowed(122.0) == 1
+
+    breaker.record(doubtful=True, now=122.0)
+    assert breaker.allowed(200.0) == 0
+
+    breaker.record(doubtful=False, now=243.0)
+    assert breaker.allowed(243.0) > 100
+
+
+def test_what_was_in_flight_when_it_opened_is_no_trial() -> None:
+    breaker = Breaker()
+    for _ in range(10):
+        breaker.record(doubtful=True, now=1.0)
+    breaker.record(doubtful=False, now=2.0)
+    assert breaker.allowed(122.0) == 1
 
 
 def test_a_few_sends_open_no_breaker() -> None:

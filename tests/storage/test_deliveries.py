@@ -1,9 +1,10 @@
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from bot.storage import chats, deliveries
+from bot.storage import chats, deliveries, subscriptions
 from bot.storage.chats import Chat
 from bot.storage.database import Database
 from bot.storage.deliveries import Claimed
@@ -98,10 +99,10 @@ async def test_busy_and_held_chats_are_passed_over(world: World) -> None:
     for chat in (busy, held, free):
         await owe(world, chat)
     async with world.database.begin() as connection:
-        await chats.hold(connection, held.id, LATER)
+        await chats.hold(connection, held.telegram_id, LATER)
 
-    assert [one.chat_id for one in await claim(world, 10, NOW, busy.id)] == [free.id]
-    assert [one.chat_id for one in await claim(world, 10, LATER, busy.id)] == [held.id]
+    assert [one.chat_id for one in await claim(world, 10, NOW, busy.telegram_id)] == [free.id]
+    assert [one.chat_id for one in await claim(world, 10, LATER, busy.telegram_id)] == [held.id]
 
 
 async def test_two_senders_never_claim_the_same(world: World) -> None:
@@ -134,13 +135,81 @@ async def test_a_message_in_doubt_is_sent_once_more_and_then_left_in_doubt(world
     assert await world.pending(chat) == [entry]  # its next digest lists it
 
 
-async def test_what_a_dead_sender_left_is_in_doubt_and_its_late_answer_changes_nothing(world: World) -> None:
+async def test_a_late_answer_settles_the_doubt_and_nothing_is_sent_again(world: World) -> None:
+    await owe(world, await world.chat())
+    (claimed,) = await claim(world)
+    async with world.database.begin() as connection:
+        assert await deliveries.recover(connection, NOW + LEASE * 2, again_at=LATER) == 1
+        assert await deliveries.sent(connection, claimed, LATER, 55)
+        assert not await deliveries.sent(connection, claimed, LATER, 55)
+        assert await deliveries.revive_uncertain(connection, LATER) == 0
+    assert await states(world) == {deliveries.SENT: 1}
+
+
+async def test_several_are_marked_at_once_and_those_of_others_are_not(world: World) -> None:
+    for number in (1, 2, 3):
+        await owe(world, await world.chat(number))
+    one, two, three = await claim(world)
+    async with world.database.begin() as connection:
+        stolen = replace(three, lease_token="another")
+        assert await deliveries.sent_many(connection, [(one, 5), (two, 6), (stolen, 7)], NOW) == 2
+    assert await states(world) == {deliveries.SENT: 2, deliveries.SENDING: 1}
+
+
+async def test_what_a_chat_paused_or_unsubscribed_while_in_flight_is_not_sent_again(world: World) -> None:
+    for number in (1, 2, 3):
+        chat = await world.chat(number)
+        wanted = await world.subscribe(chat, "syria")
+        await world.tell(chat, await world.entry(wanted), wanted)
+        (claimed,) = await claim(world, now=LATER)
+        async with world.database.begin() as connection:
+            if number == 1:
+                await chats.set_state(connection, chat.id, chats.PAUSED, NOW)
+            if number == 2:
+                await subscriptions.unsubscribe(connection, chat.id, [wanted.id])
+            await deliveries.uncertain(connection, claimed, NOW, again_at=LATER, error="lost")
+    assert await states(world) == {deliveries.CANCELLED: 2, deliveries.UNCERTAIN: 1}
+
+
+async def test_a_paused_chat_gets_answers_and_nothing_else(world: World) -> None:
+    chat = await world.chat()
+    await owe(world, chat)
+    async with world.database.begin() as connection:
+        await chats.set_state(connection, chat.id, chats.PAUSED, NOW)
+    assert await claim(world) == []
+    await owe(world, chat, deliveries.REPLY)
+    assert [one.kind for one in await claim(world)] == [deliveries.REPLY]
+
+
+async def test_a_refusal_blocks_the_chat_unless_it_has_spoken_since(world: World) -> None:
+    for spoke in (False, True):
+        chat = await world.chat(10 + spoke)
+        await owe(world, chat)
+        (claimed,) = await claim(world)
+        async with world.database.begin() as connection:
+            if spoke:  # it blocked us, thought better of it and wrote, all while our request was on its way
+                await chats.set_state(connection, chat.id, chats.BLOCKED, NOW)
+                await chats.set_state(connection, chat.id, chats.ACTIVE, LATER)
+            assert await deliveries.refused(connection, claimed, LATER, "blocked") is not spoke
+    assert await states(world) == {deliveries.CANCELLED: 2}
+
+
+async def test_now_and_then_a_digest_goes_before_an_alert(world: World) -> None:
+    for number, kind in enumerate((deliveries.ALERT, deliveries.DIGEST, deliveries.REPLY)):
+        await owe(world, await world.chat(number + 1), kind)
+    async with world.database.begin() as connection:
+        taken = await deliveries.claim(connection, NOW, free=2, lease=LEASE, classes=(0, 2, 1))
+    assert sorted(one.kind for one in taken) == [deliveries.DIGEST, deliveries.REPLY]
+
+
+async def test_what_a_dead_sender_left_is_in_doubt_and_an_answer_after_the_resend_changes_nothing(
+    world: World,
+) -> None:
     await owe(world, await world.chat())
     (claimed,) = await claim(world)
     async with world.database.begin() as connection:
         assert await deliveries.recover(connection, NOW + LEASE - timedelta(seconds=1), again_at=LATER) == 0
         assert await deliveries.recover(connection, NOW + LEASE + timedelta(seconds=1), again_at=LATER) == 1
-        assert not await deliveries.sent(connection, claimed, NOW, 55)
         assert not await deliveries.dead(connection, claimed, NOW, "x")
     assert await states(world) == {deliveries.UNCERTAIN: 1}
 
@@ -148,6 +217,7 @@ async def test_what_a_dead_sender_left_is_in_doubt_and_its_late_answer_changes_n
         await deliveries.revive_uncertain(connection, LATER)
     await claim(world, now=LATER)
     async with world.database.begin() as connection:
+        assert not await deliveries.sent(connection, claimed, NOW, 55)
         assert await deliveries.recover(connection, LATER + LEASE * 2, again_at=LATER) == 1
     assert await states(world) == {deliveries.UNCERTAIN_FINAL: 1}
 
@@ -156,12 +226,12 @@ async def test_a_429_is_no_attempt_and_a_failure_to_leave_is(world: World) -> No
     await owe(world, await world.chat())
     (first,) = await claim(world)
     async with world.database.begin() as connection:
-        await deliveries.retry(connection, first, not_before=LATER, error="429", counted=False)
+        await deliveries.retry(connection, first, NOW, not_before=LATER, error="429", counted=False)
     assert await claim(world) == []
     (second,) = await claim(world, now=LATER)
     assert second.attempts == 1
     async with world.database.begin() as connection:
-        await deliveries.retry(connection, second, not_before=LATER, error="dns", payload={"text": "plain"})
+        await deliveries.retry(connection, second, NOW, not_before=LATER, error="dns", payload={"text": "plain"})
     (third,) = await claim(world, now=LATER)
     assert (third.attempts, third.payload) == (2, {"text": "plain"})
 

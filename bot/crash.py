@@ -1,0 +1,28 @@
+"""Named moments at which `make chaos` ends the program as a power cut would. Without the sandbox's token: nothing.
+
+`WATCHWORD_CRASH_AT=claimed:3` ends it when it comes to "claimed" for the third time.
+"""
+
+import os
+import signal
+
+VARIABLE = "WATCHWORD_CRASH_AT"
+SANDBOX_TOKEN = "7000000001:"  # noqa: S105 - how the tokens of `bot.sandbox` begin: no bot of Telegram's has one
+
+_left: dict[str, int] = {}
+
+
+def arm(token: str) -> None:
+    """Read where to crash from the environment, if `token` is the sandbox's."""
+    name, _, count = os.environ.get(VARIABLE, "").partition(":")
+    if name and token.startswith(SANDBOX_TOKEN):
+        _left[name] = int(count or 1)
+
+
+def point(name: str) -> None:
+    """Pass a moment with this name: end the process, without any farewell, if that was asked for."""
+    if name not in _left:
+        return
+    _left[name] -= 1
+    if _left[name] == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
