@@ -1,19 +1,32 @@
 """Updates: fetched from Telegram, stored, and only then acknowledged; then each applied once.
 
 python-telegram-bot's own updater acknowledges updates before they are handled: a kill loses up to a hundred of them.
-Here the next `getUpdates` acknowledges only what the inbox has committed. Updates of one chat are applied in order,
-those of different chats side by side: one admin's slow feed keeps nobody waiting.
+Here the next `getUpdates`, or the webhook's 200, acknowledges only what the inbox has committed. Updates of one chat
+are applied in order, those of different chats side by side: one admin's slow feed keeps nobody waiting.
+
+Updates are stored as they came and read only when they are applied: one that cannot be read holds up none behind it.
 """
 
 import asyncio
+import json
+from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from telegram import Update
-from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
+from telegram.error import (
+    BadRequest,
+    Conflict,
+    EndPointNotFound,
+    InvalidToken,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+)
 from telegram.ext import CallbackContext
 
+from bot import crash
 from bot.clock import Clock
 from bot.engine import Step, Wakeups
 from bot.handlers.register import App
@@ -28,6 +41,8 @@ LONG_POLL = 25  # seconds Telegram may hold a getUpdates
 SIDE_BY_SIDE = 16
 PAUSE_AFTER_ERROR = 3.0  # seconds
 PAUSE_AFTER_CONFLICT = 15.0
+PAUSES = (1.0, 5.0)  # seconds before an update that failed is tried again
+EXCUSED = timedelta(hours=1)  # so long a failure of the network or the database is not the update's own
 
 
 class Receiver:
@@ -56,17 +71,14 @@ class Receiver:
     async def _fetch(self, offset: int | None, stop: asyncio.Event) -> int | None:
         """Fetch once, store what came, and return the offset that acknowledges it, or None if there is nothing to."""
         try:
-            updates = await self.application.bot.get_updates(
-                offset=offset, timeout=LONG_POLL, allowed_updates=KINDS, read_timeout=LONG_POLL + 10
-            )
+            updates = await self._get_updates(offset)
             if not updates:
                 return None
-            async with self.database.begin() as connection:
-                await inbox.keep(connection, [update.to_dict() for update in updates], self.clock.now())
+            await self.keep(updates)
         except Conflict:
             log.error("another program polls with this token; waiting for it to stop")
             await _pause(stop, PAUSE_AFTER_CONFLICT)
-        except InvalidToken:
+        except (InvalidToken, EndPointNotFound):
             log.error("Telegram refuses the token; check telegram.token")
             await _pause(stop, PAUSE_AFTER_CONFLICT)
         except RetryAfter as error:
@@ -76,9 +88,26 @@ class Receiver:
             log.warning("updates not fetched", reason=type(error).__name__)
             await _pause(stop, PAUSE_AFTER_ERROR)
         else:
-            self.wakeups.wake(Step.ANSWER)
-            return max(int(update.update_id) for update in updates) + 1
+            return max(int(update["update_id"]) for update in updates) + 1
         return offset  # not heard: to be said again
+
+    async def _get_updates(self, offset: int | None) -> list[dict[str, Any]]:
+        """Return updates as Telegram writes them: python-telegram-bot raises for all when it cannot read one."""
+        asked = {"timeout": LONG_POLL, "allowed_updates": json.dumps(KINDS)}
+        if offset is not None:
+            asked["offset"] = offset
+        # Telegram's names are case-blind; `getUpdates` itself would only earn a hint to call the method of this name.
+        method, read_timeout = "GetUpdates", LONG_POLL + 10
+        found: Any = await self.application.bot.do_api_request(method, api_kwargs=asked, read_timeout=read_timeout)
+        return list(found)
+
+    async def keep(self, updates: list[dict[str, Any]]) -> None:
+        """Store updates, so that they may be acknowledged. Raises SQLAlchemyError if that cannot be done now."""
+        crash.point("updates-fetched")
+        async with self.database.begin() as connection:
+            await inbox.keep(connection, updates, self.clock.now())
+        crash.point("updates-stored")
+        self.wakeups.wake(Step.ANSWER)
 
     async def answer(self, stop: asyncio.Event) -> None:
         """Apply stored updates until `stop` is set; then finish those in hand."""
@@ -86,7 +115,7 @@ class Receiver:
             while not stop.is_set():
                 for waiting in await self._next():
                     self._busy[waiting.update_id] = _chat_of(waiting.payload)
-                    group.create_task(self._apply(waiting))
+                    group.create_task(self._apply(waiting, stop))
                 await self.wakeups.wait(Step.ANSWER)
 
     async def _next(self) -> list[Waiting]:
@@ -106,21 +135,26 @@ class Receiver:
             taken.add(chat)
         return chosen
 
-    async def _apply(self, waiting: Waiting) -> None:
-        """Apply one update; nothing it does may end the receiver. What fails three times is parked."""
+    async def _apply(self, waiting: Waiting, stop: asyncio.Event) -> None:
+        """Apply one update; nothing it does may end the receiver. Its chat's next ones wait for it."""
         try:
             update = Update.de_json(waiting.payload, self.application.bot)
             await self.application.process_update(update)
             error = self._errors.pop(waiting.update_id, None)
             await self._settle(waiting, error)
-        except Exception as error:  # the boundary of one update
-            log.exception("update not settled", update_id=waiting.update_id)
-            await self._settle_error(waiting, error)
-        finally:
-            del self._busy[waiting.update_id]
-            self.wakeups.wake(Step.ANSWER)
+        except Exception as found:  # the boundary of one update
+            error = found
+            await self._settle_error(waiting, found)
+        if error is not None:
+            await _pause(stop, PAUSES[min(waiting.attempts, len(PAUSES) - 1)])
+        del self._busy[waiting.update_id]
+        self.wakeups.wake(Step.ANSWER)
 
     async def _settle(self, waiting: Waiting, error: Exception | None) -> None:
+        """Note that an update is done, or count its failure: what fails three times by itself is parked."""
+        if error is not None and _is_excused(error) and self.clock.now() - waiting.received_at < EXCUSED:
+            log.warning("update waits", update_id=waiting.update_id, reason=type(error).__name__)
+            return
         async with self.database.begin() as connection:
             if error is None:
                 await inbox.apply(connection, waiting.update_id)  # nothing handled it: it is done all the same
@@ -140,12 +174,22 @@ class Receiver:
             self._errors[update.update_id] = context.error
 
 
+def _is_excused(error: Exception) -> bool:
+    """Say whether an update failed for a reason that is not its own: Telegram or the database out of reach."""
+    if isinstance(error, (OperationalError, InterfaceError, RetryAfter)):
+        return True
+    return isinstance(error, NetworkError) and not isinstance(error, BadRequest)
+
+
 def _chat_of(payload: dict[str, Any]) -> int:
-    """Return the chat an update belongs to; 0 where it has none."""
-    for kind in KINDS:
-        if kind in payload:
-            message = payload[kind].get("message", payload[kind])
-            return int(message.get("chat", {}).get("id", 0))
+    """Return the chat an update belongs to; 0 where it has none, or is not what an update looks like."""
+    try:
+        for kind in KINDS:
+            if kind in payload:
+                message = payload[kind].get("message", payload[kind])
+                return int(message.get("chat", {}).get("id", 0))
+    except (AttributeError, TypeError, ValueError):
+        pass
     return 0
 
 

@@ -22,6 +22,7 @@ class Waiting:
     update_id: int
     payload: dict[str, Any]
     attempts: int
+    received_at: datetime
 
 
 async def keep(connection: AsyncConnection, updates: list[dict[str, Any]], now: datetime) -> None:
@@ -35,7 +36,7 @@ async def keep(connection: AsyncConnection, updates: list[dict[str, Any]], now: 
 async def waiting(connection: AsyncConnection, limit: int, busy: Collection[int] = ()) -> list[Waiting]:
     """Return updates to apply, oldest first, without those in hand."""
     statement = (
-        sa.select(inbox.c.update_id, inbox.c.payload, inbox.c.attempts)
+        sa.select(inbox.c.update_id, inbox.c.payload, inbox.c.attempts, inbox.c.received_at)
         .where(inbox.c.state == NEW, inbox.c.update_id.not_in(list(busy)))
         .order_by(inbox.c.update_id)
         .limit(limit)
@@ -60,18 +61,9 @@ async def failed(connection: AsyncConnection, update_id: int, error: str) -> boo
     return True
 
 
-async def last_update_id(connection: AsyncConnection) -> int | None:
-    """Return the highest update id stored, or None."""
-    value: int | None = (await connection.execute(sa.select(sa.func.max(inbox.c.update_id)))).scalar_one()
-    return value
-
-
 async def purge(connection: AsyncConnection, before: datetime, limit: int) -> int:
-    """Remove up to `limit` old applied updates, but never the newest: its id says where to go on."""
-    last = await last_update_id(connection)
-    old = sa.select(inbox.c.update_id).where(
-        inbox.c.state != NEW, inbox.c.received_at < before, inbox.c.update_id != last
-    )
+    """Remove up to `limit` old updates that were applied or parked."""
+    old = sa.select(inbox.c.update_id).where(inbox.c.state != NEW, inbox.c.received_at < before)
     ids = list((await connection.execute(old.limit(limit))).scalars())
     if ids:
         await connection.execute(inbox.delete().where(inbox.c.update_id.in_(ids)))
