@@ -27,12 +27,13 @@ from bot.pipeline.poll import Pace, Poller
 from bot.pipeline.send import Sender
 from bot.pipeline.tidy import tidy
 from bot.scheduler import build
-from bot.services import Services, Settings
+from bot.services import Access, Services, Settings
+from bot.signing import Signer
 from bot.sources.address import canonical_url
 from bot.sources.fetch import Fetcher
 from bot.sources.guard import AddressGuard
 from bot.sources.parse import FeedParser
-from bot.storage import sources
+from bot.storage import secrets, sources
 from bot.storage.database import Database
 
 log = structlog.get_logger()
@@ -85,13 +86,19 @@ async def _services(config: Config, clock: Clock, wakeups: Wakeups, stack: Async
     await stack.enter_async_context(fetcher)
     parser = await stack.enter_async_context(FeedParser())
     await _add_sources(config, database, clock)
-    return Services(database, clock, wakeups, fetcher, parser, _settings(config))
+    return Services(database, clock, wakeups, fetcher, parser, _settings(config), await _signer(database))
+
+
+async def _signer(database: Database) -> Signer:
+    async with database.begin() as connection:
+        return Signer(await secrets.get(connection, "buttons"))
 
 
 def _settings(config: Config) -> Settings:
     return Settings(
         admins=frozenset(config.admin.ids),
-        allowed=frozenset(config.access.ids) if config.access.mode == "list" else None,
+        access=Access(config.access.mode),
+        allowed=frozenset(config.access.ids),
         schedule=config.digest.default_schedule,
         digest_time=config.digest.default_time,
         zone=config.digest.default_zone,
@@ -150,7 +157,7 @@ async def _work(config: Config, services: Services, application: App, stop: asyn
     steps: dict[Step, Callable[[], Awaitable[object]]] = {
         Step.MATCH: lambda: _then(matcher.match_new(), wakeups, Step.ALERT),
         Step.ALERT: lambda: _then(
-            write_alerts(database, clock, per_hour=config.limits.alerts_per_hour), wakeups, Step.SEND
+            write_alerts(database, clock, services.signer, per_hour=config.limits.alerts_per_hour), wakeups, Step.SEND
         ),
         Step.DIGEST: lambda: _then(freeze_due(database, clock), wakeups, Step.SEND),
         Step.CARE: sender.look_after,

@@ -128,9 +128,9 @@ class Admin(Section):
 
 
 class Access(Section):
-    """Who may use the bot: everybody, or those listed (and the admins)."""
+    """Who may use the bot: everybody; who was invited; or who is listed. The admins always."""
 
-    mode: Literal["open", "list"] = "open"
+    mode: Literal["open", "invite", "list"] = "open"
     ids: tuple[int, ...] = ()
 
 
@@ -287,7 +287,7 @@ def _contradictions(config: Config) -> list[str]:
         problems.append("telegram.token_file: give the token or the file that holds it, not both")
     if config.polling.min_interval > config.polling.max_interval:
         problems.append("polling.min_interval: should not be longer than polling.max_interval")
-    if config.access.mode == "list" and not (config.access.ids or config.admin.ids):
+    if config.access.mode != "open" and not (config.access.ids or config.admin.ids):
         problems.append("access.ids: nobody could use the bot; list somebody, here or in admin.ids")
     return problems
 

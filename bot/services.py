@@ -2,21 +2,32 @@
 
 from dataclasses import dataclass
 from datetime import time
+from enum import StrEnum
 
 from bot.clock import Clock
 from bot.engine import Wakeups
 from bot.models import Schedule
+from bot.signing import Signer
 from bot.sources.fetch import Fetcher
 from bot.sources.parse import FeedParser
 from bot.storage.database import Database
 
 
+class Access(StrEnum):
+    """Who may use the bot, admins aside: everybody; who was invited or let in; or who was let in."""
+
+    OPEN = "open"
+    INVITE = "invite"
+    LIST = "list"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The part of the configuration that chats meet. `allowed` is None when everybody may use the bot."""
+    """The part of the configuration that chats meet. `allowed` are people and groups named by the configuration."""
 
     admins: frozenset[int] = frozenset()
-    allowed: frozenset[int] | None = None
+    access: Access = Access.OPEN
+    allowed: frozenset[int] = frozenset()
     schedule: Schedule = Schedule.DAILY
     digest_time: time = time(8)
     zone: str = "UTC"
@@ -34,3 +45,4 @@ class Services:
     fetcher: Fetcher
     parser: FeedParser
     settings: Settings
+    signer: Signer

@@ -5,7 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, ReplyParameters
+from markupsafe import Markup
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, InputFile, LinkPreviewOptions, ReplyParameters
 from telegram.constants import ParseMode
 
 from bot.models import Message
@@ -29,6 +30,11 @@ def freeze(message: Message, *, silent: bool = False, reply_to: int | None = Non
     return payload
 
 
+def freeze_file(name: str, content: str, caption: Markup) -> dict[str, Any]:
+    """Return a document as the outbox keeps it; its content is text."""
+    return {"text": str(caption), "file": {"name": name, "content": content}}
+
+
 def as_plain(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return the payload without markup, for a chat whose message Telegram could not read as HTML."""
     return {**payload, "text": html.unescape(TAG.sub("", payload["text"])), "plain": True}
@@ -45,6 +51,8 @@ async def send(
 ) -> int:
     """Send a payload and return the message's id. Raises what python-telegram-bot raises: see `outcome`."""
     text = RESENT + payload["text"] if again else payload["text"]
+    if "file" in payload:
+        return await _send_file(bot, telegram_id, payload, text, thread_id)
     sent = await bot.send_message(
         telegram_id,
         text,
@@ -57,6 +65,17 @@ async def send(
         reply_parameters=(
             ReplyParameters(payload["reply_to"], allow_sending_without_reply=True) if "reply_to" in payload else None
         ),
+    )
+    return sent.message_id
+
+
+async def _send_file(bot: Bot, telegram_id: int, payload: Mapping[str, Any], caption: str, thread_id: int) -> int:
+    sent = await bot.send_document(
+        telegram_id,
+        InputFile(payload["file"]["content"].encode(), payload["file"]["name"]),
+        caption=caption,
+        parse_mode=None if payload.get("plain") else ParseMode.HTML,
+        message_thread_id=thread_id or None,
     )
     return sent.message_id
 

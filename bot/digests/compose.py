@@ -16,9 +16,9 @@ from babel import Locale
 from babel.dates import format_skeleton
 from markupsafe import Markup, escape
 
-from bot.digests.text import clean, clip, host, inert, isolate, link, vouches
+from bot.digests.text import clean, clip, host, inert, link, vouches
 from bot.digests.zones import zone_info
-from bot.locales import Words
+from bot.locales import Words, isolate
 from bot.models import Button, Message
 
 STORIES = 50  # in one digest: more is not read; the rest is counted, and listed by /latest
@@ -290,7 +290,7 @@ def _source(item: Item, reader: _Reader) -> str:
     source = clip(clean(item.source), SOURCE)
     shown = [_quoted(source, reader)] if source else []
     if name and not vouches(name, source):
-        shown.append(inert(clip(name, SOURCE)))
+        shown.append(_quoted(clip(name, SOURCE), reader))
     return ", ".join(shown)
 
 

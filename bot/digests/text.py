@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 ELLIPSIS = "…"
 LONGEST_URL = 2048  # longer ones are shown without a link
-ISOLATE, END_ISOLATE = "\u2068", "\u2069"  # FSI, PDI: what is between takes its own direction (UAX #9)
 JOINER = "\u2060"  # WORD JOINER: shows nothing, breaks no line, and ends a name for Telegram's entity finder
 
 # Bidi controls, which could turn what follows them; and marks that are ours to set.
@@ -41,13 +40,6 @@ def inert(text: str) -> str:
     not do: Telegram takes that for a part of a name in an address.)
     """
     return _ACTIVE.sub(rf"\g<0>{JOINER}", text)
-
-
-def isolate(text: str, *, right_to_left: bool) -> str:
-    """Return `text`, kept from upsetting the order of its line where it has letters of the other direction."""
-    other = ("L",) if right_to_left else ("R", "AL")
-    foreign = any(unicodedata.bidirectional(letter) in other for letter in text)
-    return f"{ISOLATE}{text}{END_ISOLATE}" if foreign else text
 
 
 def link(url: str | None) -> str | None:

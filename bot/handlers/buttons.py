@@ -1,122 +1,179 @@
-"""What a pressed button means. Its data is a word and ids, never text; whose ids they are is checked at every press.
+"""What a pressed button means. Its data is a word and ids, never text, signed for its chat (bot/signing.py).
 
-A press is applied like a command. The message it stands under is then edited in place; that, and the answer that stops
-the button's spinner, are best effort.
+Whose ids they are, and whether who presses may, is asked at every press. A press is applied like a command. The message
+it stands under is then edited in place; that, and the answer that stops the button's spinner, are best effort.
 """
 
 import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import time
+from typing import Any
 
-from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 from telegram.constants import ParseMode
-from telegram.error import BadRequest, Forbidden
+from telegram.error import TelegramError
 
 from bot.delivery.telegram import freeze, keyboard
 from bot.errors import UserError
-from bot.handlers import digests, watch
+from bot.handlers import access, change, data, operate, pause, people, settings, watch, why
 from bot.handlers.turn import Turn
-from bot.models import Button, Message, Schedule
-from bot.storage import subscriptions
-from bot.storage.subscriptions import Subscription
+from bot.models import Message, Schedule
+from bot.storage import offers, subscriptions
+from bot.storage.offers import Offer
 
-Rows = tuple[tuple[Button, ...], ...]
+Result = tuple[Message | None, str]  # what the message becomes (None: it stays), and what the press is answered
+Act = Callable[[Turn, AsyncConnection, list[str]], Awaitable[Result]]
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """What a press does, and who may: a group's admins where it changes something, else everybody there."""
+
+    act: Act
+    for_admins: bool = False
+    for_all: bool = False  # even for who was not let in (any more)
+    changes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """What taking up an offer does. `prepare` is what has to be looked up before, outside of the transaction."""
+
+    act: Callable[[Turn, AsyncConnection, Offer, str, Any], Awaitable[Result]]
+    prepare: Callable[[Turn, Offer], Awaitable[Any]] | None = None
+    for_admins: bool = False
+    for_all: bool = False
 
 
 async def pressed(turn: Turn) -> None:
     """Apply a press, show its result in place, and answer it."""
     assert turn.update.callback_query is not None
     await turn.look()
-    kind, *ids = (turn.update.callback_query.data or "").split(":")
+    word, *ids = await _data(turn)
     try:
-        act = ACTS.get(kind)
-        if act is None:
-            raise UserError(turn.words.gettext("That button is too old."))
-        await turn.require_say()
-        async with turn.apply() as connection:
-            shown, note = await act(turn, connection, ids)
-    except (ValueError, IndexError):
-        await _answer(turn, turn.words.gettext("That button is too old."))
-    else:
-        await _answer(turn, note)
+        shown, note = await (_take(turn, ids) if word == OFFER else _press(turn, word, ids))
+    except (ValueError, IndexError) as error:  # signed by us, in the words of another version
+        raise _too_old(turn) from error
+    await _answer(turn, note)
+    if shown is not None:
         await _edit(turn, shown)
+
+
+async def _data(turn: Turn) -> list[str]:
+    """Return the parts of what the button carries; UserError unless it was made here, for this chat."""
+    query = turn.update.callback_query
+    known = turn.knows_chat and query is not None and isinstance(query.data, str)
+    read = turn.services.signer.read(turn.chat.id, query.data or "") if known and query else None
+    if read is None:
+        raise _too_old(turn)
+    return read.split(":")
+
+
+def _too_old(turn: Turn) -> UserError:
+    return UserError(turn.words.gettext("That button is too old."))
+
+
+async def _press(turn: Turn, word: str, ids: list[str]) -> Result:
+    press = PRESSES.get(word)
+    if press is None:
+        raise _too_old(turn)
+    await access.check(turn, for_admins=press.for_admins, for_all=press.for_all)
+    if press.changes:
+        await turn.require_say()
+    async with turn.apply() as connection:
+        return await press.act(turn, connection, ids)
+
+
+async def _take(turn: Turn, ids: list[str]) -> Result:
+    """Take up an offer once, if it is still open and was made to whoever presses."""
+    offer_id, choice = int(ids[0]), ids[1]
+    async with turn.services.database.read() as connection:
+        offer = await offers.get(connection, turn.chat.id, offer_id, turn.now)
+    taking = TAKINGS.get(offer.kind) if offer else None
+    if offer is None or taking is None:
+        raise _too_old(turn)
+    await access.check(turn, for_admins=taking.for_admins, for_all=taking.for_all)
+    await turn.require_say()
+    if offer.user_id != turn.user_id:
+        raise UserError(turn.words.gettext("That question was for somebody else."))
+    prepared = await taking.prepare(turn, offer) if taking.prepare else None
+    async with turn.apply() as connection:
+        if not await offers.take(connection, offer.id, turn.now):
+            raise _too_old(turn)
+        return await taking.act(turn, connection, offer, choice, prepared)
 
 
 async def _answer(turn: Turn, note: str) -> None:
     assert turn.update.callback_query is not None
-    with contextlib.suppress(BadRequest):  # "query is too old": its spinner ended by itself
+    with contextlib.suppress(TelegramError):  # "query is too old": its spinner ended by itself
         await turn.update.callback_query.answer(note[:200] or None)
 
 
 async def _edit(turn: Turn, shown: Message) -> None:
     assert turn.update.callback_query is not None
-    with contextlib.suppress(BadRequest, Forbidden):  # deleted, or as it was
+    signed = turn.services.signer.sign_buttons(turn.chat.id, shown)
+    with contextlib.suppress(TelegramError):  # deleted, or as it was
         await turn.update.callback_query.edit_message_text(
-            str(shown.text), parse_mode=ParseMode.HTML, reply_markup=keyboard(freeze(shown).get("buttons"))
+            str(signed.text), parse_mode=ParseMode.HTML, reply_markup=keyboard(freeze(signed).get("buttons"))
         )
 
 
-async def _mine(turn: Turn, connection: AsyncConnection, subscription_id: str) -> Subscription:
-    """Return a subscription of this chat; UserError if it is gone, or was another chat's."""
-    one = await subscriptions.get(connection, turn.chat.id, int(subscription_id))
-    if one is None:
-        raise UserError(turn.words.gettext("You are not watching that any more: /list"))
-    return one
-
-
-async def _show_list(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
+async def _show_list(turn: Turn, connection: AsyncConnection, ids: list[str]) -> Result:
     text, rows = await watch.list_page(turn, connection, int(ids[0]))
     return Message(text, rows), ""
 
 
-async def _show_item(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
-    return _item(turn, await _mine(turn, connection, ids[0]), int(ids[1])), ""
+async def _show_item(turn: Turn, connection: AsyncConnection, ids: list[str]) -> Result:
+    return watch.item_page(turn, await watch.mine(turn, connection, int(ids[0])), int(ids[1])), ""
 
 
-def _item(turn: Turn, one: Subscription, page: int | None = None) -> Message:
-    _ = turn.words.gettext
-    text = Markup("<b>{label}</b>\n{reading}\n{when}").format(
-        label=one.label,
-        reading=watch.reading(watch.read(one.text, turn.words), turn.words),
-        when=watch.when(turn, one.schedule),
-    )
-    rows = watch.schedule_buttons(one, turn.words)
-    rows.append((Button(_("Stop watching"), f"stop:{one.id}"),))
-    if page is not None:
-        rows.append((Button("‹ " + _("List"), f"list:{page}"),))
-    return Message(text, tuple(rows))
-
-
-async def _set_schedule(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
-    one = await _mine(turn, connection, ids[0])
-    schedule = Schedule(ids[1])
+async def _set_schedule(turn: Turn, connection: AsyncConnection, ids: list[str]) -> Result:
+    one, schedule = await watch.mine(turn, connection, int(ids[0])), Schedule(ids[1])
     await subscriptions.set_schedule(connection, turn.chat.id, one.id, schedule)
     await turn.set_slot(connection, schedule)
-    changed = await _mine(turn, connection, ids[0])
-    return _item(turn, changed, 0), str(watch.when(turn, schedule).unescape())
+    changed = await watch.mine(turn, connection, one.id)
+    return watch.item_page(turn, changed, 0), str(watch.when(turn, schedule).unescape())
 
 
-async def _stop(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
-    one = await _mine(turn, connection, ids[0])
-    return Message(await watch.remove(turn, connection, [one])), ""
+async def _stop(turn: Turn, connection: AsyncConnection, ids: list[str]) -> Result:
+    one = await watch.mine(turn, connection, int(ids[0]))
+    return await change.remove(turn, connection, [one]), ""
 
 
-async def _set_time(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
-    await digests.set_digest(turn, connection, time(int(ids[0])), turn.chat.zone)
-    return Message(*digests.settings_page(turn)), ""
+async def _edit_query(turn: Turn, connection: AsyncConnection, ids: list[str]) -> Result:
+    return await change.ask(turn, connection, await watch.mine(turn, connection, int(ids[0]))), ""
 
 
-async def _resume(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
-    return Message(await digests.resume_in(turn, connection)), ""
+async def _set_time(turn: Turn, connection: AsyncConnection, ids: list[str]) -> Result:
+    await settings.set_digest(turn, connection, time(int(ids[0])), turn.chat.zone)
+    return settings.page(turn), ""
 
 
-Act = Callable[[Turn, AsyncConnection, list[str]], Awaitable[tuple[Message, str]]]
-ACTS: dict[str, Act] = {
-    "list": _show_list,
-    "item": _show_item,
-    "when": _set_schedule,
-    "stop": _stop,
-    "time": _set_time,
-    "resume": _resume,
+async def _resume(turn: Turn, connection: AsyncConnection, ids: list[str]) -> Result:
+    return Message(await pause.resume_in(turn, connection)), ""
+
+
+OFFER = "offer"
+PRESSES: dict[str, Press] = {
+    "list": Press(_show_list),
+    "item": Press(_show_item),
+    "when": Press(_set_schedule),
+    "stop": Press(_stop),
+    "edit": Press(_edit_query),
+    "time": Press(_set_time),
+    "resume": Press(_resume),
+    "set": Press(settings.pressed),
+    "why": Press(why.pressed, changes=False),
+    "forget": Press(data.asked_twice, for_all=True),
+    "test": Press(operate.test_pressed, for_admins=True),
+    "revoke": Press(people.revoke_pressed, for_admins=True),
+}
+TAKINGS: dict[str, Taking] = {
+    change.WATCH: Taking(change.watch_taken, prepare=change.look_for),
+    change.UNDO: Taking(change.undo_taken, prepare=change.look_again),
+    change.STOP_ALL: Taking(change.stop_all_taken),
+    data.FORGET: Taking(data.forget_taken, for_all=True),
+    people.BROADCAST: Taking(people.broadcast_taken, for_admins=True),
+    people.BAN: Taking(people.ban_taken, for_admins=True),
 }

@@ -13,7 +13,7 @@ async def changed(turn: Turn) -> None:
     member = turn.update.my_chat_member
     assert member is not None
     async with turn.apply() as connection:  # this alone makes a blocked chat active again
-        if member.new_chat_member.status in OUT:
+        if member.new_chat_member.status in OUT and turn.chat.state != chats.BANNED:
             await chats.set_state(connection, turn.chat.id, chats.BLOCKED, turn.now, member.new_chat_member.status)
             await deliveries.cancel_chat(connection, turn.chat.id, turn.now, "the bot was put out")
 

@@ -1,16 +1,25 @@
 """The table of commands, and how an update reaches its function.
 
-Every handler of python-telegram-bot that is registered is `guarded`: who may do it is decided here, at each update,
-and denied by default.
+Every handler of python-telegram-bot that is registered is `guarded`: who may do it, and how often, is decided at each
+update, and denied by default.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from markupsafe import escape
-from telegram import BotCommand, BotCommandScopeChat, BotCommandScopeDefault, Update
+from telegram import (
+    BotCommand,
+    BotCommandScope,
+    BotCommandScopeAllGroupChats,
+    BotCommandScopeAllPrivateChats,
+    BotCommandScopeChat,
+    BotCommandScopeDefault,
+    Update,
+)
 from telegram.error import TelegramError
 from telegram.ext import (
     Application,
@@ -23,9 +32,27 @@ from telegram.ext import (
 )
 
 from bot.errors import SourceError, UserError
-from bot.handlers import buttons, digests, membership, sources, start, watch
+from bot.handlers import (
+    access,
+    buttons,
+    change,
+    data,
+    digests,
+    membership,
+    operate,
+    opml,
+    pause,
+    people,
+    settings,
+    sources,
+    start,
+    watch,
+    why,
+)
+from bot.handlers.pace import Pace, Verdict
+from bot.handlers.sources import translated
 from bot.handlers.turn import AlreadyApplied, Turn
-from bot.locales import words
+from bot.locales import DEFAULT, LANGUAGES, words
 from bot.services import Services
 
 log = structlog.get_logger()
@@ -42,6 +69,8 @@ class Command:
     act: Act
     menu: str
     for_admins: bool = False
+    for_all: bool = False  # even for who was not let in
+    in_groups: bool = True  # in a group's menu, too
 
 
 def _(sentence: str) -> str:
@@ -52,82 +81,113 @@ def _(sentence: str) -> str:
 COMMANDS = (
     Command("subscribe", watch.subscribe, _("Watch for a word, a name, a place")),
     Command("list", watch.list_, _("What you watch")),
-    Command("unsubscribe", watch.unsubscribe, _("Stop watching")),
+    Command("unsubscribe", change.unsubscribe, _("Stop watching")),
+    Command("edit", change.edit, _("Change what you watch")),
     Command("digest", digests.digest, _("What is new, now")),
     Command("latest", digests.latest, _("The newest stories")),
-    Command("settings", digests.settings, _("When your digest comes")),
-    Command("pause", digests.pause, _("A break")),
-    Command("resume", digests.resume, _("Go on")),
-    Command("start", start.start, _("How to begin")),
+    Command("why", why.why, _("Why a story came, or did not")),
+    Command("settings", settings.settings, _("Time, language and more")),
+    Command("pause", pause.pause, _("A break")),
+    Command("resume", pause.resume, _("Go on")),
+    Command("start", start.start, _("How to begin"), for_all=True, in_groups=False),
     Command("help", start.help_, _("All I can do")),
+    Command("export", data.export, _("A copy of your data"), in_groups=False),
+    Command("forget", data.forget_, _("Delete your data"), for_all=True, in_groups=False),
+    Command("cancel", change.cancel, _("Answer no question"), in_groups=False),
     Command("sources", sources.sources_, _("The news sources"), for_admins=True),
     Command("addsource", sources.addsource, _("Add a source"), for_admins=True),
     Command("removesource", sources.removesource, _("Remove a source"), for_admins=True),
+    Command("pausesource", sources.pausesource, _("Let a source rest"), for_admins=True),
+    Command("resumesource", sources.resumesource, _("Wake a source"), for_admins=True),
     Command("pollnow", sources.pollnow, _("Ask the sources now"), for_admins=True),
-    Command("stats", sources.stats_, _("How the bot is doing"), for_admins=True),
+    Command("import", opml.import_, _("Sources from an OPML file"), for_admins=True),
+    Command("stats", operate.stats_, _("How the bot is doing"), for_admins=True),
+    Command("queue", operate.queue, _("What was not delivered"), for_admins=True),
+    Command("testalert", operate.testalert, _("A test alert, to you"), for_admins=True),
+    Command("invite", people.invite, _("A link that lets people in"), for_admins=True),
+    Command("allow", people.allow, _("Let somebody in"), for_admins=True),
+    Command("ban", people.ban, _("Put somebody out"), for_admins=True),
+    Command("unban", people.unban, _("Take a ban back"), for_admins=True),
+    Command("admins", people.admins, _("Who may do all this"), for_admins=True),
+    Command("broadcast", people.broadcast, _("A message to everybody"), for_admins=True),
 )
 
 
 def register(application: App, services: Services) -> None:
     """Teach the application every command, button and change of membership."""
+    guarded = Guard(services).guarded
     new = filters.UpdateType.MESSAGE | filters.UpdateType.CHANNEL_POST  # an edited command does nothing
     for command in COMMANDS:
-        act = guarded(command.act, services, for_admins=command.for_admins)
+        act = guarded(command.act, for_admins=command.for_admins, for_all=command.for_all)
         application.add_handler(CommandHandler(command.name, act, filters=new))
-    application.add_handler(CallbackQueryHandler(guarded(buttons.pressed, services)))
-    application.add_handler(ChatMemberHandler(guarded(membership.changed, services, by_telegram=True)))
-    moved = guarded(membership.migrated, services, by_telegram=True)
-    application.add_handler(MessageHandler(filters.StatusUpdate.MIGRATE, moved))
-    private = new & filters.ChatType.PRIVATE
-    application.add_handler(MessageHandler(private & filters.COMMAND, guarded(start.unknown, services)))
+    application.add_handler(CallbackQueryHandler(guarded(buttons.pressed, for_all=True)))
+    application.add_handler(ChatMemberHandler(guarded(membership.changed, by_telegram=True)))
     application.add_handler(
-        MessageHandler(private & ~filters.COMMAND & ~filters.StatusUpdate.ALL, guarded(start.plain_text, services))
+        MessageHandler(filters.StatusUpdate.MIGRATE, guarded(membership.migrated, by_telegram=True))
+    )
+    private = new & filters.ChatType.PRIVATE
+    captioned = filters.Document.ALL & filters.CaptionRegex(r"^/import\b")  # to Telegram, a caption is no command
+    file = captioned | (filters.ChatType.PRIVATE & filters.Document.FileExtension("opml"))
+    application.add_handler(MessageHandler(new & file, guarded(opml.import_, for_admins=True)))
+    application.add_handler(MessageHandler(private & filters.COMMAND, guarded(start.unknown)))
+    application.add_handler(
+        MessageHandler(private & ~filters.COMMAND & ~filters.StatusUpdate.ALL, guarded(change.plain_text))
     )
 
 
-def guarded(
-    act: Act, services: Services, *, for_admins: bool = False, by_telegram: bool = False
-) -> Callable[[Update, Any], Coroutine[Any, Any, None]]:
-    """Return `act` as python-telegram-bot calls it: for who may, once, with a sentence where it cannot be done.
+class Guard:
+    """Stands before every handler: who may, and how often they may ask."""
 
-    What Telegram tells by itself (`by_telegram`) is nobody's wish: everybody's is listened to.
-    """
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.pace = Pace(services.settings.commands_per_minute)
 
-    async def handle(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
-        turn = Turn(services, update, context.bot, args=_arguments(update))
-        try:
-            if not by_telegram:
-                _check(turn, for_admins=for_admins)
-            await act(turn)
-        except AlreadyApplied:
-            log.info("update was applied before", update_id=update.update_id)
-        except (UserError, SourceError) as error:
-            await _explain(turn, error)
+    def guarded(
+        self, act: Act, *, for_admins: bool = False, for_all: bool = False, by_telegram: bool = False
+    ) -> Callable[[Update, Any], Coroutine[Any, Any, None]]:
+        """Return `act` as python-telegram-bot calls it: for who may, once, with a sentence where it cannot be done.
 
-    handle.act = act  # type: ignore[attr-defined]  # a test lists who may do what
-    handle.for_admins = for_admins  # type: ignore[attr-defined]
-    return handle
+        What Telegram tells by itself (`by_telegram`) is nobody's wish: everybody's is listened to.
+        """
+
+        async def handle(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+            turn = Turn(self.services, update, context.bot, args=_arguments(update))
+            try:
+                if not by_telegram:
+                    if not self._is_in_time(turn):
+                        return
+                    await access.check(turn, for_admins=for_admins, for_all=for_all)
+                await act(turn)
+            except AlreadyApplied:
+                log.info("update was applied before", update_id=update.update_id)
+            except (UserError, SourceError) as error:
+                await _explain(turn, error)
+
+        handle.act = act  # type: ignore[attr-defined]  # a test lists who may do what
+        handle.for_admins = for_admins  # type: ignore[attr-defined]
+        handle.by_telegram = by_telegram  # type: ignore[attr-defined]
+        return handle
+
+    def _is_in_time(self, turn: Turn) -> bool:
+        """Whether this person may ask now; the first time they may not, UserError says so. Admins always may."""
+        chat = turn.update.effective_chat
+        person = turn.user_id or (chat.id if chat else 0)
+        verdict = Verdict.GO if turn.is_admin else self.pace.judge(person, self.services.clock.monotonic())
+        if verdict is Verdict.WARN:
+            raise UserError(turn.words.gettext("That was a lot at once. Wait a minute, then go on."))
+        return verdict is Verdict.GO
 
 
 def _arguments(update: Update) -> str:
     """Return what follows the command, as typed."""
-    text = (update.effective_message.text if update.effective_message else None) or ""
+    message = update.effective_message
+    text = ((message.text or message.caption) if message else None) or ""
     return text.partition(" ")[2] if " " in text.split("\n")[0] else text.partition("\n")[2]
-
-
-def _check(turn: Turn, *, for_admins: bool) -> None:
-    _ = turn.words.gettext
-    allowed = turn.services.settings.allowed
-    chat = turn.update.effective_chat
-    if allowed is not None and not turn.is_admin and not {turn.user_id, chat.id if chat else 0} & allowed:
-        raise UserError(_("This bot is private. Ask whoever runs it to let you in."))
-    if for_admins and not turn.is_admin:
-        raise UserError(_("Only the bot's admins can do that."))
 
 
 async def _explain(turn: Turn, error: UserError | SourceError) -> None:
     """Apply the update with nothing but the sentence that says why."""
-    said = error.args[0]
+    said = translated(error, turn.words) if isinstance(error, SourceError) else error.args[0]
     query = turn.update.callback_query
     try:
         async with turn.apply() as connection:
@@ -136,18 +196,24 @@ async def _explain(turn: Turn, error: UserError | SourceError) -> None:
     except AlreadyApplied:
         return
     if query is not None:
-        await query.answer(str(escape(said).striptags())[:200], show_alert=True)
+        with contextlib.suppress(TelegramError):  # "query is too old": its spinner ended by itself
+            await query.answer(str(escape(said).striptags())[:200], show_alert=True)
 
 
 async def set_menu(application: App, services: Services) -> None:
-    """Tell Telegram the command menu: everybody's, and the admins' own. A failure costs the menu, nothing else."""
-    menu = [
-        BotCommand(command.name, words("en").gettext(command.menu)) for command in COMMANDS if not command.for_admins
+    """Tell Telegram the command menus, for each scope and language. A failure costs that menu, nothing else."""
+    everybodys = [one for one in COMMANDS if not one.for_admins]
+    scopes: list[tuple[BotCommandScope, list[Command]]] = [
+        (BotCommandScopeDefault(), everybodys),
+        (BotCommandScopeAllPrivateChats(), everybodys),
+        (BotCommandScopeAllGroupChats(), [one for one in everybodys if one.in_groups]),
     ]
-    more = [BotCommand(command.name, words("en").gettext(command.menu)) for command in COMMANDS if command.for_admins]
-    try:
-        await application.bot.set_my_commands(menu, scope=BotCommandScopeDefault())
-        for admin in services.settings.admins:
-            await application.bot.set_my_commands(menu + more, scope=BotCommandScopeChat(admin))
-    except TelegramError as error:  # an admin who never wrote to the bot is "chat not found"
-        log.info("menu not set everywhere", reason=type(error).__name__)
+    scopes += [(BotCommandScopeChat(admin), list(COMMANDS)) for admin in sorted(services.settings.admins)]
+    for scope, commands in scopes:
+        for language in LANGUAGES:
+            menu = [BotCommand(command.name, words(language).gettext(command.menu)) for command in commands]
+            code = None if language == DEFAULT else language  # English is for every language without a menu of its own
+            try:
+                await application.bot.set_my_commands(menu, scope=scope, language_code=code)
+            except TelegramError as error:  # an admin who never wrote to the bot is "chat not found"
+                log.info("menu not set", scope=scope.type, reason=type(error).__name__)

@@ -1,7 +1,6 @@
-"""/sources, /addsource, /removesource, /pollnow and /stats: for admins."""
+"""/sources, /addsource, /removesource, /pausesource, /resumesource and /pollnow: for admins."""
 
-from dataclasses import asdict
-from datetime import timedelta
+import re
 
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,6 +10,7 @@ from bot.digests.compose import when as shown_time
 from bot.engine import Step
 from bot.errors import SourceError, UserError
 from bot.handlers.turn import Turn
+from bot.locales import Words
 from bot.models import Feed
 from bot.sources.address import canonical_url, check_url
 from bot.sources.discover import Probe, probe
@@ -19,6 +19,7 @@ from bot.storage.sources import SourceStatus
 
 HEADLINES = 3
 TITLE = 90
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 async def sources_(turn: Turn) -> None:
@@ -37,15 +38,25 @@ def _source_line(turn: Turn, number: int, one: SourceStatus) -> Markup:
     if one.state == sources.PAUSED:
         health = Markup("⏸ ") + _("paused")
     elif one.failures:
-        health = Markup("⚠️ {reason}").format(reason=one.error or "")
+        health = Markup("⚠️ {reason}").format(reason=translated(one.error or "", turn.words))
     elif one.polled_at is None:
         health = Markup("… ") + _("not polled yet")
     else:
         health = Markup("✓ {ago}").format(ago=shown_time(one.polled_at, turn.words, zone=turn.chat.zone, now=turn.now))
     line = Markup("{number}. <b>{title}</b> {host} · {entries} · {health}")
     entries = turn.words.ngettext("{number} article", "{number} articles", one.entries).format(number=one.entries)
-    title = (one.title or shown_host(one.url))[:60]
+    title = turn.words.isolate((one.title or shown_host(one.url))[:60])
     return line.format(number=number, title=title, host=shown_host(one.url), entries=entries, health=health)
+
+
+def translated(error: SourceError | str, words: Words) -> str:
+    """Return the sentence of a SourceError in the reader's language; a number in it is put back where it belongs."""
+    sentence = str(error)
+    known = words.gettext(sentence)
+    number = NUMBER.search(sentence)
+    if known != sentence or number is None:
+        return known
+    return words.gettext(NUMBER.sub("{number}", sentence, count=1)).replace("{number}", number[0])
 
 
 def shown_host(url: str) -> str:
@@ -118,6 +129,29 @@ async def removesource(turn: Turn) -> None:
         await turn.reply(connection, text)
 
 
+async def pausesource(turn: Turn) -> None:
+    """Ask a source no more, until /resumesource."""
+    await turn.look()
+    text = turn.words.gettext("<b>{title}</b> is paused. /resumesource goes on.")
+    await _set_state(turn, sources.PAUSED, "pausesource", text)
+
+
+async def resumesource(turn: Turn) -> None:
+    """Ask a paused source again, at once."""
+    await turn.look()
+    text = turn.words.gettext("<b>{title}</b> goes on; I am asking it now.")
+    await _set_state(turn, sources.ACTIVE, "resumesource", text)
+    turn.services.wakeups.wake(Step.POLL)
+
+
+async def _set_state(turn: Turn, state: str, act: str, said: str) -> None:
+    async with turn.apply() as connection:
+        one = _choose(turn, await sources.listing(connection))
+        await sources.set_state(connection, one.id, state, turn.now)
+        await stats.record_act(connection, turn.user_id, f"{act} {one.id}", turn.now)
+        await turn.reply(connection, turn.words.say(said, title=one.title or shown_host(one.url)))
+
+
 async def pollnow(turn: Turn) -> None:
     """Ask one source, or all of them, now."""
     async with turn.apply() as connection:
@@ -139,19 +173,3 @@ def _choose(turn: Turn, known: list[SourceStatus]) -> SourceStatus:
         if url and one.url == url:
             return one
     raise UserError(_("Say which one by its number in /sources."))
-
-
-async def stats_(turn: Turn) -> None:
-    """Show what there is, and what the last day did."""
-    say = turn.words.say
-    async with turn.apply() as connection:
-        now = asdict(await stats.since(connection, turn.now - timedelta(days=1)))
-        lines = [
-            say("<b>People</b>: {chats_active} active, {chats_paused} paused, {chats_blocked} blocked", **now),
-            say("<b>Watching</b>: {subscriptions} subscriptions, {queries} different queries", **now),
-            say("<b>Sources</b>: {sources} active, {sources_failing} failing", **now),
-            say("<b>Last 24 hours</b>: {entries_new} articles, {sent} messages", **now),
-            say("<b>Not delivered</b>: {uncertain} in doubt, {dead} refused", **now),
-            say("<b>Now</b>: {waiting} messages waiting, {updates_parked} commands parked", **now),
-        ]
-        await turn.reply(connection, Markup("\n").join(lines))

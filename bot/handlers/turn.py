@@ -4,17 +4,18 @@
 none of them does. What has to wait for the network (looking at a feed, say) is done before.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 from telegram import Bot, Update
 from telegram.error import TelegramError
 
-from bot.delivery.telegram import freeze
+from bot.delivery.telegram import freeze, freeze_file
 from bot.digests.compose import split
 from bot.digests.window import next_run_at
 from bot.engine import Step
@@ -22,7 +23,7 @@ from bot.errors import UserError
 from bot.locales import Words, words
 from bot.models import Button, Message, Schedule
 from bot.services import Services
-from bot.storage import chats, deliveries, inbox
+from bot.storage import chats, deliveries, inbox, offers
 from bot.storage.chats import Chat
 
 REPLIES_LAST = timedelta(minutes=10)  # an answer nobody waits for any more
@@ -45,6 +46,7 @@ class Turn:
     chat: Chat = field(init=False)
     words: Words = field(init=False)
     is_new_chat: bool = field(init=False, default=False)
+    knows_chat: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         """Read the clock once, and begin in the language Telegram says its reader uses."""
@@ -61,6 +63,11 @@ class Turn:
     def is_admin(self) -> bool:
         """Whether that is one of the bot's admins."""
         return self.user_id in self.services.settings.admins
+
+    @property
+    def schedule(self) -> Schedule:
+        """The schedule that a new subscription of this chat gets."""
+        return self.chat.schedule or self.services.settings.schedule
 
     @property
     def is_private(self) -> bool:
@@ -81,9 +88,9 @@ class Turn:
         chat = self.update.effective_chat
         if chat is None or self.is_private or self.is_admin:
             return
-        message = self.update.effective_message
+        message = self.update.effective_message if self.update.callback_query is None else None
         if message is not None and message.sender_chat is not None and message.sender_chat.id == chat.id:
-            return  # an anonymous admin of this group, or the channel itself
+            return  # an anonymous admin of this group, or the channel itself; a press is always a person's
         _ = self.words.gettext
         try:
             member = await self.bot.get_chat_member(chat.id, self.user_id)
@@ -119,10 +126,43 @@ class Turn:
                 connection,
                 chat_id=self.chat.id,
                 kind=deliveries.REPLY,
-                payload=freeze(shown, reply_to=reply_to),
+                payload=freeze(self.services.signer.sign_buttons(self.chat.id, shown), reply_to=reply_to),
                 now=self.now,
                 expires_at=self.now + REPLIES_LAST,
             )
+
+    async def show(self, connection: AsyncConnection, message: Message) -> None:
+        """Owe the chat an answer that is a whole message."""
+        await self.reply(connection, message.text, message.buttons)
+
+    async def reload(self, connection: AsyncConnection) -> None:
+        """Read the chat again after it was changed: what is said next is in its language and zone."""
+        changed = await chats.get(connection, self.chat.id)
+        assert changed is not None
+        self._set_chat(changed)
+
+    async def reply_file(self, connection: AsyncConnection, name: str, content: str, caption: Markup) -> None:
+        """Owe the chat a document: its name, its text and what is said under it."""
+        await deliveries.add(
+            connection,
+            chat_id=self.chat.id,
+            kind=deliveries.REPLY,
+            payload=freeze_file(name, content, caption),
+            now=self.now,
+            expires_at=self.now + REPLIES_LAST,
+        )
+
+    async def offer(self, connection: AsyncConnection, kind: str, payload: Mapping[str, Any], lasts: timedelta) -> int:
+        """Write what this person may take up by a button or an answer; return its id."""
+        return await offers.make(
+            connection,
+            chat_id=self.chat.id,
+            user_id=self.user_id,
+            kind=kind,
+            payload=payload,
+            now=self.now,
+            lasts=lasts,
+        )
 
     def _where(self) -> tuple[int, int]:
         chat, message = self.update.effective_chat, self.update.effective_message
@@ -158,5 +198,5 @@ class Turn:
         await chats.set_slot(connection, self.chat.id, schedule.value, due_at)
 
     def _set_chat(self, chat: Chat) -> None:
-        self.chat = chat
+        self.chat, self.knows_chat = chat, True
         self.words = words(chat.locale)

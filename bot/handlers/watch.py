@@ -1,4 +1,4 @@
-"""/subscribe, /unsubscribe and /list: what a chat watches for."""
+"""/subscribe and /list: what a chat watches for."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -12,10 +12,10 @@ from bot.handlers.turn import Turn
 from bot.locales import Words
 from bot.matching.expr import Expr
 from bot.matching.syntax import describe, format_query, parse, split_queries
-from bot.models import Button, Schedule
+from bot.models import Button, Message, Schedule
 from bot.pipeline import search
 from bot.pipeline.search import Found
-from bot.storage import deliveries, hits, subscriptions
+from bot.storage import hits, sources, subscriptions
 from bot.storage.subscriptions import Subscription
 
 AT_ONCE = 10  # subscriptions in one command: the answer is read on a phone
@@ -31,30 +31,55 @@ async def subscribe(turn: Turn) -> None:
     if not turn.args.strip():
         raise UserError(_("Tell me what to watch for, like this: /subscribe Idlib"))
     await turn.require_say()
-    labels = list(dict.fromkeys(split_queries(turn.args)))
-    if len(labels) > AT_ONCE:
-        raise UserError(_("That is too many at once: send up to {most}.").format(most=AT_ONCE))
-    exprs = [read(label, turn.words) for label in labels]
+    labels, exprs = read_all(turn.args, turn.words)
     found = await search.search(turn.services.database, exprs, turn.now)
     async with turn.apply() as connection:
-        have = await subscriptions.of_chat(connection, turn.chat.id)
-        room = turn.services.settings.subscriptions - len(have)
-        new_texts = {format_query(expr).casefold() for expr in exprs} - {one.text.casefold() for one in have}
-        if len(new_texts) > room:
-            await turn.reply(connection, _no_room(turn))
-            return
-        made = []
-        for label, expr, matches in zip(labels, exprs, found, strict=True):
-            made.append(await _subscribe(turn, connection, label, expr, matches, have))
-        await turn.set_slot(connection, turn.services.settings.schedule)
-        text = Markup("\n\n").join(
-            confirmation(turn, subscription, added=added, expr=expr, found=matches)
-            for (subscription, added), expr, matches in zip(made, exprs, found, strict=True)
-        )
-        if len(made) == 1:
-            text += Markup("\n\n") + when(turn, made[0][0].schedule)
-        buttons = [row for one, __ in made for row in schedule_buttons(one, turn.words, named=len(made) > 1)]
-        await turn.reply(connection, text, tuple(buttons))
+        await turn.show(connection, await add(turn, connection, labels, exprs, found))
+
+
+def read_all(text: str, words: Words) -> tuple[list[str], list[Expr]]:
+    """Return the queries that were typed, and as they are read; UserError if one cannot be, or there are too many."""
+    labels = list(dict.fromkeys(split_queries(text)))
+    if len(labels) > AT_ONCE:
+        raise UserError(words.gettext("That is too many at once: send up to {most}.").format(most=AT_ONCE))
+    return labels, [read(label, words) for label in labels]
+
+
+async def add(
+    turn: Turn, connection: AsyncConnection, labels: list[str], exprs: list[Expr], found: list[list[Found]]
+) -> Message:
+    """Subscribe the chat to these queries; return what to say. UserError if there is no room for them."""
+    have = await subscriptions.of_chat(connection, turn.chat.id)
+    new_texts = {format_query(expr).casefold() for expr in exprs} - {one.text.casefold() for one in have}
+    check_room(turn, have, len(new_texts))
+    made = []
+    for label, expr, matches in zip(labels, exprs, found, strict=True):
+        made.append(await _subscribe(turn, connection, label, expr, matches, have))
+    await turn.set_slot(connection, turn.schedule)
+    texts = [
+        confirmation(turn, subscription, added=added, expr=expr, found=matches)
+        for (subscription, added), expr, matches in zip(made, exprs, found, strict=True)
+    ]
+    if len(made) == 1:
+        texts.append(when(turn, made[0][0].schedule))
+    if not await sources.listing(connection):
+        texts.append(no_sources(turn))
+    buttons = [row for one, __ in made for row in schedule_buttons(one, turn.words, named=len(made) > 1)]
+    return Message(Markup("\n\n").join(texts), tuple(buttons))
+
+
+def check_room(turn: Turn, have: list[Subscription], more: int) -> None:
+    """Raise UserError if a chat with these subscriptions may not have so many more."""
+    most = turn.services.settings.subscriptions
+    if more > most - len(have):
+        raise UserError(turn.words.say("You can watch {most} things at most. Remove some first: /list", most=most))
+
+
+def no_sources(turn: Turn) -> Markup:
+    """Say that there is nothing to watch yet, and to an admin what to do."""
+    if turn.is_admin:
+        return turn.words.say("There are no sources yet. Add one: /addsource https://…")
+    return turn.words.say("No news sources are set up yet. I keep your words, and begin when there are some.")
 
 
 def read(label: str, words: Words) -> Expr:
@@ -65,11 +90,6 @@ def read(label: str, words: Words) -> Expr:
         at = min(error.position, len(label))
         shown = Markup("<code>{before}</code>👉<code>{after}</code>").format(before=label[:at], after=label[at:] or " ")
         raise UserError(Markup("{reason}\n{shown}").format(reason=str(error), shown=shown)) from error
-
-
-def _no_room(turn: Turn) -> Markup:
-    most = turn.services.settings.subscriptions
-    return turn.words.say("You can watch {most} things at most. Remove some first: /list", most=most)
 
 
 async def _subscribe(
@@ -89,7 +109,7 @@ async def _subscribe(
         chat_id=turn.chat.id,
         text=format_query(expr),
         label=label,
-        schedule=turn.services.settings.schedule,
+        schedule=turn.schedule,
         now=turn.now,
     )
     if added:
@@ -166,55 +186,26 @@ def schedule_buttons(one: Subscription, words: Words, *, named: bool = False) ->
     return rows
 
 
-async def unsubscribe(turn: Turn) -> None:
-    """Stop watching: by the numbers of /list, by the words of a query, or all."""
-    await turn.look()
+async def mine(turn: Turn, connection: AsyncConnection, subscription_id: int) -> Subscription:
+    """Return a subscription of this chat; UserError if it is gone, or was another chat's."""
+    one = await subscriptions.get(connection, turn.chat.id, subscription_id)
+    if one is None:
+        raise UserError(turn.words.gettext("You are not watching that any more: /list"))
+    return one
+
+
+def item_page(turn: Turn, one: Subscription, page: int) -> Message:
+    """Return one subscription, with buttons to change it; `page` of the list is where it came from."""
     _ = turn.words.gettext
-    await turn.require_say()
-    async with turn.apply() as connection:
-        have = await subscriptions.of_chat(connection, turn.chat.id)
-        if not have:
-            await turn.reply(connection, nothing_watched(turn.words))
-        elif not turn.args.strip():
-            await show_list(turn, connection, page=0)
-        else:
-            chosen = choose(turn.args, have, turn.words)
-            await turn.reply(connection, await remove(turn, connection, chosen))
-
-
-def choose(args: str, have: list[Subscription], words: Words) -> list[Subscription]:
-    """Return the subscriptions that were meant; UserError if one is not there."""
-    _ = words.gettext
-    if args.strip().casefold() in ("all", "*"):
-        return have
-    numbers = args.replace(",", " ").split()
-    if all(number.isdecimal() for number in numbers):
-        wrong = next((number for number in numbers if not 1 <= int(number) <= len(have)), None)
-        if wrong is not None:
-            sentence = _("There is no number {number} in your list of {count}: /list")
-            raise UserError(sentence.format(number=wrong[:9], count=len(have)))
-        return [have[int(number) - 1] for number in dict.fromkeys(numbers)]
-    return [_named(label, have, words) for label in dict.fromkeys(split_queries(args))]
-
-
-def _named(label: str, have: list[Subscription], words: Words) -> Subscription:
-    text = label.strip().casefold()
-    try:
-        canonical = format_query(parse(label, words)).casefold()
-    except QueryError:
-        canonical = text
-    for one in have:
-        if one.label.strip().casefold() == text or one.text.casefold() in (text, canonical):
-            return one
-    raise UserError(words.say("You are not watching <b>{label}</b>: /list", label=label[:100]))
-
-
-async def remove(turn: Turn, connection: AsyncConnection, chosen: list[Subscription]) -> Markup:
-    """Remove subscriptions, and alerts on their way that tell of nothing else; return what to say."""
-    gone = await subscriptions.unsubscribe(connection, turn.chat.id, [one.id for one in chosen])
-    await deliveries.cancel_queries(connection, turn.chat.id, [one.query_id for one in gone], turn.now)
-    labels = Markup(", ").join(Markup("<b>{label}</b>").format(label=one.label) for one in gone)
-    return turn.words.say("Stopped watching {labels}.", labels=labels)
+    text = Markup("<b>{label}</b>\n{reading}\n{when}").format(
+        label=turn.words.isolate(one.label),
+        reading=reading(read(one.text, turn.words), turn.words),
+        when=when(turn, one.schedule),
+    )
+    rows = schedule_buttons(one, turn.words)
+    rows.append((Button(_("Change the words"), f"edit:{one.id}"), Button(_("Stop watching"), f"stop:{one.id}")))
+    rows.append((Button("‹ " + _("List"), f"list:{page}"),))
+    return Message(text, tuple(rows))
 
 
 def nothing_watched(words: Words) -> Markup:

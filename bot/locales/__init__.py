@@ -5,6 +5,7 @@ In: a locale code ("en", "ar"), as Telegram or the reader gave it. Out: `Words`,
 """
 
 import gettext
+import unicodedata
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,16 @@ from markupsafe import Markup
 
 CATALOGUES = Path(__file__).parent
 DEFAULT = "en"
+RIGHT_TO_LEFT = {"ar"}
+LANGUAGES = {"en": "English", "ar": "العربية"}  # what there is, each by its own name
+ISOLATE, END_ISOLATE = "\u2068", "\u2069"  # FSI, PDI: what is between takes its own direction (UAX #9)
+
+
+def isolate(text: str, *, right_to_left: bool) -> str:
+    """Return `text`, kept from upsetting the order of its line where it has letters of the other direction."""
+    other = ("L",) if right_to_left else ("R", "AL")
+    foreign = any(unicodedata.bidirectional(letter) in other for letter in text)
+    return f"{ISOLATE}{text}{END_ISOLATE}" if foreign else text
 
 
 class Words:
@@ -19,16 +30,31 @@ class Words:
 
     def __init__(self, locale: str, catalogue: gettext.NullTranslations) -> None:
         self.locale = locale
+        self.right_to_left = locale in RIGHT_TO_LEFT
         self.gettext = catalogue.gettext
         self.ngettext = catalogue.ngettext
 
     def say(self, sentence: str, **values: object) -> Markup:
-        """Return a sentence with `{name}` replaced by its value, escaped unless it is Markup itself."""
-        return Markup(self.gettext(sentence)).format(**values)  # noqa: S704 - the catalogue's own markup
+        """Return a sentence with `{name}` replaced by its value, escaped unless it is Markup itself.
+
+        Plain text of the other direction is isolated, so that it cannot upset the order of the line.
+        """
+        return Markup(self.gettext(sentence)).format(**self._isolated(values))  # noqa: S704 - our own markup
 
     def say_many(self, one: str, many: str, number: int, **values: object) -> Markup:
         """Return the sentence for `number` things; `{number}` in it is replaced too."""
-        return Markup(self.ngettext(one, many, number)).format(number=number, **values)  # noqa: S704
+        sentence = Markup(self.ngettext(one, many, number))  # noqa: S704 - our own markup
+        return sentence.format(number=number, **self._isolated(values))
+
+    def isolate(self, text: str) -> str:
+        """Return other people's text as it may stand in a line of this language."""
+        return isolate(text, right_to_left=self.right_to_left)
+
+    def _isolated(self, values: dict[str, object]) -> dict[str, object]:
+        return {
+            name: self.isolate(value) if type(value) is str else value  # Markup was made by us: its parts are isolated
+            for name, value in values.items()
+        }
 
 
 @cache

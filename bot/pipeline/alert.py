@@ -15,7 +15,9 @@ from bot.clock import Clock
 from bot.delivery.telegram import freeze
 from bot.digests import compose
 from bot.locales import words
+from bot.models import Button
 from bot.pipeline.items import item, told_of
+from bot.signing import Signer
 from bot.storage import chats, deliveries, entries, hits
 from bot.storage.chats import Chat
 from bot.storage.database import Database
@@ -28,7 +30,7 @@ CHUNK = 500  # hits of one entry in one transaction
 ALERTS_LAST = timedelta(hours=6)  # an alert that could not be sent by then is told in the next digest
 
 
-async def write_alerts(database: Database, clock: Clock, *, per_hour: int) -> int:
+async def write_alerts(database: Database, clock: Clock, signer: Signer, *, per_hour: int) -> int:
     """Write the alerts of a chunk of entries; return how many entries still had any to write.
 
     A chat that had `per_hour` alerts within the hour gets no more: what is over stays pending for its next digest.
@@ -39,30 +41,32 @@ async def write_alerts(database: Database, clock: Clock, *, per_hour: int) -> in
         waiting = await entries.alerting(connection, ENTRIES)
         for entry_id, reached in waiting:
             owed = await hits.to_alert(connection, entry_id, now, after_chat=reached, limit=CHUNK)
-            written += await _write(connection, owed, now, per_hour)
+            written += await _write(connection, owed, now, signer, per_hour)
             await entries.set_alerted_to(connection, entry_id, owed[-1].chat_id if owed else None)
     if written:
         log.info("alerts written", entries=len(waiting), alerts=written)
     return len(waiting)
 
 
-async def _write(connection: AsyncConnection, owed: list[Owed], now: datetime, per_hour: int) -> int:
+async def _write(connection: AsyncConnection, owed: list[Owed], now: datetime, signer: Signer, per_hour: int) -> int:
     known = await chats.get_all(connection, {one.chat_id for one in owed})
     written = 0
     for chat_id, group in groupby(owed, key=attrgetter("chat_id")):
         if await deliveries.alerts_since(connection, chat_id, now - timedelta(hours=1)) < per_hour:
-            await _write_one(connection, known[chat_id], list(group), now)
+            await _write_one(connection, known[chat_id], list(group), now, signer)
             written += 1
     return written
 
 
-async def _write_one(connection: AsyncConnection, chat: Chat, owed: list[Owed], now: datetime) -> None:
-    message = compose.alert(item(owed), words(chat.locale), zone=chat.zone, now=now)
+async def _write_one(connection: AsyncConnection, chat: Chat, owed: list[Owed], now: datetime, signer: Signer) -> None:
+    told, reader = item(owed), words(chat.locale)
+    why = Button(reader.gettext("Why?"), f"why:{told.entry_id}")
+    message = compose.alert(told, reader, zone=chat.zone, now=now, buttons=((why,),))
     await deliveries.add(
         connection,
         chat_id=chat.id,
         kind=deliveries.ALERT,
-        payload=freeze(message),
+        payload=freeze(signer.sign_buttons(chat.id, message)),
         now=now,
         told_of=told_of(owed),
         expires_at=now + ALERTS_LAST,

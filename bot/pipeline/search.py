@@ -61,10 +61,14 @@ def item(found: Found, label: str) -> Item:
     )
 
 
-async def keep(connection: AsyncConnection, query_id: int, found: list[Found], now: datetime) -> None:
-    """Write what was found as hits that are past: they are shown by /latest, and never sent as news."""
+async def keep(
+    connection: AsyncConnection, query_id: int, found: list[Found], now: datetime, *, past: bool = True
+) -> None:
+    """Write what was found as hits that are past: they are shown by /latest, and never sent as news (unless `past` is
+    false: an undo).
+    """
     for one in found:
         if one.entry.story_id is None or one.entry.text_id is None:
             continue  # it still waits for the matcher, which writes the hit
         placement = Placement(one.entry.story_id, one.entry.text_id)
-        await hits.add(connection, one.entry.id, placement, {query_id: one.match}, now, past=True)
+        await hits.add(connection, one.entry.id, placement, {query_id: one.match}, now, past=past)

@@ -168,6 +168,12 @@ async def unmatched(connection: AsyncConnection, limit: int) -> list[StoredEntry
     return [StoredEntry(**row) for row in (await connection.execute(statement)).mappings()]
 
 
+async def at_url(connection: AsyncConnection, canonical_url: str, limit: int = 5) -> list[int]:
+    """Return the newest entries with this address, in its one spelling, newest first."""
+    statement = sa.select(entry.c.id).where(entry.c.canonical_url == canonical_url)
+    return list((await connection.execute(statement.order_by(entry.c.id.desc()).limit(limit))).scalars())
+
+
 async def recent(connection: AsyncConnection, since: datetime, limit: int) -> list[StoredEntry]:
     """Return entries seen since a time, newest first."""
     statement = (

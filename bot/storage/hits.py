@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Match, Placement, Schedule
 from bot.storage.database import insert_many
-from bot.storage.schema import chat, entry, hit, source, subscription, told
+from bot.storage.schema import chat, delivery, delivery_item, entry, hit, source, subscription, told
 
 PENDING_FOR = timedelta(days=14)
 
@@ -159,3 +159,43 @@ async def count_since(connection: AsyncConnection, query_id: int, since: datetim
         .where(hit.c.query_id == query_id, entry.c.published_at >= since)
     )
     return int((await connection.execute(statement)).scalar_one())
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """That a chat's subscription was found in an entry, and what became of it. `terms` as in `Owed`."""
+
+    entry_id: int
+    title: str
+    label: str
+    schedule: Schedule
+    terms: list[list[Any]]
+    past: bool
+    found_at: datetime
+    subscribed_at: datetime
+    told: bool
+
+
+async def findings(connection: AsyncConnection, chat_id: int, entry_ids: Sequence[int]) -> list[Finding]:
+    """Return what a chat's subscriptions found in these entries, entry by entry, the best match first."""
+    mine = sa.and_(told.c.chat_id == subscription.c.chat_id, told.c.query_id == hit.c.query_id)
+    was_told = sa.exists().where(mine, told.c.text_id == hit.c.text_id).label("told")
+    columns = (hit.c.entry_id, entry.c.title, subscription.c.label, subscription.c.schedule, hit.c.terms, hit.c.past)
+    statement = (
+        _joined(*columns, hit.c.found_at, subscription.c.created_at.label("subscribed_at"), was_told)
+        .where(subscription.c.chat_id == chat_id, hit.c.entry_id.in_(entry_ids))
+        .order_by(hit.c.entry_id, hit.c.score.desc(), hit.c.query_id)
+    )
+    rows = (await connection.execute(statement)).mappings()
+    return [Finding(**{**row, "schedule": Schedule(row["schedule"]), "told": bool(row["told"])}) for row in rows]
+
+
+async def entries_told_in(connection: AsyncConnection, chat_id: int, message_id: int) -> list[int]:
+    """Return the entries that a message (Telegram's id) told a chat of, in its order."""
+    statement = (
+        sa.select(delivery_item.c.entry_id)
+        .join(delivery, delivery.c.id == delivery_item.c.delivery_id)
+        .where(delivery.c.chat_id == chat_id, delivery.c.message_id == message_id)
+        .order_by(delivery_item.c.position)
+    )
+    return list((await connection.execute(statement)).scalars())

@@ -71,9 +71,9 @@ async def take(connection: AsyncConnection, offer_id: int, now: datetime) -> boo
     return (await connection.execute(statement)).rowcount == 1
 
 
-async def drop(connection: AsyncConnection, chat_id: int, user_id: int, now: datetime) -> int:
-    """Withdraw every open offer to this person in this chat; return how many there were."""
-    mine = (offer.c.chat_id == chat_id, offer.c.user_id == user_id, _open(now))
+async def drop(connection: AsyncConnection, chat_id: int, user_id: int, kind: str, now: datetime) -> int:
+    """Withdraw the open offers of a kind to this person in this chat; return how many there were."""
+    mine = (offer.c.chat_id == chat_id, offer.c.user_id == user_id, offer.c.kind == kind, _open(now))
     return (await connection.execute(offer.delete().where(*mine))).rowcount
 
 

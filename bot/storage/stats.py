@@ -56,3 +56,18 @@ async def since(connection: AsyncConnection, start: datetime) -> Stats:
 async def record_act(connection: AsyncConnection, user_id: int, act: str, now: datetime) -> None:
     """Note what an admin did."""
     await connection.execute(sa.insert(admin_act).values(user_id=user_id, act=act, at=now))
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What an admin did. `user_id` is negative where that person was forgotten since."""
+
+    at: datetime
+    user_id: int
+    act: str
+
+
+async def last_acts(connection: AsyncConnection, limit: int) -> list[Act]:
+    """Return what admins did last, newest first."""
+    statement = sa.select(admin_act.c.at, admin_act.c.user_id, admin_act.c.act).order_by(admin_act.c.id.desc())
+    return [Act(**row) for row in (await connection.execute(statement.limit(limit))).mappings()]

@@ -78,13 +78,31 @@ async def unsubscribe(connection: AsyncConnection, chat_id: int, subscription_id
     mine = (subscription.c.chat_id == chat_id, subscription.c.id.in_(subscription_ids))
     gone = await _select(connection, *mine)
     await connection.execute(subscription.delete().where(*mine))
-    for query_id in {one.query_id for one in gone}:
-        wanted = sa.select(subscription.c.id).where(subscription.c.query_id == query_id).limit(1)
-        if (await connection.execute(wanted)).first() is None:
-            version = await next_value(connection, "query")
-            rest = query.update().where(query.c.id == query_id)
-            await connection.execute(rest.values(live=False, version=version))
+    for query_id in sorted({one.query_id for one in gone}):
+        await _rest_if_unwanted(connection, query_id)
     return gone
+
+
+async def _rest_if_unwanted(connection: AsyncConnection, query_id: int) -> None:
+    wanted = sa.select(subscription.c.id).where(subscription.c.query_id == query_id).limit(1)
+    if (await connection.execute(wanted)).first() is None:
+        version = await next_value(connection, "query")
+        rest = query.update().where(query.c.id == query_id)
+        await connection.execute(rest.values(live=False, version=version))
+
+
+async def change(
+    connection: AsyncConnection, old: Subscription, *, text: str, label: str, now: datetime
+) -> Subscription:
+    """Give a subscription another query (canonical `text`); its schedule stays. What the new one finds begins now."""
+    query_id = await _live_query(connection, text)
+    values = {"query_id": query_id, "label": label}
+    if query_id != old.query_id:
+        values["created_at"] = now
+    await connection.execute(subscription.update().where(subscription.c.id == old.id).values(values))
+    if query_id != old.query_id:
+        await _rest_if_unwanted(connection, old.query_id)
+    return (await _select(connection, subscription.c.id == old.id))[0]
 
 
 async def set_schedule(connection: AsyncConnection, chat_id: int, subscription_id: int, schedule: Schedule) -> bool:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from bot.digests.compose import LIMIT, STORIES, TITLE, Item, Part, alert, choose, digest, latest, measure, split, when
-from bot.digests.text import END_ISOLATE, ISOLATE, JOINER, clean
-from bot.locales import Words, words
+from bot.digests.text import JOINER, clean
+from bot.locales import END_ISOLATE, ISOLATE, Words, words
 from bot.models import Button
 
 ENGLISH = words("en")

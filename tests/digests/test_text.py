@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.digests.text import JOINER, clean, clip, host, inert, isolate, link, vouches
+from bot.digests.text import JOINER, clean, clip, host, inert, link, vouches
+from bot.locales import isolate
 
 # What Telegram's own entity finder makes a link of (td/telegram/MessageEntity.cpp), in short.
 TAPPABLE = re.compile(

@@ -1,0 +1,267 @@
+"""/unsubscribe, /edit and /cancel, and a plain message: changing what a chat watches, with a way back.
+
+What the bot asked, and waits to be told, is an offer in the database (bot/storage/offers.py): a restart forgets none.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from markupsafe import Markup
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import QueryError, UserError
+from bot.handlers import watch
+from bot.handlers.turn import Turn
+from bot.locales import Words
+from bot.matching.syntax import format_query, parse, split_queries
+from bot.models import Button, Message, Schedule
+from bot.pipeline import search
+from bot.pipeline.search import Found
+from bot.storage import deliveries, offers, subscriptions
+from bot.storage.offers import Offer
+from bot.storage.subscriptions import Subscription
+
+WATCH, UNDO, STOP_ALL, EDIT = "watch", "undo", "stop all", "edit"
+PROPOSAL_LASTS = timedelta(days=1)
+UNDO_LASTS = timedelta(hours=1)
+QUESTION_LASTS = timedelta(minutes=15)
+ALL = ("all", "*", "الكل")
+
+
+def yes_no(words: Words, offer_id: int) -> tuple[tuple[Button, ...], ...]:
+    """Return the two buttons under a question."""
+    _ = words.gettext
+    return ((Button(_("Yes"), f"offer:{offer_id}:yes"), Button(_("No"), f"offer:{offer_id}:no")),)
+
+
+def named(labels: list[str], words: Words) -> Markup:
+    """Return several queries as a sentence names them."""
+    separator = words.say(", ")
+    return separator.join(Markup("<b>{label}</b>").format(label=words.isolate(label)) for label in labels)
+
+
+# ---- a plain message ----
+
+
+async def plain_text(turn: Turn) -> None:
+    """Take a message as the new words that were asked for, or as something to watch."""
+    await turn.look()
+    message = turn.update.effective_message
+    text = " ".join(((message.text if message else None) or "").split())
+    if not text:
+        raise UserError(turn.words.gettext("I read words only. /help says how."))
+    async with turn.services.database.read() as connection:
+        asked = await offers.newest(connection, turn.chat.id, turn.user_id, EDIT, turn.now) if turn.knows_chat else None
+    if asked is not None:
+        await _rewrite(turn, int(asked.payload["subscription"]), text, asked)
+        return
+    await _propose(turn, text)
+
+
+async def _propose(turn: Turn, text: str) -> None:
+    labels, exprs = watch.read_all(text, turn.words)
+    found = await search.search(turn.services.database, exprs, turn.now)
+    async with turn.apply() as connection:
+        offer_id = await turn.offer(connection, WATCH, {"text": text}, PROPOSAL_LASTS)
+        lines = [turn.words.say("Watch {labels}?", labels=named(labels, turn.words))]
+        for expr, matches in zip(exprs, found, strict=True):
+            lines += [watch.reading(expr, turn.words), watch.week(turn, matches)]
+        await turn.reply(connection, Markup("\n").join(lines), yes_no(turn.words, offer_id))
+
+
+async def look_for(turn: Turn, offer: Offer) -> list[list[Found]]:
+    """Return what the last week had for a proposal."""
+    __, exprs = watch.read_all(offer.payload["text"], turn.words)
+    return await search.search(turn.services.database, exprs, turn.now)
+
+
+async def watch_taken(
+    turn: Turn, connection: AsyncConnection, offer: Offer, choice: str, found: list[list[Found]]
+) -> tuple[Message, str]:
+    """Watch what was proposed, or leave it."""
+    labels, exprs = watch.read_all(offer.payload["text"], turn.words)
+    if choice != "yes":
+        return Message(turn.words.say("All right, not watching {labels}.", labels=named(labels, turn.words))), ""
+    return await watch.add(turn, connection, labels, exprs, found), ""
+
+
+# ---- /unsubscribe ----
+
+
+async def unsubscribe(turn: Turn) -> None:
+    """Stop watching: by the numbers of /list, by the words of a query, or all (which is asked first)."""
+    await turn.look()
+    await turn.require_say()
+    async with turn.apply() as connection:
+        have = await subscriptions.of_chat(connection, turn.chat.id)
+        if not have:
+            await turn.reply(connection, watch.nothing_watched(turn.words))
+        elif not turn.args.strip():
+            await watch.show_list(turn, connection, page=0)
+        elif turn.args.strip().casefold() in ALL:
+            offer_id = await turn.offer(connection, STOP_ALL, {}, QUESTION_LASTS)
+            sentence = turn.words.say_many(
+                "Stop watching {number} thing, all you have?", "Stop watching all {number} things?", len(have)
+            )
+            await turn.reply(connection, sentence, yes_no(turn.words, offer_id))
+        else:
+            await turn.show(connection, await remove(turn, connection, choose(turn.args, have, turn.words)))
+
+
+def choose(args: str, have: list[Subscription], words: Words) -> list[Subscription]:
+    """Return the subscriptions that were meant, by number or by words; UserError if one is not there."""
+    numbers = args.replace(",", " ").replace("،", " ").split()
+    if all(number.isdecimal() for number in numbers):
+        return [have[_number(number, len(have), words) - 1] for number in dict.fromkeys(numbers)]
+    return [_named(label, have, words) for label in dict.fromkeys(split_queries(args))]
+
+
+def _number(text: str, count: int, words: Words) -> int:
+    number = int(text[:9])
+    if not 1 <= number <= count:
+        raise UserError(
+            words.say("There is no number {number} in your list of {count}: /list", number=text[:9], count=count)
+        )
+    return number
+
+
+def _named(label: str, have: list[Subscription], words: Words) -> Subscription:
+    text = label.strip().casefold()
+    try:
+        canonical = format_query(parse(label, words)).casefold()
+    except QueryError:
+        canonical = text
+    for one in have:
+        if one.label.strip().casefold() == text or one.text.casefold() in (text, canonical):
+            return one
+    raise UserError(words.say("You are not watching <b>{label}</b>: /list", label=label[:100]))
+
+
+async def remove(turn: Turn, connection: AsyncConnection, chosen: list[Subscription]) -> Message:
+    """Remove subscriptions, and alerts on their way that tell of nothing else; return what to say, with an undo."""
+    gone = await subscriptions.unsubscribe(connection, turn.chat.id, [one.id for one in chosen])
+    await deliveries.cancel_queries(connection, turn.chat.id, [one.query_id for one in gone], turn.now)
+    kept = [
+        {"text": one.text, "label": one.label, "schedule": one.schedule, "created_at": one.created_at.isoformat()}
+        for one in gone
+    ]
+    offer_id = await turn.offer(connection, UNDO, {"subscriptions": kept}, UNDO_LASTS)
+    text = turn.words.say("Stopped watching {labels}.", labels=named([one.label for one in gone], turn.words))
+    return Message(text, ((Button(turn.words.gettext("Undo"), f"offer:{offer_id}:undo"),),))
+
+
+async def stop_all_taken(
+    turn: Turn, connection: AsyncConnection, offer: Offer, choice: str, prepared: None
+) -> tuple[Message, str]:
+    """Stop watching everything, or go on."""
+    have = await subscriptions.of_chat(connection, turn.chat.id)
+    if choice != "yes":
+        return Message(turn.words.say("All right, nothing changed.")), ""
+    return (await remove(turn, connection, have) if have else Message(watch.nothing_watched(turn.words))), ""
+
+
+async def look_again(turn: Turn, offer: Offer) -> list[list[Found]]:
+    """Return what came, since they were stopped, for the subscriptions that an undo brings back."""
+    exprs = [parse(one["text"], turn.words) for one in offer.payload["subscriptions"]]
+    found = await search.search(turn.services.database, exprs, turn.now)
+    return [[one for one in matches if one.entry.seen_at >= offer.created_at] for matches in found]
+
+
+async def undo_taken(
+    turn: Turn, connection: AsyncConnection, offer: Offer, choice: str, found: list[list[Found]]
+) -> tuple[Message, str]:
+    """Bring back what was stopped as it was: its schedule, since when, and what came meanwhile."""
+    have = await subscriptions.of_chat(connection, turn.chat.id)
+    back = offer.payload["subscriptions"]
+    watch.check_room(turn, have, len({one["text"] for one in back} - {one.text for one in have}))
+    for one, matches in zip(back, found, strict=True):
+        await _restore(turn, connection, one, matches)
+    text = turn.words.say("Watching {labels} again.", labels=named([one["label"] for one in back], turn.words))
+    return Message(text), ""
+
+
+async def _restore(turn: Turn, connection: AsyncConnection, one: dict[str, Any], found: list[Found]) -> None:
+    schedule = Schedule(one["schedule"])
+    made, __ = await subscriptions.subscribe(
+        connection,
+        chat_id=turn.chat.id,
+        text=one["text"],
+        label=one["label"],
+        schedule=schedule,
+        now=datetime.fromisoformat(one["created_at"]),
+    )
+    await search.keep(connection, made.query_id, found, turn.now, past=False)
+    await turn.set_slot(connection, schedule)
+
+
+# ---- /edit ----
+
+
+async def edit(turn: Turn) -> None:
+    """Change the words of a subscription: "/edit 2 Aleppo" at once, "/edit 2" asks for them, "/edit" shows the list."""
+    await turn.look()
+    await turn.require_say()
+    number, __, text = turn.args.strip().partition(" ")
+    if not number:
+        async with turn.apply() as connection:
+            await watch.show_list(turn, connection, page=0)
+        return
+    async with turn.services.database.read() as connection:
+        have = await subscriptions.of_chat(connection, turn.chat.id) if turn.knows_chat else []
+    if not number.isdecimal():
+        raise UserError(turn.words.gettext("Say which one by its number in /list, like this: /edit 2 Aleppo"))
+    one = have[_number(number, len(have), turn.words) - 1]
+    if text.strip():
+        await _rewrite(turn, one.id, text.strip())
+        return
+    async with turn.apply() as connection:
+        await turn.show(connection, await ask(turn, connection, one))
+
+
+async def ask(turn: Turn, connection: AsyncConnection, one: Subscription) -> Message:
+    """Ask for the new words of a subscription: the next plain message is taken for them."""
+    have = await subscriptions.of_chat(connection, turn.chat.id)
+    number = [other.id for other in have].index(one.id) + 1
+    if not turn.is_private:  # a bot in a group reads commands only
+        return Message(
+            turn.words.say(
+                "Send the new words for <b>{label}</b> like this: /edit {number} Aleppo", label=one.label, number=number
+            )
+        )
+    await offers.drop(connection, turn.chat.id, turn.user_id, EDIT, turn.now)
+    await turn.offer(connection, EDIT, {"subscription": one.id}, QUESTION_LASTS)
+    return Message(
+        turn.words.say("Send me the new words for <b>{label}</b>. /cancel keeps it as it is.", label=one.label)
+    )
+
+
+async def _rewrite(turn: Turn, subscription_id: int, text: str, asked: Offer | None = None) -> None:
+    """Give a subscription new words; its schedule stays. What cannot be read may be sent again."""
+    expr = watch.read(text, turn.words)
+    (found,) = await search.search(turn.services.database, [expr], turn.now)
+    async with turn.apply() as connection:
+        old = await watch.mine(turn, connection, subscription_id)
+        have = await subscriptions.of_chat(connection, turn.chat.id)
+        canonical = format_query(expr)
+        if any(one.text.casefold() == canonical.casefold() and one.id != old.id for one in have):
+            raise UserError(turn.words.say("You are already watching <b>{label}</b>", label=text))
+        if asked is not None:
+            await offers.take(connection, asked.id, turn.now)
+        new = await subscriptions.change(connection, old, text=canonical, label=text, now=turn.now)
+        if new.query_id != old.query_id:
+            await deliveries.cancel_queries(connection, turn.chat.id, [old.query_id], turn.now)
+            await search.keep(connection, new.query_id, found, turn.now)
+        lines = [
+            watch.confirmation(turn, new, added=True, expr=expr, found=found),
+            watch.when(turn, new.schedule),
+        ]
+        await turn.reply(connection, Markup("\n\n").join(lines), tuple(watch.schedule_buttons(new, turn.words)))
+
+
+async def cancel(turn: Turn) -> None:
+    """End a question that waits for an answer."""
+    async with turn.apply() as connection:
+        dropped = [await offers.drop(connection, turn.chat.id, turn.user_id, kind, turn.now) for kind in (EDIT, WATCH)]
+        say = turn.words.say
+        said = say("All right, nothing changed.") if any(dropped) else say("There is nothing to cancel.")
+        await turn.reply(connection, said)

@@ -1,0 +1,117 @@
+"""/export and /forget: a chat's own data, taken along or deleted."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from babel import Locale
+from babel.dates import format_datetime
+from markupsafe import Markup
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.digests.zones import zone_info
+from bot.handlers.turn import Turn
+from bot.models import Button, Message
+from bot.sources.opml import Outline, write_opml
+from bot.storage import forget, sources, subscriptions
+from bot.storage.offers import Offer
+
+FORGET = "forget"
+LASTS = timedelta(minutes=10)
+
+
+async def export(turn: Turn) -> None:
+    """Send what is stored for this chat as JSON, and to admins the sources as OPML."""
+    await turn.look()
+    await turn.require_say()
+    async with turn.apply() as connection:
+        say = turn.words.say
+        content = json.dumps(await _stored(turn, connection), ensure_ascii=False, indent=2) + "\n"
+        await turn.reply_file(connection, "watchword.json", content, say("What you watch, and your settings."))
+        if turn.is_admin:
+            known = await sources.listing(connection)
+            opml = write_opml([Outline(one.url, one.title or one.url, one.language) for one in known], turn.now)
+            await turn.reply_file(connection, "sources.opml", opml, say("The news sources. /import reads this file."))
+
+
+async def _stored(turn: Turn, connection: AsyncConnection) -> dict[str, Any]:
+    chat = turn.chat
+    watched = await subscriptions.of_chat(connection, chat.id)
+    return {
+        "made_by": "Watchword",
+        "exported_at": turn.now.isoformat(),
+        "chat": {
+            "telegram_id": chat.telegram_id,
+            "kind": chat.kind,
+            "language": chat.locale,
+            "zone": chat.zone,
+            "digest_time": chat.digest_time.isoformat("minutes"),
+            "new_subscriptions": turn.schedule.value,
+            "state": chat.state,
+        },
+        "subscriptions": [
+            {
+                "typed": one.label,
+                "query": one.text,
+                "schedule": one.schedule.value,
+                "since": one.created_at.isoformat(),
+            }
+            for one in watched
+        ],
+    }
+
+
+async def forget_(turn: Turn) -> None:
+    """Ask, for the first time, whether everything is to be deleted."""
+    await turn.look()
+    await turn.require_say()
+    async with turn.apply() as connection:
+        say, _ = turn.words.say, turn.words.gettext
+        lines = [
+            say("Shall I delete all I have of this chat: what you watch, your settings, and what I sent you?"),
+            say("/export gives you a copy first."),
+        ]
+        rows = ((Button(_("Delete everything"), "forget:ask"),), (Button(_("Keep it"), "forget:keep"),))
+        await turn.reply(connection, Markup("\n").join(lines), rows)
+
+
+async def asked_twice(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
+    """Ask for the second time, or leave it."""
+    if ids != ["ask"]:
+        return _kept(turn), ""
+    offer_id = await turn.offer(connection, FORGET, {}, LASTS)
+    _ = turn.words.gettext
+    yes, no = (
+        Button(_("Yes, delete it for good"), f"offer:{offer_id}:yes"),
+        Button(_("Keep it"), f"offer:{offer_id}:no"),
+    )
+    return Message(turn.words.say("Are you sure? This cannot be undone."), ((yes,), (no,))), ""
+
+
+async def forget_taken(
+    turn: Turn, connection: AsyncConnection, offer: Offer, choice: str, prepared: None
+) -> tuple[Message, str]:
+    """Delete the chat and all that hangs on it; the message becomes the receipt."""
+    if choice != "yes":
+        return _kept(turn), ""
+    who = turn.user_id if turn.is_private else None
+    receipt = await forget.forget(connection, turn.chat, who, turn.services.signer, turn.now)
+    say, many = turn.words.say, turn.words.say_many
+    lines = [
+        say("<b>Forgotten.</b> Nothing of this chat is left here."),
+        many("{number} subscription deleted", "{number} subscriptions deleted", receipt.subscriptions),
+        many("{number} message deleted", "{number} messages deleted", receipt.messages),
+        say("When: {time}", time=_moment(turn)),
+        say("Receipt: <code>{code}</code>", code=Markup(receipt.code)),  # noqa: S704 - hexadecimal, ours
+        say("/start begins anew."),
+    ]
+    return Message(Markup("\n").join(lines)), ""
+
+
+def _kept(turn: Turn) -> Message:
+    return Message(turn.words.say("All right, nothing changed."))
+
+
+def _moment(turn: Turn) -> str:
+    zone = zone_info(turn.chat.zone)
+    return format_datetime(turn.now.astimezone(zone), "long", tzinfo=zone, locale=Locale.parse(turn.words.locale))

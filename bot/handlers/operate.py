@@ -1,0 +1,109 @@
+"""/queue, /stats and /testalert: for admins, how the bot is doing."""
+
+from dataclasses import asdict
+from datetime import timedelta
+
+from markupsafe import Markup
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.delivery.telegram import freeze
+from bot.digests import compose
+from bot.digests.compose import Item
+from bot.digests.compose import when as shown_time
+from bot.handlers.turn import Turn
+from bot.models import Button, Message
+from bot.storage import deliveries, outbox, stats
+from bot.storage.outbox import Undelivered
+
+SHOWN = 10
+REASON = 120  # characters
+
+
+async def stats_(turn: Turn) -> None:
+    """Show what there is, and what the last day did."""
+    say = turn.words.say
+    async with turn.apply() as connection:
+        now = asdict(await stats.since(connection, turn.now - timedelta(days=1)))
+        lines = [
+            say("<b>People</b>: {chats_active} active, {chats_paused} paused, {chats_blocked} blocked", **now),
+            say("<b>Watching</b>: {subscriptions} subscriptions, {queries} different queries", **now),
+            say("<b>Sources</b>: {sources} active, {sources_failing} failing", **now),
+            say("<b>Last 24 hours</b>: {entries_new} articles, {sent} messages", **now),
+            say("<b>Not delivered</b>: {uncertain} in doubt, {dead} refused", **now),
+            say("<b>Now</b>: {waiting} messages waiting, {updates_parked} commands parked", **now),
+        ]
+        test = Button(turn.words.gettext("Send me a test alert"), "test")
+        await turn.reply(connection, Markup("\n").join(lines), ((test,),))
+
+
+async def queue(turn: Turn) -> None:
+    """Show the last messages that were not delivered, and why."""
+    async with turn.apply() as connection:
+        found = await outbox.undelivered(connection, SHOWN)
+        if not found:
+            await turn.reply(connection, turn.words.say("Every message was delivered."))
+            return
+        lines = [turn.words.say("<b>Not delivered</b>, the last first:")]
+        lines += [_line(turn, one) for one in found]
+        await turn.reply(connection, Markup("\n").join(lines))
+
+
+def _line(turn: Turn, one: Undelivered) -> Markup:
+    states, _ = _states(turn), turn.words.gettext
+    kinds = {
+        deliveries.REPLY: _("answer"),
+        deliveries.ALERT: _("alert"),
+        deliveries.DIGEST: _("digest"),
+        deliveries.NOTICE: _("notice"),
+        outbox.BROADCAST: _("broadcast"),
+    }
+    line = Markup("#{id} · {ago} · {kind} · {state}").format(
+        id=one.id,
+        ago=shown_time(one.created_at, turn.words, zone=turn.chat.zone, now=turn.now),
+        kind=kinds.get(one.kind, one.kind),
+        state=states.get(one.state, one.state),
+    )
+    return line + Markup(": {reason}").format(reason=turn.words.isolate(one.error[:REASON])) if one.error else line
+
+
+def _states(turn: Turn) -> dict[str, str]:
+    _ = turn.words.gettext
+    return {
+        deliveries.READY: _("waits"),
+        deliveries.SENDING: _("being sent"),
+        deliveries.UNCERTAIN: _("in doubt, sent again soon"),
+        deliveries.UNCERTAIN_FINAL: _("in doubt"),
+        deliveries.CANCELLED: _("called back"),
+        deliveries.DEAD: _("refused"),
+        deliveries.EXPIRED: _("too late"),
+    }
+
+
+async def testalert(turn: Turn) -> None:
+    """Send the admin an alert of nothing, the way alerts go."""
+    async with turn.apply() as connection:
+        await _owe_test(turn, connection)
+
+
+async def test_pressed(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tuple[None, str]:
+    """Send the admin who pressed it a test alert."""
+    await _owe_test(turn, connection)
+    return None, turn.words.gettext("A test alert is on its way.")
+
+
+async def _owe_test(turn: Turn, connection: AsyncConnection) -> None:
+    _ = turn.words.gettext
+    item = Item(
+        story_id=0,
+        entry_id=0,
+        title=_("This is a test alert"),
+        url=None,
+        source="Watchword",
+        published_at=turn.now,
+        queries=(_("test"),),
+        summary=_("It went the way of every alert: written down, sent, and marked as sent."),
+    )
+    message: Message = compose.alert(item, turn.words, zone=turn.chat.zone, now=turn.now)
+    await deliveries.add(
+        connection, chat_id=turn.chat.id, kind=deliveries.NOTICE, payload=freeze(message), now=turn.now
+    )

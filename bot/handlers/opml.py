@@ -1,0 +1,66 @@
+"""/import: the sources of another program, from an OPML file that is sent with the command, or answered with it."""
+
+from markupsafe import Markup
+from sqlalchemy.ext.asyncio import AsyncConnection
+from telegram import Document
+from telegram.error import TelegramError
+
+from bot.engine import Step
+from bot.errors import UserError
+from bot.handlers.sources import shown_host
+from bot.handlers.turn import Turn
+from bot.sources.opml import LARGEST, Opml, read_opml
+from bot.storage import sources, stats
+
+
+async def import_(turn: Turn) -> None:
+    """Add every feed of the file; what is there already stays as it is. They are polled like any other."""
+    await turn.look()
+    document = _document(turn)
+    read = await turn.services.parser.run(read_opml, await _download(turn, document))
+    async with turn.apply() as connection:
+        await turn.reply(connection, await _add(turn, connection, read))
+    turn.services.wakeups.wake(Step.POLL)
+
+
+def _document(turn: Turn) -> Document:
+    """Return the file that is meant; UserError if there is none, or it is too large to be fetched."""
+    _ = turn.words.gettext
+    message = turn.update.effective_message
+    answered = message.reply_to_message if message else None
+    document = (message.document if message else None) or (answered.document if answered else None)
+    if document is None:
+        raise UserError(_("Send an OPML file with /import as its caption, or answer one with /import."))
+    if document.file_size is None or document.file_size > LARGEST:
+        raise UserError(_("An OPML file may have 1 MiB at most."))
+    return document
+
+
+async def _download(turn: Turn, document: Document) -> bytes:
+    """Return what is in the file. Its name is never used."""
+    try:
+        file = await turn.bot.get_file(document.file_id)
+        return bytes(await file.download_as_bytearray())
+    except TelegramError as error:
+        raise UserError(turn.words.gettext("Telegram did not give me the file. Send it again.")) from error
+
+
+async def _add(turn: Turn, connection: AsyncConnection, read: Opml) -> Markup:
+    say, many = turn.words.say, turn.words.say_many
+    added = 0
+    for feed in read.feeds:
+        title = feed.title or shown_host(feed.url)
+        __, new = await sources.add(connection, url=feed.url, title=title, language=feed.language, now=turn.now)
+        added += new
+    await stats.record_act(connection, turn.user_id, f"import {added}", turn.now)
+    known = len(read.feeds) - added
+    lines = [many("Added {number} source.", "Added {number} sources.", added)]
+    if known:
+        lines.append(many("{number} was there already.", "{number} were there already.", known))
+    if read.refused:
+        lines.append(
+            many("{number} has no address I can watch.", "{number} have no address I can watch.", read.refused)
+        )
+    if added:
+        lines.append(say("What they publish from now on is news. /sources shows how they do."))
+    return Markup("\n").join(lines)

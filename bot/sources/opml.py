@@ -1,0 +1,101 @@
+"""OPML (opml.org): the sources of another program, read and written.
+
+A document is anybody's, so it is read in the worker process (`FeedParser.run`), without DTD and entities, and within
+limits. Reading fetches nothing: each address is checked like one that was typed, and polled like any other.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
+from io import BytesIO
+from xml.etree import ElementTree
+
+from lxml import etree  # type: ignore[import-untyped]  # no type information published
+
+from bot.errors import SourceError
+from bot.sources.address import canonical_url
+from bot.sources.clean import clean_text
+from bot.sources.normalise import language_code, shorten
+
+LARGEST = 1024 * 1024  # bytes of a document; a thousand feeds take a quarter of it
+MOST = 500  # feeds in one document
+DEEPEST = 20  # folders within folders; other programs make two or three
+MAX_TITLE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A feed in an OPML document: its address in its one spelling, its title ("" if none), its language or None."""
+
+    url: str
+    title: str
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opml:
+    """The feeds of a document, each once, in its order; and how many addresses in it cannot be watched."""
+
+    feeds: tuple[Outline, ...]
+    refused: int = 0
+
+
+def read_opml(document: bytes) -> Opml:
+    """Return the feeds in a document. SourceError if it is no OPML, too large, or made to hurt."""
+    if len(document) > LARGEST:
+        raise SourceError("too-large", "An OPML file may have 1 MiB at most.")
+    feeds: dict[str, Outline] = {}
+    refused = depth = 0
+    for event, element in _elements(document):
+        depth += 1 if event == "start" else -1
+        if depth > DEEPEST:
+            raise SourceError("parse", "The folders of this OPML file are nested too deep.")
+        address = element.get("xmlUrl") if event == "start" else None
+        if address is None:
+            continue
+        try:
+            outline = _outline(address, element)
+        except SourceError:
+            refused += 1
+            continue
+        feeds.setdefault(outline.url, outline)
+        if len(feeds) > MOST:
+            raise SourceError("too-large", f"An OPML file may have {MOST} feeds at most.")
+    return Opml(tuple(feeds.values()), refused)
+
+
+def _elements(document: bytes) -> Iterable[tuple[str, etree._Element]]:
+    """Yield ("start" or "end", element) of a document that is OPML and declares no DTD."""
+    events = etree.iterparse(
+        BytesIO(document), events=("start", "end"), resolve_entities=False, load_dtd=False, no_network=True
+    )
+    first = True
+    try:
+        for event, element in events:
+            if first and (element.tag.lower() != "opml" or element.getroottree().docinfo.doctype):
+                raise SourceError("parse", "This is not a plain OPML file.")
+            first = False
+            yield event, element
+    except etree.XMLSyntaxError as error:
+        raise SourceError("parse", "This is not a plain OPML file.") from error
+
+
+def _outline(address: str, element: etree._Element) -> Outline:
+    title = element.get("title") or element.get("text") or ""
+    url = canonical_url(address)
+    return Outline(url, shorten(clean_text(title), MAX_TITLE), language_code(element.get("language")))
+
+
+def write_opml(feeds: Iterable[Outline], now: datetime) -> str:
+    """Return an OPML 2.0 document of these feeds."""
+    opml = ElementTree.Element("opml", version="2.0")
+    head = ElementTree.SubElement(opml, "head")
+    ElementTree.SubElement(head, "title").text = "Watchword"
+    ElementTree.SubElement(head, "dateCreated").text = format_datetime(now)
+    body = ElementTree.SubElement(opml, "body")
+    for feed in feeds:
+        known = {"type": "rss", "text": feed.title, "xmlUrl": feed.url}
+        ElementTree.SubElement(body, "outline", known | ({"language": feed.language} if feed.language else {}))
+    ElementTree.indent(opml)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(opml, encoding="unicode") + "\n"

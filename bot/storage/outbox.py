@@ -1,0 +1,56 @@
+"""The outbox as admins use it: one message to everybody, and what was not delivered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.storage.chats import ACTIVE
+from bot.storage.deliveries import READY, SENDING, SENT
+from bot.storage.schema import chat, delivery
+
+BROADCAST = "broadcast"
+LAST = 3  # the priority of a broadcast: after the news
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """A message that was not delivered (yet). `error` is the last attempt's, or why it was called back; or None."""
+
+    id: int
+    kind: str
+    state: str
+    error: str | None
+    created_at: datetime
+
+
+async def reachable(connection: AsyncConnection) -> int:
+    """Return how many chats a broadcast would go to."""
+    statement = sa.select(sa.func.count()).select_from(chat).where(chat.c.state == ACTIVE)
+    return int((await connection.execute(statement)).scalar_one())
+
+
+async def broadcast(connection: AsyncConnection, payload: Mapping[str, Any], now: datetime) -> int:
+    """Owe every active chat a message, in one statement; return how many."""
+    values = {
+        "kind": sa.literal(BROADCAST),
+        "priority": sa.literal(LAST),
+        "payload": sa.literal(dict(payload), sa.JSON),
+        "state": sa.literal(READY),
+        "not_before": sa.literal(now, delivery.c.not_before.type),
+        "created_at": sa.literal(now, delivery.c.created_at.type),
+    }
+    everybody = sa.select(chat.c.id, *values.values()).where(chat.c.state == ACTIVE)
+    return (await connection.execute(sa.insert(delivery).from_select(["chat_id", *values], everybody))).rowcount
+
+
+async def undelivered(connection: AsyncConnection, limit: int) -> list[Undelivered]:
+    """Return the newest messages that did not go through, or not at the first attempt; newest first."""
+    columns = [delivery.c[name] for name in Undelivered.__dataclass_fields__]
+    on_its_way = sa.and_(delivery.c.state.in_([READY, SENDING]), delivery.c.error.is_(None))
+    statement = sa.select(*columns).where(delivery.c.state != SENT, sa.not_(on_its_way))
+    rows = (await connection.execute(statement.order_by(delivery.c.id.desc()).limit(limit))).mappings()
+    return [Undelivered(**row) for row in rows]
