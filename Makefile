@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install -q --disable-pip-version-check
 INSTALL_PROJECT = $(INSTALL) --no-deps --no-build-isolation -e .
 
-.PHONY: help setup run test lint bench lock clean
+.PHONY: help setup run test lint pictures bench lock clean
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -19,6 +19,8 @@ lint: $(VENV)/.dev         ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+pictures: $(VENV)/.dev     ## take the README's pictures anew (needs Chromium)
+	WATCHWORD_PICTURES=$(CURDIR)/docs/images $(BIN)/pytest tests/browser/test_three_people.py
 bench: $(VENV)/.dev        ## benchmarks: ratios against baselines of the same run
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 lock: $(VENV)/.dev         ## resolve the dependencies anew, for every platform

@@ -192,20 +192,23 @@ function jump(messageId) {
 
 // ---- the list follows what is new while its end is in sight ----
 
-let isFollowing = true;
+let end = 0; // how far the list was scrolled when its end was last in sight
+
+const isFollowing = () => $("log").scrollTop > end - NEAR; // what grew since does not matter, only who scrolled up
 
 function toEnd() {
-  isFollowing = true;
   $("newer").hidden = true;
   $("log").scrollTop = $("log").scrollHeight;
+  end = $("log").scrollTop;
 }
 
 $("log").addEventListener("scroll", () => {
-  isFollowing = $("log").scrollHeight - $("log").scrollTop - $("log").clientHeight < NEAR;
-  if (isFollowing) $("newer").hidden = true;
+  if ($("log").scrollHeight - $("log").scrollTop - $("log").clientHeight >= NEAR) return;
+  end = $("log").scrollTop;
+  $("newer").hidden = true;
 });
 $("newer").addEventListener("click", toEnd);
-const grown = new ResizeObserver(() => { if (isFollowing) toEnd(); }); // also by a picture that came, or a keyboard
+const grown = new ResizeObserver(() => { if (isFollowing()) toEnd(); }); // also by a picture that came, or a keyboard
 for (const id of ["messages", "typing", "log"]) grown.observe($(id));
 
 // ---- what happens ----
@@ -214,11 +217,13 @@ const happenings = {
   message(chatId, message) {
     if (senderOf(message).id === world.bot.id || message.sender_chat) stopTyping(chatId);
     if (chatId === open) {
-      $("messages").append(shown(message));
+      const item = shown(message);
+      item.classList.add("new");
+      $("messages").append(item);
       arrange($("messages"));
       $("welcome").hidden = true;
       if (senderOf(message).id === me) toEnd();
-      else if (!isFollowing) $("newer").hidden = false;
+      else if (!isFollowing()) $("newer").hidden = false;
       look();
     }
   },
