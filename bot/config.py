@@ -187,7 +187,7 @@ class Log(Section):
 class ConfiguredSource(Section):
     """A source added at start, once."""
 
-    url: Annotated[str, Field(min_length=1, max_length=2048)]
+    url: Annotated[HttpUrl, Field(max_length=2048)]
     title: str = ""
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
 

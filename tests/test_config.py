@@ -115,6 +115,11 @@ def test_settings_that_contradict_each_other_are_named(tmp_path: Path) -> None:
     assert [line.split(":")[0] for line in problems(path)] == ["polling.min_interval", "access.ids"]
 
 
+def test_a_source_that_is_no_web_address_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, '[[sources]]\nurl = "https://a.example/feed"\n[[sources]]\nurl = "file:///etc/passwd"\n')
+    assert problems(path) == ["sources.1.url: should begin with http:// or https:// and a host"]
+
+
 def test_a_token_may_stand_in_a_file_only_its_owner_reads(tmp_path: Path) -> None:
     secret = tmp_path / "token"
     secret.write_text("1:token\n")
