@@ -6,7 +6,6 @@ and the mark of a publisher aside. A number, a name or a "not" that differs make
 """
 
 import re
-import sys
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -32,8 +31,8 @@ _LEAD = re.compile(
     r"عاجل|срочно|eilmeldung|alerte\sinfo|urgente)\s*[:|\-–—!]\s*|update\s\d{1,2}\s*[-:–]\s*|wrapup\s\d{1,2}\s*[-:–]\s*))+",
     re.IGNORECASE,
 )
-_MARKS = "".join(  # re's \w leaves out combining marks, which are letters in Hindi, Thai and others
-    chr(point) for point in range(sys.maxunicode + 1) if unicodedata.category(chr(point)) in ("Mn", "Mc")
+_MARKS = "".join(  # re's \w leaves out combining marks, which are letters in Hindi, Thai and others; above are none
+    chr(point) for point in range(0x20000) if unicodedata.category(chr(point)) in ("Mn", "Mc")
 )
 _WORD = re.compile(rf"[$€£¥]?[\w{_MARKS}]+(?:[.,:]\d+)*%?")
 _ASCII_WORD = re.compile(r"\$?[a-z0-9]+(?:[.,:]\d+)*%?")
