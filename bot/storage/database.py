@@ -61,16 +61,44 @@ class Database:
         async with self._reader.begin() as connection:
             yield connection
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """Open a long read of one moment: all its statements see the same rows."""
+        async with self._reader.connect() as connection:
+            if not self.is_sqlite:
+                await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                await connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+            yield connection
+
+    @property
+    def path(self) -> Path | None:
+        """Return SQLite's file; None for PostgreSQL."""
+        return Path(self.url.database) if self.is_sqlite and self.url.database else None
+
     async def migrate(self) -> None:
-        """Bring the tables up to this version; ConfigError if they belong to a newer one, or cannot be reached."""
+        """Bring the tables up to this version.
+
+        ConfigError if they belong to a newer one, cannot be reached, or are in a file that is damaged.
+        """
         try:
-            if self.is_sqlite and self.url.database:
-                _make_file(Path(self.url.database))
+            if self.path:
+                _make_file(self.path)
             async with self.begin() as connection:
+                if self.is_sqlite:
+                    await _refuse_damaged(connection)
                 await connection.run_sync(_upgrade)
         except (OSError, sqlite3.Error, DBAPIError) as error:
             reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
             raise ConfigError([f"storage.url: the database cannot be opened: {reason[:200]}"]) from error
+
+    async def empty_log(self) -> None:
+        """Write SQLite's log back into its file and cut it, if no reader holds it: by itself it only grows."""
+        if not self.is_sqlite:
+            return
+        async with self._write_lock, self._writer.connect() as connection:
+            raw = (await connection.get_raw_connection()).driver_connection
+            assert raw is not None
+            await raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def close(self) -> None:
         """Close every connection."""
@@ -84,6 +112,12 @@ class Database:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
+
+
+async def _refuse_damaged(connection: AsyncConnection) -> None:
+    found = (await connection.execute(sa.text("PRAGMA quick_check(1)"))).scalar_one()
+    if found != "ok":
+        raise ConfigError(["storage.url: the file is damaged; restore a backup (docs/operations.md)"])
 
 
 def _make_file(path: Path) -> None:
@@ -154,7 +188,10 @@ def _postgresql_engine(url: sa.URL) -> AsyncEngine:
         pool_size=8,
         max_overflow=4,
         pool_pre_ping=True,  # a server that restarted costs one reconnect, not one failed unit
-        connect_args={"options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC"},
+        connect_args={
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC"
+            f" -c idle_in_transaction_session_timeout={STATEMENT_TIMEOUT_MS}",
+        },
     )
 
 

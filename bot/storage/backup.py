@@ -1,0 +1,140 @@
+"""Backups: the whole database as one SQLite file, whichever database is in use, while it is in use.
+
+SQLite is copied with its online backup (a copy of the file alone would miss what is still in its log); PostgreSQL is
+read in one snapshot, table by table. The file is made under another name, flushed to the disk, checked and only then
+renamed: what carries a backup's name is whole. `restore` fills an empty database of either kind.
+"""
+
+import os
+import sqlite3
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot import crash
+from bot.errors import ConfigError, WatchwordError
+from bot.storage.database import Database
+from bot.storage.schema import meta
+
+CHUNK = 1000
+PREFIX, SUFFIX = "watchword-", ".db"
+
+
+class BackupError(WatchwordError):
+    """A backup could not be made; the text says why."""
+
+
+async def backup(database: Database, target: Path) -> None:
+    """Write a backup to `target`, which is replaced if it is there. Raises BackupError and leaves nothing behind."""
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _remove(unfinished)
+        await _copy(database, unfinished)
+        crash.point("backup")
+        _check(unfinished)
+        _flush(unfinished)
+        unfinished.replace(target)
+        _flush(target.parent)
+    except (OSError, sqlite3.Error, SQLAlchemyError) as error:
+        _remove(unfinished)
+        reason = str(getattr(error, "orig", error)).splitlines()[0]
+        raise BackupError(f"The backup could not be made: {reason}") from error
+
+
+async def backup_to_folder(database: Database, folder: Path, now: datetime, *, keep: int) -> Path:
+    """Write a backup named for `now` into `folder`, remove all but the newest `keep`, and return its path."""
+    target = folder / f"{PREFIX}{now:%Y%m%dT%H%M%SZ}{SUFFIX}"
+    await backup(database, target)
+    for old in backups_in(folder)[:-keep]:
+        old.unlink(missing_ok=True)
+    return target
+
+
+def backups_in(folder: Path) -> list[Path]:
+    """Return the backups in a folder, oldest first."""
+    return sorted(folder.glob(f"{PREFIX}*{SUFFIX}"))
+
+
+async def restore(source: Path, database: Database) -> None:
+    """Fill `database` with a backup. ConfigError if that is no backup of ours, or the database is not empty."""
+    if not source.is_file():  # noqa: ASYNC240 - nothing else runs
+        raise ConfigError([f"{source}: there is no such file"])
+    await database.migrate()
+    async with Database(f"sqlite:///{source}") as saved, saved.read() as reading, database.begin() as writing:
+        await _refuse_full(writing)
+        await _copy_tables(reading, writing)
+        if not database.is_sqlite:
+            await _count_on(writing)
+
+
+def _remove(path: Path) -> None:
+    for one in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        one.unlink(missing_ok=True)
+
+
+def _make(path: Path) -> None:
+    path.touch(mode=0o600)
+
+
+async def _copy(database: Database, target: Path) -> None:
+    _make(target)
+    if database.path:
+        async with database.read() as connection:
+            raw = (await connection.get_raw_connection()).driver_connection
+            assert raw is not None
+            with sqlite3.connect(target) as file:
+                await raw.backup(file, pages=CHUNK)
+            file.close()
+        return
+    async with Database(f"sqlite:///{target}") as saved:
+        async with database.snapshot() as reading, saved.begin() as writing:
+            await _copy_tables(reading, writing)
+        await saved.empty_log()
+
+
+async def _copy_tables(reading: AsyncConnection, writing: AsyncConnection) -> None:
+    for table in meta.sorted_tables:
+        rows = await reading.stream(sa.select(table).execution_options(yield_per=CHUNK))
+        async for some in rows.mappings().partitions(CHUNK):
+            await writing.execute(sa.insert(table), [dict(row) for row in some])
+
+
+async def _refuse_full(connection: AsyncConnection) -> None:
+    for table in meta.sorted_tables:
+        if (await connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1))).first() is not None:
+            raise ConfigError(["storage.url: this database is not empty; restore into a new one"])
+
+
+async def _count_on(connection: AsyncConnection) -> None:
+    """Let PostgreSQL number new rows after those that were restored."""
+    for table in meta.sorted_tables:
+        column = table.autoincrement_column
+        if column is None:
+            continue
+        sequence = sa.func.pg_get_serial_sequence(table.name, column.name)
+        highest = sa.select(sa.func.max(column)).scalar_subquery()
+        await connection.execute(sa.select(sa.func.setval(sequence, highest)).where(highest.is_not(None)))
+
+
+def _check(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    try:
+        (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()
+    if found != "ok":
+        raise sqlite3.DatabaseError(f"the copy is damaged: {found}")
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file, or a folder's list of files, is on the disk."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
