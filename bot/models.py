@@ -102,6 +102,15 @@ class FeedEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Wishes:
+    """How a document asks to be polled: how long to leave it alone, and in which hours (UTC) and days (Monday is 0)."""
+
+    ttl: timedelta | None = None
+    skip_hours: frozenset[int] = frozenset()
+    skip_days: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Feed:
     """A parsed feed document. `url` is where it was found after redirects, `hub` its WebSub hub."""
 
@@ -116,6 +125,11 @@ class Feed:
     skip_hours: frozenset[int] = frozenset()  # UTC, when it asks not to be polled (RSS `skipHours`)
     skip_days: frozenset[int] = frozenset()  # Monday is 0 (RSS `skipDays`)
 
+    @property
+    def wishes(self) -> Wishes:
+        """How it asks to be polled."""
+        return Wishes(self.ttl, self.skip_hours, self.skip_days)
+
 
 @dataclass(frozen=True, slots=True)
 class Validators:
@@ -127,7 +141,11 @@ class Validators:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source as a poll needs it."""
+    """A source as a poll needs it.
+
+    `wishes` are those of its last document. `moved_to` is where its last polls were permanently redirected, `moves` of
+    them in a row. `rhythm` is what `bot.sources.rhythm` keeps of it.
+    """
 
     id: int
     url: str
@@ -139,6 +157,10 @@ class Source:
     failures: int = 0
     baseline_done: bool = False
     lease_token: str = ""
+    wishes: Wishes = field(default_factory=Wishes)
+    moved_to: str | None = None
+    moves: int = 0
+    rhythm: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

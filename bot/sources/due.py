@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from bot.models import Wishes
+
 SLOWEST = timedelta(days=1)
 _DOUBLINGS = 16
 _EARLY = 0.1  # of the interval: polls of many sources must not march in step
@@ -39,6 +41,17 @@ def next_poll_at(
         wait = min(max(interval, fresh_for or timedelta(), fastest), max(slowest, fastest))
         wait -= wait * _EARLY * chance
     return now + min(max(wait, retry_after or timedelta(), fastest), max(SLOWEST, fastest))
+
+
+def after_skipped(at: datetime, now: datetime, wishes: Wishes, slowest: timedelta) -> datetime:
+    """Return `at`, or the end of the hours and days in which the document asks not to be polled, if it is in them.
+
+    Never more than `slowest` after `now`: a document that asks for all hours must not silence its source.
+    """
+    latest = max(at, now + slowest)
+    while at < latest and (at.hour in wishes.skip_hours or at.weekday() in wishes.skip_days):
+        at = at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    return min(at, latest)
 
 
 def is_dead(kind: str, failures: int) -> bool:

@@ -13,6 +13,7 @@ from bot.models import FeedEntry, Headline, Placement
 from bot.storage.database import insert_many
 from bot.storage.schema import entry, seen, source, story
 
+KEPT_SIZES = 20  # keys to a place in the feed: ten times its size, and an entry has two keys
 CHUNK = 500  # bound parameters of one statement stay far below either database's limit
 
 
@@ -257,16 +258,22 @@ async def purge(connection: AsyncConnection, before: datetime, limit: int) -> in
 async def forget_seen(connection: AsyncConnection, age: timedelta, limit: int) -> int:
     """Forget up to `limit` keys that their feed has not shown for `age`; return how many.
 
-    Counted back from when the feed last showed anything: a feed that does not change is not read, and what it still
-    shows must not look new on the day it does.
+    Never the latest KEPT_SIZES times the size of the feed, however old they are. Counted back from when the feed last
+    showed anything: a feed that does not change is not read, and what it still shows must not look new on the day it
+    does.
     """
     forgotten = 0
-    newest = sa.select(seen.c.source_id, sa.func.max(seen.c.seen_at).label("at")).group_by(seen.c.source_id)
-    for source_id, at in (await connection.execute(newest)).all():
-        old = (seen.c.source_id == source_id, seen.c.seen_at < at - age, seen.c.entry_id.is_(None))
+    newest = (
+        sa.select(seen.c.source_id, source.c.size, sa.func.max(seen.c.seen_at).label("at"))
+        .join(source, source.c.id == seen.c.source_id)
+        .group_by(seen.c.source_id, source.c.size)
+    )
+    for source_id, size, at in (await connection.execute(newest)).all():
+        mine = seen.c.source_id == source_id
+        latest = sa.select(seen.c.key).where(mine).order_by(seen.c.seen_at.desc()).limit(KEPT_SIZES * size)
+        old = (mine, seen.c.seen_at < at - age, seen.c.entry_id.is_(None), seen.c.key.not_in(latest))
         keys = list((await connection.execute(sa.select(seen.c.key).where(*old).limit(limit - forgotten))).scalars())
         for some in _chunks(keys):
-            mine = sa.and_(seen.c.source_id == source_id, seen.c.key.in_(some))
-            await connection.execute(seen.delete().where(mine))
+            await connection.execute(seen.delete().where(mine, seen.c.key.in_(some)))
         forgotten += len(keys)
     return forgotten

@@ -85,6 +85,7 @@ source = Table(
     meta,
     _id(),
     Column("url", sa.Text, nullable=False, unique=True),  # canonical
+    _text("host"),  # of the url: a few polls at a time for each
     _text("title"),
     Column("language", sa.Text),
     _flag("full_text"),
@@ -102,8 +103,21 @@ source = Table(
     _at("lease_until", nullable=True),
     Column("lease_token", sa.Text),
     _flag("baseline_done"),
+    Column("wishes", sa.JSON),  # how its document asks to be polled
+    Column("moved_to", sa.Text),  # where it was permanently redirected,
+    _count("moves"),  # so many times in a row
+    _count("size"),  # items of the document, when it was last read whole
+    Column("rhythm", sa.Text),  # when it publishes
     _at("created_at"),
     Index("ix_source_due", "state", "next_poll_at"),
+    Index("ix_source_lease_until", "lease_until"),
+)
+
+source_alias = Table(  # where sources were before they moved: adding an old address finds the source
+    "source_alias",
+    meta,
+    Column("url", sa.Text, primary_key=True),
+    _ref("source_id", "source.id"),
 )
 
 seen = Table(  # what a source has ever shown; outlives the entry, so what returns is not new
@@ -149,6 +163,7 @@ Index(
     postgresql_where=entry.c.alerted_to.is_not(None),
 )
 Index("ix_entry_seen_at", entry.c.seen_at)
+Index("ix_entry_canonical_url", entry.c.canonical_url)
 Index("ix_entry_source_id", entry.c.source_id, entry.c.id)
 
 story = Table(

@@ -4,13 +4,14 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.models import Source, Validators
-from bot.storage.database import insert_new
-from bot.storage.schema import entry, source
+from bot.models import Source, Validators, Wishes
+from bot.storage.database import insert_many, insert_new
+from bot.storage.schema import entry, source, source_alias
 
 ACTIVE, PAUSED, REMOVED = "active", "paused", "removed"
 VALIDATORS_LAST = timedelta(days=8)  # some servers answer 304 for ever (NetNewsWire drops them at this age too)
@@ -44,10 +45,15 @@ async def add(
 ) -> tuple[int, bool]:
     """Add the source at `url` (canonical), due at once. Return its id and whether anything changed.
 
-    One that was removed comes back, and remembers what it showed, unless `revive` is false (the configuration
-    file must not undo a removal made in chat).
+    `url` may be one that the source had before it moved. One that was removed comes back, and remembers what it
+    showed, unless `revive` is false (the configuration file must not undo a removal made in chat).
     """
-    found = (await connection.execute(sa.select(source.c.id, source.c.state).where(source.c.url == url))).first()
+    was_there = sa.select(source_alias.c.source_id).where(source_alias.c.url == url)
+    found = (
+        await connection.execute(
+            sa.select(source.c.id, source.c.state).where(sa.or_(source.c.url == url, source.c.id.in_(was_there)))
+        )
+    ).first()
     if found is not None:
         back = revive and found.state == REMOVED
         if back:
@@ -56,6 +62,7 @@ async def add(
         return int(found.id), back
     statement = insert_new(connection, source).values(
         url=url,
+        host=host_of(url),
         title=title,
         language=language,
         full_text=full_text,
@@ -95,23 +102,44 @@ async def listing(connection: AsyncConnection) -> list[SourceStatus]:
     return [SourceStatus(**row) for row in (await connection.execute(statement)).mappings()]
 
 
-async def claim_due(connection: AsyncConnection, now: datetime, *, limit: int, lease: timedelta) -> list[Source]:
-    """Take up to `limit` due sources, longest overdue first, for `lease`; nobody else polls them meanwhile."""
+async def claim_due(
+    connection: AsyncConnection, now: datetime, *, limit: int, lease: timedelta, per_host: int | None = None
+) -> list[Source]:
+    """Take up to `limit` due sources, longest overdue first, for `lease`; nobody else polls them meanwhile.
+
+    Of one host no more than `per_host` are in anybody's hands: a hundred feeds of a slow server hold up no other's.
+    """
     free = sa.or_(source.c.lease_until.is_(None), source.c.lease_until < now)
-    due = (
-        sa.select(source.c.id)
-        .where(source.c.state == ACTIVE, source.c.next_poll_at <= now, free)
-        .order_by(source.c.next_poll_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    ids = list((await connection.execute(due)).scalars())
+    is_due = sa.and_(source.c.state == ACTIVE, source.c.next_poll_at <= now, free)
+    due = sa.select(source.c.id).where(is_due).order_by(source.c.next_poll_at, source.c.id).limit(limit)
+    if per_host is not None:
+        due = due.where(source.c.id.in_(_whose_turn_it_is(is_due, now, per_host)))
+    ids = list((await connection.execute(due.with_for_update(skip_locked=True))).scalars())
     if not ids:
         return []
     token = secrets.token_hex(8)
     claimed = source.update().where(source.c.id.in_(ids)).values(lease_until=now + lease, lease_token=token)
     rows = (await connection.execute(claimed.returning(source))).mappings()
     return [_source(row, now) for row in rows]
+
+
+def _whose_turn_it_is(is_due: sa.ColumnElement[bool], now: datetime, per_host: int) -> sa.Select[Any]:
+    """Select the due sources that are among the first of their host, those in hand counted."""
+    leased = source.alias("leased")
+    in_hand = (
+        sa.select(leased.c.host, sa.func.count().label("number"))
+        .where(leased.c.lease_until >= now)
+        .group_by(leased.c.host)
+        .subquery()
+    )
+    place = sa.func.row_number().over(partition_by=source.c.host, order_by=(source.c.next_poll_at, source.c.id))
+    ranked = (
+        sa.select(source.c.id, (place + sa.func.coalesce(in_hand.c.number, 0)).label("place"))
+        .select_from(source.outerjoin(in_hand, in_hand.c.host == source.c.host))
+        .where(is_due)
+        .subquery()
+    )
+    return sa.select(ranked.c.id).where(ranked.c.place <= per_host)
 
 
 def _source(row: Any, now: datetime) -> Source:
@@ -127,7 +155,23 @@ def _source(row: Any, now: datetime) -> Source:
         failures=row["failures"],
         baseline_done=row["baseline_done"],
         lease_token=row["lease_token"],
+        wishes=_wishes(row["wishes"] or {}),
+        moved_to=row["moved_to"],
+        moves=row["moves"],
+        rhythm=row["rhythm"],
     )
+
+
+def _wishes(kept: dict[str, Any]) -> Wishes:
+    ttl = kept.get("ttl")
+    return Wishes(
+        timedelta(seconds=ttl) if ttl else None, frozenset(kept.get("hours", ())), frozenset(kept.get("days", ()))
+    )
+
+
+def _kept(wishes: Wishes) -> dict[str, Any]:
+    ttl = wishes.ttl.total_seconds() if wishes.ttl else None
+    return {"ttl": ttl, "hours": sorted(wishes.skip_hours), "days": sorted(wishes.skip_days)}
 
 
 async def finish_poll(
@@ -135,14 +179,21 @@ async def finish_poll(
 ) -> bool:
     """Record a poll that worked, in the transaction that stores its entries; False if the lease was lost.
 
-    `found` may hold title, language, body_hash and validators, to be kept from now on.
+    `found` may hold title, language, body_hash, validators, wishes, size and rhythm, to be kept from now on, and
+    moved_to: where the poll was permanently redirected, None for nowhere.
     """
     validators: Validators | None = found.pop("validators", None)
+    wishes: Wishes | None = found.pop("wishes", None)
+    moved_to: str | None = found.pop("moved_to", None)
     values = {name: value for name, value in found.items() if value is not None}
     if validators is not None:
         kept = validators == polled.validators
         values |= {"etag": validators.etag, "last_modified": validators.last_modified}
         values |= {} if kept else {"validators_at": now}
+    if wishes is not None:
+        values["wishes"] = _kept(wishes)
+    values["moved_to"] = moved_to
+    values["moves"] = 0 if moved_to is None else polled.moves + 1 if moved_to == polled.moved_to else 1
     values |= {"failures": 0, "error": None, "error_kind": None, "ok_at": now, "baseline_done": True}
     return await _release(connection, polled, now, next_poll_at, values)
 
@@ -167,6 +218,29 @@ async def _release(
     mine = sa.and_(source.c.id == polled.id, source.c.lease_token == polled.lease_token)
     values |= {"polled_at": now, "next_poll_at": next_poll_at, "lease_until": None, "lease_token": None}
     return (await connection.execute(source.update().where(mine).values(values))).rowcount == 1
+
+
+async def move(connection: AsyncConnection, polled: Source, url: str) -> bool:
+    """Give a source the address (canonical) that it permanently redirects to; return whether that is done.
+
+    Its old address is remembered. If another source has the new one, this one is removed: they are the same. If an
+    admin removed that other one, nothing is changed.
+    """
+    there = (await connection.execute(sa.select(source.c.id, source.c.state).where(source.c.url == url))).first()
+    if there is not None and there.state == REMOVED:
+        return False
+    mine = source.update().where(source.c.id == polled.id)
+    if there is not None:
+        await connection.execute(mine.values(state=REMOVED))
+        return True
+    await insert_many(connection, source_alias, [{"url": polled.url, "source_id": polled.id}])
+    await connection.execute(mine.values(url=url, host=host_of(url), moved_to=None, moves=0))
+    return True
+
+
+def host_of(url: str) -> str:
+    """Return whose server a source is on."""
+    return urlsplit(url).hostname or ""
 
 
 async def publishing_times(connection: AsyncConnection, source_id: int, limit: int = 20) -> list[datetime]:

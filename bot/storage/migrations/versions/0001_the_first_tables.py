@@ -77,6 +77,7 @@ def upgrade() -> None:
         "source",
         sa.Column("id", Id, autoincrement=True, nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("host", sa.Text(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("language", sa.Text(), nullable=True),
         sa.Column("full_text", sa.Boolean(), server_default=sa.false(), nullable=False),
@@ -94,11 +95,26 @@ def upgrade() -> None:
         sa.Column("lease_until", UtcDateTime(), nullable=True),
         sa.Column("lease_token", sa.Text(), nullable=True),
         sa.Column("baseline_done", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("wishes", sa.JSON(), nullable=True),
+        sa.Column("moved_to", sa.Text(), nullable=True),
+        sa.Column("moves", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("size", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("rhythm", sa.Text(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_source")),
         sa.UniqueConstraint("url", name=op.f("uq_source_url")),
     )
     op.create_index("ix_source_due", "source", ["state", "next_poll_at"], unique=False)
+    op.create_index("ix_source_lease_until", "source", ["lease_until"], unique=False)
+    op.create_table(
+        "source_alias",
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("source_id", Id, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["source_id"], ["source.id"], name=op.f("fk_source_alias_source_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("url", name=op.f("pk_source_alias")),
+    )
     op.create_table(
         "story",
         sa.Column("id", Id, autoincrement=False, nullable=False),
@@ -159,6 +175,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("alerted_to IS NOT NULL"),
     )
     op.create_index("ix_entry_seen_at", "entry", ["seen_at"], unique=False)
+    op.create_index("ix_entry_canonical_url", "entry", ["canonical_url"], unique=False)
     op.create_index("ix_entry_source_id", "entry", ["source_id", "id"], unique=False)
     op.create_index(
         "ix_entry_unmatched",
