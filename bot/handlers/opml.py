@@ -17,6 +17,7 @@ async def import_(turn: Turn) -> None:
     """Add every feed of the file; what is there already stays as it is. They are polled like any other."""
     await turn.look()
     document = _document(turn)
+    await turn.look_busy()
     read = await turn.services.parser.run(read_opml, await _download(turn, document))
     async with turn.apply() as connection:
         await turn.reply(connection, await _add(turn, connection, read))

@@ -74,6 +74,7 @@ async def addsource(turn: Turn) -> None:
     async with turn.services.database.read() as connection:
         if any(one.url == canonical_url(url) for one in await sources.listing(connection)):
             raise UserError(_("That source is there already: /sources"))
+    await turn.look_busy()
     found = await probe(url, turn.services.fetcher, turn.services.parser)
     if found.feed is None and len(found.found) > 1:
         await _offer(turn, found)

@@ -4,6 +4,7 @@
 none of them does. What has to wait for the network (looking at a feed, say) is done before.
 """
 
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 from telegram import Bot, Update
+from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
 from bot.delivery.telegram import freeze, freeze_file
@@ -98,6 +100,12 @@ class Turn:
             raise UserError(_("Telegram did not answer. Try again in a moment.")) from error
         if member.status not in GROUP_ADMINS:
             raise UserError(_("Only admins of this group can do that."))
+
+    async def look_busy(self) -> None:
+        """Show "typing…" while an answer takes a moment; for five seconds, or until it is there. Best effort."""
+        chat_id, thread_id = self._where()
+        with contextlib.suppress(TelegramError):
+            await self.bot.send_chat_action(chat_id, ChatAction.TYPING, message_thread_id=thread_id or None)
 
     @asynccontextmanager
     async def apply(self, *, meet: bool = True) -> AsyncIterator[AsyncConnection]:

@@ -97,12 +97,13 @@ class People:
         chat, person = self._where(chat_id, user_id)
         mime_type = mime_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
         stored = self.world.add_file(name, mime_type, content)
+        said = {"caption": caption or None, "caption_entities": with_found(caption or "", []) or None}
         file = {"file_id": stored.file_id, "file_unique_id": stored.file_id, "file_size": len(content)}
         if as_picture:
             photo = [file | {"width": 320, "height": 240}]
-            return self._post(chat, person, reply_to, None, photo=photo, caption=caption)
+            return self._post(chat, person, reply_to, None, photo=photo, **said)
         document = file | {"file_name": name, "mime_type": mime_type}
-        return self._post(chat, person, reply_to, None, document=document, caption=caption)
+        return self._post(chat, person, reply_to, None, document=document, **said)
 
     def press(self, message_id: int, button: str, *, user_id: int | None = None, chat_id: int | None = None) -> str:
         """Press a button, named by its label or its data; return the callback query's id."""

@@ -79,7 +79,9 @@ async def sitting(browser: Browser, url: str, who: int, **settings: Any) -> Asyn
         if not request.url.startswith((url, "blob:", "data:")):
             wrong.append(f"asked {request.url}")
 
-    context = await browser.new_context(**{"viewport": {"width": 1180, "height": 800}, "locale": "en-GB", **settings})
+    context = await browser.new_context(
+        base_url=url, **{"viewport": {"width": 1180, "height": 800}, "locale": "en-GB", **settings}
+    )
     page = await context.new_page()
     page.on("console", listen)
     page.on("pageerror", lambda error: wrong.append(str(error)))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, FilePayload, expect
 
 from bot.sandbox.people import ADA, BEN, CHO
 from tests.browser.person import Person, sitting
@@ -20,6 +20,7 @@ from tests.feedserver import FeedServer, item, rss
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ALERT_WITHIN = 60.0  # seconds: what the README promises
+OPML = '<opml version="2.0"><body><outline type="rss" text="Harbour Watch" xmlUrl="{}"/></body></opml>'
 OLD = [item("Ferries to the islands run again")]
 NEWS = [
     item("Idlib library lends its first books since the flood", text="The shelves came by lorry.", published=None),
@@ -65,6 +66,7 @@ async def test_three_people_try_the_bot(browser: Browser, sandbox_url: str, feed
         await cho_wants_a_digest(cho)
         await ada_adds_a_source(ada, feeds)
         await the_group_watches(ada, ben)
+        await ada_moves_her_sources(ada, feeds)
         await cho_chooses_a_time(cho)
         await ben_is_alerted(ben, within=ALERT_WITHIN - (time.monotonic() - subscribed))
 
@@ -103,6 +105,22 @@ async def ada_adds_a_source(ada: Person, feeds: FeedServer) -> None:
     await expect(ada.box).to_have_value("/addsource ")
     await ada.ask(f"/addsource {feeds.url('/harbour.xml')}", "Harbour Watch")
     await ada.ask("/sources", "Harbour Watch")
+    events = await ada.page.request.get(f"/sandbox/events?chat_id={ADA}")
+    assert "typing" in [event["data"].get("action") for event in (await events.json())["result"]]
+
+
+async def ada_moves_her_sources(ada: Person, feeds: FeedServer) -> None:
+    await ada.open("Watchword")
+    opml = OPML.format(feeds.url("/harbour.xml")).encode()
+    await ada.box.fill("/import")
+    await ada.page.locator("input[type=file]").set_input_files(
+        FilePayload(name="mine.opml", mimeType="text/x-opml", buffer=opml)
+    )
+    await ada.hear("1 was there already")
+    await ada.ask("/export", "The news sources")
+    async with ada.page.expect_download() as download:
+        await ada.page.get_by_role("link", name="Download sources.opml").click()
+    assert "harbour.xml" in (await (await download.value).path()).read_text("utf-8")
 
 
 async def the_group_watches(ada: Person, ben: Person) -> None:

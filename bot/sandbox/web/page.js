@@ -445,13 +445,18 @@ $("door").addEventListener("click", async () => {
 // ---- files: chosen, dropped or pasted ----
 
 async function send(files) {
+  let caption = $("text").value.trim() || null; // what is typed goes with the first
+  $("text").value = "";
+  typed();
   for (const file of files) {
     if (file.size > MAX_FILE) { toast(`${file.name} is larger than 20 MB, which is what a bot can read.`); continue; }
     const as_picture = /^image\/(png|jpeg|gif|webp)$/.test(file.type) && file.size <= MAX_PICTURE;
-    await attempt("upload", {
+    const sent = await attempt("upload", {
       name: file.name, content: await base64(file), mime_type: file.type || null,
-      user_id: me, chat_id: open, reply_to: answering?.message_id ?? null, as_picture,
+      user_id: me, chat_id: open, reply_to: answering?.message_id ?? null, as_picture, caption,
     });
+    if (sent === null) $("text").value ||= caption ?? ""; // nothing typed is lost
+    caption = null;
     stopAnswering();
   }
 }
