@@ -5,27 +5,31 @@ import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from urllib.parse import urlsplit
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from aiohttp import web
 from telegram.error import InvalidToken, TelegramError
 from telegram.ext import Application, ExtBot
 
-from bot.clock import Clock
+from bot import crash
+from bot.clock import Clock, clock_for
 from bot.config import Config
 from bot.delivery.request import AiohttpRequest
 from bot.digests.zones import pin_zone_rules
 from bot.engine import Step, Wakeups
 from bot.errors import ConfigError
-from bot.handlers.receive import SIDE_BY_SIDE, Receiver
+from bot.handlers.receive import KINDS, SIDE_BY_SIDE, Receiver
 from bot.handlers.register import App, register, set_menu
 from bot.pipeline.alert import write_alerts
+from bot.pipeline.backup import Backups
 from bot.pipeline.digest import freeze_due
 from bot.pipeline.match import Matcher
 from bot.pipeline.poll import Pace, Poller
 from bot.pipeline.send import Sender
 from bot.pipeline.tidy import tidy
+from bot.pulse import Pulse
 from bot.scheduler import build
 from bot.services import Access, Services, Settings
 from bot.signing import Signer
@@ -35,6 +39,7 @@ from bot.sources.guard import AddressGuard
 from bot.sources.parse import FeedParser
 from bot.storage import secrets, sources
 from bot.storage.database import Database
+from bot.web.server import Status, serving, webhook
 
 log = structlog.get_logger()
 
@@ -46,7 +51,10 @@ async def run(config: Config) -> None:
     """Run until SIGTERM or SIGINT; ConfigError if Telegram refuses the token or the database is too new."""
     stop, wakeups = asyncio.Event(), Wakeups()
     _on_signal(stop, wakeups)
-    await serve(config, Clock(), wakeups, stop)
+    assert config.telegram.token is not None  # the command line has seen to it
+    token = config.telegram.token.get_secret_value()
+    crash.arm(token)
+    await serve(config, clock_for(token), wakeups, stop)
 
 
 async def serve(config: Config, clock: Clock, wakeups: Wakeups, stop: asyncio.Event) -> None:
@@ -148,11 +156,16 @@ async def _work(config: Config, services: Services, application: App, stop: asyn
         first_poll_is_news=config.polling.first_poll == "all",
         own_networks=config.fetch.allow_networks,
     )
-    poller = Poller(database, services.fetcher, services.parser, clock, wakeups, pace)
+    poller = Poller(database, services.fetcher, services.parser, clock, wakeups, pace, admins=services.settings.admins)
     matcher = Matcher(database, clock)
     telegram = config.telegram
-    sender = Sender(database, application.bot, clock, wakeups, rate=telegram.send_rate, paid=telegram.paid_broadcast)
-    receiver = Receiver(application, database, clock, wakeups)
+    pulse = Pulse(clock)
+    bot, rate, paid = application.bot, telegram.send_rate, telegram.paid_broadcast
+    sender = Sender(database, bot, clock, wakeups, pulse, rate=rate, paid=paid)
+    receiver = Receiver(application, database, clock, wakeups, pulse)
+    storage = config.storage
+    backups = Backups(database, clock, storage.backup_dir, every=storage.backup_every, keep=storage.backup_keep)
+    status = Status(database, clock, pulse, sender.outcomes)
     await matcher.warm()
     steps: dict[Step, Callable[[], Awaitable[object]]] = {
         Step.MATCH: lambda: _then(matcher.match_new(), wakeups, Step.ALERT),
@@ -161,13 +174,18 @@ async def _work(config: Config, services: Services, application: App, stop: asyn
         ),
         Step.DIGEST: lambda: _then(freeze_due(database, clock), wakeups, Step.SEND),
         Step.CARE: sender.look_after,
-        Step.TIDY: lambda: tidy(database, clock, retention=config.storage.retention),
+        Step.TIDY: lambda: tidy(database, clock, retention=storage.retention),
+        Step.BACKUP: backups.make_if_due,
     }
-    log.info("started")
-    async with asyncio.TaskGroup() as group:
+    async with _serving(status.app(), config.web.listen), asyncio.TaskGroup() as group:
+        log.info("started")
+        status.is_ready = True
+        listening_in = group.create_task(pulse.listen())
         tasks = [group.create_task(poller.run(stop), name="poll")]
-        tasks += [group.create_task(_repeat(step, work, wakeups, stop), name=step) for step, work in steps.items()]
-        listening = group.create_task(_talk(application, services, receiver, sender, stop), name="talk")
+        tasks += [
+            group.create_task(_repeat(step, work, wakeups, pulse, stop), name=step) for step, work in steps.items()
+        ]
+        listening = group.create_task(_talk(config, application, services, receiver, sender, stop), name="talk")
         wakeups.wake_all()
         await stop.wait()
         log.info("stopping", grace=GRACE)
@@ -176,19 +194,55 @@ async def _work(config: Config, services: Services, application: App, stop: asyn
         for task in late:
             log.warning("stopped without finishing", step=task.get_name())
             task.cancel()
+        listening_in.cancel()
 
 
-async def _talk(application: App, services: Services, receiver: Receiver, sender: Sender, stop: asyncio.Event) -> None:
+def _serving(app: web.Application, listen: str) -> AbstractAsyncContextManager[object]:
+    """Serve `app` at an address ("host:port"), or not at all where that is empty."""
+    host, _, port = listen.rpartition(":")
+    return serving(app, host.strip("[]"), int(port)) if listen else contextlib.nullcontext()
+
+
+async def _talk(
+    config: Config, application: App, services: Services, receiver: Receiver, sender: Sender, stop: asyncio.Event
+) -> None:
     """Reach Telegram, then receive, answer and send; polling and matching do not wait for this."""
     if not await _reach_telegram(application, stop):
         return
     await set_menu(application, services)
     async with asyncio.TaskGroup() as group:
-        receiving = group.create_task(receiver.receive(stop))
+        receiving = group.create_task(_receive(config, receiver, application, stop))
         group.create_task(receiver.answer(stop))
         group.create_task(sender.run(stop))
         await stop.wait()
         receiving.cancel()  # it waits for updates; what it has not stored, Telegram gives out again
+
+
+async def _receive(config: Config, receiver: Receiver, application: App, stop: asyncio.Event) -> None:
+    """Let updates come: fetched from Telegram, or brought by it. The other way is switched off there first."""
+    telegram, bot = config.telegram, application.bot
+    if telegram.mode == "polling":
+        await _until_done(lambda: bot.delete_webhook(drop_pending_updates=False), stop)
+        await receiver.receive(stop)
+        return
+    assert telegram.webhook_url is not None  # the configuration has seen to it
+    assert telegram.webhook_secret is not None
+    url, secret = telegram.webhook_url, telegram.webhook_secret.get_secret_value()
+    app = webhook(urlsplit(url).path or "/", secret, receiver.keep)
+    async with _serving(app, telegram.webhook_listen):
+        await _until_done(lambda: bot.set_webhook(url, secret_token=secret, allowed_updates=KINDS), stop)
+        await stop.wait()
+
+
+async def _until_done(ask: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            await ask()
+        except TelegramError as error:
+            log.warning("Telegram not told how updates come", reason=type(error).__name__)
+            await _wait(stop, RETRY)
+        else:
+            return
 
 
 async def _reach_telegram(application: App, stop: asyncio.Event) -> bool:
@@ -212,15 +266,19 @@ async def _then(work: Awaitable[int], wakeups: Wakeups, following: Step) -> int:
     return done
 
 
-async def _repeat(step: Step, work: Callable[[], Awaitable[object]], wakeups: Wakeups, stop: asyncio.Event) -> None:
-    """Do a step's work whenever it is woken, until none is left; a database that fails costs a pause."""
+async def _repeat(
+    step: Step, work: Callable[[], Awaitable[object]], wakeups: Wakeups, pulse: Pulse, stop: asyncio.Event
+) -> None:
+    """Do a step's work whenever it is woken, until none is left; what fails costs a pause, and shows in the health."""
     while not stop.is_set():
         await wakeups.wait(step)
         try:
             while not stop.is_set() and await work():
                 pass
-        except SQLAlchemyError:
+            pulse.beat(step.value)
+        except Exception:  # the boundary of one step: the others go on
             log.exception("step failed", step=step.value)
+            pulse.fail(step.value)
             await _wait(stop, RETRY)
             wakeups.wake(step)
 

@@ -7,30 +7,38 @@ entries would be lost.
 import asyncio
 import ipaddress
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
+from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.clock import Clock
 from bot.engine import Step, Wakeups
 from bot.errors import SourceError
-from bot.models import Feed, Source
-from bot.sources.due import next_poll_at, poll_interval
-from bot.sources.fetch import Fetched, Fetcher
+from bot.locales import Words
+from bot.models import Source, Wishes
+from bot.pipeline.notice import tell_admins
+from bot.sources import rhythm
+from bot.sources.address import canonical_url
+from bot.sources.due import after_skipped, is_dead, next_poll_at, poll_interval
+from bot.sources.fetch import PER_HOST, Fetched, Fetcher
+from bot.sources.memory import Memory
 from bot.sources.parse import FeedParser
+from bot.sources.pieces import Reading
 from bot.storage import entries, sources
 from bot.storage.database import Database
 
 log = structlog.get_logger()
 
 AT_ONCE = 32  # polls in hand, most of them waiting for a server
-POLL_TIMEOUT = timedelta(minutes=2)  # a fetch is bounded by itself; this bounds the wait for the parser and the rest
-LEASE = POLL_TIMEOUT * 2
+READ_TIMEOUT = timedelta(minutes=2)  # to be read and stored; a fetch is bounded by itself, its wait for a turn apart
+LEASE = timedelta(minutes=10)  # longer than any poll that is not dead
+MOVED_FOR_GOOD = 3  # polls in a row that were permanently redirected to the same address
 POLITE = timedelta(minutes=1)  # nobody's server is asked more often, whatever is configured; our own may be
 
 
@@ -49,7 +57,15 @@ class Poller:
     """Polls what is due, many sources at once, one slow server holding up none of the others."""
 
     def __init__(
-        self, database: Database, fetcher: Fetcher, parser: FeedParser, clock: Clock, wakeups: Wakeups, pace: Pace
+        self,
+        database: Database,
+        fetcher: Fetcher,
+        parser: FeedParser,
+        clock: Clock,
+        wakeups: Wakeups,
+        pace: Pace,
+        *,
+        admins: Collection[int] = (),
     ) -> None:
         self.database = database
         self.fetcher = fetcher
@@ -57,6 +73,8 @@ class Poller:
         self.clock = clock
         self.wakeups = wakeups
         self.pace = pace
+        self.admins = admins
+        self.memory = Memory()
         self._own = [ipaddress.ip_network(network) for network in pace.own_networks]
         self._in_hand = 0
 
@@ -75,7 +93,7 @@ class Poller:
             return []
         try:
             async with self.database.begin() as connection:
-                return await sources.claim_due(connection, self.clock.now(), limit=free, lease=LEASE)
+                return await sources.claim_due(connection, self.clock.now(), limit=free, lease=LEASE, per_host=PER_HOST)
         except SQLAlchemyError:
             log.exception("sources not claimed")  # the next tick looks again
             return []
@@ -83,8 +101,7 @@ class Poller:
     async def _poll_one(self, source: Source) -> None:
         """Poll one source; nothing it does may end the poller."""
         try:
-            async with asyncio.timeout(POLL_TIMEOUT.total_seconds()):
-                await self.poll(source)
+            await self.poll(source)
         except (SourceError, TimeoutError) as error:
             await self._failed(source, error)
         except Exception as error:  # the boundary of one poll
@@ -95,41 +112,83 @@ class Poller:
             self.wakeups.wake(Step.POLL)
 
     async def poll(self, source: Source) -> None:
-        """Fetch, read and store one source. Raises SourceError if it cannot be had."""
+        """Fetch, read and store one source. Raises SourceError or TimeoutError if it cannot be had."""
         started = self.clock.monotonic()
         fetched = await self.fetcher.fetch(source.url, source.validators)
-        unchanged = fetched.not_modified or fetched.body_hash == source.body_hash
-        now = self.clock.now()
-        feed = None if unchanged else await self.parser.parse(fetched.body, fetched.content_type, fetched.url, now)
-        stored = await self._store(source, fetched, feed, now)
+        async with asyncio.timeout(READ_TIMEOUT.total_seconds()):
+            now = self.clock.now()
+            reading = await self._read(source, fetched, now)
+            stored = await self._store(source, fetched, reading, now)
+        if reading is not None:
+            self.memory.keep(source.id, fetched.url, reading.known, now, whole=reading.whole)
         if stored.new or stored.edited:
             self.wakeups.wake(Step.MATCH)
         took = round((self.clock.monotonic() - started) * 1000)
         if source.failures:
             log.info("source works again", source_id=source.id, failures=source.failures)
+        unchanged = reading is None
         log.info("polled", source_id=source.id, unchanged=unchanged, new=stored.new, edited=stored.edited, ms=took)
 
-    async def _store(self, source: Source, fetched: Fetched, feed: Feed | None, now: datetime) -> entries.Stored:
+    async def _read(self, source: Source, fetched: Fetched, now: datetime) -> Reading | None:
+        """Return what is new in what was fetched; None if that is what was fetched last time."""
+        if fetched.not_modified or fetched.body_hash == source.body_hash:
+            return None
+        known = self.memory.recall(source.id, fetched.url, now)
+        return await self.parser.read(fetched.body, fetched.content_type, fetched.url, now, known)
+
+    async def _store(self, source: Source, fetched: Fetched, reading: Reading | None, now: datetime) -> entries.Stored:
+        moved_to = _moved_to(source, fetched)
+        found: dict[str, Any] = {"moved_to": moved_to}
+        found |= {} if fetched.not_modified else {"validators": fetched.validators}
         baseline = not source.baseline_done and not self.pace.first_poll_is_news
-        found: dict[str, Any] = {} if fetched.not_modified else {"validators": fetched.validators}
+        stored, wishes, known = entries.Stored(), source.wishes, rhythm.load(source.rhythm, now)
         async with self.database.begin() as connection:
-            stored = entries.Stored(new=0, edited=0)
-            if feed is not None:
+            if reading is not None:
+                feed = reading.feed
                 stored = await entries.store(connection, source.id, feed.entries, now, baseline=baseline)
+                wishes = feed.wishes
                 found |= {"body_hash": fetched.body_hash, "title": None if source.title else feed.title}
-                found |= {"language": source.language or feed.language}
+                found |= {"language": source.language or feed.language, "wishes": wishes}
+                found |= {"size": len(feed.entries)} if reading.whole else {}
+            if stored.fresh or source.rhythm is None:
+                known = (
+                    known if baseline else rhythm.learn(known, [one.published_at or now for one in stored.fresh], now)
+                )
+                found["rhythm"] = rhythm.dump(known)
             published = await sources.publishing_times(connection, source.id)
-            next_at = self._next(source, published, now, fresh_for=_longest(fetched.fresh_for, feed))
+            next_at = self._next(source, published, now, known=known, wishes=wishes, fresh_for=fetched.fresh_for)
             if not await sources.finish_poll(connection, source, now, next_poll_at=next_at, **found):
                 raise SourceError("lease", "Another poll of this source was faster.")
+            if moved_to is not None and source.moves + 1 >= MOVED_FOR_GOOD and moved_to == source.moved_to:
+                moved = await sources.move(connection, source, moved_to)
+                log.info("source moved", source_id=source.id, host=sources.host_of(moved_to), followed=moved)
         return stored
 
-    def _next(self, source: Source, published: Sequence[datetime], now: datetime, **hints: Any) -> datetime:
+    def _next(
+        self,
+        source: Source,
+        published: Sequence[datetime],
+        now: datetime,
+        *,
+        known: rhythm.Rhythm,
+        wishes: Wishes,
+        fresh_for: timedelta | None,
+    ) -> datetime:
+        """Return when to poll next after a success: in the source's rhythm, as far as server and document agree."""
         fastest = self._fastest(source.url)
         slowest = max(self.pace.slowest, fastest)
-        interval = poll_interval(published, now, usual=self.pace.interval, fastest=fastest, slowest=slowest)
-        chance = random.random()
-        return next_poll_at(now, interval=interval, fastest=fastest, slowest=slowest, chance=chance, **hints)
+        usual = poll_interval(published, now, usual=self.pace.interval, fastest=fastest, slowest=slowest)
+        interval = rhythm.next_at(now, usual, rhythm.rates(known)) - now
+        hints = [hint for hint in (fresh_for, wishes.ttl) if hint is not None]
+        at = next_poll_at(
+            now,
+            interval=interval,
+            fresh_for=max(hints, default=None),
+            fastest=fastest,
+            slowest=slowest,
+            chance=random.random(),
+        )
+        return after_skipped(at, now, wishes, slowest)
 
     def _fastest(self, url: str) -> timedelta:
         try:
@@ -141,21 +200,54 @@ class Poller:
 
     async def _failed(self, source: Source, error: Exception) -> None:
         kind = error.kind if isinstance(error, SourceError) else "timeout" if isinstance(error, TimeoutError) else "bug"
-        reason = str(error) or "The poll took too long."
+        reason = str(error) if isinstance(error, SourceError) else _REASONS[kind]
         now = self.clock.now()
-        retry_after = error.retry_after if isinstance(error, SourceError) else None
         failures = source.failures + 1
-        next_at = self._next(source, [], now, failures=failures, kind=kind, retry_after=retry_after)
+        fastest = self._fastest(source.url)
+        next_at = next_poll_at(
+            now,
+            interval=min(max(self.pace.interval, fastest), max(self.pace.slowest, fastest)),
+            failures=failures,
+            kind=kind,
+            retry_after=error.retry_after if isinstance(error, SourceError) else None,
+            fastest=fastest,
+            chance=random.random(),
+        )
         if not source.failures:
             log.warning("source fails", source_id=source.id, kind=kind)
         try:
             async with self.database.begin() as connection:
-                await sources.fail_poll(connection, source, now, next_poll_at=next_at, kind=kind, reason=reason)
+                mine = await sources.fail_poll(connection, source, now, next_poll_at=next_at, kind=kind, reason=reason)
+                if mine and is_dead(kind, failures):
+                    await sources.set_state(connection, source.id, sources.PAUSED, now)
+                    await tell_admins(connection, self.admins, lambda words: _paused(source, words), now)
+                elif mine and kind == "blocked" and not source.failures:
+                    await tell_admins(connection, self.admins, lambda words: _blocked(source, words), now)
         except SQLAlchemyError:
             log.exception("poll not recorded", source_id=source.id)  # its lease will end, and it is due again
 
 
-def _longest(fresh_for: timedelta | None, feed: Feed | None) -> timedelta | None:
-    """Return how long server and document ask to be left alone, or None."""
-    hints = [hint for hint in (fresh_for, feed.ttl if feed else None) if hint is not None]
-    return max(hints, default=None)
+_REASONS = {"timeout": "Reading it took too long.", "bug": "Something in Watchword broke; the log says what."}
+
+
+def _paused(source: Source, words: Words) -> Markup:
+    return words.say(
+        "The feed of <b>{title}</b> is gone for good, its server says. It is paused: /sources",
+        title=source.title or sources.host_of(source.url),
+    )
+
+
+def _blocked(source: Source, words: Words) -> Markup:
+    return words.say(
+        "The server of <b>{title}</b> refuses to serve us. It is asked again every few hours: /sources",
+        title=source.title or sources.host_of(source.url),
+    )
+
+
+def _moved_to(source: Source, fetched: Fetched) -> str | None:
+    """Return the address that the source permanently redirects to; never from https to http, nor to itself."""
+    if fetched.permanent_url is None:
+        return None
+    moved_to = canonical_url(fetched.permanent_url)
+    downgraded = source.url.startswith("https:") and moved_to.startswith("http:")
+    return None if downgraded or moved_to == source.url else moved_to

@@ -24,6 +24,7 @@ from bot.sources import headers as http
 from bot.sources.address import check_url
 from bot.sources.compression import ACCEPTED, decompress, too_large
 from bot.sources.guard import AddressGuard, AddressRefusedError
+from bot.sources.resolve import Resolver
 
 log = structlog.get_logger()
 
@@ -123,11 +124,12 @@ class Fetcher:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
+        self._looking_up = self._resolver or Resolver()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,  # the lanes and slots are the limit
                 socket_factory=None if self._proxy else self._guard.open_socket,
-                resolver=self._resolver,
+                resolver=self._looking_up,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
@@ -142,6 +144,7 @@ class Fetcher:
     ) -> None:
         if self._session is not None:
             await self._session.close()
+            await self._looking_up.close()
             self._session = None
 
     async def fetch(self, url: str, validators: Validators | None = None) -> Fetched:

@@ -35,7 +35,10 @@ def hour_of_week(time: datetime) -> int:
 
 
 def learn(rhythm: Rhythm, published: Sequence[datetime], now: datetime) -> Rhythm:
-    """Return the rhythm after watching a source up to `now`, while it published at these times."""
+    """Return the rhythm after watching a source up to `now`, while it published at these times.
+
+    A time that was not watched is taken for `now`: dates are the publisher's, and an entry that is new came just now.
+    """
     if now <= rhythm.until:
         return rhythm
     fade = 0.5 ** ((now - rhythm.until) / HALF_LIFE)
@@ -44,7 +47,7 @@ def learn(rhythm: Rhythm, published: Sequence[datetime], now: datetime) -> Rhyth
     for hour, share in _hours_between(max(rhythm.until, now - 4 * HALF_LIFE), now):
         watched[hour] += share
     for time in published:
-        entries[hour_of_week(min(max(time, rhythm.until), now))] += 1
+        entries[hour_of_week(time if rhythm.until < time <= now else now)] += 1
     return Rhythm(now, tuple(entries), tuple(watched))
 
 

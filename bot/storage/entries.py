@@ -39,10 +39,15 @@ class StoredEntry:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """How many entries of a poll were new, and how many had changed."""
+    """What of a poll's entries was new, and how many had changed."""
 
-    new: int
-    edited: int
+    fresh: tuple[FeedEntry, ...] = ()
+    edited: int = 0
+
+    @property
+    def new(self) -> int:
+        """How many were new."""
+        return len(self.fresh)
 
 
 async def store(
@@ -77,7 +82,7 @@ async def store(
         keys |= dict.fromkeys(item.keys, entry_id)
     edited = await _edit(connection, edits, now)
     await _note_seen(connection, source_id, keys, now)
-    return Stored(new=len(ids), edited=edited)
+    return Stored(tuple(fresh), edited)
 
 
 async def _known(connection: AsyncConnection, source_id: int, keys: Sequence[str]) -> dict[str, int | None]:
