@@ -151,7 +151,7 @@ def _source(row: Any, now: datetime) -> Source:
         language=row["language"],
         full_text=row["full_text"],
         validators=Validators(row["etag"], row["last_modified"]) if fresh else Validators(),
-        body_hash=row["body_hash"] if fresh else None,
+        body_hash=row["body_hash"],
         failures=row["failures"],
         baseline_done=row["baseline_done"],
         lease_token=row["lease_token"],

@@ -1,0 +1,84 @@
+"""A poller with a real database, parser and feed server, and a clock that is put forward by hand."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.clock import Clock
+from bot.engine import Wakeups
+from bot.models import Source
+from bot.pipeline.poll import LEASE, Pace, Poller
+from bot.sources.address import canonical_url
+from bot.sources.fetch import Fetcher
+from bot.sources.guard import AddressGuard
+from bot.sources.parse import FeedParser
+from bot.storage import schema, sources
+from bot.storage.database import Database
+from tests.feedserver import FeedServer
+
+NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+PACE = Pace(interval=15 * MINUTE, fastest=5 * MINUTE, slowest=timedelta(hours=6), own_networks=("127.0.0.0/8",))
+ADMIN = 99
+
+
+class SetClock(Clock):
+    """Stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.time = NOW
+
+    def now(self) -> datetime:
+        return self.time
+
+
+@dataclass
+class Rig:
+    """One poller and its world."""
+
+    database: Database
+    feeds: FeedServer
+    poller: Poller
+    clock: SetClock
+
+    async def add(self, path: str = "/a.xml", host: str = "127.0.0.1") -> int:
+        async with self.database.begin() as connection:
+            url = canonical_url(self.feeds.url(path, host=host))
+            return (await sources.add(connection, url=url, title="", now=self.clock.time))[0]
+
+    async def claim(self) -> list[Source]:
+        async with self.database.begin() as connection:
+            return await sources.claim_due(connection, self.clock.time, limit=99, lease=LEASE)
+
+    async def poll(self, after: timedelta = timedelta(days=2)) -> None:
+        """Put the clock forward and poll all that is due then, as the running bot does."""
+        self.clock.time += after
+        for source in await self.claim():
+            await self.poller._poll_one(source)
+
+    async def rows(self, table: sa.Table = schema.source) -> list[dict[str, Any]]:
+        async with self.database.read() as connection:
+            key = next(iter(table.primary_key.columns))
+            return [dict(row) for row in (await connection.execute(sa.select(table).order_by(key))).mappings()]
+
+    async def source(self) -> dict[str, Any]:
+        (row,) = await self.rows()
+        return row
+
+    async def titles(self) -> list[str]:
+        return [row["title"] for row in await self.rows(schema.entry)]
+
+
+@asynccontextmanager
+async def rig(database: Database, pace: Pace = PACE, **settings: Any) -> AsyncIterator[Rig]:
+    """Yield a rig; `settings` are the fetcher's."""
+    clock = SetClock()
+    guard = AddressGuard(["127.0.0.0/8"])
+    fetching = {"timeout": timedelta(seconds=5)} | settings
+    async with FeedServer() as feeds, Fetcher(guard, **fetching) as fetcher, FeedParser(workers=1) as parser:
+        poller = Poller(database, fetcher, parser, clock, Wakeups(), pace, admins=[ADMIN])
+        yield Rig(database, feeds, poller, clock)
