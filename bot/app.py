@@ -156,7 +156,7 @@ async def _work(config: Config, services: Services, application: App, stop: asyn
         first_poll_is_news=config.polling.first_poll == "all",
         own_networks=config.fetch.allow_networks,
     )
-    poller = Poller(database, services.fetcher, services.parser, clock, wakeups, pace, admins=services.settings.admins)
+    poller = Poller(database, services.fetcher, services.parser, clock, wakeups, pace)
     matcher = Matcher(database, clock)
     telegram = config.telegram
     pulse = Pulse(clock)

@@ -48,6 +48,16 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--config", type=Path, help="the configuration file (config.toml)")
     check.set_defaults(act=_check)
 
+    backup = commands.add_parser("backup", help="write the database to a file, while the bot runs or not")
+    backup.add_argument("file", type=Path, nargs="?", help="the file; without it, a new one in storage.backup_dir")
+    backup.add_argument("--config", type=Path, help="the configuration file (config.toml)")
+    backup.set_defaults(act=_backup)
+
+    restore = commands.add_parser("restore", help="fill an empty database with a backup")
+    restore.add_argument("file", type=Path, help="what `watchword backup` wrote")
+    restore.add_argument("--config", type=Path, help="the configuration file (config.toml)")
+    restore.set_defaults(act=_restore)
+
     match = commands.add_parser("match", help="match queries against articles in files")
     match.add_argument("--queries", type=Path, required=True, help="one query a line")
     match.add_argument("--articles", type=Path, required=True, help="JSON lines with id, title, text")
@@ -86,7 +96,7 @@ def _run(options: argparse.Namespace) -> int:
 def _configure_log(config: Config) -> None:
     from bot.log import configure
 
-    secrets = [config.telegram.token, config.fetch.proxy]
+    secrets = [config.telegram.token, config.telegram.webhook_secret, config.fetch.proxy]
     configure(
         config.log.level, config.log.format, [secret.get_secret_value() for secret in secrets if secret is not None]
     )
@@ -97,6 +107,45 @@ def _check(options: argparse.Namespace) -> int:
 
     config = load(options.config)
     return asyncio.run(check(config, sys.stdout))
+
+
+def _backup(options: argparse.Namespace) -> int:
+    from bot.clock import Clock
+    from bot.storage.backup import backup, backup_to_folder
+    from bot.storage.database import Database
+
+    storage = load(options.config).storage
+    file: Path | None = options.file
+
+    async def write() -> Path:
+        async with Database(storage.url.get_secret_value()) as database:
+            if file is not None:
+                await backup(database, file)
+                return file
+            assert storage.backup_dir is not None
+            return await backup_to_folder(database, storage.backup_dir, Clock().now(), keep=storage.backup_keep)
+
+    if file is None and storage.backup_dir is None:
+        raise ConfigError(["storage.backup_dir: is not set, so say where to: watchword backup FILE"])
+    print(asyncio.run(write()))
+    return 0
+
+
+def _restore(options: argparse.Namespace) -> int:
+    from bot.storage.backup import restore
+    from bot.storage.database import Database
+
+    url = load(options.config).storage.url.get_secret_value()
+
+    async def fill() -> None:
+        database = Database(url)
+        try:
+            await restore(options.file, database)
+        finally:
+            await database.close()
+
+    asyncio.run(fill())
+    return 0
 
 
 def _match(options: argparse.Namespace) -> int:

@@ -25,6 +25,7 @@ from bot.models import Schedule
 DEFAULT_FILE = Path("config.toml")
 PREFIX = "WATCHWORD_"
 TOKEN = re.compile(r"\d{1,20}:[A-Za-z0-9_-]{3,}")  # as BotFather gives it out
+SECRET = re.compile(r"[A-Za-z0-9_-]{32,256}")  # of a webhook: the letters Telegram allows, and enough of them
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 NOT_PEOPLE = {777000, 1087968824, 136817688}  # Telegram itself, anonymous group admins, channels
 
@@ -96,10 +97,24 @@ def _token(value: SecretStr) -> SecretStr:
     return value
 
 
+def _webhook_secret(value: SecretStr) -> SecretStr:
+    if not SECRET.fullmatch(value.get_secret_value()):
+        raise ValueError('should be 32 to 256 letters, digits, "_" or "-"')
+    return value
+
+
+def _address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError('should be an address and a port, such as "127.0.0.1:8081"')
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Network = Annotated[str, AfterValidator(_network)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Address = Annotated[str, AfterValidator(_address)]
 Person = Annotated[int, AfterValidator(_person)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -117,6 +132,10 @@ class Telegram(Section):
     token_file: Path | None = None
     api_base_url: HttpUrl = "https://api.telegram.org/bot"
     file_base_url: HttpUrl | None = None
+    mode: Literal["polling", "webhook"] = "polling"
+    webhook_url: HttpUrl | None = None
+    webhook_listen: Address = "127.0.0.1:8081"
+    webhook_secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] | None = None
     send_rate: Annotated[float, Field(gt=0, le=1000)] = 25
     paid_broadcast: bool = False
 
@@ -139,6 +158,9 @@ class Storage(Section):
 
     url: Annotated[SecretStr, AfterValidator(_storage_url)] = SecretStr("sqlite:///data/watchword.db")
     retention: Duration = timedelta(days=90)
+    backup_dir: Path | None = None
+    backup_every: Duration = timedelta(days=1)
+    backup_keep: Annotated[int, Field(ge=1)] = 7
 
 
 class Fetch(Section):
@@ -177,6 +199,12 @@ class Limits(Section):
     commands_per_minute: Annotated[int, Field(ge=1)] = 20
 
 
+class Web(Section):
+    """Where health and metrics are served; empty: nowhere. Never where the public can reach it."""
+
+    listen: Address | Literal[""] = ""
+
+
 class Log(Section):
     """What the log says, and how."""
 
@@ -212,6 +240,7 @@ class Config(BaseSettings):
     polling: Polling = Polling()
     digest: Digest = Digest()
     limits: Limits = Limits()
+    web: Web = Web()
     log: Log = Log()
     sources: tuple[ConfiguredSource, ...] = ()
 
@@ -285,6 +314,9 @@ def _contradictions(config: Config) -> list[str]:
     problems = []
     if config.telegram.token and config.telegram.token_file:
         problems.append("telegram.token_file: give the token or the file that holds it, not both")
+    if config.telegram.mode == "webhook":
+        missing = [key for key in ("webhook_url", "webhook_secret") if getattr(config.telegram, key) is None]
+        problems += [f'telegram.{key}: is needed for telegram.mode = "webhook"' for key in missing]
     if config.polling.min_interval > config.polling.max_interval:
         problems.append("polling.min_interval: should not be longer than polling.max_interval")
     if config.access.mode != "open" and not (config.access.ids or config.admin.ids):

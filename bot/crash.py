@@ -12,10 +12,15 @@ SANDBOX_TOKEN = "7000000001:"  # noqa: S105 - how the tokens of `bot.sandbox` be
 _left: dict[str, int] = {}
 
 
+def is_sandbox(token: str) -> bool:
+    """Say whether a token is of the sandbox: with any other the program cannot be made to crash or misread the time."""
+    return token.startswith(SANDBOX_TOKEN)
+
+
 def arm(token: str) -> None:
     """Read where to crash from the environment, if `token` is the sandbox's."""
     name, _, count = os.environ.get(VARIABLE, "").partition(":")
-    if name and token.startswith(SANDBOX_TOKEN):
+    if name and is_sandbox(token):
         _left[name] = int(count or 1)
 
 

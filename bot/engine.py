@@ -19,6 +19,7 @@ class Step(StrEnum):
     ANSWER = "answer"
     CARE = "care"
     TIDY = "tidy"
+    BACKUP = "backup"
 
 
 class Wakeups:

@@ -18,6 +18,7 @@ TICKS = {
     Step.ANSWER: timedelta(seconds=5),
     Step.CARE: timedelta(seconds=10),
     Step.TIDY: timedelta(hours=1),
+    Step.BACKUP: timedelta(minutes=1),
 }
 
 

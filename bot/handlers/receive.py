@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from telegram import Update
 from telegram.error import (
     BadRequest,
@@ -30,6 +30,7 @@ from bot import crash
 from bot.clock import Clock
 from bot.engine import Step, Wakeups
 from bot.handlers.register import App
+from bot.pulse import Pulse
 from bot.storage import inbox
 from bot.storage.database import Database
 from bot.storage.inbox import Waiting
@@ -48,11 +49,12 @@ EXCUSED = timedelta(hours=1)  # so long a failure of the network or the database
 class Receiver:
     """The way from Telegram to the handlers."""
 
-    def __init__(self, application: App, database: Database, clock: Clock, wakeups: Wakeups) -> None:
+    def __init__(self, application: App, database: Database, clock: Clock, wakeups: Wakeups, pulse: Pulse) -> None:
         self.application = application
         self.database = database
         self.clock = clock
         self.wakeups = wakeups
+        self.pulse = pulse
         self._errors: dict[int, Exception] = {}
         self._busy: dict[int, int] = {}  # update in hand → its chat
         application.add_error_handler(self._note_error)
@@ -72,6 +74,7 @@ class Receiver:
         """Fetch once, store what came, and return the offset that acknowledges it, or None if there is nothing to."""
         try:
             updates = await self._get_updates(offset)
+            self.pulse.beat("updates")
             if not updates:
                 return None
             await self.keep(updates)
@@ -176,7 +179,7 @@ class Receiver:
 
 def _is_excused(error: Exception) -> bool:
     """Say whether an update failed for a reason that is not its own: Telegram or the database out of reach."""
-    if isinstance(error, (OperationalError, InterfaceError, RetryAfter)):
+    if isinstance(error, (OperationalError, InterfaceError, InternalError, RetryAfter)):
         return True
     return isinstance(error, NetworkError) and not isinstance(error, BadRequest)
 

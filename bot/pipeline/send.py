@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from telegram import Bot
 
@@ -23,6 +23,7 @@ from bot.delivery.limiter import Limiter
 from bot.delivery.outcome import Outcome, Verdict, outcome
 from bot.delivery.telegram import as_plain, send
 from bot.engine import Step, Wakeups
+from bot.pulse import Pulse
 from bot.storage import chats, deliveries
 from bot.storage.database import Database
 from bot.storage.deliveries import CLASSES, Claimed
@@ -53,12 +54,21 @@ class Sender:
     """The one sender of a bot token."""
 
     def __init__(
-        self, database: Database, bot: Bot, clock: Clock, wakeups: Wakeups, *, rate: float, paid: bool = False
+        self,
+        database: Database,
+        bot: Bot,
+        clock: Clock,
+        wakeups: Wakeups,
+        pulse: Pulse,
+        *,
+        rate: float,
+        paid: bool = False,
     ) -> None:
         self.database = database
         self.bot = bot
         self.clock = clock
         self.wakeups = wakeups
+        self.pulse = pulse
         self.paid = paid
         self.slots = PAID_SLOTS if paid else SLOTS
         self.limiter = Limiter(rate)
@@ -149,6 +159,7 @@ class Sender:
         else:
             crash.point("accepted")
             self._count("sent")
+            self.pulse.beat("sent")
             self.breaker.record(doubtful=False, now=self.clock.monotonic())
             self._arrived.append((flight, message_id))
             self._to_mark.set()
@@ -187,7 +198,7 @@ class Sender:
             try:
                 async with self.database.begin() as connection:
                     return await write(connection)
-            except (OperationalError, InterfaceError) as error:
+            except (OperationalError, InterfaceError, InternalError) as error:  # full, gone, or for reading only
                 log.error("deliveries not marked", reason=str(error.orig))
                 if self.clock.monotonic() > lands_by:
                     return None

@@ -6,8 +6,9 @@ renamed: what carries a backup's name is whole. `restore` fills an empty databas
 """
 
 import os
+import re
 import sqlite3
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -20,7 +21,8 @@ from bot.storage.database import Database
 from bot.storage.schema import meta
 
 CHUNK = 1000
-PREFIX, SUFFIX = "watchword-", ".db"
+NAME = "watchword-%Y%m%dT%H%M%SZ.db"
+SHAPE = re.compile(r"watchword-\d{8}T\d{6}Z\.db")
 
 
 class BackupError(WatchwordError):
@@ -47,7 +49,7 @@ async def backup(database: Database, target: Path) -> None:
 
 async def backup_to_folder(database: Database, folder: Path, now: datetime, *, keep: int) -> Path:
     """Write a backup named for `now` into `folder`, remove all but the newest `keep`, and return its path."""
-    target = folder / f"{PREFIX}{now:%Y%m%dT%H%M%SZ}{SUFFIX}"
+    target = folder / now.strftime(NAME)
     await backup(database, target)
     for old in backups_in(folder)[:-keep]:
         old.unlink(missing_ok=True)
@@ -56,7 +58,13 @@ async def backup_to_folder(database: Database, folder: Path, now: datetime, *, k
 
 def backups_in(folder: Path) -> list[Path]:
     """Return the backups in a folder, oldest first."""
-    return sorted(folder.glob(f"{PREFIX}*{SUFFIX}"))
+    return sorted(path for path in folder.glob("watchword-*.db") if SHAPE.fullmatch(path.name))
+
+
+def newest_backup_at(folder: Path) -> datetime | None:
+    """Return when the newest backup in a folder was made (its name says so), or None if there is none."""
+    made = [datetime.strptime(path.name, NAME).replace(tzinfo=UTC) for path in backups_in(folder)]
+    return max(made, default=None)
 
 
 async def restore(source: Path, database: Database) -> None:

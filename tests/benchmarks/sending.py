@@ -25,6 +25,7 @@ from bot.delivery.request import AiohttpRequest
 from bot.engine import Step, Wakeups
 from bot.log import configure
 from bot.pipeline.send import Sender
+from bot.pulse import Pulse
 from bot.sandbox.limits import Limits
 from bot.sandbox.server import Sandbox
 from bot.storage import chats, deliveries
@@ -137,7 +138,8 @@ async def measure(url: str, pipe: Connection, messages: int, *, paid: bool) -> R
     async with Database(url) as database, Bot(TOKEN, pipe.recv(), request=request) as bot:
         everybody = await make_people(database, messages + ASKING)
         await owe(database, everybody[ASKING:], deliveries.DIGEST)
-        sender = Sender(database, bot, Clock(), wakeups, rate=PAID_RATE if paid else RATE, paid=paid)
+        clock = Clock()
+        sender = Sender(database, bot, clock, wakeups, Pulse(clock), rate=PAID_RATE if paid else RATE, paid=paid)
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(sender.run(stop))
             if not paid:

@@ -1,0 +1,53 @@
+"""Is the bot doing its work? Red when something has been waiting although it should long have had its turn."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from bot.storage.queues import Waits
+
+# How long the oldest of a queue may wait before that is a fault and no delay. Sending is slow when much is to be sent,
+# so its queue counts only while nothing arrives (SILENCE).
+PATIENCE = {
+    "poll": timedelta(minutes=5),
+    "match": timedelta(minutes=5),
+    "alert": timedelta(minutes=5),
+    "digest": timedelta(minutes=10),
+    "send": timedelta(minutes=5),
+    "answer": timedelta(minutes=2),
+}
+SILENCE = 300.0  # seconds without one message sent, while some wait
+UPDATES = 180.0  # seconds without an answer to getUpdates, which comes every 25 seconds
+LATE = 5.0  # seconds the event loop was late within the last minutes
+FAILURES = 3  # of one step, in a row
+
+
+def problems(
+    waits: Waits,
+    *,
+    sent: float | None,
+    fetched: float | None,
+    delays: Sequence[float],
+    failures: dict[str, int],
+) -> list[str]:
+    """Return one sentence for each thing that is wrong, none if the bot is well.
+
+    `sent` and `fetched` are the seconds since the last message was sent and since Telegram last gave updates (None:
+    not yet, or not asked); `delays` how late the loop ran, in seconds; `failures` of each step, in a row.
+    """
+    found = []
+    for name, patience in PATIENCE.items():
+        waited: timedelta = getattr(waits, name)
+        if waited <= patience or (name == "send" and sent is not None and sent < SILENCE):
+            continue
+        found.append(f"{name}: the oldest has been waiting for {round(waited.total_seconds())} s")
+    if fetched is not None and fetched > UPDATES:
+        found.append(f"updates: Telegram has given none for {round(fetched)} s")
+    if delays and max(delays) > LATE:
+        found.append(f"loop: was late by {max(delays):.1f} s")
+    found += [f"{step}: failed {count} times in a row" for step, count in failures.items() if count >= FAILURES]
+    return found
+
+
+def percentile(values: Sequence[float], part: float) -> float:
+    """Return the value that `part` of `values` (sorted, not empty) do not exceed."""
+    return values[min(len(values) - 1, int(len(values) * part))]

@@ -1,0 +1,85 @@
+"""Prometheus' text format (prometheus.io/docs/instrumenting/exposition_formats), as far as it is needed."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import timedelta
+
+from bot.storage.queues import Lag, Waits
+from bot.web.health import percentile
+
+Sample = tuple[Mapping[str, str], float]
+QUANTILES = (0.5, 0.95, 0.99)
+ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+
+
+def render(
+    waits: Waits,
+    lags: Sequence[Lag],
+    states: Mapping[tuple[str, str], int],
+    outcomes: Mapping[str, int],
+    delays: Sequence[float],
+    problems: Sequence[str],
+) -> str:
+    """Return the page."""
+    late = sorted(delays)
+    families: list[tuple[str, str, str, Sequence[Sample]]] = [
+        ("up", "gauge", "1 while nothing is wrong.", [({}, float(not problems))]),
+        (
+            "queue_age_seconds",
+            "gauge",
+            "How long the oldest of a queue has been waiting.",
+            [({"queue": name}, wait.total_seconds()) for name, wait in _durations(waits)],
+        ),
+        (
+            "publish_to_delivery_seconds",
+            "summary",
+            "From an entry's publication to its message, over the last hour.",
+            _lag_samples(lags),
+        ),
+        (
+            "deliveries",
+            "gauge",
+            "Messages by state; those that ended more than 30 days ago are gone.",
+            [({"kind": kind, "state": state}, count) for (kind, state), count in sorted(states.items())],
+        ),
+        (
+            "sends_total",
+            "counter",
+            "Attempts to send since the start, by what became of them.",
+            [({"outcome": name}, count) for name, count in sorted(outcomes.items())],
+        ),
+        (
+            "loop_lag_seconds",
+            "summary",
+            "How late the event loop ran, over the last minutes.",
+            [({"quantile": str(part)}, percentile(late, part)) for part in QUANTILES] if late else [],
+        ),
+    ]
+    return "".join(_family(*family) for family in families)
+
+
+def _durations(waits: Waits) -> Iterable[tuple[str, timedelta]]:
+    return ((field.name, getattr(waits, field.name)) for field in fields(waits))
+
+
+def _lag_samples(lags: Sequence[Lag]) -> list[Sample]:
+    grouped: defaultdict[tuple[int, str], list[float]] = defaultdict(list)
+    for lag in lags:
+        grouped[lag.source_id, lag.kind].append(lag.took.total_seconds())
+    return [
+        ({"source": str(source_id), "kind": kind, "quantile": str(part)}, percentile(sorted(values), part))
+        for (source_id, kind), values in sorted(grouped.items())
+        for part in QUANTILES
+    ]
+
+
+def _family(name: str, kind: str, text: str, samples: Sequence[Sample]) -> str:
+    lines = [f"# HELP watchword_{name} {text}", f"# TYPE watchword_{name} {kind}"]
+    lines += [f"watchword_{name}{_labels(labels)} {value:g}" for labels, value in samples]
+    return "\n".join(lines) + "\n"
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    inside = ",".join(f'{name}="{value.translate(ESCAPES)}"' for name, value in labels.items())
+    return f"{{{inside}}}" if inside else ""

@@ -1,0 +1,132 @@
+"""The pages for whoever runs the bot, and the one to which Telegram brings updates."""
+
+import hmac
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.clock import Clock
+from bot.pulse import Pulse
+from bot.storage import queues
+from bot.storage.database import Database
+from bot.web.health import problems
+from bot.web.metrics import render
+
+log = structlog.get_logger()
+
+MOST_BYTES = 1024 * 1024  # of one update; Telegram's are a few kilobytes
+RECENT = timedelta(hours=1)
+SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the header's name
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+
+Keep = Callable[[list[dict[str, Any]]], Awaitable[None]]
+
+
+class Status:
+    """Answers how the bot is doing: `/healthz`, `/readyz` and `/metrics`."""
+
+    def __init__(self, database: Database, clock: Clock, pulse: Pulse, outcomes: Mapping[str, int]) -> None:
+        self.database = database
+        self.clock = clock
+        self.pulse = pulse
+        self.outcomes = outcomes
+        self.is_ready = False
+
+    def app(self) -> web.Application:
+        """Return what is to be served."""
+        app = web.Application()
+        app.router.add_get("/healthz", self.health)
+        app.router.add_get("/readyz", self.ready)
+        app.router.add_get("/metrics", self.metrics)
+        return app
+
+    async def health(self, request: web.Request) -> web.Response:
+        """200 while all goes on; 503 with one line for each thing that does not."""
+        wrong = await self._problems()
+        return web.Response(text="\n".join(wrong or ["ok"]) + "\n", status=503 if wrong else 200)
+
+    async def ready(self, request: web.Request) -> web.Response:
+        """200 once everything has started, and while the database answers."""
+        try:
+            async with self.database.read():
+                pass
+        except SQLAlchemyError:
+            return web.Response(text="the database does not answer\n", status=503)
+        return web.Response(text="ok\n") if self.is_ready else web.Response(text="starting\n", status=503)
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """Everything countable, for Prometheus."""
+        now = self.clock.now()
+        try:
+            async with self.database.read() as connection:
+                waits = await queues.waits(connection, now)
+                lags = await queues.lags(connection, now - RECENT)
+                states = await queues.states(connection)
+        except SQLAlchemyError:
+            return web.Response(text="the database does not answer\n", status=503)
+        page = render(waits, lags, states, self.outcomes, self.pulse.delays, self._wrong(waits))
+        return web.Response(body=page.encode(), headers={"Content-Type": TEXT})
+
+    async def _problems(self) -> list[str]:
+        try:
+            async with self.database.read() as connection:
+                return self._wrong(await queues.waits(connection, self.clock.now()))
+        except SQLAlchemyError as error:
+            return [f"database: {type(error).__name__}"]
+
+    def _wrong(self, waits: queues.Waits) -> list[str]:
+        pulse = self.pulse
+        return problems(
+            waits,
+            sent=pulse.since("sent"),
+            fetched=pulse.since("updates"),
+            delays=pulse.delays,
+            failures=pulse.failures,
+        )
+
+
+def webhook(path: str, secret: str, keep: Keep) -> web.Application:
+    """Return what takes Telegram's updates at `path`: a POST that knows `secret`, answered when `keep` has stored it.
+
+    Telegram sends an update again until it is answered with 2xx, so whatever fails here costs nothing but time.
+    """
+    known = secret.encode()
+
+    async def take(request: web.Request) -> web.Response:
+        told = request.headers.get(SECRET_HEADER, "").encode("utf-8", "surrogateescape")
+        if not hmac.compare_digest(told, known):  # in a time that does not tell how much of it was right
+            return web.Response(status=403)
+        try:
+            update = json.loads(await request.read())
+            if not isinstance(update["update_id"], int):
+                raise TypeError
+        except (ValueError, KeyError, TypeError):
+            return web.Response(status=400)
+        try:
+            await keep([update])
+        except SQLAlchemyError as error:
+            log.error("update not stored", reason=type(error).__name__)
+            return web.Response(status=503)
+        return web.Response()
+
+    app = web.Application(client_max_size=MOST_BYTES)
+    app.router.add_post(path, take)
+    return app
+
+
+@asynccontextmanager
+async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
+    """Serve until the end of the block; yields the port. OSError if it is taken."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        yield int(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,174 @@
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from bot.clock import Clock
+from bot.pulse import Pulse
+from bot.storage import deliveries, sources
+from bot.storage.database import Database
+from bot.storage.queues import Lag, Waits
+from bot.web.health import problems
+from bot.web.metrics import render
+from bot.web.server import MOST_BYTES, SECRET_HEADER, Status, serving, webhook
+from tests.storage.world import NOW, World
+
+SECRET = "a-secret-of-at-least-thirty-two-letters"
+NOTHING = timedelta()
+CALM = Waits(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING)
+
+
+class Later(Clock):
+    """A clock that shows a time around NOW."""
+
+    at = NOW
+
+    def now(self) -> Any:
+        return self.at
+
+
+@pytest.fixture
+async def status(database: Database) -> AsyncIterator[tuple[Status, str, Later]]:
+    clock = Later()
+    status = Status(database, clock, Pulse(clock), {"sent": 3})
+    async with serving(status.app(), "127.0.0.1", 0) as port:
+        yield status, f"http://127.0.0.1:{port}", clock
+
+
+async def get(url: str) -> tuple[int, str]:
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return answer.status, await answer.text()
+
+
+async def test_health_is_green_until_something_waits_too_long(
+    status: tuple[Status, str, Later], database: Database
+) -> None:
+    _, url, clock = status
+    assert await get(f"{url}/healthz") == (200, "ok\n")
+
+    async with database.begin() as connection:
+        await sources.add(connection, url="https://e.org/feed", title="E", now=NOW)
+    world = World(database)
+    chat = await world.chat()
+    wanted = await world.subscribe(chat, "syria")
+    await world.tell(chat, await world.entry(wanted), wanted)
+    clock.at = NOW + timedelta(minutes=4)
+    assert (await get(f"{url}/healthz"))[0] == 200
+
+    clock.at = NOW + timedelta(minutes=6)
+    code, text = await get(f"{url}/healthz")
+    assert code == 503
+    assert {line.split(":")[0] for line in text.splitlines()} == {"poll", "alert", "send"}
+
+
+async def test_a_long_queue_is_well_while_messages_arrive(
+    status: tuple[Status, str, Later], database: Database
+) -> None:
+    page, url, clock = status
+    world = World(database)
+    chat = await world.chat()
+    async with database.begin() as connection:
+        await deliveries.add(connection, chat_id=chat.id, kind=deliveries.DIGEST, payload={"text": "x"}, now=NOW)
+    clock.at = NOW + timedelta(hours=1)
+    assert (await get(f"{url}/healthz"))[0] == 503
+    page.pulse.beat("sent")
+    assert (await get(f"{url}/healthz"))[0] == 200
+
+
+async def test_ready_means_started(status: tuple[Status, str, Later]) -> None:
+    page, url, _ = status
+    assert (await get(f"{url}/readyz"))[0] == 503
+    page.is_ready = True
+    assert (await get(f"{url}/readyz"))[0] == 200
+
+
+async def test_metrics_tell_the_lag_of_each_source(status: tuple[Status, str, Later], database: Database) -> None:
+    _, url, clock = status
+    world = World(database)
+    chat = await world.chat()
+    wanted = await world.subscribe(chat, "syria")
+    await world.tell(chat, await world.entry(wanted), wanted)
+    async with database.begin() as connection:
+        (claimed,) = await deliveries.claim(connection, NOW, free=1, lease=timedelta(minutes=1))
+        await deliveries.sent(connection, claimed, NOW + timedelta(seconds=42), 5)
+    clock.at = NOW + timedelta(minutes=1)
+
+    code, text = await get(f"{url}/metrics")
+
+    assert code == 200
+    assert 'watchword_publish_to_delivery_seconds{source="1",kind="alert",quantile="0.99"} 42' in text
+    assert 'watchword_deliveries{kind="alert",state="SENT"} 1' in text
+    assert 'watchword_sends_total{outcome="sent"} 3' in text
+    assert 'watchword_queue_age_seconds{queue="send"} 0' in text
+
+
+def test_each_thing_that_is_wrong_has_a_sentence() -> None:
+    assert problems(CALM, sent=None, fetched=30, delays=[0.1], failures={"match": 1}) == []
+    found = problems(CALM, sent=None, fetched=500, delays=[9.0], failures={"match": 3})
+    assert [line.split(":")[0] for line in found] == ["updates", "loop", "match"]
+
+
+def test_percentiles_of_many() -> None:
+    lags = [Lag(4, "alert", timedelta(seconds=number)) for number in range(100)]
+    text = render(CALM, lags, {}, {}, [0.25], [])
+    assert 'source="4",kind="alert",quantile="0.5"} 50' in text
+    assert 'source="4",kind="alert",quantile="0.95"} 95' in text
+    assert 'watchword_loop_lag_seconds{quantile="0.99"} 0.25' in text
+
+
+async def test_the_pulse_hears_a_blocked_loop() -> None:
+    import time
+
+    pulse = Pulse(Clock())
+    listening = asyncio.create_task(pulse.listen())
+    await asyncio.sleep(0.1)
+    time.sleep(0.6)  # what no code of ours may do
+    await asyncio.sleep(0.05)
+    listening.cancel()
+    assert max(pulse.delays) > 0.1
+
+
+class Kept:
+    """An inbox that may be out of order."""
+
+    def __init__(self) -> None:
+        self.updates: list[dict[str, Any]] = []
+        self.broken = False
+
+    async def keep(self, updates: list[dict[str, Any]]) -> None:
+        if self.broken:
+            raise OperationalError("INSERT", {}, Exception("disk full"))
+        self.updates += updates
+
+
+async def test_only_telegram_may_bring_updates_and_only_what_is_kept_is_acknowledged() -> None:
+    kept, right = Kept(), {SECRET_HEADER: SECRET}
+    good = b'{"update_id": 7, "message": {}}'
+    async with (
+        serving(webhook("/telegram", SECRET, kept.keep), "127.0.0.1", 0) as port,
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
+    ):
+
+        async def post(body: bytes, headers: dict[str, str], path: str = "/telegram") -> int:
+            async with session.post(path, data=io.BytesIO(body), headers=headers) as answer:
+                return answer.status
+
+        assert await post(good, right) == 200
+        assert await post(good, {}) == 403
+        assert await post(good, {SECRET_HEADER: SECRET + "x"}) == 403
+        assert await post(good, {SECRET_HEADER: "gеheim"}) == 403
+        assert await post(good, right, "/elsewhere") == 404
+        assert await post(b"not json", right) == 400
+        assert await post(b"[1]", right) == 400
+        assert await post(b'{"update_id": "7"}', right) == 400
+        assert await post(b" " * (MOST_BYTES + 1), right) == 413
+        async with session.get("/telegram", headers=right) as answer:
+            assert answer.status == 405
+        kept.broken = True
+        assert await post(good, right) == 503
+    assert kept.updates == [{"update_id": 7, "message": {}}]
