@@ -1,6 +1,7 @@
 """Named moments at which `make chaos` ends the program as a power cut would. Without the sandbox's token: nothing.
 
-`WATCHWORD_CRASH_AT=claimed:3` ends it when it comes to "claimed" for the third time.
+`WATCHWORD_CRASH_AT=claimed:3` ends it when it comes to "claimed" for the third time. A name in -ing is a moment
+before a commit, the others come after one.
 """
 
 import os

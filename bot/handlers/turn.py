@@ -17,6 +17,7 @@ from telegram import Bot, Update
 from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
+from bot import crash
 from bot.delivery.telegram import freeze, freeze_file
 from bot.digests.compose import split
 from bot.digests.window import next_run_at
@@ -119,6 +120,8 @@ class Turn:
             if meet:
                 await self._meet(connection)
             yield connection
+            crash.point("applying")
+        crash.point("applied")
         self.services.wakeups.wake(Step.SEND)
 
     async def reply(

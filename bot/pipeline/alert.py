@@ -11,6 +11,7 @@ from operator import attrgetter
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import crash
 from bot.clock import Clock
 from bot.delivery.telegram import freeze
 from bot.digests import compose
@@ -43,7 +44,10 @@ async def write_alerts(database: Database, clock: Clock, signer: Signer, *, per_
             owed = await hits.to_alert(connection, entry_id, now, after_chat=reached, limit=CHUNK)
             written += await _write(connection, owed, now, signer, per_hour)
             await entries.set_alerted_to(connection, entry_id, owed[-1].chat_id if owed else None)
+        if written:
+            crash.point("writing-alerts")
     if written:
+        crash.point("alerts-written")
         log.info("alerts written", entries=len(waiting), alerts=written)
     return len(waiting)
 

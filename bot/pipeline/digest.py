@@ -9,6 +9,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import crash
 from bot.clock import Clock
 from bot.delivery.telegram import freeze
 from bot.digests.compose import digest
@@ -38,6 +39,8 @@ async def freeze_due(database: Database, clock: Clock) -> int:
     for chat, kind, due_at in due:
         async with database.begin() as connection:
             await _freeze_slot(connection, chat, Schedule(kind), due_at, now)
+            crash.point("freezing-digest")
+        crash.point("digest-frozen")
     return len(due)
 
 

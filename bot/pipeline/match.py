@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import crash
 from bot.clock import Clock
 from bot.errors import QueryError
 from bot.matching.percolator import Percolator
@@ -61,6 +62,8 @@ class Matcher:
                 await hits.add(connection, entry.id, placed[entry.id], found[entry.id], now, past=entry.baseline)
             alerting = {entry.id for entry in waiting if found[entry.id] and not entry.baseline}
             await entries.mark_matched(connection, waiting, self.version, alerting)
+            crash.point("matching")
+        crash.point("matched")
         self.clusterer.forget_before(now - STORIES_LAST)
         log.info("matched", entries=len(waiting), hits=sum(len(one) for one in found.values()), version=self.version)
         return len(waiting)

@@ -17,6 +17,7 @@ import structlog
 from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot import crash
 from bot.clock import Clock
 from bot.engine import Step, Wakeups
 from bot.errors import SourceError
@@ -159,9 +160,13 @@ class Poller:
             next_at = self._next(source, published, now, known=known, wishes=wishes, fresh_for=fetched.fresh_for)
             if not await sources.finish_poll(connection, source, now, next_poll_at=next_at, **found):
                 raise SourceError("lease", "Another poll of this source was faster.")
+            if stored.new:
+                crash.point("storing")
             if moved_to is not None and source.moves + 1 >= MOVED_FOR_GOOD and moved_to == source.moved_to:
                 moved = await sources.move(connection, source, moved_to)
                 log.info("source moved", source_id=source.id, host=sources.host_of(moved_to), followed=moved)
+        if stored.new:
+            crash.point("stored")
         return stored
 
     def _next(
