@@ -19,7 +19,7 @@ from bot.storage.sources import SourceStatus
 
 HEADLINES = 3
 TITLE = 90
-NUMBER = re.compile(r"\d+(?:\.\d+)?")
+NUMBER = re.compile(r"\d+(?:\.\d+)?|(?<=\()\w+(?=\))")  # or the one word in parentheses
 
 
 async def sources_(turn: Turn) -> None:

@@ -1,0 +1,188 @@
+"""The catalogues, made from the code: `python -m bot.locales.build` brings them up to date, `… texts` prints them.
+
+English stands in the code; every other language has a `watchword.po`, which people edit, and a `watchword.mo`, which is
+made from it and kept beside it: a fresh clone speaks every language without a build step.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.plurals import get_plural
+from babel.messages.pofile import read_po, write_po
+
+from bot.locales import CATALOGUES, DEFAULT, LANGUAGES, words
+
+CODE = CATALOGUES.parent
+KEYWORDS = {"say": None, "say_many": (1, 2), "many": (1, 2), "gettext": None, "ngettext": (1, 2), "_": None}
+SENTENCE = re.compile(r"[A-Z“].*[.?…]")  # what a SourceError says, among the other texts of bot/sources
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
+TAG = re.compile(r"</?(\w+)>")
+MANY = (0, 1, 2, 3, 11, 100)  # one number for each plural form of Arabic, which has the most
+SAMPLES = {
+    "label": "Idlib",
+    "labels": "Idlib, Aleppo",
+    "query": "Idlib",
+    "name": "Idlib",
+    "text": "Idlib",
+    "terms": "إدلب",
+    "title": "Demo Times",
+    "host": "feeds.example",
+    "zone": "Europe/Berlin",
+    "time": "08:00",
+    "choice": "Asia/Damascus, Asia/Amman",
+    "schedule": "Daily",
+    "command": "/list",
+    "meaning": "…",
+    "reason": "…",
+    "language": "Arabic",
+    "place": "Syria",
+    "words": "joint committee",
+    "letters": "terror",
+    "left": "Egypt",
+    "right": "Russia",
+    "sign": "AND",
+    "word": "the",
+    "example": "/allow 123456789",
+    "person": "123456789",
+    "people": "1001, 1002",
+    "code": "5f0c3a9e7d21b846",
+}
+
+
+def extracted() -> Catalog:
+    """Return every sentence of the code, in no language yet."""
+    catalog = Catalog(project="Watchword", charset="utf-8")
+    found = extract_from_dir(CODE, keywords=KEYWORDS, method_map=[("locales/build.py", "ignore"), ("**.py", "python")])
+    for path, __, sentence, ___, ____ in sorted(found, key=lambda one: (one[0], one[1])):
+        catalog.add(sentence, locations=[(f"bot/{path}", 0)])
+    for path, text in sorted(_of_source_errors()):
+        catalog.add(text, locations=[(f"bot/{path}", 0)])
+    return catalog
+
+
+def _of_source_errors() -> Iterator[tuple[str, str]]:
+    """Yield the sentences in which a source's failure is told; they are translated where they are shown.
+
+    A value in one stands as `{number}` (`bot.handlers.sources.translated`).
+    """
+    for path in (CODE / "sources").glob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+        for node in ast.walk(tree):
+            text = "" if id(node) in docstrings | inside else _text(node)
+            if SENTENCE.fullmatch(text) and " " in text:
+                yield f"sources/{path.name}", text
+
+
+def _text(node: ast.AST) -> str:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(part.value if isinstance(part, ast.Constant) else "{number}" for part in node.values)
+    return ""
+
+
+def read(language: str) -> Catalog:
+    """Return a language's catalogue as people edited it."""
+    with _path(language, "po").open("rb") as file:
+        return read_po(file, locale=language)
+
+
+def _path(language: str, kind: str) -> Path:
+    return CATALOGUES / language / "LC_MESSAGES" / f"watchword.{kind}"
+
+
+def compiled(catalog: Catalog) -> bytes:
+    """Return a catalogue as gettext reads it."""
+    out = BytesIO()
+    write_mo(out, catalog)
+    return out.getvalue()
+
+
+def update(language: str) -> None:
+    """Bring a language's files up to date: new sentences wait untranslated, those that are gone go."""
+    path = _path(language, "po")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    catalog = read(language) if path.exists() else Catalog(locale=language, project="Watchword", charset="utf-8")
+    sentences = extracted()
+    if {one.id for one in catalog} != {one.id for one in sentences}:
+        catalog.update(sentences, no_fuzzy_matching=True)
+        catalog.obsolete.clear()
+        with path.open("wb") as file:
+            write_po(file, catalog, width=120, include_lineno=False)
+    _path(language, "mo").write_bytes(compiled(catalog))
+
+
+def problems(language: str) -> list[str]:
+    """Return what is wrong with a language: sentences missing, stale, or with other placeholders or tags."""
+    catalog, sentences = read(language), extracted()
+    wrong = [f"stale: {one.id}" for one in catalog if one.id and one.id not in sentences]
+    for one in sentences:
+        theirs = catalog.get(one.id) if one.id else None
+        if one.id and theirs is None:
+            wrong.append(f"missing: {one.id}")
+        elif theirs is not None and one.id:
+            wrong += _wrong(theirs, get_plural(language)[0])
+    return wrong
+
+
+def _wrong(message: Message, plurals: int) -> list[str]:
+    forms = message.string if isinstance(message.string, tuple | list) else (message.string,)
+    sources = message.id if isinstance(message.id, tuple | list) else (message.id,)
+    if not all(forms) or (len(sources) > 1 and len(forms) != plurals):
+        return [f"untranslated: {message.id}"]
+    wrong = []
+    for form in forms:
+        placeholders, ours = set(PLACEHOLDER.findall(form)), set(PLACEHOLDER.findall(sources[-1]))
+        if placeholders != ours and (
+            len(sources) == 1 or placeholders | {"number", "count"} != ours | {"number", "count"}
+        ):
+            wrong.append(f"other placeholders: {form}")
+        if sorted(TAG.findall(form)) != sorted(TAG.findall(sources[-1])):
+            wrong.append(f"other tags: {form}")
+    return wrong
+
+
+def texts(language: str) -> Iterator[str]:
+    """Yield every sentence of a language, with sample values in it."""
+    reader = words(language)
+    for one in extracted():
+        if not one.id:
+            continue
+        if isinstance(one.id, tuple | list):
+            for number in MANY:
+                yield _filled(reader.ngettext(one.id[0], one.id[1], number), str(number))
+        else:
+            yield _filled(reader.gettext(str(one.id)), "7")
+
+
+def _filled(sentence: str, number: str) -> str:
+    return PLACEHOLDER.sub(lambda found: SAMPLES.get(found[1], number), sentence)
+
+
+def main(arguments: list[str]) -> int:
+    """Update the catalogues, or print every sentence; 1 if something is left to translate."""
+    if arguments == ["texts"]:
+        for language, name in LANGUAGES.items():
+            print(f"\n## {name}\n")
+            print("\n".join(dict.fromkeys(texts(language))))
+        return 0
+    wrong = []
+    for language in LANGUAGES:
+        if language != DEFAULT:
+            update(language)
+            wrong += [f"{language}: {one}" for one in problems(language)]
+    print("\n".join(wrong) or "Every sentence is translated.")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
