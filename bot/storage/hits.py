@@ -152,9 +152,9 @@ async def latest(connection: AsyncConnection, chat_id: int, limit: int, offset: 
 
 
 async def count_since(connection: AsyncConnection, query_id: int, since: datetime) -> int:
-    """Return how many entries published since a time a query has matched."""
+    """Return of how many stories a query has matched entries published since a time."""
     statement = (
-        sa.select(sa.func.count())
+        sa.select(sa.func.count(hit.c.story_id.distinct()))
         .select_from(hit.join(entry, entry.c.id == hit.c.entry_id))
         .where(hit.c.query_id == query_id, entry.c.published_at >= since)
     )

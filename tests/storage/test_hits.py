@@ -125,10 +125,11 @@ async def test_the_chats_of_an_entry_come_in_whole_chunks(world: World) -> None:
     assert seen == [chat.id for chat in everybody]
 
 
-async def test_past_hits_are_shown_as_latest_and_never_owed(world: World) -> None:
+async def test_the_latest_hits_and_the_number_of_their_stories_are_known(world: World) -> None:
     chat = await world.chat()
     one = await world.subscribe(chat, "syria")
     entry = await world.entry(one)
+    follow_up = await world.entry(one, story=entry)
     async with world.database.begin() as connection:
-        assert await hits.count_since(connection, one.query_id, NOW - timedelta(days=7)) == 1
-        assert [found.entry_id for found in await hits.latest(connection, chat.id, 10)] == [entry]
+        assert await hits.count_since(connection, one.query_id, NOW - timedelta(days=7)) == 1  # one story
+        assert {found.entry_id for found in await hits.latest(connection, chat.id, 10)} == {entry, follow_up}
