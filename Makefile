@@ -23,6 +23,8 @@ pictures: $(VENV)/.dev     ## take the README's pictures anew (needs Chromium)
 	WATCHWORD_PICTURES=$(CURDIR)/docs/images $(BIN)/pytest tests/browser/test_three_people.py
 bench: $(VENV)/.dev        ## benchmarks: ratios against baselines of the same run
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+fuzz: $(VENV)/.dev         ## broken documents, by the thousand, through the reader
+	$(BIN)/python -m tests.fuzz $(ARGS)
 lock: $(VENV)/.dev         ## resolve the dependencies anew, for every platform
 	$(BIN)/uv pip compile pyproject.toml --group build --universal --generate-hashes --no-header -q --upgrade -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --group dev -c requirements.lock --universal --generate-hashes --no-header -q --upgrade -o requirements-dev.lock
