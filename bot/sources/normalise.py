@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from bot.models import FeedEntry
 from bot.sources.address import absolute_link, canonical_link
-from bot.sources.clean import clean_body, clean_text
+from bot.sources.clean import clean_entry
 from bot.sources.identity import Label, identity_keys
 
 MAX_ENTRIES = 500
@@ -107,8 +107,8 @@ def shorten(text: str, limit: int) -> str:
 
 def _entry(item: Item, *, url: str, now: datetime, language: str | None) -> FeedEntry:
     """Return the entry, without keys yet; its title is "" if cleaning left nothing of the item."""
-    title = shorten(clean_text(item.title[:_MAX_MARKUP]), MAX_TITLE)
-    summary = shorten(clean_body(title, item.body[:_MAX_MARKUP]), MAX_SUMMARY)
+    title, body = clean_entry(item.title[:_MAX_MARKUP], item.body[:_MAX_MARKUP])
+    title, summary = shorten(title, MAX_TITLE), shorten(body, MAX_SUMMARY)
     link = absolute_link(url, item.link)
     return FeedEntry(
         keys=(),
