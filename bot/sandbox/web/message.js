@@ -9,12 +9,14 @@ const HUES = 7; // colours of people's names and faces
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 
+const hue = (who) => (who.id === world.bot.id ? "bot" : String(Math.abs(who.id) % HUES));
+
 /** Return the time of day of a number of seconds since the epoch. */
 export const timeOf = (seconds) => clock.format(seconds * 1000);
 
 /** Put a sender's letter, or a picture of what a chat is, into an avatar. */
 export function face(avatar, who) {
-  avatar.dataset.hue = String(Math.abs(who.id) % HUES);
+  avatar.dataset.hue = hue(who);
   const kind = who.id === world.bot.id || who.type === "private" ? "bot" : { channel: "channel", group: "group", supergroup: "group" }[who.type];
   if (!kind) return avatar.replaceChildren(who.first_name.slice(0, 1));
   avatar.dataset.kind = kind;
@@ -38,7 +40,7 @@ export function bubble(message, me, on) {
   item.classList.toggle("mine", sender.id === me);
   face(part("avatar"), sender);
   part("sender").textContent = name;
-  part("sender").dataset.hue = String(Math.abs(sender.id) % HUES);
+  part("sender").dataset.hue = hue(sender);
   quote(part("quote"), message.reply_to_message, on);
   media(part("media"), message, name);
   text(part("text"), part("meta"), message, on);
