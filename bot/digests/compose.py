@@ -100,7 +100,7 @@ def alert(
     """Return the message that tells one story at once."""
     reader = _reader(words, zone, now)
     headline = Markup("<b>{}</b>\n{}").format(_title(item, reader), _origin(item, reader, language=True))
-    lede = _quoted(clip(clean(item.summary), LEDE), reader)
+    lede = _quoted(clip(_lede(item), LEDE), reader)
     found_by = Markup("<i>{}</i>").format(_labels(item.queries, reader)) if item.queries else ""
     return Message(SEPARATOR.join(filter(None, (headline, escape(lede), found_by))), buttons)
 
@@ -268,6 +268,12 @@ def _title(item: Item, reader: _Reader) -> Markup:
     title = _quoted(clip(clean(item.title), TITLE), reader) or reader.words.gettext("Untitled")
     url = link(item.url)
     return Markup('<a href="{}">{}</a>').format(url, title) if url else escape(title)
+
+
+def _lede(item: Item) -> str:
+    """Return the beginning of the text, after the headline where it only says that again."""
+    text, title = clean(item.summary), clean(item.title)
+    return text[len(title) :].lstrip(" .:;,–—-") if text.casefold().startswith(title.casefold()) else text
 
 
 def _origin(item: Item, reader: _Reader, *, language: bool = False) -> Markup:

@@ -248,6 +248,13 @@ def test_a_time_is_as_short_as_it_is_clear(ago: timedelta, expected: str) -> Non
     assert when(NOW - ago, ENGLISH, zone=ZONE, now=NOW) == expected
 
 
+def test_an_alert_does_not_say_its_headline_twice() -> None:
+    told = story(title="Rain in Idlib", summary="Rain in Idlib. Fields are flooded.")
+    text = alert(told, words("en"), zone="UTC", now=NOW).text
+    assert text.count("Rain in Idlib") == 1
+    assert "\n\nFields are flooded." in text
+
+
 @given(st.lists(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=300), max_size=60))
 def test_a_long_answer_is_cut_between_lines_and_loses_none(lines: list[str]) -> None:
     text = Markup("\n").join(Markup("<b>{}</b>").format(line) for line in lines)
