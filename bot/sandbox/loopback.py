@@ -58,9 +58,15 @@ async def only_this_machine(request: web.Request, handler: Handler) -> web.Strea
     origin = request.headers.get("Origin")
     if origin is not None and origin != f"http://{request.headers['Host']}":
         return _refused("This server does not answer pages of other sites.")
-    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+    if request.headers.get("Sec-Fetch-Site") == "cross-site" and not _is_link_to_page(request):
         return _refused("This server does not answer pages of other sites.")
     return await handler(request)
+
+
+def _is_link_to_page(request: web.Request) -> bool:
+    """Tell whether somebody followed a link to a page that only shows something: from a README, or from localhost."""
+    kind = request.headers.get("Sec-Fetch-Mode"), request.headers.get("Sec-Fetch-Dest")
+    return kind == ("navigate", "document") and (request.path == "/" or request.path.startswith("/story/"))
 
 
 def _refused(words: str) -> web.Response:

@@ -124,6 +124,23 @@ async def test_pages_of_other_sites_get_nothing(
         assert answer.status == 403
 
 
+async def test_a_link_on_another_site_leads_to_the_page_and_to_nothing_else(
+    sandbox: Sandbox, http: aiohttp.ClientSession
+) -> None:
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    frame = link | {"Sec-Fetch-Dest": "iframe"}
+    told = f"/bot{TOKEN}/sendMessage?chat_id={BEN}&text=x"
+    for path, headers, status in [
+        ("/", link, 200),
+        ("/", frame, 403),
+        (told, link, 403),
+        ("/sandbox/state", link, 403),
+    ]:
+        async with http.get(f"{sandbox.root_url}{path}", headers=headers) as answer:
+            assert answer.status == status, path
+    assert not sandbox.sent
+
+
 def test_the_page_needs_nothing_from_elsewhere_and_reads_no_html() -> None:
     for path in FOLDER.iterdir():
         if path.suffix not in TYPES:
