@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install -q --disable-pip-version-check
 INSTALL_PROJECT = $(INSTALL) --no-deps --no-build-isolation -e .
 
-.PHONY: help setup run test lint pictures bench lock clean
+.PHONY: help setup run test lint pictures bench lock clean texts catalogues
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -25,6 +25,10 @@ bench: $(VENV)/.dev        ## benchmarks: ratios against baselines of the same r
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 fuzz: $(VENV)/.dev         ## broken documents, by the thousand, through the reader
 	$(BIN)/python -m tests.fuzz $(ARGS)
+texts: $(VENV)/.run        ## print every sentence the bot says, in each language
+	@$(BIN)/python -m bot.locales.build texts
+catalogues: $(VENV)/.run   ## bring the translations up to date with the code
+	$(BIN)/python -m bot.locales.build
 lock: $(VENV)/.dev         ## resolve the dependencies anew, for every platform
 	$(BIN)/uv pip compile pyproject.toml --group build --universal --generate-hashes --no-header -q --upgrade -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --group dev -c requirements.lock --universal --generate-hashes --no-header -q --upgrade -o requirements-dev.lock

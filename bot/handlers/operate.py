@@ -55,7 +55,7 @@ def _line(turn: Turn, one: Undelivered) -> Markup:
         deliveries.ALERT: _("alert"),
         deliveries.DIGEST: _("digest"),
         deliveries.NOTICE: _("notice"),
-        outbox.BROADCAST: _("broadcast"),
+        deliveries.BROADCAST: _("broadcast"),
     }
     line = Markup("#{id} · {ago} · {kind} · {state}").format(
         id=one.id,

@@ -253,5 +253,8 @@ async def _list_line(turn: Turn, connection: AsyncConnection, number: int, one: 
     line = Markup("{number}. <b>{label}</b> · {schedule} · {week}")
     found = turn.words.ngettext("{number} this week", "{number} this week", in_week).format(number=in_week)
     return line.format(
-        number=number, label=turn.words.isolate(one.label), schedule=schedule_names(turn.words)[one.schedule].lower(), week=found
+        number=number,
+        label=turn.words.isolate(one.label),
+        schedule=schedule_names(turn.words)[one.schedule].lower(),
+        week=found,
     )

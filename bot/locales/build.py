@@ -86,7 +86,7 @@ def _text(node: ast.AST) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
-        return "".join(part.value if isinstance(part, ast.Constant) else "{number}" for part in node.values)
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "{number}" for part in node.values)
     return ""
 
 
@@ -135,20 +135,22 @@ def problems(language: str) -> list[str]:
 
 
 def _wrong(message: Message, plurals: int) -> list[str]:
-    forms = message.string if isinstance(message.string, tuple | list) else (message.string,)
-    sources = message.id if isinstance(message.id, tuple | list) else (message.id,)
+    forms = [form or "" for form in _forms(message.string)]
+    sources = _forms(message.id)
     if not all(forms) or (len(sources) > 1 and len(forms) != plurals):
         return [f"untranslated: {message.id}"]
+    free = {"number", "count"} if len(sources) > 1 else set()  # "one" and "two" are words in Arabic
     wrong = []
     for form in forms:
-        placeholders, ours = set(PLACEHOLDER.findall(form)), set(PLACEHOLDER.findall(sources[-1]))
-        if placeholders != ours and (
-            len(sources) == 1 or placeholders | {"number", "count"} != ours | {"number", "count"}
-        ):
+        if set(PLACEHOLDER.findall(form)) | free != set(PLACEHOLDER.findall(sources[-1])) | free:
             wrong.append(f"other placeholders: {form}")
         if sorted(TAG.findall(form)) != sorted(TAG.findall(sources[-1])):
             wrong.append(f"other tags: {form}")
     return wrong
+
+
+def _forms(text: str | tuple[str, ...] | list[str] | None) -> list[str]:
+    return [text] if isinstance(text, str) else list(text or ())
 
 
 def texts(language: str) -> Iterator[str]:

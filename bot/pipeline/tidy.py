@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
-from bot.storage import deliveries, entries, inbox
+from bot.storage import deliveries, entries, inbox, offers
 from bot.storage.database import Database
 
 log = structlog.get_logger()
@@ -27,6 +27,7 @@ async def tidy(database: Database, clock: Clock, *, retention: timedelta) -> Non
         "seen": lambda connection: entries.forget_seen(connection, max(SEEN_LASTS, retention), CHUNK),
         "told": lambda connection: deliveries.forget_told(connection, now - MESSAGES_LAST, CHUNK),
         "messages": lambda connection: deliveries.purge(connection, now - MESSAGES_LAST, CHUNK),
+        "offers": lambda connection: offers.purge(connection, now, CHUNK),
         "updates": lambda connection: inbox.purge(connection, now - UPDATES_LAST, CHUNK),
     }
     removed = {name: await _all(database, remove) for name, remove in work.items()}

@@ -9,11 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.chats import ACTIVE
-from bot.storage.deliveries import READY, SENDING, SENT
+from bot.storage.deliveries import BROADCAST, PRIORITY, READY, SENDING, SENT
 from bot.storage.schema import chat, delivery
-
-BROADCAST = "broadcast"
-LAST = 3  # the priority of a broadcast: after the news
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,7 @@ async def broadcast(connection: AsyncConnection, payload: Mapping[str, Any], now
     """Owe every active chat a message, in one statement; return how many."""
     values = {
         "kind": sa.literal(BROADCAST),
-        "priority": sa.literal(LAST),
+        "priority": sa.literal(PRIORITY[BROADCAST]),
         "payload": sa.literal(dict(payload), sa.JSON),
         "state": sa.literal(READY),
         "not_before": sa.literal(now, delivery.c.not_before.type),

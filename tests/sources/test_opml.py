@@ -1,0 +1,92 @@
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.errors import SourceError
+from bot.sources.clean import clean_text
+from bot.sources.opml import LARGEST, MOST, Outline, read_opml, write_opml
+from bot.sources.parse import FeedParser
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def opml(body: str) -> bytes:
+    return f'<?xml version="1.0"?>\n<opml version="2.0"><head/><body>{body}</body></opml>'.encode()
+
+
+def test_feeds_are_found_in_any_folder_each_once_and_in_order() -> None:
+    read = read_opml(
+        opml(
+            '<outline text="News"><outline title="&lt;b&gt;One&lt;/b&gt;" xmlUrl="HTTPS://One.example:443/feed#x"/>'
+            '<outline text="Arabic"><outline text="Two" language="ar-SY" xmlUrl="two.example/rss"/></outline></outline>'
+            '<outline text="again" xmlUrl="https://one.example/feed"/><outline text="no feed"/>'
+        )
+    )
+    assert read.feeds == (
+        Outline("https://one.example/feed", "One"),
+        Outline("https://two.example/rss", "Two", "ar"),
+    )
+    assert read.refused == 0
+
+
+@pytest.mark.parametrize(
+    "address", ["file:///etc/passwd", "javascript:x", "http://a:b@c.example/", "", "http://0x7f.1/"]
+)
+def test_what_is_no_web_address_is_counted_and_left_out(address: str) -> None:
+    read = read_opml(opml(f'<outline xmlUrl="{address}"/><outline xmlUrl="https://good.example/"/>'))
+    assert [one.url for one in read.feeds] == ["https://good.example/"]
+    assert read.refused == 1
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"",
+        b"not xml",
+        b"<rss/>",
+        b"<opml><body>",
+        b'<!DOCTYPE opml SYSTEM "http://127.0.0.1/x.dtd"><opml/>',
+        b'<!DOCTYPE o [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><opml><outline xmlUrl="&b;"/></opml>',
+        b'<!DOCTYPE o [<!ENTITY x SYSTEM "file:///etc/passwd">]><opml><outline xmlUrl="&x;"/></opml>',
+        b"\xff\xfe\x00\x01",
+    ],
+)
+def test_what_is_no_plain_opml_is_refused(document: bytes) -> None:
+    with pytest.raises(SourceError, match="not a plain OPML file"):
+        read_opml(document)
+
+
+def test_size_number_and_depth_are_bounded() -> None:
+    with pytest.raises(SourceError, match="1 MiB"):
+        read_opml(b" " * (LARGEST + 1))
+    many = "".join(f'<outline xmlUrl="https://e.example/{n}"/>' for n in range(MOST + 1))
+    with pytest.raises(SourceError, match="500 feeds"):
+        read_opml(opml(many))
+    for depth in (30, 10_000):
+        with pytest.raises(SourceError, match=r"too deep|not a plain"):
+            read_opml(opml("<outline>" * depth + "</outline>" * depth))
+
+
+async def test_a_hostile_file_is_read_where_it_can_be_killed() -> None:
+    async with FeedParser() as parser:
+        with pytest.raises(SourceError, match="not a plain OPML file"):
+            await parser.run(read_opml, b"<!DOCTYPE opml><opml/>")
+        assert (await parser.run(read_opml, opml('<outline xmlUrl="https://e.example/"/>'))).feeds
+
+
+@given(
+    st.lists(
+        st.builds(
+            Outline,
+            url=st.from_regex(r"https://[a-z]{1,9}\.example/[a-z0-9]{0,9}", fullmatch=True),
+            title=st.text(st.characters(categories=["Lu", "Ll", "Nd"]), max_size=20).map(clean_text),
+            language=st.sampled_from([None, "ar", "en"]),
+        ),
+        unique_by=lambda one: one.url,
+        max_size=20,
+    )
+)
+def test_what_is_written_is_read_back(feeds: list[Outline]) -> None:
+    assert read_opml(write_opml(feeds, NOW).encode()).feeds == tuple(feeds)
