@@ -3,7 +3,9 @@ import unicodedata
 
 import pytest
 
+from bot.handlers.watch import reading
 from bot.locales import CATALOGUES, END_ISOLATE, ISOLATE, LANGUAGES, build, words
+from bot.matching.syntax import parse, split_queries
 
 OTHERS = [language for language in LANGUAGES if language != "en"]
 SENT_BY_TELEGRAM = re.compile(r"</?(?:b|i|code)>")
@@ -65,3 +67,17 @@ def test_a_line_of_english_keeps_its_order_around_arabic_words() -> None:
 @pytest.mark.parametrize(("code", "locale"), [("ar", "ar"), ("ar-EG", "ar"), ("en-GB", "en"), ("xx", "en"), ("", "en")])
 def test_a_language_we_do_not_speak_is_answered_in_english(code: str, locale: str) -> None:
     assert words(code).locale == locale
+
+
+def test_how_an_arabic_reader_s_query_was_read_begins_at_the_right() -> None:
+    reader = words("ar")
+    assert direction(str(reading(parse("Egypt AND Russia", reader), reader))) == "R"
+    assert "\u200f" not in reading(parse("Egypt AND Russia"), words("en"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_the_bot_tells_readers_to_type_can_be_typed(language: str) -> None:
+    typed = [one.partition(" ")[2] for one in build.texts(language) if one.startswith("/subscribe ")]
+    assert len(typed) >= 7
+    for text in typed:
+        assert all(parse(one, words(language)) for one in split_queries(text))

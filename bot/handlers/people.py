@@ -139,7 +139,7 @@ async def ban(turn: Turn) -> None:
             raise UserError(turn.words.gettext("Admins are named in the configuration; they cannot be banned."))
         offer_id = await turn.offer(connection, BAN, {"person": telegram_id}, LASTS)
         sentence = turn.words.say(
-            "Ban <b>{person}</b>? They get nothing more, and no answer but one. /unban takes it back.",
+            "Ban <b>{person}</b>? They get no more news. /unban takes it back.",
             person=telegram_id,
         )
         await turn.reply(connection, sentence, yes_no(turn.words, offer_id))

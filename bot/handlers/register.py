@@ -93,7 +93,7 @@ COMMANDS = (
     Command("help", start.help_, _("All I can do")),
     Command("export", data.export, _("A copy of your data"), in_groups=False),
     Command("forget", data.forget_, _("Delete your data"), for_all=True, in_groups=False),
-    Command("cancel", change.cancel, _("Answer no question"), in_groups=False),
+    Command("cancel", change.cancel, _("Never mind my question"), in_groups=False),
     Command("sources", sources.sources_, _("The news sources"), for_admins=True),
     Command("addsource", sources.addsource, _("Add a source"), for_admins=True),
     Command("removesource", sources.removesource, _("Remove a source"), for_admins=True),

@@ -83,7 +83,7 @@ async def addsource(turn: Turn) -> None:
         found = await probe(found.found[0].url, turn.services.fetcher, turn.services.parser)
     feed = found.feed
     if feed is None:  # the page names a page: what it said a moment ago is not true any more
-        raise SourceError("not-a-feed", _("That page names a feed that is none."))
+        raise SourceError("not-a-feed", _("That page names a feed that does not work."))
     async with turn.apply() as connection:
         await turn.reply(connection, await _add(turn, connection, found.url, feed))
     turn.services.wakeups.wake(Step.POLL)

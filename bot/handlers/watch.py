@@ -135,7 +135,7 @@ def confirmation(turn: Turn, made: Subscription, *, added: bool, expr: Expr, fou
 
 def reading(expr: Expr, words: Words) -> Markup:
     """Say how a query was read."""
-    return Markup("🔎 {reading}").format(reading=describe(expr, words))
+    return Markup("🔎 {mark}{reading}").format(mark=words.mark, reading=describe(expr, words))
 
 
 def week(turn: Turn, found: Sequence[Found]) -> Markup:

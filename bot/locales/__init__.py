@@ -14,6 +14,7 @@ from markupsafe import Markup
 CATALOGUES = Path(__file__).parent
 DEFAULT = "en"
 RIGHT_TO_LEFT = {"ar"}
+RIGHT_TO_LEFT_MARK = "\u200f"
 LANGUAGES = {"en": "English", "ar": "العربية"}  # what there is, each by its own name
 ISOLATE, END_ISOLATE = "\u2068", "\u2069"  # FSI, PDI: what is between takes its own direction (UAX #9)
 
@@ -31,6 +32,9 @@ class Words:
     def __init__(self, locale: str, catalogue: gettext.NullTranslations) -> None:
         self.locale = locale
         self.right_to_left = locale in RIGHT_TO_LEFT
+        self.mark = (
+            RIGHT_TO_LEFT_MARK if self.right_to_left else ""
+        )  # before a line that may begin in another direction
         self.gettext = catalogue.gettext
         self.ngettext = catalogue.ngettext
 
