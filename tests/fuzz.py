@@ -25,9 +25,10 @@ LARGEST = 100_000  # bytes of a document that is mutated
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 URL = "https://news.example/feed"
 PIECES = (
-    b"<", b">", b"&", b"&#xD800;", b"&#0;", b"]]>", b"<![CDATA[", b"<!--", b"-->", b"\x00", b"\xff\xfe", b"\xe2\x80\xae",
-    b"</item>", b"<item>", b"<entry/>", b"<guid>x</guid>", b'<?xml version="1.0" encoding="utf-7"?>', b"&nbsp;", b"\xed\xa0\x80",
-    b"<!DOCTYPE a [<!ENTITY b 'c'>]>", b"99999999999999999999", b" xml:base='javascript:x'", b"<title type='xhtml'><div>",
+    b"<", b">", b"&", b"&#xD800;", b"&#0;", b"&nbsp;", b"]]>", b"<![CDATA[", b"<!--", b"-->", b"\x00", b"\xff\xfe",
+    b"\xe2\x80\xae", b"\xed\xa0\x80", b"</item>", b"<item>", b"<entry/>", b"<guid>x</guid>", b"99999999999999999999",
+    b'<?xml version="1.0" encoding="utf-7"?>', b"<!DOCTYPE a [<!ENTITY b 'c'>]>", b" xml:base='javascript:x'",
+    b"<title type='xhtml'><div>",
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ the check and for the connection, so that the two can never read an address diff
 
 import ipaddress
 import re
+from functools import lru_cache
 from urllib.parse import unquote
 
 from yarl import URL
@@ -58,6 +59,7 @@ def canonical_url(text: str) -> str:
     return str(_plain(check_url(text)))
 
 
+@lru_cache(maxsize=4096)  # of one document each is asked for twice, and at the next reading again
 def canonical_link(text: str) -> str | None:
     """Return the one spelling of an article's address, for telling articles apart, or None if it is no web address.
 
@@ -71,6 +73,7 @@ def canonical_link(text: str) -> str | None:
         return None
 
 
+@lru_cache(maxsize=4096)
 def absolute_link(base: str, link: str | None) -> str | None:
     """Return the http(s) address that `link` means in a document found at `base`, or None if it means none.
 

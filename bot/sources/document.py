@@ -45,7 +45,11 @@ _CHARACTERS = (  # XML 1.0, 2.2
     range(0xE000, 0xFFFE),
     range(0x10000, 0x110000),
 )
-_CHARACTER_REFERENCE = re.compile(r"&#(?:x([0-9a-f]+)|([0-9]+));?", re.IGNORECASE)
+_CHARACTER_REFERENCE = re.compile(  # but for those that are plainly right, and nearly all are
+    r"&#(?!(?:3[2-9]|[4-9]\d|[1-9]\d{2,3}|x(?:[2-9a-f][0-9a-f]|[1-9a-f][0-9a-f]{2}|[1-9a-c][0-9a-f]{3}));)"
+    r"(?:x([0-9a-f]+)|([0-9]+));?",
+    re.IGNORECASE,
+)
 _CLOSED = re.compile(r"</(?:\w+:)?(?:rss|feed|rdf|channel)\s*>\s*(?:<!--.*)?$", re.IGNORECASE | re.DOTALL)
 
 
