@@ -1,0 +1,64 @@
+from typing import Any
+
+from telegram.ext import Application
+
+from bot.clock import Clock
+from bot.engine import Wakeups
+from bot.handlers.register import COMMANDS, register
+from bot.locales import LANGUAGES, words
+from bot.services import Services, Settings
+from bot.signing import Signer
+from bot.sources.fetch import Fetcher
+from bot.sources.guard import AddressGuard
+from bot.sources.parse import FeedParser
+from bot.storage.database import Database
+
+OPEN_TO_ALL = {"start", "forget"}  # commands that answer even who was not let in
+FOR_ADMINS = {
+    "sources",
+    "addsource",
+    "removesource",
+    "pausesource",
+    "resumesource",
+    "pollnow",
+    "import",
+    "stats",
+    "queue",
+    "testalert",
+    "invite",
+    "allow",
+    "ban",
+    "unban",
+    "admins",
+    "broadcast",
+}
+
+
+def callbacks() -> list[Any]:
+    application = Application.builder().token("1:token").updater(None).build()
+    fetcher = Fetcher(AddressGuard())
+    services = Services(
+        Database("sqlite:///unused.db"), Clock(), Wakeups(), fetcher, FeedParser(), Settings(), Signer(b"key")
+    )
+    register(application, services)
+    return [handler.callback for group in application.handlers.values() for handler in group]
+
+
+def test_every_handler_is_guarded() -> None:
+    found = callbacks()
+    assert len(found) == len(COMMANDS) + 6
+    assert all(hasattr(callback, "act") for callback in found)
+    told_by_telegram = {callback.act.__name__ for callback in found if callback.by_telegram}
+    assert told_by_telegram == {"changed", "migrated"}
+
+
+def test_admin_commands_are_those_the_design_names() -> None:
+    assert {one.name for one in COMMANDS if one.for_admins} == FOR_ADMINS
+    assert {one.name for one in COMMANDS if one.for_all} == OPEN_TO_ALL
+
+
+def test_every_command_says_in_every_menu_what_it_does() -> None:
+    for language in LANGUAGES:
+        menus = [words(language).gettext(one.menu) for one in COMMANDS]
+        assert all(1 <= len(menu) <= 40 for menu in menus)
+        assert len(set(menus)) == len(menus)
