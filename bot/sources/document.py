@@ -10,6 +10,7 @@ import io
 import json
 import re
 import time
+from bisect import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -83,14 +84,22 @@ def _read_xml(document: bytes, url: str, now: datetime, known: bytes) -> Reading
     old = [span for span, digest in zip(layout.spans, digests, strict=True) if digest in recall.items]
     if old:
         new = [digest for digest in digests if digest not in recall.items]
-        rest = pieces.without(document, old)
+        rest = pieces.without(document, _apart(old, layout.unread))
         feed, items = _parsed(rest, layout, url, now, links_elsewhere=len(recall.links))
         rows = _rows(new, items, url)
         if len(items) == len(new) and recall.is_apart_from(rows):
             return Reading(feed, pieces.pack([*kept, *rows]), whole=False)
-    feed, items = _parsed(document, layout, url, now)
+    feed, items = _parsed(pieces.without(document, layout.unread), layout, url, now)
     aligned = len(items) == len(digests)
     return Reading(feed, pieces.pack(_rows(digests, items, url)) if aligned else b"")
+
+
+def _apart(old: Sequence[tuple[int, int]], unread: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return both kinds of parts to leave out, in order; those within an old item go with it."""
+    ends = [end for _, end in old]
+    starts = [start for start, _ in old]
+    outside = [(start, end) for start, end in unread if bisect(starts, start) == bisect(ends, start)]
+    return sorted([*old, *outside])
 
 
 def _rows(digests: Sequence[bytes], items: Sequence[Item], url: str) -> list[bytes]:

@@ -38,6 +38,7 @@ class Layout:
     """Where the items of a document stand (start, end in bytes), and the hours and days it asks to be left alone."""
 
     spans: tuple[tuple[int, int], ...] = ()
+    unread: tuple[tuple[int, int], ...] = ()  # elements within items that nobody reads: authors, categories, pictures
     skip_hours: frozenset[int] = frozenset()
     skip_days: frozenset[int] = frozenset()
 
@@ -115,6 +116,8 @@ class _Surveyor:
     spans: list[tuple[int, int]] = field(default_factory=list)
     start: int = -1  # of the item we are in
     depth: int = 0  # within that item
+    unread: list[tuple[int, int]] = field(default_factory=list)
+    unread_start: int = -1
     text: list[str] = field(default_factory=list)
     hours: set[int] = field(default_factory=set)
     days: set[int] = field(default_factory=set)
@@ -127,6 +130,8 @@ class _Surveyor:
 
     def opened(self, name: str, attributes: object) -> None:
         if self.start >= 0:
+            unread = not self.depth and _is_unread(name)  # what has elements in it may hold a title
+            self.unread_start = self.parser.CurrentByteIndex if unread else -1
             self.depth += 1
             return
         local = name.rpartition(" ")[2]
@@ -144,9 +149,17 @@ class _Surveyor:
             self.path.pop()
         elif self.depth:
             self.depth -= 1
+            if not self.depth and self.unread_start >= 0:
+                self.note_unread()
         else:
             self.spans.append((self.start, self.end()))
             self.start = -1
+
+    def note_unread(self) -> None:
+        tag = self.parser.CurrentByteIndex
+        if self.document.startswith(b"</", tag):
+            self.unread.append((self.unread_start, self.document.find(b">", tag) + 1))
+        self.unread_start = -1
 
     def end(self) -> int:
         tag = self.parser.CurrentByteIndex
@@ -164,8 +177,32 @@ class _Surveyor:
             self.days.add(_DAYS.index(word.capitalize()))
 
     def layout(self) -> Layout:
-        spans = () if self.odd else tuple(self.spans)
-        return Layout(spans, frozenset(self.hours), frozenset(self.days))
+        spans, unread = ((), ()) if self.odd else (tuple(self.spans), tuple(self.unread))
+        return Layout(spans, unread, frozenset(self.hours), frozenset(self.days))
+
+
+_ATOM = "http://www.w3.org/2005/Atom"
+_UNREAD = frozenset(
+    [
+        *("author", "category", "comments"),
+        *(f"{_ATOM} author", f"{_ATOM} category", f"{_ATOM} contributor", f"{_ATOM} rights"),
+        *(f"http://purl.org/dc/elements/1.1/ {name}" for name in ("creator", "subject", "publisher", "rights")),
+        *(
+            f"http://search.yahoo.com/mrss/ {name}"
+            for name in ("thumbnail", "content", "credit", "keywords", "copyright")
+        ),
+    ]
+)
+_UNREAD_KINDS = (
+    "http://wellformedweb.org/CommentAPI/ ",
+    "http://purl.org/rss/1.0/modules/slash/ ",
+    "http://purl.org/syndication/thread/1.0 ",
+    "http://www.georss.org/georss ",
+)
+
+
+def _is_unread(name: str) -> bool:
+    return name in _UNREAD or name.startswith(_UNREAD_KINDS)
 
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

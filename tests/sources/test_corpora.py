@@ -15,12 +15,12 @@ import pytest
 from bot.errors import SourceError
 from bot.models import Feed
 from bot.sources import document as document_reader
+from bot.sources import pieces
 from bot.sources.address import absolute_link
 from bot.sources.charset import decode
 from bot.sources.clean import clean_text
 from bot.sources.document import read_document
 from bot.sources.normalise import Item
-from bot.sources.pieces import Layout
 from tests.sources.test_pieces import read as read_again
 from tests.sources.test_pieces import same_as_whole
 
@@ -106,7 +106,9 @@ def test_id_link_title_and_date_are_what_plain_feedparser_finds(name: str) -> No
 def read_items(body: bytes, url: str) -> list[Item]:
     text = document_reader._repaired(decode(body, None).strip())
     document_reader.refuse_entities(text)
-    return document_reader._parsed(text.encode(), Layout(), url, NOW)[1]
+    document = text.encode()
+    layout = pieces.layout(document) or pieces.Layout()
+    return document_reader._parsed(pieces.without(document, layout.unread), layout, url, NOW)[1]
 
 
 def moment(entry: dict[str, Any]) -> datetime | None:
