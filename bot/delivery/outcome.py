@@ -53,7 +53,6 @@ UNREACHABLE = (
     "bot was kicked",
     "channel_private",
 )
-UNNAMED_WAIT = timedelta(seconds=5)  # a 429 that does not say how long
 # What aiohttp raises before the first byte of the request is written.
 NEVER_LEFT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 
@@ -63,7 +62,8 @@ def outcome(error: Exception) -> Outcome:
     match error:
         case RetryAfter():
             wait = error.retry_after
-            return _wait(wait if isinstance(wait, timedelta) else timedelta(seconds=wait))
+            wait = wait if isinstance(wait, timedelta) else timedelta(seconds=wait)
+            return Outcome(Verdict.WAIT, "Telegram asked to wait", retry_after=max(wait, timedelta(seconds=1)))
         case ChatMigrated():
             return Outcome(Verdict.MIGRATED, "the group became a supergroup", new_chat_id=error.new_chat_id)
         case Forbidden():
@@ -77,10 +77,6 @@ def outcome(error: Exception) -> Outcome:
         case TelegramError():
             return Outcome(Verdict.UNCERTAIN, error.message)
     return Outcome(Verdict.UNCERTAIN, f"{type(error).__name__} while reading the answer")
-
-
-def _wait(asked: timedelta) -> Outcome:
-    return Outcome(Verdict.WAIT, "Telegram asked to wait", retry_after=max(asked, timedelta(seconds=1)))
 
 
 def _refused(message: str) -> Outcome:
@@ -100,6 +96,4 @@ def _lost(error: NetworkError) -> Outcome:
         return Outcome(Verdict.RETRY, f"not sent: {type(cause).__name__}")
     if error.message.endswith("(413)"):  # python-telegram-bot writes the status of an answer it has no class for
         return Outcome(Verdict.DEAD, "too large")
-    if error.message.endswith("(429)"):
-        return _wait(UNNAMED_WAIT)
     return Outcome(Verdict.UNCERTAIN, f"no answer: {type(cause).__name__}" if cause else error.message)

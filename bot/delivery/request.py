@@ -6,9 +6,11 @@ that may have arrived (everything else). No exception and no log line holds the 
 """
 
 import asyncio
+import json
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -19,6 +21,8 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 DOWNLOAD = timedelta(minutes=5)  # a file whole: 20 MB at most
 UPLOAD = timedelta(minutes=2)  # writing a request that carries files: 50 MB at most
 IDLE = timedelta(seconds=15)  # a connection unused for so long is closed by us, before the server can do it mid-request
+UNNAMED_WAIT = 5  # seconds
+NAMED_WAIT = re.compile(rb'"retry_after"\s*:\s*[1-9]')
 UNSAFE = re.compile(r'[\x00-\x1f\x7f"\\]')  # in a file name: they would end the header they stand in
 
 
@@ -94,11 +98,19 @@ class AiohttpRequest(BaseRequest):
             async with self._session.request(
                 method, url, data=body, headers=headers, timeout=timeout, allow_redirects=False
             ) as answer:
-                return answer.status, await answer.read()
+                return answer.status, _with_wait(answer.status, await answer.read())
         except (aiohttp.ClientError, OSError, TimeoutError, UnicodeEncodeError) as error:
             failure, cause = _failure(error)
         # Outside the `except`: python would keep the original, whose text may hold the address, as the context.
         raise failure from cause
+
+
+def _with_wait(status: int, body: bytes) -> bytes:
+    """Return an answer's body; a 429 that does not say how long gets one: it would pass for any error."""
+    if status != HTTPStatus.TOO_MANY_REQUESTS or NAMED_WAIT.search(body):
+        return body
+    waiting = {"ok": False, "error_code": status, "description": "Too Many Requests"}
+    return json.dumps(waiting | {"parameters": {"retry_after": UNNAMED_WAIT}}).encode()
 
 
 def _seconds(given: Any, default: timedelta) -> float | None:

@@ -31,7 +31,6 @@ KEY: Any = SimpleNamespace(host="api.telegram.org", port=443, is_ssl=True, ssl=T
     ("error", "verdict"),
     [
         (RetryAfter(3), Verdict.WAIT),
-        (NetworkError("Too Many Requests (429)"), Verdict.WAIT),
         (ChatMigrated(-100), Verdict.MIGRATED),
         (Forbidden("Forbidden: bot was blocked by the user"), Verdict.UNREACHABLE),
         (InvalidToken("Not Found"), Verdict.STOP),
@@ -64,7 +63,6 @@ def test_each_failure_has_its_verdict(error: Exception, verdict: Verdict) -> Non
 def test_a_refusal_says_how_long_and_where_to() -> None:
     assert outcome(RetryAfter(timedelta(seconds=7))).retry_after == timedelta(seconds=7)
     assert outcome(RetryAfter(3600)).retry_after == timedelta(hours=1)
-    assert outcome(NetworkError("Too Many Requests (429)")).retry_after == timedelta(seconds=5)
     assert outcome(ChatMigrated(-1009)).new_chat_id == -1009
 
 
