@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.sandbox.people import ADA, BEN, GROUP
+from bot.sandbox.people import ADA, BEN, CHO, GROUP
 from bot.sandbox.state import SentMessage
 from tests.feedserver import item, rss
 from tests.flows.living import Bot
@@ -180,7 +180,7 @@ async def test_a_private_bot_answers_only_those_it_knows(bot: Bot) -> None:
     async with bot.running():
         assert "I watch the news" in (await bot.say("/start", BEN))["text"]
         assert "I watch the news" in (await bot.say("/start", ADA))["text"]
-        assert "private" in (await bot.say("/start", 1003))["text"]
+        assert "خاص" in (await bot.say("/start", CHO))["text"]
 
 
 async def test_nothing_is_sent_after_unsubscribing(bot: Bot) -> None:
