@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot import crash
 from bot.clock import Clock
 from bot.errors import QueryError
-from bot.matching.percolator import Percolator
+from bot.matching.expr import Expr
+from bot.matching.percolator import Percolator, matches
 from bot.matching.syntax import parse
 from bot.models import Article, Headline, Match, Placement
 from bot.storage import entries, hits, subscriptions
@@ -44,8 +45,8 @@ class Matcher:
     async def match_new(self) -> int:
         """Match one batch of entries that wait; return how many there were.
 
-        The queries are loaded after the entries were committed and before their hits are, so a query is either
-        looked up here or was made when the entries could already be found: its confirmation shows them.
+        Queries that came while the batch was analysed are looked up too, in the transaction that marks it. One that
+        comes later finds the entries marked, and has the newest matched again (`search.keep`): it shows the others.
         """
         async with self.database.read() as connection:
             waiting = await entries.unmatched(connection, BATCH)
@@ -55,11 +56,16 @@ class Matcher:
         placed, found = await asyncio.to_thread(self._analyse, waiting)
         now = self.clock.now()
         async with self.database.begin() as connection:
+            for query_id, expr in (await self._load_queries(connection)).items():
+                for entry in waiting:
+                    if match := matches(expr, article(entry)):
+                        found[entry.id][query_id] = match
             await entries.place(
                 connection, {entry.id: placed[entry.id] for entry in waiting if not entry.story_id}, now
             )
             for entry in waiting:
-                await hits.add(connection, entry.id, placed[entry.id], found[entry.id], now, past=entry.baseline)
+                new = [hits.New(query_id, entry.id, placed[entry.id], one) for query_id, one in found[entry.id].items()]
+                await hits.add(connection, new, now, past=entry.baseline)
             alerting = {entry.id for entry in waiting if found[entry.id] and not entry.baseline}
             await entries.mark_matched(connection, waiting, self.version, alerting)
             crash.point("matching")
@@ -68,15 +74,20 @@ class Matcher:
         log.info("matched", entries=len(waiting), hits=sum(len(one) for one in found.values()), version=self.version)
         return len(waiting)
 
-    async def _load_queries(self, connection: AsyncConnection) -> None:
+    async def _load_queries(self, connection: AsyncConnection) -> dict[int, Expr]:
+        """Take over every change of the queries that is committed; return those that are new."""
+        new: dict[int, Expr] = {}
         for query_id, text, live, version in await subscriptions.queries_since(connection, self.version):
             self.percolator.remove(query_id)
+            new.pop(query_id, None)
             if live:
                 try:
-                    self.percolator.add(query_id, parse(text))
+                    new[query_id] = parse(text)
+                    self.percolator.add(query_id, new[query_id])
                 except QueryError as error:  # written by a version whose language had more
                     log.error("query unreadable", query_id=query_id, reason=str(error))
             self.version = version
+        return new
 
     def _analyse(self, waiting: list[StoredEntry]) -> tuple[dict[int, Placement], dict[int, dict[int, Match]]]:
         """Place and match each entry; runs in a thread, so that a long batch delays no message.

@@ -16,6 +16,7 @@ from bot.storage.database import Database
 from bot.storage.entries import StoredEntry
 
 DAYS = 7
+OVERLAP = timedelta(minutes=5)  # longer than an entry is on its way from the feed into the database
 MOST = 4000  # entries looked through: a newer one is worth more than a slower answer
 
 
@@ -66,9 +67,13 @@ async def keep(
 ) -> None:
     """Write what was found as hits that are past: they are shown by /latest, and never sent as news (unless `past` is
     false: an undo).
+
+    Entries that came since the search looked are matched again: they may have been matched before this query was there.
     """
+    await entries.match_again(connection, now - OVERLAP)
+    placed = await entries.placements(connection, [one.entry.id for one in found])
+    new = []
     for one in found:
-        if one.entry.story_id is None or one.entry.text_id is None:
-            continue  # it still waits for the matcher, which writes the hit
-        placement = Placement(one.entry.story_id, one.entry.text_id)
-        await hits.add(connection, one.entry.id, placement, {query_id: one.match}, now, past=past)
+        alone = Placement(one.entry.id, one.entry.id)  # not clustered yet: what is past is grouped with nothing
+        new.append(hits.New(query_id, one.entry.id, placed.get(one.entry.id, alone), one.match))
+    await hits.add(connection, new, now, past=past)

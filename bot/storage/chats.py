@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Schedule
 from bot.storage.database import insert_new
-from bot.storage.schema import chat, delivery, digest_run, digest_slot, subscription, told
+from bot.storage.schema import chat, delivery, digest_run, digest_slot, offer, subscription, told
 
 ACTIVE, PAUSED, BLOCKED, BANNED = "active", "paused", "blocked", "banned"
 
@@ -143,7 +143,9 @@ async def _merge(connection: AsyncConnection, other: int, keeper: int) -> None:
         subscription: [subscription.c.query_id],
         told: [told.c.text_id, told.c.query_id],
         digest_run: [digest_run.c.kind, digest_run.c.period],
+        digest_slot: [digest_slot.c.kind],
         delivery: [],
+        offer: [],
     }
     for table, key in owned.items():
         mine = table.alias("mine")

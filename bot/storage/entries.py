@@ -205,6 +205,16 @@ async def placed_since(connection: AsyncConnection, since: datetime) -> list[tup
     ]
 
 
+async def placements(connection: AsyncConnection, entry_ids: Sequence[int]) -> dict[int, Placement]:
+    """Return where entries were placed, by id; those not clustered yet are left out."""
+    found: dict[int, Placement] = {}
+    for some in _chunks(entry_ids):
+        statement = sa.select(entry.c.id, entry.c.story_id, entry.c.text_id).where(entry.c.id.in_(some))
+        rows = await connection.execute(statement.where(entry.c.story_id.is_not(None)))
+        found |= {row.id: Placement(story=row.story_id, text=row.text_id) for row in rows}
+    return found
+
+
 async def place(connection: AsyncConnection, placements: dict[int, Placement], now: datetime) -> None:
     """Write which story each entry belongs to (entry id → placement), and how large the stories have grown."""
     for entry_id, placement in placements.items():
@@ -231,6 +241,14 @@ async def mark_matched(
         await connection.execute(entry.update().where(*same).values(matched_at_version=version))
     for some in _chunks(sorted(alerting)):
         await connection.execute(entry.update().where(entry.c.id.in_(some)).values(alerted_to=0))
+
+
+async def match_again(connection: AsyncConnection, since: datetime) -> None:
+    """Let entries seen since a time be matched once more: a query came while they were on their way.
+
+    Also those nobody has matched yet: on PostgreSQL the statement then waits for a matcher that is about to say it has.
+    """
+    await connection.execute(entry.update().where(entry.c.seen_at >= since).values(matched_at_version=None))
 
 
 async def alerting(connection: AsyncConnection, limit: int) -> list[tuple[int, int]]:
@@ -282,3 +300,13 @@ async def forget_seen(connection: AsyncConnection, age: timedelta, limit: int) -
             await connection.execute(seen.delete().where(mine, seen.c.key.in_(some)))
         forgotten += len(keys)
     return forgotten
+
+
+async def purge_stories(connection: AsyncConnection, before: datetime, limit: int) -> int:
+    """Remove up to `limit` stories that had no news since a time, when their entries are gone too; return how many."""
+    ids = list(
+        (await connection.execute(sa.select(story.c.id).where(story.c.updated_at < before).limit(limit))).scalars()
+    )
+    for some in _chunks(ids):
+        await connection.execute(story.delete().where(story.c.id.in_(some)))
+    return len(ids)

@@ -5,7 +5,7 @@ a message is made for them. What a chat is owed ("pending") is: hits of its quer
 the last 14 days, minus the texts it was told for that query.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -75,28 +75,30 @@ def _story_untold() -> sa.ColumnElement[bool]:
     return sa.not_(sa.exists().where(mine, told.c.story_id == hit.c.story_id))
 
 
-async def add(
-    connection: AsyncConnection,
-    entry_id: int,
-    placement: Placement,
-    matches: Mapping[int, Match],
-    now: datetime,
-    *,
-    past: bool,
-) -> None:
-    """Write an entry's matches (query id → match); known hits stay as they are."""
+@dataclass(frozen=True, slots=True)
+class New:
+    """A hit to be written: a query's match of an entry, which is placed in a story."""
+
+    query_id: int
+    entry_id: int
+    placement: Placement
+    match: Match
+
+
+async def add(connection: AsyncConnection, found: Sequence[New], now: datetime, *, past: bool) -> None:
+    """Write hits; known ones stay as they are."""
     rows = [
         {
-            "query_id": query_id,
-            "entry_id": entry_id,
-            "story_id": placement.story,
-            "text_id": placement.text,
-            "score": match.score,
-            "terms": [[term.text, term.field, term.start, term.end, term.rule] for term in match.terms],
+            "query_id": one.query_id,
+            "entry_id": one.entry_id,
+            "story_id": one.placement.story,
+            "text_id": one.placement.text,
+            "score": one.match.score,
+            "terms": [[term.text, term.field, term.start, term.end, term.rule] for term in one.match.terms],
             "past": past,
             "found_at": now,
         }
-        for query_id, match in matches.items()
+        for one in found
     ]
     await insert_many(connection, hit, rows)
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Schedule
 from bot.storage.database import insert_new, next_value
-from bot.storage.schema import query, subscription
+from bot.storage.schema import hit, query, subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,8 @@ async def subscribe(
 
 async def _live_query(connection: AsyncConnection, text: str) -> int:
     """Return the id of the live query with this text; it is made, or brought back to life, where needed."""
-    row = (await connection.execute(sa.select(query.c.id, query.c.live).where(query.c.text == text))).first()
+    found = sa.select(query.c.id, query.c.live).where(query.c.text == text)
+    row = (await connection.execute(found.with_for_update())).first()  # locked: its last subscriber may be leaving
     if row is not None and row.live:
         return int(row.id)
     version = await next_value(connection, "query")
@@ -84,6 +85,8 @@ async def unsubscribe(connection: AsyncConnection, chat_id: int, subscription_id
 
 
 async def _rest_if_unwanted(connection: AsyncConnection, query_id: int) -> None:
+    """Let a query rest that nobody wants. Its row is locked first: somebody may just be subscribing to it."""
+    await connection.execute(sa.select(query.c.id).where(query.c.id == query_id).with_for_update())
     wanted = sa.select(subscription.c.id).where(subscription.c.query_id == query_id).limit(1)
     if (await connection.execute(wanted)).first() is None:
         version = await next_value(connection, "query")
@@ -116,3 +119,13 @@ async def queries_since(connection: AsyncConnection, version: int) -> list[tuple
     """Return (id, text, live, version) of the queries that changed after `version`, in the order of their change."""
     statement = sa.select(query.c.id, query.c.text, query.c.live, query.c.version).where(query.c.version > version)
     return [tuple(row) for row in await connection.execute(statement.order_by(query.c.version))]
+
+
+async def purge_queries(connection: AsyncConnection, limit: int) -> int:
+    """Remove up to `limit` queries that nobody wants and no article of the archive matched; return how many."""
+    matched = sa.exists().where(hit.c.query_id == query.c.id)
+    idle = sa.select(query.c.id).where(sa.not_(query.c.live), sa.not_(matched)).limit(limit)
+    ids = list((await connection.execute(idle)).scalars())
+    if ids:
+        await connection.execute(query.delete().where(query.c.id.in_(ids), sa.not_(query.c.live)))
+    return len(ids)

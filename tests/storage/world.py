@@ -50,8 +50,8 @@ class World:
             (new,) = await entries.unmatched(connection, 10)
             placement = Placement(story or like or new.id, like or new.id)
             await entries.place(connection, {new.id: placement}, at)
-            matches = {one.query_id: Match(0.5, ()) for one in found_by}
-            await hits.add(connection, new.id, placement, matches, at, past=False)
+            matches = [hits.New(one.query_id, new.id, placement, Match(0.5, ())) for one in found_by]
+            await hits.add(connection, matches, at, past=False)
             await entries.mark_matched(connection, [new], 1, {new.id} if matches else set())
             return new.id
 

@@ -1,0 +1,149 @@
+"""No alert is lost between an entry that arrives and somebody who subscribes at the same moment."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, time
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from bot.clock import Clock
+from bot.matching.syntax import parse
+from bot.models import FeedEntry, Schedule
+from bot.pipeline import search
+from bot.pipeline.match import Matcher
+from bot.storage import chats, entries, hits, sources, subscriptions
+from bot.storage.database import Database
+from bot.storage.schema import subscription
+
+NEWS = FeedEntry(("key",), "Rain over Idlib", "https://e.org/1", None, "Fields are flooded.", "en", None)
+
+
+async def publish(database: Database) -> None:
+    now = datetime.now(UTC)
+    async with database.begin() as connection:
+        source_id, _ = await sources.add(connection, url="https://e.org/feed", title="E", now=now)
+        await entries.store(connection, source_id, [NEWS], now, baseline=False)
+
+
+class Reader:
+    """Somebody who subscribes, in the two steps of the command: look at the last week, then write."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.now = datetime.now(UTC)
+        self.found: list[search.Found] = []
+        self.chat_id = 0
+
+    async def look(self) -> None:
+        (self.found,) = await search.search(self.database, [parse("Idlib")], self.now)
+
+    async def subscribe(self) -> None:
+        async with self.database.begin() as connection:
+            chat, _ = await chats.meet(
+                connection,
+                telegram_id=7,
+                thread_id=0,
+                kind="private",
+                locale="en",
+                zone="UTC",
+                digest_time=time(8),
+                now=self.now,
+            )
+            self.chat_id = chat.id
+            made, _ = await subscriptions.subscribe(
+                connection, chat_id=chat.id, text="Idlib", label="Idlib", schedule=Schedule.DAILY, now=self.now
+            )
+            await search.keep(connection, made.query_id, self.found, self.now)
+
+    async def knows(self) -> list[str]:
+        """What the confirmation showed, and what is owed."""
+        async with self.database.read() as connection:
+            owed = await hits.pending(connection, self.chat_id, datetime.now(UTC), [Schedule.DAILY])
+        return [one.entry.title for one in self.found] + [one.title for one in owed]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        ("publish", "look", "subscribe", "match", "match"),
+        ("publish", "match", "look", "subscribe", "match"),
+        ("look", "publish", "subscribe", "match", "match"),
+        ("look", "publish", "match", "subscribe", "match"),
+        ("look", "subscribe", "publish", "match", "match"),
+        ("publish", "look", "match", "subscribe", "match"),
+    ],
+)
+async def test_whatever_comes_first_the_reader_hears_of_it_once(database: Database, order: tuple[str, ...]) -> None:
+    matcher, reader = Matcher(database, Clock()), Reader(database)
+    does: dict[str, Callable[[], Awaitable[Any]]] = {
+        "look": reader.look,
+        "subscribe": reader.subscribe,
+        "publish": lambda: publish(database),
+        "match": matcher.match_new,
+    }
+    for step in order:
+        await does[step]()
+    assert await reader.knows() == ["Rain over Idlib"]
+
+
+class Interrupted(Matcher):
+    """A matcher during whose analysis something else happens and is committed."""
+
+    meanwhile: Callable[[], Awaitable[None]]
+    loop: asyncio.AbstractEventLoop
+
+    def _analyse(self, waiting: Any) -> Any:
+        found = super()._analyse(waiting)
+        if waiting and not self.version:
+            asyncio.run_coroutine_threadsafe(self._call(), self.loop).result(10)
+        return found
+
+    async def _call(self) -> None:
+        await self.meanwhile()
+
+
+async def test_a_query_that_comes_while_its_entry_is_analysed_finds_it(database: Database) -> None:
+    matcher, reader = Interrupted(database, Clock()), Reader(database)
+    matcher.loop = asyncio.get_running_loop()
+    matcher.meanwhile = reader.subscribe
+    await reader.look()
+    await publish(database)
+
+    await matcher.match_new()
+
+    assert await reader.knows() == ["Rain over Idlib"]
+
+
+async def test_who_subscribes_while_the_last_subscriber_leaves_has_a_live_query(database: Database) -> None:
+    first = Reader(database)
+    await first.subscribe()
+
+    async def leave() -> None:
+        async with database.begin() as connection:
+            (mine,) = await subscriptions.of_chat(connection, first.chat_id)
+            await subscriptions.unsubscribe(connection, first.chat_id, [mine.id])
+
+    async def come(telegram_id: int) -> None:
+        async with database.begin() as connection:
+            chat, _ = await chats.meet(
+                connection,
+                telegram_id=telegram_id,
+                thread_id=0,
+                kind="private",
+                locale="en",
+                zone="UTC",
+                digest_time=time(8),
+                now=first.now,
+            )
+            await subscriptions.subscribe(
+                connection, chat_id=chat.id, text="Idlib", label="Idlib", schedule=Schedule.DAILY, now=first.now
+            )
+
+    await asyncio.gather(leave(), come(8))
+
+    async with database.read() as connection:
+        wanted = (await connection.execute(sa.select(subscription.c.query_id))).scalars().all()
+        changes = {one[0]: one[2] for one in await subscriptions.queries_since(connection, 0)}
+    assert [changes[query_id] for query_id in wanted] == [True]
