@@ -67,8 +67,7 @@ async def help_(turn: Turn) -> None:
 
 def _explained(turn: Turn, pairs: Sequence[tuple[str, Markup]]) -> list[Markup]:
     return [
-        turn.words.say("{command} — {meaning}", command=turn.words.isolate(command), meaning=meaning)
-        for command, meaning in pairs
+        turn.words.say("{command} — {meaning}", command=str(command), meaning=meaning) for command, meaning in pairs
     ]
 
 
