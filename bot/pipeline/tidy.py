@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
-from bot.storage import deliveries, entries, inbox, offers
+from bot.storage import deliveries, entries, inbox, offers, subscriptions
 from bot.storage.database import Database
 
 log = structlog.get_logger()
@@ -16,6 +16,8 @@ log = structlog.get_logger()
 CHUNK = 500
 SEEN_LASTS = timedelta(days=90)  # since a feed last showed it: what left a feed and returns is not new
 MESSAGES_LAST = timedelta(days=30)
+DIGESTS_LAST = timedelta(days=60)  # that they were made: nobody asks for one of so long ago
+QUERIES_AT_ONCE = 50  # each is looked for in all that was told
 UPDATES_LAST = timedelta(days=2)  # Telegram repeats an update for a day at most
 
 
@@ -28,9 +30,13 @@ async def tidy(database: Database, clock: Clock, *, retention: timedelta) -> Non
         "told": lambda connection: deliveries.forget_told(connection, now - MESSAGES_LAST, CHUNK),
         "messages": lambda connection: deliveries.purge(connection, now - MESSAGES_LAST, CHUNK),
         "offers": lambda connection: offers.purge(connection, now, CHUNK),
+        "digests": lambda connection: deliveries.purge_runs(connection, now - DIGESTS_LAST, CHUNK),
+        "stories": lambda connection: entries.purge_stories(connection, now - retention, CHUNK),
+        "queries": lambda connection: subscriptions.purge_queries(connection, QUERIES_AT_ONCE),
         "updates": lambda connection: inbox.purge(connection, now - UPDATES_LAST, CHUNK),
     }
     removed = {name: await _all(database, remove) for name, remove in work.items()}
+    await database.empty_log()
     if any(removed.values()):
         log.info("tidied", **removed)
 

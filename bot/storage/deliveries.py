@@ -414,3 +414,15 @@ async def forget_told(connection: AsyncConnection, before: datetime, limit: int)
         key = (told.c.chat_id == row.chat_id, told.c.text_id == row.text_id, told.c.query_id == row.query_id)
         await connection.execute(told.delete().where(*key))
     return len(rows)
+
+
+async def purge_runs(connection: AsyncConnection, before: datetime, limit: int) -> int:
+    """Remove up to `limit` records of digests made before a time; return how many."""
+    ids = list(
+        (
+            await connection.execute(sa.select(digest_run.c.id).where(digest_run.c.frozen_at < before).limit(limit))
+        ).scalars()
+    )
+    if ids:
+        await connection.execute(digest_run.delete().where(digest_run.c.id.in_(ids)))
+    return len(ids)
