@@ -143,6 +143,8 @@ class Poller:
         found |= {} if fetched.not_modified else {"validators": fetched.validators}
         baseline = not source.baseline_done and not self.pace.first_poll_is_news
         stored, wishes, known = entries.Stored(), source.wishes, rhythm.load(source.rhythm, now)
+        async with self.database.read() as connection:  # beside other polls: only one can write
+            published = await sources.publishing_times(connection, source.id)
         async with self.database.begin() as connection:
             if reading is not None:
                 feed = reading.feed
@@ -156,7 +158,6 @@ class Poller:
                     known if baseline else rhythm.learn(known, [one.published_at or now for one in stored.fresh], now)
                 )
                 found["rhythm"] = rhythm.dump(known)
-            published = await sources.publishing_times(connection, source.id)
             next_at = self._next(source, published, now, known=known, wishes=wishes, fresh_for=fetched.fresh_for)
             if not await sources.finish_poll(connection, source, now, next_poll_at=next_at, **found):
                 raise SourceError("lease", "Another poll of this source was faster.")
