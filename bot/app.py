@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import structlog
@@ -16,6 +17,7 @@ from telegram.ext import Application, ExtBot
 from bot import crash
 from bot.clock import Clock, clock_for
 from bot.config import Config
+from bot.delivery.outcome import ODD_ANSWER
 from bot.delivery.request import AiohttpRequest
 from bot.digests.zones import pin_zone_rules
 from bot.engine import Step, Wakeups
@@ -37,12 +39,13 @@ from bot.sources.address import canonical_url
 from bot.sources.fetch import Fetcher
 from bot.sources.guard import AddressGuard
 from bot.sources.parse import FeedParser
-from bot.storage import secrets, sources
+from bot.storage import deliveries, secrets, sources
 from bot.storage.database import Database
 from bot.web.server import Status, serving, webhook
 
 log = structlog.get_logger()
 
+AGES = timedelta(days=1)  # longer than any lease
 GRACE = 20.0  # seconds that what is in flight has to finish after SIGTERM
 RETRY = 5.0  # seconds between two tries to reach Telegram or the database
 
@@ -93,6 +96,7 @@ async def _services(config: Config, clock: Clock, wakeups: Wakeups, stack: Async
     )
     await stack.enter_async_context(fetcher)
     parser = await stack.enter_async_context(FeedParser())
+    await _take_over(database, clock)
     await _add_sources(config, database, clock)
     return Services(database, clock, wakeups, fetcher, parser, _settings(config), await _signer(database))
 
@@ -113,6 +117,21 @@ def _settings(config: Config) -> Settings:
         subscriptions=config.limits.subscriptions,
         commands_per_minute=config.limits.commands_per_minute,
     )
+
+
+async def _take_over(database: Database, clock: Clock) -> None:
+    """End the leases of a process that was killed, where this one must be its successor: a SQLite file has one bot.
+
+    Else a source it was polling would be asked again, and a message it was sending looked after, only when they end.
+    """
+    if not database.is_sqlite:
+        return
+    now = clock.now()
+    async with database.begin() as connection:
+        await sources.release(connection)
+        doubtful = await deliveries.recover(connection, now + AGES, again_at=now)
+    if doubtful:
+        log.warning("the last run was killed while it sent", doubtful=doubtful)
 
 
 async def _add_sources(config: Config, database: Database, clock: Clock) -> None:
@@ -156,7 +175,7 @@ async def _work(config: Config, services: Services, application: App, stop: asyn
         first_poll_is_news=config.polling.first_poll == "all",
         own_networks=config.fetch.allow_networks,
     )
-    poller = Poller(database, services.fetcher, services.parser, clock, wakeups, pace)
+    poller = Poller(database, services.fetcher, services.parser, clock, wakeups, pace, admins=services.settings.admins)
     matcher = Matcher(database, clock)
     telegram = config.telegram
     pulse = Pulse(clock)
@@ -238,7 +257,7 @@ async def _until_done(ask: Callable[[], Awaitable[object]], stop: asyncio.Event)
     while not stop.is_set():
         try:
             await ask()
-        except TelegramError as error:
+        except (TelegramError, *ODD_ANSWER) as error:
             log.warning("Telegram not told how updates come", reason=type(error).__name__)
             await _wait(stop, RETRY)
         else:
@@ -251,7 +270,7 @@ async def _reach_telegram(application: App, stop: asyncio.Event) -> bool:
             await application.initialize()
         except InvalidToken:
             raise ConfigError(["telegram.token: Telegram refuses it; ask @BotFather for the right one"]) from None
-        except TelegramError as error:
+        except (TelegramError, *ODD_ANSWER) as error:
             log.warning("Telegram not reached", reason=type(error).__name__)
             await _wait(stop, RETRY)
         else:

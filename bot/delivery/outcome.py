@@ -56,6 +56,9 @@ UNREACHABLE = (
 # What aiohttp raises before the first byte of the request is written.
 NEVER_LEFT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 
+# What python-telegram-bot raises, from wherever it stumbles, over an answer 200 that is not what Telegram promises.
+ODD_ANSWER = (KeyError, TypeError, ValueError, AttributeError)
+
 
 def outcome(error: Exception) -> Outcome:
     """Return what a failed attempt means. What nobody foresaw may have arrived."""

@@ -28,6 +28,7 @@ from telegram.ext import CallbackContext
 
 from bot import crash
 from bot.clock import Clock
+from bot.delivery.outcome import ODD_ANSWER
 from bot.engine import Step, Wakeups
 from bot.handlers.register import App
 from bot.pulse import Pulse
@@ -77,6 +78,7 @@ class Receiver:
             self.pulse.beat("updates")
             if not updates:
                 return None
+            following = max(int(update["update_id"]) for update in updates) + 1
             await self.keep(updates)
         except Conflict:
             log.error("another program polls with this token; waiting for it to stop")
@@ -87,11 +89,11 @@ class Receiver:
         except RetryAfter as error:
             wait = error.retry_after
             await _pause(stop, wait if isinstance(wait, int) else wait.total_seconds())
-        except (TelegramError, SQLAlchemyError) as error:
+        except (TelegramError, SQLAlchemyError, *ODD_ANSWER) as error:
             log.warning("updates not fetched", reason=type(error).__name__)
             await _pause(stop, PAUSE_AFTER_ERROR)
         else:
-            return max(int(update["update_id"]) for update in updates) + 1
+            return following
         return offset  # not heard: to be said again
 
     async def _get_updates(self, offset: int | None) -> list[dict[str, Any]]:

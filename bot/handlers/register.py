@@ -31,6 +31,7 @@ from telegram.ext import (
     filters,
 )
 
+from bot.delivery.outcome import ODD_ANSWER
 from bot.errors import SourceError, UserError
 from bot.handlers import (
     access,
@@ -215,5 +216,5 @@ async def set_menu(application: App, services: Services) -> None:
             code = None if language == DEFAULT else language  # English is for every language without a menu of its own
             try:
                 await application.bot.set_my_commands(menu, scope=scope, language_code=code)
-            except TelegramError as error:  # an admin who never wrote to the bot is "chat not found"
+            except (TelegramError, *ODD_ANSWER) as error:  # an admin who never wrote to the bot is "chat not found"
                 log.info("menu not set", scope=scope.type, reason=type(error).__name__)

@@ -1,6 +1,7 @@
 """Sources: which are due, who is polling them, and what the poll found."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -174,6 +175,11 @@ def _kept(wishes: Wishes) -> dict[str, Any]:
     return {"ttl": ttl, "hours": sorted(wishes.skip_hours), "days": sorted(wishes.skip_days)}
 
 
+async def release(connection: AsyncConnection) -> None:
+    """End every lease: whoever held them is gone."""
+    await connection.execute(source.update().values(lease_until=None, lease_token=None))
+
+
 async def finish_poll(
     connection: AsyncConnection, polled: Source, now: datetime, *, next_poll_at: datetime, **found: Any
 ) -> bool:
@@ -196,6 +202,23 @@ async def finish_poll(
     values["moves"] = 0 if moved_to is None else polled.moves + 1 if moved_to == polled.moved_to else 1
     values |= {"failures": 0, "error": None, "error_kind": None, "ok_at": now, "baseline_done": True}
     return await _release(connection, polled, now, next_poll_at, values)
+
+
+async def finish_quiet(connection: AsyncConnection, polls: Sequence[tuple[Source, datetime, datetime]]) -> None:
+    """Record polls (source, when, next poll) that found nothing changed, not even the validators, in one statement.
+
+    One whose lease was lost to another poller changes nothing.
+    """
+    mine = sa.and_(source.c.id == sa.bindparam("one"), source.c.lease_token == sa.bindparam("token"))
+    statement = source.update().where(mine)
+    statement = statement.values(
+        polled_at=sa.bindparam("at"), ok_at=sa.bindparam("at"), next_poll_at=sa.bindparam("next_at"),
+        lease_until=None, lease_token=None,
+    )  # fmt: skip
+    rows = [
+        {"one": polled.id, "token": polled.lease_token, "at": at, "next_at": next_at} for polled, at, next_at in polls
+    ]
+    await connection.execute(statement, rows)
 
 
 async def fail_poll(

@@ -1,7 +1,10 @@
 from datetime import time, timedelta
 
+import pytest
+
 from bot.digests.window import next_digest_at
 from bot.engine import Step
+from bot.sandbox.faults import Kind
 from bot.sandbox.people import ADA, BEN
 from tests.feedserver import item, rss
 from tests.flows.living import Bot
@@ -126,3 +129,13 @@ async def test_who_blocks_the_bot_is_paused_and_welcome_back(bot: Bot) -> None:
 
 async def _blocked(bot: Bot) -> bool:
     return any(request.status == 403 for request in bot.sandbox.requests)
+
+
+@pytest.mark.parametrize("method", ["getMe", "setMyCommands", "getUpdates"])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_no_odd_answer_of_telegram_ends_the_bot(bot: Bot, method: str) -> None:
+    for kind in (Kind.NO_RESULT, Kind.MALFORMED):
+        bot.sandbox.fail(kind, method=method)
+    async with bot.running():
+        bot.sandbox.say("/start", user_id=BEN)
+        await bot.told(1)
