@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install -q --disable-pip-version-check
 INSTALL_PROJECT = $(INSTALL) --no-deps --no-build-isolation -e .
 
-.PHONY: help setup run test lint pictures bench lock clean texts catalogues
+.PHONY: help setup run test lint pictures bench chaos lock clean texts catalogues
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -29,6 +29,8 @@ texts: $(VENV)/.run        ## print every sentence the bot says, in each languag
 	@$(BIN)/python -m bot.locales.build texts
 catalogues: $(VENV)/.run   ## bring the translations up to date with the code
 	$(BIN)/python -m bot.locales.build
+chaos: $(VENV)/.dev        ## kill, starve and confuse the bot, and see that it keeps its promise (docs/delivery.md)
+	$(BIN)/python -m tests.chaos $(ARGS)
 lock: $(VENV)/.dev         ## resolve the dependencies anew, for every platform
 	$(BIN)/uv pip compile pyproject.toml --group build --universal --generate-hashes --no-header -q --upgrade -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --group dev -c requirements.lock --universal --generate-hashes --no-header -q --upgrade -o requirements-dev.lock

@@ -1,0 +1,196 @@
+"""Judges what a rig's seasons left behind: the invariants, and the figures worth publishing."""
+
+import sqlite3
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import sqlalchemy as sa
+
+from bot.delivery.telegram import RESENT
+from bot.sandbox.state import SentMessage
+from bot.storage import schema
+from tests.chaos.rig import Rig
+
+PROMISED_STOP = 20.0  # seconds
+
+
+@dataclass
+class Verdict:
+    """What was found. `violations` is empty if every promise was kept."""
+
+    figures: dict[str, str] = field(default_factory=dict)
+    violations: list[str] = field(default_factory=list)
+
+    def demand(self, name: str, wrong: list[str]) -> None:
+        """Note an invariant, with what violates it."""
+        self.figures[name] = "ok" if not wrong else f"VIOLATED: {len(wrong)}, such as {wrong[0]}"
+        self.violations += [f"{name}: {one}" for one in wrong]
+
+
+async def judge(rig: Rig) -> Verdict:
+    """Look at the database, the sandbox's ledger and the log."""
+    verdict = Verdict()
+    sent = [one for one in rig.sandbox.sent if one["method"].lower() == "sendmessage"]
+    pairs = await _promised(rig)
+    verdict.figures |= {
+        "seed": str(rig.seed),
+        "lives": str(len(rig.lives)),
+        "killed": f"{sum(life.status == -9 for life in rig.lives)}",
+        "of these at a named moment": str(sum(":" in life.how for life in rig.lives)),
+        "disk filled": str(rig.filled),
+        "entries": str(len(rig.published)),
+        "hits promised": str(len(pairs)),
+        "messages": str(len(sent)),
+    }
+    verdict.demand("I1 nothing lost without a record", await _lost(rig, pairs, sent))
+    verdict.demand("I2 two copies at most, the second marked and recorded", _copies(rig, sent, verdict))
+    verdict.demand("I3 nothing to who did not ask", await _unasked(rig, sent))
+    verdict.demand("I4 the database is whole", _damaged(rig))
+    verdict.demand("I5 no secret in the log", [rig.log.name] if "canary" in rig.log.read_text() else [])
+    verdict.demand("I7 no task died silently", _silent(rig))
+    verdict.demand("one digest a chat and date", _digests(rig))
+    verdict.demand("every season became quiet", rig.restless)
+    verdict.demand("what was typed took effect", await _typed(rig))
+    verdict.demand("no request inside a 429's pause", _impatient(rig))
+    verdict.figures["alert latency p50/p99"] = _latency(rig, sent)
+    return verdict
+
+
+async def _promised(rig: Rig) -> set[tuple[int, str]]:
+    """Return (chat, title) of all that was published and is watched, by our own reckoning: the word is in the title."""
+    chat, subscription, query = schema.chat, schema.subscription, schema.query
+    watching = (
+        sa.select(chat.c.telegram_id, query.c.text)
+        .join(subscription, subscription.c.chat_id == chat.c.id)
+        .join(query, query.c.id == subscription.c.query_id)
+        .where(chat.c.state == "active")
+    )
+    return {
+        (telegram_id, title)
+        for telegram_id, word in await rig.ask(watching)
+        for title in rig.published
+        if title.split()[0] == word and int(str(telegram_id)) not in rig.paused
+    }
+
+
+async def _lost(rig: Rig, pairs: set[tuple[int, str]], sent: list[SentMessage]) -> list[str]:
+    told: defaultdict[int, list[str]] = defaultdict(list)
+    for message in sent:
+        told[rig.migrated.get(message["chat_id"], message["chat_id"])].append(message["text"])
+    shown = {chat_id: "\n".join(texts) for chat_id, texts in told.items()}
+    missing = [(chat_id, title) for chat_id, title in sorted(pairs) if title not in shown.get(chat_id, "")]
+    return [f"{title!r} for {chat_id} ({await _record(rig, chat_id, title)})" for chat_id, title in missing]
+
+
+async def _record(rig: Rig, chat_id: int, title: str) -> str:
+    """Say what the database knows of an entry for a chat."""
+    chat, entry, told, delivery = schema.chat.c, schema.entry.c, schema.told.c, schema.delivery.c
+    if not (known := await rig.ask(sa.select(entry.id, entry.text_id, entry.baseline).where(entry.title == title))):
+        return "never stored"
+    statement = (
+        sa.select(delivery.kind, delivery.state, delivery.error)
+        .join(schema.told, told.delivery_id == delivery.id)
+        .join(schema.chat, chat.id == told.chat_id)
+        .where(chat.telegram_id == chat_id, told.text_id == known[0].text_id)
+    )
+    hits = await rig.ask(sa.select(schema.hit.c.query_id).where(schema.hit.c.entry_id == known[0].id))
+    return f"{tuple(known[0])}, {len(hits)} hits, told by {[tuple(row) for row in await rig.ask(statement)]}"
+
+
+def _copies(rig: Rig, sent: list[SentMessage], verdict: Verdict) -> list[str]:
+    copies: Counter[tuple[int, str]] = Counter()
+    marked: Counter[tuple[int, str]] = Counter()
+    news = [one for one in sent if any(title in one["text"] for title in rig.published)]
+    for one in news:
+        key = rig.migrated.get(one["chat_id"], one["chat_id"]), one["text"].removeprefix(RESENT.strip()).strip()
+        copies[key] += 1
+        marked[key] += one["text"].startswith(RESENT.strip())
+    double = {key: count for key, count in copies.items() if count > 1}
+    recorded = len(rig.doubtful)
+    verdict.figures["copies"] = f"{len(double)} of {len(copies)} twice, {recorded} were in doubt"
+    verdict.figures["duplicates per 1,000"] = f"{1000 * sum(double.values()) / 2 / max(1, len(copies)):.1f}"
+    wrong = [f"{count} copies of {key[1][:40]!r} for {key[0]}" for key, count in double.items() if count > 2]
+    wrong += [f"an unmarked copy of {key[1][:40]!r} for {key[0]}" for key, count in double.items() if not marked[key]]
+    if len(double) > recorded:
+        wrong.append(f"{len(double)} messages came twice and only {recorded} are known to have been in doubt")
+    return wrong
+
+
+async def _unasked(rig: Rig, sent: list[SentMessage]) -> list[str]:
+    words: defaultdict[int, set[str]] = defaultdict(set)
+    chat, subscription, query = schema.chat, schema.subscription, schema.query
+    watching = sa.select(chat.c.telegram_id, query.c.text)
+    watching = watching.join(subscription, subscription.c.chat_id == chat.c.id)
+    for telegram_id, word in await rig.ask(watching.join(query, query.c.id == subscription.c.query_id)):
+        words[int(str(telegram_id))].add(str(word))
+    wrong = []
+    for one in sent:
+        chat_id = rig.migrated.get(one["chat_id"], one["chat_id"])
+        about = [title for title in rig.published if title in one["text"]]
+        wrong += [f"{title!r} for {chat_id}" for title in about if title.split()[0] not in words[chat_id]]
+        if about and one["at"] > rig.paused.get(chat_id, float("inf")) + 1.0:
+            wrong.append(f"{about[0]!r} for {chat_id}, who had paused")
+    return wrong
+
+
+def _damaged(rig: Rig) -> list[str]:
+    if not rig.url.startswith("sqlite"):
+        return []
+    with sqlite3.connect(rig.url.removeprefix("sqlite:///")) as connection:
+        found = connection.execute("PRAGMA integrity_check").fetchone()[0]
+        foreign = connection.execute("PRAGMA foreign_key_check").fetchall()
+    connection.close()
+    return ([str(found)] if found != "ok" else []) + [str(row) for row in foreign]
+
+
+def _silent(rig: Rig) -> list[str]:
+    """A life may end by SIGKILL, or by SIGTERM with status 0 in time; nothing may be swallowed."""
+    wrong = [f"a life ended with {life.status} ({life.how})" for life in rig.lives if life.status not in (0, -9)]
+    wrong += [life.how for life in rig.lives if "," in life.how and float(life.how.split()[1]) > PROMISED_STOP]
+    log = rig.log.read_text()
+    return wrong + [words for words in ("never retrieved", "never awaited", "was destroyed") if words in log]
+
+
+def _digests(rig: Rig) -> list[str]:
+    """No local date of a chat has two, whatever the clock did and however often the program was killed."""
+    dates = Counter((chat_id, date) for _, chat_id, date in rig.runs)
+    return [f"{count} on {date} for chat {chat_id}" for (chat_id, date), count in dates.items() if count > 1]
+
+
+async def _typed(rig: Rig) -> list[str]:
+    chat, subscription = schema.chat, schema.subscription
+    joined = sa.select(chat.c.telegram_id, subscription.c.label)
+    joined = joined.join(subscription, subscription.c.chat_id == chat.c.id)
+    known = Counter((int(str(row[0])), str(row[1])) for row in await rig.ask(joined))
+    return [
+        f"/subscribe {word} by {person}: {known[person, word]}"
+        for person, word in rig.typed
+        if known[person, word] != 1
+    ]
+
+
+def _impatient(rig: Rig) -> list[str]:
+    """Within one life, no chat is sent to within the second that a 429 asked to wait."""
+    by_chat: defaultdict[int, list[tuple[float, int | None]]] = defaultdict(list)
+    for one in rig.sandbox.requests:
+        if one.method.lower() == "sendmessage" and one.chat_id is not None:
+            by_chat[one.chat_id].append((one.at, one.status))
+    wrong = []
+    for chat_id, requests in by_chat.items():
+        for (at, status), (later, _) in pairwise(requests):
+            same_life = not any(at < life.ended <= later for life in rig.lives)
+            if status == 429 and same_life and later - at < 1.0:
+                wrong.append(f"{chat_id} after {later - at:.2f} s")
+    return wrong
+
+
+def _latency(rig: Rig, sent: list[SentMessage]) -> str:
+    """Return how long alerts took, from their publication, kills and downtime included."""
+    took: dict[tuple[int, str], float] = {}
+    for one in sent:
+        about = [title for title in rig.published if title in one["text"]]
+        if len(about) == 1:
+            took.setdefault((one["chat_id"], about[0]), one["at"] - rig.published[about[0]])
+    found = sorted(took.values())
+    return f"{found[len(found) // 2]:.1f} s / {found[int(len(found) * 0.99)]:.1f} s" if found else "-"

@@ -1,0 +1,436 @@
+"""The world of `make chaos`: the real program in a process of its own, and everything around it that goes wrong.
+
+One `Rig` is one database, one sandbox, some feeds and chats. A round is one life of the program: it starts, news is
+published, people type, requests fail, the clock runs fast, and it is killed at a named or a random moment. At the end
+of a season nothing fails any more until all is quiet. Everything random comes from one seed.
+"""
+
+import asyncio
+import json
+import os
+import random
+import resource
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from bot import clock as bot_clock
+from bot import crash
+from bot.digests.window import next_digest_at
+from bot.models import Schedule
+from bot.sandbox.faults import Fault, Kind
+from bot.sandbox.server import Sandbox
+from bot.storage import chats, schema, subscriptions
+from bot.storage.database import Database
+from tests.feedserver import FeedServer, item, rss
+
+TOKEN = "7000000001:chaos-canary-that-nobody-may-log"
+SPEED = 60.0  # the program's clock, while it lives
+FIRST_PERSON, FIRST_GROUP = 20_000, -3_000
+FEEDS = 4
+POINTS = (  # where the program can be told to end itself, and how often it may pass before
+    ("storing", 2),
+    ("stored", 2),
+    ("matching", 2),
+    ("matched", 2),
+    ("writing-alerts", 2),
+    ("alerts-written", 2),
+    ("freezing-digest", 6),
+    ("digest-frozen", 6),
+    ("claimed", 12),
+    ("accepted", 20),
+    ("marked", 15),
+    ("updates-fetched", 2),
+    ("updates-stored", 2),
+    ("applying", 2),
+    ("applied", 2),
+    ("backup", 1),
+)
+MIXED: tuple[tuple[Kind, float, dict[str, Any]], ...] = (  # kind, share, details: of the requests that send a message
+    (Kind.HANG_AFTER, 0.05, {"seconds": 0.7}),
+    (Kind.HANG_BEFORE, 0.05, {"seconds": 0.7}),
+    (Kind.FLOOD, 0.02, {"retry_after": 1}),
+    (Kind.SERVER, 0.02, {"status": 502}),
+    (Kind.MALFORMED, 0.01, {}),
+    (Kind.CLOSE_AFTER, 0.01, {}),
+    (Kind.CLOSE_BEFORE, 0.01, {}),
+    (Kind.FORBIDDEN, 0.01, {}),
+)
+ZONES = ("Europe/Berlin", "America/New_York", "Africa/Cairo", "Asia/Damascus", "Australia/Lord_Howe")
+DIGEST_TIMES = ("02:30", "00:00", "08:00")
+KEYWORDS = ("Idlib", "Aleppo", "Homs", "Latakia", "Raqqa", "Palmyra")
+SYLLABLES = ("ka", "ro", "mi", "tel", "bar", "sun", "dov", "lin", "pex", "gra", "nu", "fol", "zet", "wem", "hi", "quo")
+LIFE = 8.0  # seconds a life lasts at most
+QUIET = 90.0  # seconds a season may take to become quiet
+
+
+@dataclass
+class Life:
+    """One life of the program."""
+
+    began: float
+    ended: float = 0.0
+    how: str = ""
+    status: int | None = None
+
+
+@dataclass
+class Rig:
+    """See the module. `people` get alerts or a digest; `bug` is one of `tests.chaos.planted`."""
+
+    url: str
+    folder: Path
+    seed: int
+    people: int = 24
+    groups: int = 3
+    bug: str | None = None
+    sandbox: Sandbox = field(init=False)
+    feeds: FeedServer = field(init=False)
+    lives: list[Life] = field(default_factory=list)
+    published: dict[str, float] = field(default_factory=dict)  # title → when
+    typed: set[tuple[int, str]] = field(default_factory=set)  # (person, word): subscriptions made by typing
+    paused: dict[int, float] = field(default_factory=dict)  # person → when told that they are
+    migrated: dict[int, int] = field(default_factory=dict)
+    filled: int = 0
+    old: set[str] = field(default_factory=set)  # titles of seasons past, which retention may have removed
+    doubtful: set[int] = field(default_factory=set)  # deliveries that were in doubt; retention removes the old ones
+    runs: set[tuple[int, int, str]] = field(default_factory=set)  # (run, chat, local date) of daily digests
+    restless: list[str] = field(default_factory=list)  # what kept a season from becoming quiet
+    shown: datetime = field(default=datetime(2026, 3, 27, 12, tzinfo=UTC))
+
+    def __post_init__(self) -> None:
+        self.random = random.Random(self.seed)
+        self.database = Database(self.url)
+        self.items: list[list[str]] = [[] for _ in range(FEEDS)]
+        self.clock_file = self.folder / "clock.json"
+        self.log = self.folder / "bot.log"
+
+    # ---- the clock ----
+
+    def set_clock(self, shown: datetime, speed: float = SPEED) -> None:
+        """Let the program's clock show a time, and go on from there."""
+        self.shown = shown
+        state = {"real": time.time(), "shown": shown.timestamp(), "speed": speed}
+        new = self.clock_file.with_suffix(".new")
+        new.write_text(json.dumps(state))
+        new.replace(self.clock_file)
+
+    def now(self) -> datetime:
+        """Return what the program's clock shows."""
+        return bot_clock.SetClock(self.clock_file).now()
+
+    def leap(self, by: timedelta) -> None:
+        """Put the clock forward."""
+        self.set_clock(self.now() + by)
+
+    # ---- the program ----
+
+    def configuration(self) -> Path:
+        """Write the configuration and return where."""
+        path = self.folder / "config.toml"
+        found = [
+            f'[[sources]]\nurl = "{self.feeds.url(f"/{number}.xml")}"\ntitle = "Feed {number}"'
+            for number in range(FEEDS)
+        ]
+        path.write_text(
+            f"""
+            [telegram]
+            token = "{TOKEN}"
+            api_base_url = "{self.sandbox.base_url}"
+            send_rate = 200
+            [storage]
+            url = "{self.url}"
+            backup_dir = "{self.folder}/backups"
+            backup_every = "6h"
+            backup_keep = 2
+            [fetch]
+            allow_networks = ["127.0.0.0/8"]
+            timeout = 3
+            [polling]
+            interval = 1
+            min_interval = 1
+            max_interval = 1
+            [limits]
+            alerts_per_hour = 1000
+            [log]
+            format = "json"
+            """
+            + "\n".join(found)
+        )
+        return path
+
+    async def start(self, at: str = "") -> asyncio.subprocess.Process:
+        """Start the program, to end itself at a named moment if one is given."""
+        environment = os.environ | {
+            bot_clock.VARIABLE: str(self.clock_file),
+            crash.VARIABLE: at,
+            "PYTHONUNBUFFERED": "1",
+        }
+        program = ["tests.chaos.planted", self.bug] if self.bug else ["bot"]
+        with self.log.open("ab") as log:
+            self.lives.append(Life(time.monotonic()))
+            return await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", *program, "run", "--config", str(self.configuration())),
+                env=environment,
+                stdout=log,
+                stderr=log,
+            )
+
+    async def end(self, process: asyncio.subprocess.Process, how: str, number: int) -> None:
+        """Send a signal, wait for the end, and note it."""
+        if process.returncode is None:
+            process.send_signal(number)
+        async with asyncio.timeout(30):
+            status = await process.wait()
+        life = self.lives[-1]
+        life.ended, life.how, life.status = time.monotonic(), how, status
+
+    # ---- the world ----
+
+    async def prepare(self) -> None:
+        """Make the chats and what they watch, before the program's first life; take the feeds as they are."""
+        self.set_clock(self.shown)
+        for number in range(FEEDS):
+            self._serve(number)
+        now = self.now()
+        await self.database.migrate()
+        async with self.database.begin() as connection:
+            for number in range(self.people + self.groups):
+                telegram_id = FIRST_PERSON + number if number < self.people else FIRST_GROUP - number
+                kind = "private" if number < self.people else "group"
+                if kind == "private":
+                    self.sandbox.add_person(telegram_id)
+                else:
+                    self.sandbox.add_group(telegram_id, f"Group {number}")
+                zone, at = ZONES[number % len(ZONES)], DIGEST_TIMES[number % len(DIGEST_TIMES)]
+                values = {"telegram_id": telegram_id, "kind": kind, "zone": zone, "digest_time": at}
+                values |= {"state": "active", "state_at": now, "created_at": now}
+                chat_id = (
+                    await connection.execute(sa.insert(schema.chat).values(values).returning(schema.chat.c.id))
+                ).scalar_one()
+                hour, minute = map(int, at.split(":"))
+                due = next_digest_at(now, datetime(1, 1, 1, hour, minute).time(), zone)  # noqa: DTZ001
+                await chats.set_slot(connection, chat_id, Schedule.DAILY, due)
+                rare = kind == "group" or number % 4 == 3  # a group takes 18 a minute: alerts would never be through
+                schedule = Schedule.DAILY if rare else Schedule.INSTANT
+                for word in self.random.sample(KEYWORDS, 2):
+                    await subscriptions.subscribe(
+                        connection, chat_id=chat_id, text=word, label=word, schedule=schedule, now=now
+                    )
+
+    def _serve(self, number: int) -> None:
+        self.feeds.serve(f"/{number}.xml", rss(self.items[number], title=f"Feed {number}"))
+
+    def publish(self, count: int) -> None:
+        """Publish articles, each about one keyword and unlike all others."""
+        for _ in range(count):
+            number = self.random.randrange(FEEDS)
+            words = ["".join(self.random.choices(SYLLABLES, k=3)).capitalize() for _ in range(6)]
+            title = f"{self.random.choice(KEYWORDS)} {' '.join(words)}"
+            text = " ".join("".join(self.random.choices(SYLLABLES, k=3)) for _ in range(20))
+            link = f"https://news.example/{self.seed}/{len(self.published)}"
+            self.published[title] = time.monotonic()
+            self.items[number].insert(0, item(title, link, text=text, published=None))
+            del self.items[number][120:]
+            self._serve(number)
+
+    def type_something(self) -> None:
+        """Let somebody subscribe to a word nobody has, by typing."""
+        person = FIRST_PERSON + self.random.randrange(self.people)
+        word = "".join(self.random.choices(SYLLABLES, k=4)) + "ium"
+        self.typed.add((person, word))
+        self.sandbox.say(f"/subscribe {word}", user_id=person)
+
+    def trouble(self) -> None:
+        """Let Telegram and one of the feeds fail now and then."""
+        faults = [
+            Fault(kind, method="sendMessage", times=None, probability=share, **details)
+            for kind, share, details in MIXED
+        ]
+        self.sandbox.faults.clear()
+        self.sandbox.faults.add(faults)
+        path = f"/{self.random.randrange(FEEDS)}.xml"
+        match self.random.randrange(4):
+            case 0:
+                self.feeds.serve(path, "gone wrong", status=500)
+            case 1:
+                self.feeds.send(path, b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n<rss><channel>")
+            case 2:
+                self.feeds.hang(path)
+
+    def peace(self) -> None:
+        """Let everything work again."""
+        self.sandbox.faults.clear()
+        for number in range(FEEDS):
+            self._serve(number)
+
+    async def fill_disk(self, process: asyncio.subprocess.Process, seconds: float) -> None:
+        """Let the database take nothing more for a while: no file may grow; or, on PostgreSQL, only reading goes."""
+        self.filled += 1
+        if self.url.startswith("sqlite"):
+            _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, most))
+            await asyncio.sleep(seconds)
+            if process.returncode is None:
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))
+            return
+        self._refuse_writing("on")
+        await asyncio.sleep(seconds)
+        self._refuse_writing("off")
+
+    def _refuse_writing(self, on: str) -> None:
+        """Let PostgreSQL refuse or take writes, and drop every connection of the program."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("SET default_transaction_read_only = off")
+            name = connection.info.dbname
+            connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {on}")
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
+                (name,),
+            )
+
+    # ---- rounds ----
+
+    async def round(self, number: int, *, crash_at: str | None = None, full_disk: bool = False) -> None:
+        """Live one life that ends by SIGKILL, at a named moment or a random one."""
+        name, most = self.random.choice(POINTS)
+        named = crash_at or (f"{name}:{self.random.randint(1, most)}" if number % 2 else "")
+        self.publish(self.random.randint(2, 5))
+        self.trouble()
+        process = await self.start(named)
+        await self._work(process, full_disk=full_disk)
+        if process.returncode is None and named:
+            await self._ended(process, LIFE / 2)
+        how = named if process.returncode is not None else "at random"
+        await self.end(process, how, signal.SIGKILL)
+        self.peace()
+        self.leap(timedelta(minutes=self.random.uniform(1, 160)))
+
+    async def _work(self, process: asyncio.subprocess.Process, *, full_disk: bool) -> None:
+        if not await self._awake(process):
+            return
+        self.publish(self.random.randint(1, 3))
+        if self.random.random() < 0.5:
+            self.type_something()
+        if self.random.random() < 0.1:
+            self._move_a_group()
+        if full_disk:
+            await self.fill_disk(process, 1.5)
+        await self._ended(process, self.random.uniform(0.3, 3.0))
+
+    def _move_a_group(self) -> None:
+        groups = [one for one in self._groups() if one not in self.migrated]
+        if groups:
+            old = self.random.choice(groups)
+            self.migrated[old] = self.sandbox.migrate(old)
+
+    def _groups(self) -> list[int]:
+        return [FIRST_GROUP - number for number in range(self.people, self.people + self.groups)]
+
+    async def _awake(self, process: asyncio.subprocess.Process) -> bool:
+        """Wait until the program asks for updates; False if it ended before."""
+        asked = sum(one.method.lower() == "getupdates" for one in self.sandbox.requests)
+        deadline = time.monotonic() + LIFE
+        while process.returncode is None and time.monotonic() < deadline:
+            if sum(one.method.lower() == "getupdates" for one in self.sandbox.requests) > asked:
+                return True
+            await asyncio.sleep(0.05)
+        return False
+
+    async def _ended(self, process: asyncio.subprocess.Process, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await process.wait()
+        except TimeoutError:
+            pass
+
+    async def pause_somebody(self) -> None:
+        """Let the first person pause, in a life without trouble, and note when they were told."""
+        self.sandbox.say("/pause", user_id=FIRST_PERSON)
+        await self.sandbox.until(
+            lambda: any("Paused" in one["text"] for one in self.sandbox.sent_to(FIRST_PERSON)), 20, "the pause"
+        )
+        self.paused[FIRST_PERSON] = time.monotonic()
+
+    async def warm_up(self) -> None:
+        """Live until every feed was read once: what it shows then is no news."""
+        process = await self.start()
+        assert await self._awake(process)
+        source = schema.source.c
+        async with asyncio.timeout(QUIET):
+            while len(await self.ask(sa.select(source.id).where(source.baseline_done))) < FEEDS:
+                await asyncio.sleep(0.1)
+        await self.end(process, "SIGTERM", signal.SIGTERM)
+
+    async def quiet(self) -> None:
+        """Live without trouble until nothing waits; then leap to the next digests until nothing is owed."""
+        self.peace()
+        process = await self.start()
+        assert await self._awake(process)
+        await self._come_back()
+        deadline = time.monotonic() + QUIET
+        for leaps in range(4):
+            while await self._waits():
+                if time.monotonic() > deadline:
+                    self.restless.append(f"{await self._waits()} after {QUIET} s")
+                    break
+                await asyncio.sleep(0.25)
+            if leaps == 1 and not self.paused:
+                await self.pause_somebody()
+            if leaps < 3:
+                self.leap(timedelta(hours=9))
+        await self._remember()
+        began = time.monotonic()
+        await self.end(process, "SIGTERM", signal.SIGTERM)
+        self.lives[-1].how = f"SIGTERM, {time.monotonic() - began:.1f} s"
+
+    async def _remember(self) -> None:
+        run, delivery = schema.digest_run.c, schema.delivery.c
+        self.doubtful |= {row[0] for row in await self.ask(sa.select(delivery.id).where(delivery.uncertain_count > 0))}
+        daily = sa.select(run.id, run.chat_id, run.period).where(run.kind == "daily")
+        self.runs |= {(row.id, row.chat_id, row.period[:10]) for row in await self.ask(daily)}
+        self.old |= set(self.published)
+
+    async def _come_back(self) -> None:
+        """Let everybody whom a refusal blocked write again, as people do who have unblocked the bot."""
+        for chat_id in await self.chats_in_state("blocked"):
+            if chat_id in self.sandbox.world.chats:
+                self.sandbox.say("/start", chat_id=chat_id, user_id=chat_id if chat_id > 0 else None)
+
+    async def chats_in_state(self, state: str) -> list[int]:
+        """Return the Telegram ids of the chats in a state."""
+        statement = sa.select(schema.chat.c.telegram_id).where(schema.chat.c.state == state)
+        return [row[0] for row in await self.ask(statement)]
+
+    async def _waits(self) -> list[str]:
+        """Return what still has to be fetched, matched, written, frozen, sent or answered."""
+        d, e, i, s = schema.delivery.c, schema.entry.c, schema.inbox.c, schema.digest_slot.c
+        questions = {
+            "messages": sa.select(d.id, d.kind, d.state).where(d.state.in_(["READY", "SENDING", "UNCERTAIN"])),
+            "entries": sa.select(e.id).where(sa.or_(e.matched_at_version.is_(None), e.alerted_to.is_not(None))),
+            "updates": sa.select(i.update_id).where(i.state == "NEW"),
+            "digests": sa.select(s.chat_id, s.due_at).where(s.due_at <= self.now()),
+        }
+        found = {name: await self.ask(question.limit(3)) for name, question in questions.items()}
+        known = {row[0] for row in await self.ask(sa.select(e.title))}
+        found["articles"] = sorted(set(self.published) - known - self.old)
+        found["sandbox's updates"] = list(self.sandbox.world.updates)
+        return [f"{name}: {list(what)[:3]}" for name, what in found.items() if what]
+
+    async def ask(self, statement: Any) -> Sequence[Any]:
+        """Ask the database something, from outside."""
+        try:
+            async with self.database.read() as connection:
+                return (await connection.execute(statement)).all()
+        except DBAPIError:  # PostgreSQL dropped every connection, ours too
+            async with self.database.read() as connection:
+                return (await connection.execute(statement)).all()
