@@ -21,7 +21,7 @@ from bot.delivery.outcome import ODD_ANSWER
 from bot.delivery.request import AiohttpRequest
 from bot.digests.zones import pin_zone_rules
 from bot.engine import Step, Wakeups
-from bot.errors import ConfigError
+from bot.errors import ConfigError, SourceError
 from bot.handlers.receive import KINDS, SIDE_BY_SIDE, Receiver
 from bot.handlers.register import App, register, set_menu
 from bot.pipeline.alert import write_alerts
@@ -46,7 +46,7 @@ from bot.web.server import Status, serving, webhook
 log = structlog.get_logger()
 
 AGES = timedelta(days=1)  # longer than any lease
-GRACE = 20.0  # seconds that what is in flight has to finish after SIGTERM
+GRACE = 18.0  # seconds that what is in flight has to finish after SIGTERM
 RETRY = 5.0  # seconds between two tries to reach Telegram or the database
 
 
@@ -137,10 +137,14 @@ async def _take_over(database: Database, clock: Clock) -> None:
 async def _add_sources(config: Config, database: Database, clock: Clock) -> None:
     """Add the configured sources that were never there: what admins do in chat wins, a removal stays removed."""
     async with database.begin() as connection:
-        for one in config.sources:
+        for number, one in enumerate(config.sources):
+            try:
+                url = canonical_url(one.url)
+            except SourceError as error:
+                raise ConfigError([f"sources.{number}.url: {error}"]) from error
             await sources.add(
                 connection,
-                url=canonical_url(one.url),
+                url=url,
                 title=one.title,
                 language=one.language,
                 now=clock.now(),

@@ -13,6 +13,7 @@ from telegram.error import InvalidToken, TelegramError
 from bot.config import Config
 from bot.delivery.request import AiohttpRequest
 from bot.errors import ConfigError, SourceError
+from bot.sources.address import canonical_url
 from bot.sources.fetch import Fetcher
 from bot.sources.guard import AddressGuard
 from bot.sources.parse import FeedParser
@@ -44,6 +45,11 @@ async def check(config: Config, out: TextIO) -> int:
 
 
 async def _configuration(config: Config) -> str:
+    for number, one in enumerate(config.sources):
+        try:
+            canonical_url(one.url)
+        except SourceError as error:
+            raise ConfigError([f"sources.{number}.url: {error}"]) from error
     if not config.admin.ids:
         return "readable; admin.ids is empty, so nobody can add sources in chat"
     return "readable"

@@ -74,10 +74,15 @@ def _http_url(value: str) -> str:
 
 
 def _storage_url(value: SecretStr) -> SecretStr:
-    scheme, _, rest = value.get_secret_value().partition("://")
-    if scheme not in ("sqlite", "postgresql") or not rest:
-        raise ValueError('should begin with "sqlite:///" or "postgresql://"')
-    return value
+    url = value.get_secret_value()
+    if url.startswith("sqlite:///") and len(url) > len("sqlite:///") and ":memory:" not in url:
+        return value
+    try:
+        if url.startswith("postgresql://") and (urlsplit(url).port or True):
+            return value
+    except ValueError:  # a port that is no number
+        pass
+    raise ValueError('should be "sqlite:///" and a file, or "postgresql://user:password@host/database"')
 
 
 def _secret_http_url(value: SecretStr) -> SecretStr:

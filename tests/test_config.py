@@ -115,6 +115,14 @@ def test_settings_that_contradict_each_other_are_named(tmp_path: Path) -> None:
     assert [line.split(":")[0] for line in problems(path)] == ["polling.min_interval", "access.ids"]
 
 
+@pytest.mark.parametrize(
+    "url", ["sqlite://memory", "sqlite:///:memory:", "sqlite:///", "postgresql://u:p@h:port/x", "x"]
+)
+def test_an_address_of_no_database_is_named(tmp_path: Path, url: str) -> None:
+    (problem,) = problems(write(tmp_path, f'[storage]\nurl = "{url}"\n'))
+    assert problem.startswith("storage.url: ")
+
+
 def test_a_source_that_is_no_web_address_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, '[[sources]]\nurl = "https://a.example/feed"\n[[sources]]\nurl = "file:///etc/passwd"\n')
     assert problems(path) == ["sources.1.url: should begin with http:// or https:// and a host"]

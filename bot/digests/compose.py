@@ -159,14 +159,18 @@ def when(moment: datetime, words: Words, *, zone: str, now: datetime) -> str:
 
 
 def split(text: Markup) -> list[Markup]:
-    """Return a text in as many messages as it needs, cut between lines; no tag of it may span two lines."""
+    """Return a text in as many messages as it needs, cut between lines; no tag of it may span two lines.
+
+    A line too long for any message is clipped, and loses its tags: better than an answer that never comes.
+    """
     messages: list[Markup] = []
     for one in text.split("\n"):
         grown = messages[-1] + Markup("\n") + one if messages else one
         if messages and measure(grown).within(LIMIT):
             messages[-1] = grown
         else:
-            messages.append(one)
+            fits = measure(one).within(LIMIT)
+            messages.append(one if fits else escape(clip(str(one.striptags()), LIMIT.points)))
     return [message for message in messages if message.strip()]
 
 

@@ -5,6 +5,7 @@ update, and denied by default.
 """
 
 import contextlib
+import re
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,9 @@ from bot.locales import DEFAULT, LANGUAGES, words
 from bot.services import Services
 
 log = structlog.get_logger()
+
+# Marks that keyboards of right-to-left languages put around what is typed; letters never need them.
+DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 Act = Callable[[Turn], Awaitable[None]]
 App = Application[Any, Any, Any, Any, Any, Any]
@@ -182,7 +186,7 @@ class Guard:
 def _arguments(update: Update) -> str:
     """Return what follows the command, as typed."""
     message = update.effective_message
-    text = ((message.text or message.caption) if message else None) or ""
+    text = DIRECTION.sub("", ((message.text or message.caption) if message else None) or "")
     return text.partition(" ")[2] if " " in text.split("\n")[0] else text.partition("\n")[2]
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from yarl import URL
 
 from bot.digests.compose import when as shown_time
+from bot.digests.text import clean, clip, inert
 from bot.engine import Step
 from bot.errors import SourceError, UserError
 from bot.handlers.turn import Turn
@@ -45,7 +46,7 @@ def _source_line(turn: Turn, number: int, one: SourceStatus) -> Markup:
         health = Markup("✓ {ago}").format(ago=shown_time(one.polled_at, turn.words, zone=turn.chat.zone, now=turn.now))
     line = Markup("{number}. <b>{title}</b> {host} · {entries} · {health}")
     entries = turn.words.ngettext("{number} article", "{number} articles", one.entries).format(number=one.entries)
-    title = turn.words.isolate((one.title or shown_host(one.url))[:60])
+    title = turn.words.isolate(shown_title(one))
     return line.format(number=number, title=title, host=shown_host(one.url), entries=entries, health=health)
 
 
@@ -57,6 +58,11 @@ def translated(error: SourceError | str, words: Words) -> str:
     if known != sentence or number is None:
         return known
     return words.gettext(NUMBER.sub("{number}", sentence, count=1)).replace("{number}", number[0])
+
+
+def shown_title(one: SourceStatus) -> str:
+    """Return what a source calls itself, so that nothing in it can be tapped, or its host."""
+    return inert(clip(clean(one.title), TITLE)) or shown_host(one.url)
 
 
 def shown_host(url: str) -> str:
@@ -96,13 +102,16 @@ async def _add(turn: Turn, connection: AsyncConnection, url: str, feed: Feed) ->
     if not added:
         return say("That source is there already: /sources")
     await stats.record_act(connection, turn.user_id, f"addsource {host}", turn.now)
-    lines = [say("Added <b>{title}</b>, {host}.", title=title, host=host)]
+    lines = [say("Added <b>{title}</b>, {host}.", title=inert(clip(clean(title), TITLE)), host=host)]
     lines.append(
         turn.words.say_many("It has {number} article now:", "It has {number} articles now:", len(feed.entries))
         if feed.entries
         else say("It has no articles now.")
     )
-    lines += [Markup("• {title}").format(title=one.title[:TITLE]) for one in reversed(feed.entries[-HEADLINES:])]
+    lines += [
+        Markup("• {title}").format(title=inert(clip(clean(one.title), TITLE)))
+        for one in reversed(feed.entries[-HEADLINES:])
+    ]
     lines.append(say("What it publishes from now on is news."))
     return Markup("\n").join(lines)
 
@@ -111,7 +120,9 @@ async def _offer(turn: Turn, found: Probe) -> None:
     async with turn.apply() as connection:
         lines = [turn.words.say("That page has several feeds. Send the one you want:")]
         lines += [
-            Markup("• {title}\n<code>/addsource {url}</code>").format(title=one.title, url=one.url)
+            Markup("• {title}\n<code>/addsource {url}</code>").format(
+                title=inert(clip(clean(one.title), TITLE)), url=one.url
+            )
             for one in found.found
         ]
         await turn.reply(connection, Markup("\n").join(lines))
@@ -125,7 +136,7 @@ async def removesource(turn: Turn) -> None:
         await stats.record_act(connection, turn.user_id, f"removesource {one.id}", turn.now)
         text = turn.words.say(
             "Removed <b>{title}</b>. What it published stays; nothing new comes from it.",
-            title=one.title or shown_host(one.url),
+            title=shown_title(one),
         )
         await turn.reply(connection, text)
 
@@ -150,7 +161,7 @@ async def _set_state(turn: Turn, state: str, act: str, said: str) -> None:
         one = _choose(turn, await sources.listing(connection))
         await sources.set_state(connection, one.id, state, turn.now)
         await stats.record_act(connection, turn.user_id, f"{act} {one.id}", turn.now)
-        await turn.reply(connection, turn.words.say(said, title=one.title or shown_host(one.url)))
+        await turn.reply(connection, turn.words.say(said, title=shown_title(one)))
 
 
 async def pollnow(turn: Turn) -> None:

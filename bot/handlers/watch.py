@@ -21,6 +21,7 @@ from bot.storage.subscriptions import Subscription
 AT_ONCE = 10  # subscriptions in one command: the answer is read on a phone
 SAMPLES = 3
 PAGE = 12  # subscriptions on one page of the list
+AROUND = 40  # characters shown on each side of a mistake
 CHECK = "✓ "
 
 
@@ -88,7 +89,8 @@ def read(label: str, words: Words) -> Expr:
         return parse(label, words)
     except QueryError as error:
         at = min(error.position, len(label))
-        shown = Markup("<code>{before}</code>👉<code>{after}</code>").format(before=label[:at], after=label[at:] or " ")
+        before, after = label[:at][-AROUND:], label[at:][:AROUND] or " "  # enough to find the place
+        shown = Markup("<code>{before}</code>👉<code>{after}</code>").format(before=before, after=after)
         raise UserError(Markup("{reason}\n{shown}").format(reason=str(error), shown=shown)) from error
 
 

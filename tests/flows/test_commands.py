@@ -194,3 +194,40 @@ async def test_nothing_is_sent_after_unsubscribing(bot: Bot) -> None:
         bot.clock.ahead = timedelta(hours=1)
         await bot.polled()
     assert len(bot.sandbox.sent_to(BEN)) == 2
+
+
+async def test_a_digest_is_not_made_while_news_is_paused(bot: Bot) -> None:
+    async with bot.running():
+        await bot.polled()
+        await bot.say("/subscribe Idlib")
+        await bot.say("/pause")
+        bot.news("Market opens in Idlib", "Prices are high.")
+        await bot.polled()
+        assert (await bot.say("/digest"))["text"] == "News is paused."
+        assert "1 story gathered" in (await bot.say("/resume"))["text"]
+
+
+async def test_what_a_keyboard_adds_and_what_is_far_too_long_is_understood(bot: Bot) -> None:
+    async with bot.running():
+        assert "07:30" in (await bot.say("/settings \u200f7:30"))["text"]
+        assert "Nothing new" in (await bot.say("/digest now"))["text"]
+        long = await bot.say("/subscribe " + "long " * 800)
+        assert "100 characters" in long["text"]
+        assert len(long["text"]) < 300
+        assert (await bot.say("w" * 4096))["text"]
+
+
+async def test_nothing_in_the_name_of_a_source_acts(bot: Bot) -> None:
+    bot.feeds.serve("/evil.xml", rss([item("A @everyone /forget headline")], title="News @admin /forget <b>"))
+    async with bot.running():
+        await bot.say(f"/addsource {bot.feeds.url('/evil.xml')}", ADA)
+        await bot.say("/sources", ADA)
+    kinds = {entity["type"] for message in bot.sandbox.sent_to(ADA) for entity in message["entities"]}
+    assert "mention" not in kinds
+    commands = [
+        message["text"][entity["offset"] : entity["offset"] + entity["length"]]
+        for message in bot.sandbox.sent_to(ADA)
+        for entity in message["entities"]
+        if entity["type"] == "bot_command"
+    ]
+    assert "/forget" not in commands
