@@ -78,6 +78,8 @@ class Poller:
         self.memory = Memory()
         self._own = [ipaddress.ip_network(network) for network in pace.own_networks]
         self._in_hand = 0
+        self._quiet: list[tuple[Source, datetime, datetime]] = []
+        self._writing = asyncio.Lock()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Poll what is due until `stop` is set; then finish what is in hand."""
@@ -110,7 +112,8 @@ class Poller:
             await self._failed(source, error)
         finally:
             self._in_hand -= 1
-            self.wakeups.wake(Step.POLL)
+            if self._in_hand <= AT_ONCE // 2:  # several are claimed at once; a tick claims the rest
+                self.wakeups.wake(Step.POLL)
 
     async def poll(self, source: Source) -> None:
         """Fetch, read and store one source. Raises SourceError or TimeoutError if it cannot be had."""
@@ -145,6 +148,10 @@ class Poller:
         stored, wishes, known = entries.Stored(), source.wishes, rhythm.load(source.rhythm, now)
         async with self.database.read() as connection:  # beside other polls: only one can write
             published = await sources.publishing_times(connection, source.id)
+        if reading is None and _is_quiet(source, fetched, moved_to):
+            next_at = self._next(source, published, now, known=known, wishes=wishes, fresh_for=fetched.fresh_for)
+            await self._note_quiet(source, now, next_at)
+            return stored
         async with self.database.begin() as connection:
             if reading is not None:
                 feed = reading.feed
@@ -169,6 +176,15 @@ class Poller:
         if stored.new:
             crash.point("stored")
         return stored
+
+    async def _note_quiet(self, source: Source, now: datetime, next_at: datetime) -> None:
+        """Record a poll that found nothing; whoever comes first writes for all who wait behind."""
+        self._quiet.append((source, now, next_at))
+        async with self._writing:
+            polls, self._quiet = self._quiet, []
+            if polls:
+                async with self.database.begin() as connection:
+                    await sources.finish_quiet(connection, polls)
 
     def _next(
         self,
@@ -248,6 +264,13 @@ def _blocked(source: Source, words: Words) -> Markup:
         "The server of <b>{title}</b> refuses to serve us. It is asked again every few hours: /sources",
         title=source.title or sources.host_of(source.url),
     )
+
+
+def _is_quiet(source: Source, fetched: Fetched, moved_to: str | None) -> bool:
+    """Return whether an unchanged document leaves nothing to be noted but that it was polled."""
+    same = fetched.not_modified or fetched.validators == source.validators
+    settled = source.baseline_done and source.rhythm is not None and not source.failures
+    return same and settled and moved_to is None and source.moved_to is None
 
 
 def _moved_to(source: Source, fetched: Fetched) -> str | None:
