@@ -37,7 +37,8 @@ async def waiting(connection: AsyncConnection, limit: int, busy: Collection[int]
     """Return updates to apply, oldest first, without those in hand."""
     statement = (
         sa.select(inbox.c.update_id, inbox.c.payload, inbox.c.attempts, inbox.c.received_at)
-        .where(inbox.c.state == NEW, inbox.c.update_id.not_in(list(busy)))
+        .where(inbox.c.state == sa.literal(NEW, literal_execute=True))  # as `ix_inbox_new` says it
+        .where(inbox.c.update_id.not_in(list(busy)))
         .order_by(inbox.c.update_id)
         .limit(limit)
     )

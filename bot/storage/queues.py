@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.storage import deliveries
 from bot.storage.schema import chat, delivery, delivery_item, digest_slot, entry, inbox, source
 
 LAGS = 20_000  # deliveries looked at; the newest
@@ -38,7 +39,8 @@ async def waits(connection: AsyncConnection, now: datetime) -> Waits:
     free = sa.or_(chat.c.hold_until.is_(None), chat.c.hold_until <= now)
     wanted = sa.or_(chat.c.state == "active", delivery.c.kind == "reply")
     ready = sa.select(sa.func.min(delivery.c.not_before)).join(chat, chat.c.id == delivery.c.chat_id)
-    sending = ready.where(delivery.c.state == "READY", delivery.c.not_before <= now, free, wanted)
+    sending = ready.where(deliveries.is_in(deliveries.READY), delivery.c.not_before <= now, free, wanted)
+    new = inbox.c.state == sa.literal("NEW", literal_execute=True)  # as `ix_inbox_new` says it
     oldest: dict[str, sa.Select[Any]] = {
         "poll": sa.select(sa.func.min(source.c.next_poll_at)).where(
             source.c.state == "active",
@@ -49,7 +51,9 @@ async def waits(connection: AsyncConnection, now: datetime) -> Waits:
         "alert": sa.select(sa.func.min(entry.c.seen_at)).where(entry.c.alerted_to.is_not(None)),
         "digest": sa.select(sa.func.min(digest_slot.c.due_at)).where(digest_slot.c.due_at <= now),
         "send": sending,
-        "answer": sa.select(sa.func.min(inbox.c.received_at)).where(inbox.c.state == "NEW"),
+        "answer": sa.select(sa.func.min(inbox.c.received_at)).where(
+            inbox.c.state == sa.literal("NEW", literal_execute=True)
+        ),
     }
     found = {}
     for name, statement in oldest.items():
