@@ -17,6 +17,7 @@ from bot.errors import SourceError
 from bot.models import Validators
 from bot.sources.fetch import Fetcher, Lanes
 from bot.sources.guard import AddressGuard
+from bot.sources.resolve import Resolver
 from tests.feedserver import FeedServer, Request, item, rss
 
 LOOPBACK = AddressGuard(["127.0.0.0/8"])
@@ -384,3 +385,20 @@ async def test_no_lane_is_kept_for_a_host_nobody_waits_for() -> None:
     async with lanes.turn("a"), lanes.turn("a"), lanes.turn("b"):
         assert set(lanes._lanes) == {"a", "b"}
     assert lanes._lanes == {}
+
+
+async def test_of_a_host_with_broken_ipv6_the_address_that_answers_is_used(server: FeedServer) -> None:
+    server.serve("/a.xml", rss([]))
+    guard = AddressGuard(["127.0.0.0/8", "::1/128"])
+    async with Fetcher(guard, resolver=Answers(["::1", "127.0.0.1"])) as fetcher:
+        assert (await fetcher.fetch(server.url("/a.xml", host="both.example"))).body == rss([])
+
+
+async def test_names_are_looked_up_by_the_system_in_threads_of_their_own() -> None:
+    resolver = Resolver(threads=1)
+    found = await resolver.resolve("localhost", 80)
+    assert {one["host"] for one in found} == {"127.0.0.1"}
+    assert {one["port"] for one in found} == {80}
+    with pytest.raises(OSError, match=r".+"):
+        await resolver.resolve("no-such-host.invalid", 80)
+    await resolver.close()
