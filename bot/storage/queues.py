@@ -51,9 +51,7 @@ async def waits(connection: AsyncConnection, now: datetime) -> Waits:
         "alert": sa.select(sa.func.min(entry.c.seen_at)).where(entry.c.alerted_to.is_not(None)),
         "digest": sa.select(sa.func.min(digest_slot.c.due_at)).where(digest_slot.c.due_at <= now),
         "send": sending,
-        "answer": sa.select(sa.func.min(inbox.c.received_at)).where(
-            inbox.c.state == sa.literal("NEW", literal_execute=True)
-        ),
+        "answer": sa.select(sa.func.min(inbox.c.received_at)).where(new),
     }
     found = {}
     for name, statement in oldest.items():
