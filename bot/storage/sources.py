@@ -58,7 +58,14 @@ async def add(
     if found is not None:
         back = revive and found.state == REMOVED
         if back:
-            values = {"state": ACTIVE, "next_poll_at": now, "title": title, "failures": 0, "error": None}
+            values: dict[str, Any] = {
+                "state": ACTIVE,
+                "next_poll_at": now,
+                "title": title,
+                "failures": 0,
+                "error": None,
+            }
+            values["baseline_done"] = False  # what it published while it was away is no news
             await connection.execute(source.update().where(source.c.id == found.id).values(values))
         return int(found.id), back
     statement = insert_new(connection, source).values(

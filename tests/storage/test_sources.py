@@ -34,7 +34,9 @@ async def test_a_removal_stays_removed_for_the_configuration_but_not_for_an_admi
     assert await add(database, "https://a", revive=False) == (source_id, False)
     assert await claim(database) == []
     assert await add(database, "https://a") == (source_id, True)
-    assert await claim(database) == ["https://a"]
+    async with database.begin() as connection:
+        (back,) = await sources.claim_due(connection, NOW, limit=10, lease=LEASE)
+    assert (back.url, back.baseline_done) == ("https://a", False)  # what it published meanwhile is no news
 
 
 async def test_a_claimed_source_is_nobody_elses_until_its_lease_ends(database: Database) -> None:
