@@ -14,15 +14,17 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bot.sandbox.faults import Kind
 from bot.sandbox.server import Sandbox
 from tests.chaos.judge import Verdict, judge
 from tests.chaos.planted import BUGS
-from tests.chaos.rig import TOKEN, Rig
+from tests.chaos.rig import MIXED, TOKEN, Rig
 from tests.feedserver import FeedServer
 
 AUTUMN = datetime(2026, 10, 23, 12, tzinfo=UTC)  # the first season begins two days before the clocks change in spring
 KILLS = 100  # on each database
 BUG_KILLS = 10
+FAULTS = {"resend without limit": ((Kind.CLOSE_AFTER, 0.6, {}),)}  # a fault shows where its occasion is
 CRASHES = {"validators before entries": "validators-saved:1"}
 
 
@@ -31,7 +33,7 @@ async def seasons(
 ) -> Verdict:
     """Live through spring and autumn with `kills` lives cut short, and judge."""
     async with Sandbox(token=TOKEN, seed=seed, keep=1_000_000) as sandbox, FeedServer() as feeds:
-        rig = Rig(url, folder, seed, bug=bug)
+        rig = Rig(url, folder, seed, bug=bug, mixed=FAULTS.get(bug or "", MIXED))
         rig.sandbox, rig.feeds = sandbox, feeds
         await rig.prepare()
         await rig.warm_up()

@@ -69,6 +69,7 @@ ZONES = ("Europe/Berlin", "America/New_York", "Africa/Cairo", "Asia/Damascus", "
 DIGEST_TIMES = ("02:30", "00:00", "08:00")
 KEYWORDS = ("Idlib", "Aleppo", "Homs", "Latakia", "Raqqa", "Palmyra")
 SYLLABLES = ("ka", "ro", "mi", "tel", "bar", "sun", "dov", "lin", "pex", "gra", "nu", "fol", "zet", "wem", "hi", "quo")
+BIRTH = 30.0  # seconds the program may take to ask for updates, on a busy machine
 LIFE = 8.0  # seconds a life lasts at most
 QUIET = 90.0  # seconds a season may take to become quiet
 
@@ -93,6 +94,7 @@ class Rig:
     people: int = 24
     groups: int = 3
     bug: str | None = None
+    mixed: Sequence[tuple[Kind, float, dict[str, Any]]] = MIXED
     sandbox: Sandbox = field(init=False)
     feeds: FeedServer = field(init=False)
     lives: list[Life] = field(default_factory=list)
@@ -254,7 +256,7 @@ class Rig:
         """Let Telegram and one of the feeds fail now and then."""
         faults = [
             Fault(kind, method="sendMessage", times=None, probability=share, **details)
-            for kind, share, details in MIXED
+            for kind, share, details in self.mixed
         ]
         self.sandbox.faults.clear()
         self.sandbox.faults.add(faults)
@@ -339,7 +341,7 @@ class Rig:
     async def _awake(self, process: asyncio.subprocess.Process) -> bool:
         """Wait until the program asks for updates; False if it ended before."""
         asked = sum(one.method.lower() == "getupdates" for one in self.sandbox.requests)
-        deadline = time.monotonic() + LIFE
+        deadline = time.monotonic() + BIRTH
         while process.returncode is None and time.monotonic() < deadline:
             if sum(one.method.lower() == "getupdates" for one in self.sandbox.requests) > asked:
                 return True
