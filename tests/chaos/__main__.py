@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from bot.sandbox.faults import Kind
 from bot.sandbox.server import Sandbox
@@ -24,7 +25,9 @@ from tests.feedserver import FeedServer
 AUTUMN = datetime(2026, 10, 23, 12, tzinfo=UTC)  # the first season begins two days before the clocks change in spring
 KILLS = 100  # on each database
 BUG_KILLS = 10
-FAULTS = {"resend without limit": ((Kind.CLOSE_AFTER, 0.6, {}),)}  # a fault shows where its occasion is
+FAULTS: dict[str, tuple[tuple[Kind, float, dict[str, Any]], ...]] = {
+    "resend without limit": ((Kind.CLOSE_AFTER, 0.6, {}),)
+}  # a fault shows where its occasion is
 CRASHES = {"validators before entries": "validators-saved:1"}
 
 
