@@ -1,7 +1,8 @@
 """One analysis for queries and texts: what the words are, and under which keys each can be found.
 
 In: a text and its language. Out: tokens with their folded form, their inflection keys, their case and where
-they stand in the text as given (code points). Pure; what is known of a word is cached by the word as written.
+they stand in the text as given (code points). Pure; what is known of a word is cached by the word as written,
+with the signs that touch it: most of what stands between two spaces was seen before, and costs a look-up.
 
 A token's *folded* form is NFKC, case-folded, without accents, vowel marks or invisible characters, and with
 the letters that Arabic, Persian and Urdu write in several ways made one. Its *keys* are what any inflection
@@ -12,14 +13,15 @@ kept beside them, so a wrong guess of the language never loses an exact match.
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator
 from enum import IntEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import Stemmer
 
 MAX_CHARACTERS = 1 << 16  # of one field: what is beyond is not matched (docs/queries.md)
+LONGEST_KEPT = 40  # characters between two spaces whose reading is kept
+CASE = "\x02"  # in a form, before the case of a word that is not in small letters
 
 STEMMERS = {
     "ca": "catalan",
@@ -75,20 +77,84 @@ class Case(IntEnum):
 
 
 class Token(NamedTuple):
-    """A word of a text: `text[start:end]`, without a possessive ending."""
+    """A word of a text, without a possessive ending. Where it stands is kept apart (see `Text`)."""
 
     folded: str
-    start: int
+    start: int  # within its chunk: what stands between two spaces
     end: int
     case: Case
     glued: str  # what joins it to the word before ("-" in "Al-Sisi"), or ""
     breaks: bool  # a sentence ended before it: no name runs across
     begins: bool  # a sentence or line begins with it: its capital says nothing
+    form: str  # the folded form and the case as one key (see `read_form`)
+
+
+class Chunk(NamedTuple):
+    """What stands between two spaces, read: its words, and the signs before the first and after the last one."""
+
+    tokens: tuple[Token, ...]
+    head: str
+    tail: str
+
+
+class Text:
+    """The words of a text, in order; a script without spaces gives one token for each character."""
+
+    def __init__(self, text: str) -> None:
+        self.source = text[:MAX_CHARACTERS]
+        self.tokens: list[Token] = []
+        self._chunks = self.source.split(" ")
+        gap = "\n"  # what stands since the last word
+        for text_of_chunk in self._chunks:
+            chunk = _chunk(text_of_chunk) if len(text_of_chunk) <= LONGEST_KEPT else _read_chunk(text_of_chunk)
+            found, head, tail = chunk
+            if not found:
+                gap += tail + " "
+            elif gap or head:
+                self._follow(gap + head, found)
+                gap = tail and tail + " "
+            else:
+                self.tokens += found
+                gap = tail and tail + " "
+
+    def _follow(self, gap: str, found: tuple[Token, ...]) -> None:
+        """Add words after more than a space: a sentence may end there, or a line."""
+        breaks = bool(self.tokens) and _breaks(gap, self.tokens[-1])
+        begins = breaks or "\n" in gap
+        first = found[0]
+        if breaks or begins:
+            self.tokens.append(first._replace(breaks=breaks, begins=begins))
+            self.tokens += found[1:]
+        else:
+            self.tokens += found
+
+    @cached_property
+    def _bases(self) -> list[int]:
+        """Where the chunk of each token begins."""
+        bases: list[int] = []
+        at = 0
+        for chunk in self._chunks:
+            words = (_chunk if len(chunk) <= LONGEST_KEPT else _read_chunk)(chunk).tokens
+            bases += [at] * len(words)
+            at += len(chunk) + 1
+        return bases
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return where tokens `start` to `end` (exclusive) stand in the text, in code points."""
+        return self._bases[start] + self.tokens[start].start, self._bases[end - 1] + self.tokens[end - 1].end
 
 
 def tokens(text: str) -> list[Token]:
-    """Return the words of `text`; a script without spaces gives one token for each character."""
-    return list(_tokens(text[:MAX_CHARACTERS]))
+    """Return the words of a short text, each with its place in the text itself."""
+    read = Text(text)
+    places = (read.span(position, position + 1) for position in range(len(read.tokens)))
+    return [token._replace(start=start, end=end) for token, (start, end) in zip(read.tokens, places, strict=True)]
+
+
+def read_form(form: str) -> tuple[str, Case]:
+    """Return the folded form and the case that a token's `form` stands for."""
+    folded, mark, case = form.partition(CASE)
+    return folded, Case(int(case)) if mark else Case.LOWER
 
 
 @lru_cache(1 << 17)
@@ -107,39 +173,41 @@ def keys(folded: str, language: str) -> tuple[str, ...]:
 
     The word's own script decides first: an Arabic word in an article said to be English is read as Arabic.
     """
-    languages = LANGUAGES_OF_SCRIPT.get(script(folded), ())
-    if not languages:
+    language = language_of(folded, language)
+    if not language:
         return ()
-    if language not in languages:
-        language = languages[0]
     if language == "ar":
         return tuple(KEY + form for form in sorted(_without_clitics(folded)))
     return (KEY + (_english_stem(folded) if language == "en" else _snowball(folded, language)),)
 
 
-def all_keys(folded: str, *, name: bool) -> frozenset[str]:
-    """Return the keys of `folded` in every language it may belong to; a name's where names inflect."""
-    languages = LANGUAGES_OF_SCRIPT.get(script(folded), ())
-    return frozenset(key for one in languages for key in (name_keys if name else keys)(folded, one))
+def language_of(folded: str, language: str) -> str:
+    """Return the language a word of an article in `language` is read as, by its script: "" for an unknown one."""
+    languages = LANGUAGES_OF_SCRIPT.get(script(folded))
+    if not languages:
+        return ""
+    return language if language in languages else languages[0]
 
 
 @lru_cache(1 << 17)
 def name_keys(folded: str, language: str) -> tuple[str, ...]:
     """Return the keys of a name: none where names do not inflect, so that Gates is no gate."""
-    languages = LANGUAGES_OF_SCRIPT.get(script(folded), ())
-    read_as = language if language in languages else next(iter(languages), "")
-    return keys(folded, language) if read_as in NAMES_INFLECT else ()
+    return keys(folded, language) if language_of(folded, language) in NAMES_INFLECT else ()
 
 
-@lru_cache(1 << 10)
 def script(folded: str) -> str:
     """Return the script of a word's first letter, as Unicode names it ("LATIN"), or ""."""
+    return "LATIN" if folded.isascii() and folded.isalpha() else _script(folded)
+
+
+@lru_cache(1 << 16)
+def _script(folded: str) -> str:
     return next((unicodedata.name(c, "").split(" ")[0] for c in folded if c.isalpha()), "")
 
 
 def guess_language(text: str) -> str:
     """Return the likely language of `text` by its script and commonest small words: "en" without evidence."""
-    words = [token.folded for token in tokens(text[:2000])]
+    words = [token.folded for token in Text(text[:2000]).tokens]
     scripts = [script(word) for word in words[:60]]
     main = max(set(scripts), key=scripts.count, default="LATIN")
     if main != "LATIN":
@@ -202,22 +270,27 @@ _LETTERS = str.maketrans(
 )  # fmt: skip
 
 
-def _tokens(text: str) -> Iterator[Token]:
-    done = 0
-    previous: Token | None = None
-    for found in _TOKEN.finditer(text):
-        group = found.lastgroup or "word"
-        start, end = found.span(group)
-        surface = text[start:end]
-        folded, case = _read(surface)
+def _read_chunk(chunk: str) -> Chunk:
+    """Return the words of what stands between two spaces."""
+    found: list[Token] = []
+    head, done = "", 0
+    for match in _TOKEN.finditer(f" {chunk} "):
+        group = match.lastgroup or "word"
+        start, end = match.start(group) - 1, match.end(group) - 1
+        folded, case = _read(chunk[start:end])
         if not folded:
             continue
-        gap = text[done:start]
-        glued = gap if gap in _GLUE else ""
-        breaks = len(gap) > 1 and _breaks(gap, previous)
-        previous = Token(folded, start, end, case, glued, breaks, breaks or previous is None or "\n" in gap)
-        yield previous
-        done = found.end()
+        gap = chunk[done:start]
+        head = head if found else gap
+        breaks = bool(found) and len(gap) > 1 and _breaks(gap, found[-1])
+        glued = gap if found and gap in _GLUE else ""
+        form = folded if case is Case.LOWER else f"{folded}{CASE}{case:d}"
+        found.append(Token(folded, start, end, case, glued, breaks, breaks or "\n" in gap, form))
+        done = match.end() - 1
+    return Chunk(tuple(found), head, chunk[done:])
+
+
+_chunk = lru_cache(1 << 17)(_read_chunk)
 
 
 @lru_cache(1 << 17)

@@ -9,7 +9,6 @@ A word that is itself the name of a place we know is never a close spelling of a
 """
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import TypeVar
 
@@ -23,7 +22,6 @@ Value = TypeVar("Value")
 SHORTEST_NAME = 6  # letters: shorter names have close spellings only when asked for
 SHORTEST_ASKED = 4
 LONG = 8  # letters from which two misspelt ones are allowed, else one
-MOST_KNOWN = 100_000  # answers kept
 PREFIX = 7  # letters that misspellings are looked up by
 LONG_SOUNDS = 7  # the same for the sounds of spellings, which have no doubled letters: Mohammed, Muhammad
 
@@ -87,45 +85,31 @@ class Vocabulary:
     """
 
     def __init__(self) -> None:
-        self._by_skeleton: dict[str, tuple[tuple[str, bool], ...]] = {}
+        self._by_skeleton: dict[str, tuple[str, ...]] = {}
         self._by_rest: dict[str, tuple[str, ...]] = {}  # of the names that are asked for misspelt too
-        self._known: dict[str, frozenset[tuple[str, bool]]] = {}  # answers, until the next change
 
     def __len__(self) -> int:
         return sum(map(len, self._by_skeleton.values())) + sum(map(len, self._by_rest.values()))
 
     def add(self, name: str, *, asked: bool) -> None:
-        """Add a name, once for each query that has it."""
-        key = skeleton(name)
-        self._by_skeleton[key] = (*self._by_skeleton.get(key, ()), (name, asked))
+        """Add a name, once for each kind of term that has it."""
+        put(self._by_skeleton, skeleton(name), name)
         for rest in rests(name, _misspelt(name)) if asked else ():
-            self._by_rest[rest] = (*self._by_rest.get(rest, ()), name)
-        self._known = {}
+            put(self._by_rest, rest, name)
 
     def remove(self, name: str, *, asked: bool) -> None:
         """Take away what one `add` added."""
-        take(self._by_skeleton, skeleton(name), (name, asked))
+        take(self._by_skeleton, skeleton(name), name)
         for rest in rests(name, _misspelt(name)) if asked else ():
             take(self._by_rest, rest, name)
-        self._known = {}
 
-    def neighbours(self, word: str) -> frozenset[tuple[str, bool]]:
-        """Return the names (and whether they are asked for) that `word` is a spelling of."""
-        known = self._known
-        found = known.get(word)
-        if found is None:
-            if len(known) > MOST_KNOWN:
-                known.clear()
-            found = known[word] = frozenset(self._look_up(word))
-        return found
-
-    def _look_up(self, word: str) -> Iterator[tuple[str, bool]]:
-        for name, asked in self._by_skeleton.get(skeleton(word), ()):
-            if is_spelling(name, word):
-                yield name, asked
+    def candidates(self, word: str) -> set[str]:
+        """Return the names that `word` may be a spelling of: all that it is one of, and a few more."""
+        found = set(self._by_skeleton.get(skeleton(word), ()))
         if self._by_rest and len(word) >= SHORTEST_ASKED - 1:
-            near = {name for rest in rests(word, 2) for name in self._by_rest.get(rest, ())}
-            yield from ((name, True) for name in near if is_near(name, word))
+            for rest in rests(word, 2):
+                found.update(self._by_rest.get(rest, ()))
+        return found
 
 
 @lru_cache(1 << 15)
@@ -141,6 +125,12 @@ def rests(word: str, most: int) -> frozenset[str]:
 def _misspelt(name: str) -> int:
     """Return how many letters of a name may be misspelt."""
     return 2 if len(name) >= LONG else 1
+
+
+def put(table: dict[Key, tuple[Value, ...]], key: Key, value: Value) -> None:
+    """Add `value` to the tuple at `key`."""
+    values = table.get(key)
+    table[key] = (value,) if values is None else (*values, value)
 
 
 def take(table: dict[Key, tuple[Value, ...]], key: Key, value: Value) -> None:

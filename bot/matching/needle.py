@@ -1,24 +1,21 @@
 """How one name of a query is looked for: in which forms, where it stands in a field, and by which rule.
 
-In: a leaf of an `Expr` and a `Reading`. Out: hits. `Needle.keys` are what an article must have one of for
-the needle to be found at all: the percolator looks queries up by them.
+In: a leaf of an `Expr` and a `Reading`. Out: hits. `bot.matching.plan` says what of it a query waits for.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple
 
 from bot.matching import places
-from bot.matching.analysis import Case, Token, all_keys, name_keys, tokens
+from bot.matching.analysis import Case, Token, case_of, name_keys, tokens
 from bot.matching.analysis import keys as inflection_keys
 from bot.matching.expr import Exact, Leaf, Name, Prefix, Within
-from bot.matching.fuzzy import SHORTEST_ASKED, SHORTEST_NAME
-from bot.matching.reading import JOINED, PLACE, FieldReading, Reading
+from bot.matching.fuzzy import SHORTEST_ASKED, SHORTEST_NAME, is_near, is_spelling, skeleton
+from bot.matching.reading import PLACE, FieldReading, Reading
+from bot.matching.terms import JOINED, plurals
 
-CLOSE = "~"  # begins the key of a name wanted in any spelling
-BEGINS = "*"  # begins the key of a prefix: its first letters
-PREFIX_KEY = 4  # letters
 LONGEST_ACRONYM = 4  # letters: typed in capitals, it is looked for in capitals
 MOST_JOINED = 3  # words that may also be written as one
 
@@ -59,14 +56,6 @@ class Word(NamedTuple):
     exact: bool
     is_name: bool
     needs_case: bool
-    plurals: tuple[str, ...]
-
-    def keys(self) -> frozenset[str]:
-        """Return the keys of which an article must have one to contain this word."""
-        found = {self.folded, *self.plurals}
-        if not self.exact:
-            found |= all_keys(self.folded, name=self.is_name)
-        return frozenset(found | ({CLOSE + self.folded} if self.close else set()))
 
     def positions(self, part: FieldReading, reading: Reading) -> dict[int, Rule]:
         """Return where this word stands in a field, and by which rule (the best comes last)."""
@@ -77,7 +66,7 @@ class Word(NamedTuple):
             for key in (name_keys if self.is_name else inflection_keys)(self.folded, reading.language):
                 if places_of_key := part.keys.get(key):
                     found |= dict.fromkeys(places_of_key, Rule.INFLECTION)
-            for plural in self.plurals:
+            for plural in plurals(self.folded) if self.is_name else ():
                 if places_of_plural := part.folded.get(plural):
                     found |= dict.fromkeys(places_of_plural, Rule.INFLECTION)
         if same := part.folded.get(self.folded):
@@ -87,43 +76,41 @@ class Word(NamedTuple):
 
 def make_word(token: Token, *, exact: bool = False, close: bool = False) -> Word:
     """Return a word of a query made ready. A longer name has close spellings by itself, others when asked for."""
-    folded, case = token.folded, token.case
-    is_name = case in (Case.TITLE, Case.UPPER)
+    return _make_word(token.folded, token.case, exact=exact, close=close)
+
+
+def is_simple(text: str) -> bool:
+    """Return whether a name is one word of plain letters and no place: it is looked for as it is."""
+    plain = text.isascii() and text.isalpha() and (text[1:].islower() or text.isupper() or len(text) == 1)
+    return plain and not places.is_name(text.lower())
+
+
+def simple_word(text: str, *, close: bool = False) -> Word:
+    """Return the word of a simple name made ready."""
+    return _make_word(text.lower(), case_of(text), exact=False, close=close)
+
+
+def _make_word(folded: str, case: Case, *, exact: bool, close: bool) -> Word:
+    is_name = case > Case.LOWER
     acronym = case is Case.UPPER and len(folded) <= LONGEST_ACRONYM and folded.isalpha()
     needs_case = not exact and (acronym or (is_name and folded in places.WORDS_TOO))
     spelt = 0
     if folded.isalpha() and not exact:
         asked = close and len(folded) >= SHORTEST_ASKED
         spelt = 2 if asked else int(is_name and len(folded) >= SHORTEST_NAME)
-    return Word(folded, case, spelt, exact, is_name, needs_case, _plurals(folded) if is_name and not exact else ())
-
-
-def _plurals(folded: str) -> tuple[str, ...]:
-    """Return the plural of a name, where it is no other name: Houthi, Houthis; but Hamas is not Hama."""
-    plural = len(folded) > 3 and folded[-1] not in "asxz" and folded.isascii() and folded.isalpha()
-    return (folded + "s",) if plural else ()
+    return Word(folded, case, spelt, exact, is_name, needs_case)
 
 
 class Needle(NamedTuple):
-    """A leaf made ready: the ways to write it (sequences of words), or the keys of `spans` that stand for it.
-
-    `is_indexed`: a field without one of its keys cannot have it (not so for close spellings and prefixes).
-    """
+    """A leaf made ready: the ways to write it (sequences of words), and the keys of `spans` that stand for it."""
 
     ways: tuple[tuple[Word, ...], ...]
-    spans: tuple[str, ...]
-    keys: frozenset[str]
-    weight: int
-    is_indexed: bool = True
+    spans: tuple[str, ...] = ()
     prefix: str = ""
     words: tuple[str, ...] = ()
 
     def hits(self, part: FieldReading, reading: Reading) -> list[Hit]:
         """Return where the needle stands in a field, in order, the best rule for each place."""
-        if self.is_indexed and self.keys.isdisjoint(part.all_keys):
-            return []
-        if self.is_indexed and len(self.ways) == 1 and not self.spans and len(self.ways[0]) == 1:
-            return [Hit(p, p + 1, rule) for p, rule in sorted(self.ways[0][0].positions(part, reading).items())]
         best: dict[tuple[int, int], Rule] = {}
         for hit in self._all_hits(part, reading):
             place = (hit.start, hit.end)
@@ -150,12 +137,10 @@ def needle(leaf: Leaf) -> Needle:
     match leaf:
         case Exact(text):
             words = tuple(make_word(token, exact=True) for token in tokens(text))
-            return _of_words((words,), ())
+            return Needle((words,))
         case Prefix(text):
             folded = tokens(text)[0].folded
-            return Needle(
-                (), (), frozenset([BEGINS + folded[:PREFIX_KEY]]), PREFIX_KEY, is_indexed=False, prefix=folded
-            )
+            return Needle((), prefix=folded)
         case Within(text):
             place = places.land(text)
             return _of_place((f"in:{place.concept}",) if place else (), text)
@@ -172,23 +157,27 @@ def _of_place(concepts: tuple[str, ...], text: str) -> Needle:
     words = tuple(token.folded for token in found)
     word = make_word(found[0])
     if len(words) > 1 or word.is_name or word.folded not in places.WORDS_TOO:
-        return Needle((), spans, frozenset(spans), PREFIX_KEY, words=words)
-    return Needle(((word,),), spans, word.keys().union(spans), PREFIX_KEY, words=words)
+        return Needle((), spans, words=words)
+    return Needle(((word,),), (*spans, JOINED + word.folded), words=words)
 
 
 def _of_name(text: str, close: bool) -> Needle:
     found = tokens(text)
     words = tuple(make_word(token, close=close) for token in found)
     joined = JOINED + "".join(("&" if t.glued == "&" else "") + t.folded for t in found)
-    short = any(token.glued == "&" for token in found) and any(len(token.folded) <= 2 for token in found)
+    short = (
+        len(words) <= MOST_JOINED
+        and any(token.glued == "&" for token in found)
+        and any(len(token.folded) <= 2 for token in found)
+    )
     ways = [] if short else [words]  # AT&T is not "at T"
     if 1 < len(words) <= MOST_JOINED:
         ways.append((make_word(found[0]._replace(folded=joined[1:])),))
-        return _of_words(tuple(ways), (joined,))
+        return Needle(tuple(ways), (joined,))
     if len(words) == 1 and (parts := _humps(text)):
         ways.append(tuple(make_word(token, close=close) for token in parts))
-        return _of_words(tuple(ways), (joined,))
-    return _of_words(tuple(ways), (joined,) if len(words) == 1 else ())
+        return Needle(tuple(ways), (joined,))
+    return Needle(tuple(ways), (joined,) if len(words) == 1 else ())
 
 
 def _humps(text: str) -> list[Token]:
@@ -197,22 +186,14 @@ def _humps(text: str) -> list[Token]:
     return tokens(parts) if parts != text else []
 
 
-def _of_words(ways: tuple[tuple[Word, ...], ...], spans: tuple[str, ...]) -> Needle:
-    """Each way is looked up by one of its words: the last, or the longest where none can be an initial."""
-    anchors = [way[-1] if _may_have_initials(way) else max(way, key=lambda w: len(w.folded)) for way in ways]
-    keys = frozenset(spans).union(*(anchor.keys() for anchor in anchors))
-    is_indexed = not any(anchor.close for anchor in anchors)
-    return Needle(ways, spans, keys, min((len(a.folded) for a in anchors), default=PREFIX_KEY), is_indexed)
-
-
-def _may_have_initials(way: tuple[Word, ...]) -> bool:
+def may_have_initials(way: tuple[Word, ...]) -> bool:
     """Return whether it may be a person's name: several words, all with a capital."""
     return len(way) > 1 and all(word.is_name and not word.exact for word in way)
 
 
 def _sequence(way: tuple[Word, ...], part: FieldReading, reading: Reading) -> list[Hit]:
     """Return where the words stand one after the other. In names a middle name may stand between, once."""
-    is_name = _may_have_initials(way)
+    is_name = may_have_initials(way)
     runs = [Hit(p, p + 1, rule) for p, rule in _first(way, part, reading, is_name).items()]
     for index, word in enumerate(way[1:], 1):
         if not runs:
@@ -245,9 +226,16 @@ def _adjacent(part: FieldReading, position: int, gap: int) -> bool:
     return not any(token.breaks for token in here) and all(token.case > Case.LOWER for token in here[:gap])
 
 
-def _spellings(word: Word, part: FieldReading) -> Iterable[int]:
-    for folded in part.spellings(word.folded, asked=word.close == 2):
-        yield from part.folded[folded]
+def _spellings(word: Word, part: FieldReading) -> Iterator[int]:
+    """Yield where a word stands in another spelling; unless asked for, only what may be a name by its case."""
+    if word.close > 1:
+        for folded, positions in part.folded.items():
+            if is_near(word.folded, folded):
+                yield from positions
+        return
+    for folded in part.sounds.get(skeleton(word.folded), ()):
+        if is_spelling(word.folded, folded):
+            yield from (p for p in part.folded[folded] if part.tokens[p].case is not Case.LOWER)
 
 
 def _by_case(word: Word, found: dict[int, Rule], part: FieldReading, reading: Reading) -> dict[int, Rule]:

@@ -65,6 +65,7 @@ class Place:
 Names = dict[tuple[str, ...], Name]
 Table = dict[str, list[tuple[tuple[str, ...], Name]]]  # by the first word, the longest name first
 
+MOST_KNOWN = 1 << 17  # words of which is kept whether they begin a name
 _SHORTEST_DERIVED = 4  # letters of a name whose adjectives are formed by rule
 _SHORTEST_BASE = 3  # letters that must be left of an Arabic name when its ending is off
 _RUSSIAN_ENDINGS = (
@@ -87,11 +88,26 @@ def lookup(text: str) -> Place | None:
     words = tuple(token.folded for token in tokens(text))
     if not words or (len(words) == 1 and words[0] in NOT_PLACES and words not in _reviewed_names()):
         return None
+    name = _anywhere().get(words)
+    if name is None or (name.capitals and text.upper() != text):
+        return None
+    return _places().get(name.concepts[0])
+
+
+@cache
+def _anywhere() -> Names:
+    """Return every name of a place in any language, but for its people and adjectives."""
+    found: Names = {}
     for language in ("", *LATIN_LANGUAGES):
-        name = _names(language).get(words)
-        if name and name.concepts and not name.people and (not name.capitals or text.upper() == text):
-            return _places().get(name.concepts[0])
-    return None
+        for words, name in _names(language).items():
+            if name.concepts and not name.people:
+                found.setdefault(words, name)
+    return found
+
+
+def is_name(folded: str) -> bool:
+    """Return whether one folded word alone may name a place."""
+    return (folded,) in _anywhere()
 
 
 def concepts(text: str) -> tuple[str, ...]:
@@ -124,15 +140,33 @@ def is_main(text: str) -> bool:
 def mentions(words: Sequence[Token], language: str) -> Iterator[Mention]:
     """Yield the places that `words` name, the longest name first, never two over the same words."""
     table = _table(language if language in LATIN_LANGUAGES else "")
-    position = 0
-    while position < len(words):
-        found = _longest(table, words, position)
-        if found is None:
-            position += 1
-            continue
-        if found.concepts and not _is_surname(words, found):
-            yield found
-        position = found.end
+    begins = _beginnings(language if language in LATIN_LANGUAGES else "")
+    end = 0
+    for position in [position for position, word in enumerate(words) if begins[word.folded]]:
+        found = _longest(table, words, position) if position >= end else None
+        if found is not None:
+            end = found.end
+            if found.concepts and not _is_surname(words, found):
+                yield found
+
+
+class _Beginnings(dict[str, bool]):
+    """Whether a word may begin the name of a place; found out once for each."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__()
+        self._table = table
+
+    def __missing__(self, folded: str) -> bool:
+        if len(self) > MOST_KNOWN:
+            self.clear()
+        begins = self[folded] = any(form in self._table for form in _forms(folded))
+        return begins
+
+
+@cache
+def _beginnings(language: str) -> _Beginnings:
+    return _Beginnings(_table(language))
 
 
 def is_known(folded: str) -> bool:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bot.matching import places
-from bot.matching.analysis import Case, Token, guess_language, keys, tokens
-from bot.matching.fuzzy import Vocabulary, is_near, is_spelling
+from bot.matching.analysis import Case, Text, Token, guess_language, keys, tokens
+from bot.matching.fuzzy import skeleton
+from bot.matching.terms import JOINED
 from bot.models import Article
 
 PLACE = "@"  # begins the key of a concept: "@SY", "@in:SY"
-JOINED = "+"  # begins the key of a compound written as one: "+alsisi"
 LONGEST_COMPOUND = 4  # words
 LOUD = 0.7  # share of longer words with a capital from which capitals say nothing: a headline in title case
 
@@ -80,49 +80,47 @@ class FieldReading:
     """One field: its tokens, and where each folded form, inflection key, compound and place stands."""
 
     def __init__(self, text: str, language: str) -> None:
-        self.source = text
-        self.tokens: list[Token] = tokens(text)
-        self.folded: dict[str, list[int]] = {}
-        self.keys: dict[str, list[int]] = {}
+        self._text = Text(text)
+        self.tokens: list[Token] = self._text.tokens
         self.spans: dict[str, list[Span]] = {}
-        self.spelt: dict[tuple[str, bool], list[str]] | None = None  # filled by `spell`
-        for position, token in enumerate(self.tokens):
-            self.folded.setdefault(token.folded, []).append(position)
-        for folded, positions in self.folded.items():
-            for key in keys(folded, language):
-                self.keys.setdefault(key, []).extend(positions)
+        self._language = language
         self._join_compounds()
+
+    def quote(self, start: int, end: int) -> tuple[str, int, int]:
+        """Return what tokens `start` to `end` (exclusive) are in the text as given, and where it stands."""
+        first, last = self._text.span(start, end)
+        return self._text.source[first:last], first, last
+
+    @cached_property
+    def folded(self) -> dict[str, list[int]]:
+        """Where each folded form stands, by token."""
+        found: dict[str, list[int]] = {}
+        for position, token in enumerate(self.tokens):
+            found.setdefault(token.folded, []).append(position)
+        return found
+
+    @cached_property
+    def keys(self) -> dict[str, list[int]]:
+        """Where each inflection key stands, by token."""
+        found: dict[str, list[int]] = {}
+        for folded, positions in self.folded.items():
+            for key in keys(folded, self._language):
+                found.setdefault(key, []).extend(positions)
+        return found
+
+    @cached_property
+    def sounds(self) -> dict[str, list[str]]:
+        """The folded forms by what their spellings share."""
+        found: dict[str, list[str]] = {}
+        for folded in self.folded:
+            found.setdefault(skeleton(folded), []).append(folded)
+        return found
 
     @cached_property
     def is_loud(self) -> bool:
         """Whether capitals say nothing here: most longer words have one."""
         cases = [token.case for token in self.tokens if len(token.folded) > 3 and token.case is not Case.NONE]
         return sum(case is not Case.LOWER for case in cases) >= LOUD * len(cases) if cases else False
-
-    @cached_property
-    def names(self) -> frozenset[str]:
-        """The words that could be names: anywhere written with a capital, or in a script without."""
-        return frozenset(token.folded for token in self.tokens if token.case is not Case.LOWER)
-
-    @cached_property
-    def all_keys(self) -> frozenset[str]:
-        """Everything that can be looked up here, but for close spellings and prefixes."""
-        return frozenset((*self.folded, *self.keys, *self.spans))
-
-    def spellings(self, name: str, *, asked: bool) -> list[str]:
-        """Return the words that are close spellings of a name; only of what could be a name, unless asked for."""
-        if self.spelt is not None:
-            return self.spelt.get((name, asked), [])
-        candidates, is_close = (self.folded, is_near) if asked else (self.names, is_spelling)
-        return [word for word in candidates if is_close(name, word)]
-
-    def spell(self, vocabulary: Vocabulary) -> None:
-        """Look every word up at once, for all the names that queries want in any spelling."""
-        self.spelt = {}
-        for word in self.folded:
-            for name, asked in vocabulary.neighbours(word):
-                if asked or word in self.names:
-                    self.spelt.setdefault((name, asked), []).append(word)
 
     def speaks(self, position: int) -> bool:
         """Return whether a capital at `position` says something: inside a sentence, among small letters."""
@@ -133,9 +131,10 @@ class FieldReading:
         return {self.tokens[p].case for p in self.folded.get(folded, ()) if self.speaks(p)}
 
     def _join_compounds(self) -> None:
-        for first, token in enumerate(self.tokens):
-            if not token.glued and first + 1 < len(self.tokens) and self.tokens[first + 1].glued:
-                self._join_run(first)
+        glued = [position for position, token in enumerate(self.tokens) if token.glued]
+        for position in glued:
+            if not self.tokens[position - 1].glued:
+                self._join_run(position - 1)
 
     def _join_run(self, first: int) -> None:
         """Record every compound of up to LONGEST_COMPOUND words within the words glued together from `first`."""

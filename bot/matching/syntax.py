@@ -42,8 +42,9 @@ _TOKEN = re.compile(
 _INSIDE = re.compile(r"(?<=.)[‒–—―−]|(?<=\w)\+(?=\w)|(?<=.)[-‐‑]+$")  # ends a word: Egypt–Russia, Egypt+Russia
 _NOT_IN_NAMES = re.compile(r"[:*~=<>]+")
 _HYPHEN_OR_AND = re.compile(r"\s*[-‐‑&]\s*")
+_SIMPLE = re.compile(r"(?!.*\b(?:AND|OR|NOT|NEAR)\b)[A-Za-z]+(?: [A-Za-z]+)*")
 _OPERATORS = frozenset(["AND", "OR", "NOT", "NEAR"])
-_TOO_COMMON = word_set("a an and are as at be but by for from has he in is it its of on or that the this to was with")
+TOO_COMMON = word_set("a an and are as at be but by for from has he in is it its of on or that the this to was with")
 _SEPARATOR = re.compile(r"[,،、;]|\n")
 
 
@@ -62,6 +63,8 @@ def parse(text: str, words: Words = ENGLISH) -> Expr:
     At most LONGEST characters as typed; canonical text may be a little longer, as it spells operators out.
     """
     _ = words.gettext
+    if len(text) <= LONGEST and _SIMPLE.fullmatch(text) and text not in TOO_COMMON:
+        return Name(text)  # nearly every query: nothing in it means anything but itself
     text = unicodedata.normalize("NFC", text)
     if len(text) > 4 * LONGEST:
         raise _too_long(words)
@@ -281,7 +284,7 @@ class _Parser:
 
     def refuse_common(self, expr: Expr) -> None:
         for item in expr.items if isinstance(expr, Or) else (expr,):
-            if isinstance(item, Name | Exact) and item.text in _TOO_COMMON:
+            if isinstance(item, Name | Exact) and item.text in TOO_COMMON:
                 message = self._("“{word}” is in nearly every article: add a word to it.")
                 raise QueryError(message.format(word=item.text), max(0, self.text.find(item.text)))
 

@@ -11,7 +11,8 @@ from bot import crash
 from bot.clock import Clock
 from bot.errors import QueryError
 from bot.matching.expr import Expr
-from bot.matching.percolator import Percolator, matches
+from bot.matching.judge import matches
+from bot.matching.percolator import Percolator
 from bot.matching.syntax import parse
 from bot.models import Article, Headline, Match, Placement
 from bot.storage import entries, hits, subscriptions
@@ -95,7 +96,7 @@ class Matcher:
         An entry keeps its story: an edited one is not placed again, and one whose transaction failed is remembered.
         """
         placed = {entry.id: _placement(entry) or self.clusterer.place(headline(entry)) for entry in waiting}
-        return placed, {entry.id: self.percolator.match(article(entry)) for entry in waiting}
+        return placed, {entry.id: dict(self.percolator.match(article(entry))) for entry in waiting}
 
 
 def _placement(entry: StoredEntry) -> Placement | None:

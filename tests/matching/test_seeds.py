@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.matching.percolator import Percolator, matches
+from bot.matching.judge import matches
+from bot.matching.percolator import Percolator
 from bot.matching.syntax import parse
 from bot.models import Article
 from bot.sources.clean import clean_article

@@ -1,0 +1,185 @@
+"""What a query waits for: the terms that call it, and what is left to ask once they are in an article.
+
+In: an `Expr`. Out: a `Plan`. Most queries are words, names of two words, or pairs of these; for them the plan says
+all there is to know, so that the look-up itself answers. For the others it names the part that is needed and rarest
+(the longest word), and what is found by it is judged in full (`bot.matching.judge`).
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from bot.matching.analysis import Case, fold, tokens
+from bot.matching.expr import And, Exact, Expr, Field, Language, Leaf, Name, Near, Not, Or, Prefix, Within, leaves
+from bot.matching.needle import Word, is_simple, may_have_initials, needle, simple_word
+from bot.matching.reading import PLACE
+from bot.matching.terms import Kind, Sort, Want
+
+SOURCE = "\x03source:"  # cannot stand in a word, so no prefix of one begins it
+LANGUAGE = "lang:"
+PLACE_WEIGHT = 4  # a place is about as telling as a word of so many letters
+
+_INITIAL = Kind(Sort.INITIAL)
+_PREFIX = Kind(Sort.PREFIX)
+_KEY = Kind(Sort.KEY)
+
+Wants = tuple[Want, ...]  # any of them will do
+
+
+class Beside(NamedTuple):
+    """Two words side by side, in this order; `gap`: one word with a capital may stand between (a middle name)."""
+
+    first: Want
+    second: Want
+    gap: bool
+
+
+class Plan(NamedTuple):
+    """A query is called by any of `ones` or `besides`; the rest is asked then.
+
+    Every one of `needs` must be in the article, and none of `without`. Where `verify`, that is not all, and the
+    query is judged in full. `weight` is high where the call says much.
+    """
+
+    ones: Wants
+    besides: tuple[Beside, ...] = ()
+    needs: tuple[Wants, ...] = ()
+    without: tuple[Wants, ...] = ()
+    verify: bool = False
+    weight: int = 0
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it says no more than "any of these terms"."""
+        return not (self.besides or self.needs or self.without)
+
+    @property
+    def asks(self) -> bool:
+        """Whether something is left to ask once the query is called."""
+        one_pair = len(self.needs) == 1 and not self.besides
+        return self.verify or bool(self.without) or not (one_pair or not self.needs)
+
+    @property
+    def alone(self) -> Wants:
+        """Where the query waits by itself."""
+        return () if self.needs else self.ones
+
+    @property
+    def pairs(self) -> tuple[tuple[Want, Want], ...]:
+        """Where it waits for two terms at once: one that calls it, and one that is needed."""
+        return tuple((one, other) for one in self.ones for other in self.needs[0]) if self.needs else ()
+
+    @property
+    def wants(self) -> tuple[Want, ...]:
+        """Every want of the above, as often as it is used."""
+        asked = (*self.needs, *self.without) if self.asks else ()
+        twos = (*self.pairs, *((first, second) for first, second, _gap in self.besides))
+        return (*self.alone, *(want for wants in (*asked, *twos) for want in wants))
+
+
+def plan(expr: Expr) -> Plan:
+    """Return what a query waits for. Raises ValueError for an exclusion alone."""
+    match expr:
+        case And(items):
+            return _plan_all(items)
+        case Or(items):
+            return _plan_any(items)
+        case Near(left, right, _):
+            return _plan_all((left, right))._replace(verify=True)
+        case Field("source", item):
+            return _plan_source(item)
+        case Field(_, item):
+            return plan(item)._replace(without=(), verify=True)
+        case Language(code):
+            return Plan((Want(LANGUAGE + code, _KEY),))
+        case Not():
+            raise ValueError("an exclusion alone needs nothing")
+    return _plan_leaf(expr)
+
+
+def _plan_all(items: tuple[Expr, ...]) -> Plan:
+    plans = [plan(item) for item in items if not isinstance(item, Not)]
+    unwanted = [plan(item.item) for item in items if isinstance(item, Not)]
+    call = max(plans, key=lambda one: one.weight)
+    others = sorted((one for one in plans if one is not call), key=lambda one: -one.weight)
+    needs = tuple(one.ones for one in others if one.is_plain)
+    without = tuple(one.ones for one in unwanted if one.is_plain and not one.verify)
+    told = len(needs) == len(others) and len(without) == len(unwanted)
+    return call._replace(
+        needs=call.needs + needs,
+        without=call.without + without,
+        verify=not told or any(one.verify for one in plans),
+    )
+
+
+def _plan_any(items: tuple[Expr, ...]) -> Plan:
+    plans = [plan(item) for item in items]
+    return Plan(
+        ones=tuple(dict.fromkeys(want for one in plans for want in one.ones)),
+        besides=tuple(dict.fromkeys(beside for one in plans for beside in one.besides)),
+        verify=any(one.verify or one.needs or one.without for one in plans),
+        weight=min(one.weight for one in plans),
+    )
+
+
+def _plan_source(expr: Expr) -> Plan:
+    """A source is called by any word of the part; a single word is all there is to ask."""
+    wants = tuple(want for leaf in leaves(expr) for want in _source_wants(leaf))
+    simple = isinstance(expr, Name | Exact | Within) and len(wants) == 1
+    return Plan(tuple(dict.fromkeys(wants)), verify=not simple, weight=1)
+
+
+def _source_wants(leaf: Leaf) -> list[Want]:
+    match leaf:
+        case Prefix(text):
+            return [Want(SOURCE + fold(text), _PREFIX)]
+        case Name(text) | Exact(text) | Within(text):
+            return [Want(SOURCE + token.folded, _KEY) for token in tokens(text)]
+    return []
+
+
+# --- leaves -----------------------------------------------------------------------------------------
+
+
+def _plan_leaf(leaf: Leaf) -> Plan:
+    if isinstance(leaf, Name) and is_simple(leaf.text):
+        word = simple_word(leaf.text, close=leaf.close)
+        return Plan((want(word),), verify=word.needs_case, weight=len(word.folded))
+    if isinstance(leaf, Prefix):
+        folded = tokens(leaf.text)[0].folded
+        return Plan((Want(folded, _PREFIX),), weight=len(folded))
+    made = needle(leaf)
+    ones = [Want(key, _KEY) for key in made.spans if key.startswith(PLACE)]
+    besides: list[Beside] = []
+    verify = False
+    for way in made.ways:
+        if len(way) == 1:
+            ones.append(want(way[0]))
+        else:
+            besides += _besides(way)
+        verify |= len(way) > 2 or any(word.needs_case for word in way)
+    weight = min((max(len(word.folded) for word in way) for way in made.ways), default=PLACE_WEIGHT)
+    return Plan(tuple(dict.fromkeys(ones)), tuple(besides), verify=verify, weight=weight)
+
+
+def _besides(way: tuple[Word, ...]) -> list[Beside]:
+    """Return two words of a name that stand side by side: the last ones of a person's, else the longest."""
+    is_name = may_have_initials(way)
+    last = len(way) - 2
+    at = last if is_name else max(range(last + 1), key=lambda i: len(way[i].folded) + len(way[i + 1].folded))
+    first, second = want(way[at]), want(way[at + 1])
+    found = [Beside(first, second, is_name)]
+    if is_name and at == 0:
+        found.append(Beside(Want(first.folded[0], _INITIAL), second, is_name))
+    return found
+
+
+def want(word: Word) -> Want:
+    """Return what an article must have for a word of a query to be there."""
+    upper = word.needs_case and word.case is Case.UPPER
+    return Want(word.folded, _kind(word.exact, word.is_name, word.needs_case, upper, word.close))
+
+
+@lru_cache(1 << 7)
+def _kind(exact: bool, is_name: bool, needs_case: bool, upper: bool, close: int) -> Kind:
+    """Return a Kind, the same object for every word that is wanted so."""
+    return Kind(Sort.WORD, exact, is_name, needs_case, upper, close)

@@ -1,0 +1,327 @@
+"""The words that queries wait for, and which of them a word of an article is.
+
+In: words queries want, each with how it is wanted. Out: for a word as it stands in an article, the `Term`s it
+satisfies: by its folded form, an inflection in the article's language, a plural, a prefix, or a close spelling.
+Not here: what a query makes of its terms.
+
+Every way to find a term leads over a dictionary (by folded form, by inflection key of one language, by sounds),
+and `Kind.says` judges each term found so: it is the one definition. The answer for a word is kept, since most
+words of an article were met before; a new term is held against a kept answer when that is asked for again.
+
+One thread may ask while another adds and removes: every bucket is a tuple that is replaced as a whole, each
+look-up in a dict is atomic in CPython, and the dictionary of a language, made when its first article comes, is
+filled in small steps under the lock that writers take.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from bot.matching.analysis import NAMES_INFLECT, Case, keys, language_of, name_keys, read_form
+from bot.matching.fuzzy import Vocabulary, is_near, is_spelling, put, take
+
+JOINED = "+"  # begins the form of a compound written as one: "+alsisi"
+MOST_CHANGES = 256  # new terms held against kept answers one by one; beyond, the answers are made anew
+MOST_ANSWERS = 1 << 17  # kept for one language
+STEP = 500  # terms added to a language's dictionary at a time
+LONGEST_PLURAL = 40
+
+
+class Sort(IntEnum):
+    """What kind of thing is wanted: a word, a name's initial, a word's beginning, or a key (a place, a source …)."""
+
+    WORD = 0
+    INITIAL = 1
+    PREFIX = 2
+    KEY = 3
+
+
+class Kind(NamedTuple):
+    """How a word is wanted.
+
+    `close`: 0 as it is, 1 in any spelling of a name, 2 misspelt too. `is_name`: typed with a capital, so it does not
+    inflect as words do. `needs_case`: a capital must tell it from another word (Turkey). `upper`: typed in capitals.
+    """
+
+    sort: Sort = Sort.WORD
+    exact: bool = False
+    is_name: bool = False
+    needs_case: bool = False
+    upper: bool = False
+    close: int = 0
+
+    def says(self, wanted: str, folded: str, case: Case, language: str) -> bool:
+        """Return whether a word (folded, and its case) of an article in `language` is what is wanted.
+
+        Where `needs_case`, the rest of the article may still say otherwise.
+        """
+        if self.sort is not Sort.WORD:
+            return self._says_sign(wanted, folded, case)
+        if self.needs_case and not self.may_be(folded, case):
+            return False
+        if folded == wanted:
+            return True
+        if self.exact:
+            return False
+        if self.is_name and folded in plurals(wanted):
+            return True
+        if self.close and (is_near(wanted, folded) if self.close > 1 else _is_named(wanted, folded, case)):
+            return True
+        inflections = name_keys if self.is_name else keys
+        return not set(inflections(wanted, language)).isdisjoint(keys(folded, language))
+
+    def may_be(self, folded: str, case: Case) -> bool:
+        """Return whether a word whose case decides may be meant: "us" is not the US, nor is "Us"."""
+        return case is not Case.LOWER and not (self.upper and case is Case.TITLE and len(folded) > 1)
+
+    def _says_sign(self, wanted: str, folded: str, case: Case) -> bool:
+        if self.sort is Sort.PREFIX:
+            return folded.startswith(wanted)
+        return folded == wanted and (self.sort is Sort.KEY or case is Case.TITLE)
+
+
+class Want(NamedTuple):
+    """A word or key that a query waits for."""
+
+    folded: str
+    kind: Kind
+
+
+def _is_named(wanted: str, folded: str, case: Case) -> bool:
+    """Return whether a word is another spelling of a name: only what may be a name by its case."""
+    return case is not Case.LOWER and is_spelling(wanted, folded)
+
+
+@lru_cache(1 << 12)
+def plurals(folded: str) -> tuple[str, ...]:
+    """Return the plural of a name, where it is no other name: Houthi, Houthis; but Hamas is not Hama."""
+    plural = len(folded) > 3 and folded[-1] not in "asxz" and folded.isascii() and folded.isalpha()
+    return (folded + "s",) if plural else ()
+
+
+class Term:
+    """A `Want` of at least one query, and the queries that wait there.
+
+    `queries` match, or may match, where the term is. `pairs` are those for which another term must be in the article
+    too; `nexts` those for which another must stand beside it. `uses` counts how often it is wanted: 0 once it is gone.
+    """
+
+    __slots__ = ("folded", "kind", "nexts", "pairs", "queries", "uses")
+
+    def __init__(self, want: Want) -> None:
+        self.folded, self.kind = want
+        self.uses = 0
+        self.queries: tuple[Any, ...] = ()
+        self.pairs: dict[Term, tuple[Any, ...]] | None = None
+        self.nexts: dict[Term, tuple[Any, ...]] | None = None
+
+    def pair_table(self) -> "dict[Term, tuple[Any, ...]]":
+        """Return `pairs`, made if need be."""
+        if self.pairs is None:
+            self.pairs = {}
+        return self.pairs
+
+    def next_table(self) -> "dict[Term, tuple[Any, ...]]":
+        """Return `nexts`, made if need be."""
+        if self.nexts is None:
+            self.nexts = {}
+        return self.nexts
+
+
+class Answer(NamedTuple):
+    """The terms that a form says, as of the first `changes` changes."""
+
+    changes: int
+    terms: tuple[Term, ...]
+
+
+Lane = dict[str, tuple[Term, ...]]
+
+
+@dataclass(slots=True)
+class Memory:
+    """Kept answers by language and form, and the terms that were new since the first of them."""
+
+    changes: list[Term] = field(default_factory=list)
+    answers: dict[str, dict[str, Answer]] = field(default_factory=dict)
+
+
+class Terms:
+    """All terms, and the look-up of an article's words among them."""
+
+    def __init__(self) -> None:
+        self._words: dict[str, tuple[Term, ...]] = {}
+        self._spellings = Vocabulary()
+        self._prefixes: Counter[int] = Counter()  # of the lengths of prefixes
+        self._lanes: dict[str, Lane] = {}
+        self._memory = Memory()
+        self._filling = threading.Lock()  # one thread at a time fills the dictionary of a language
+        self._writing = threading.RLock()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._words.values())) + len(self._spellings) + sum(self._prefixes.values())
+
+    def get(self, want: Want) -> Term | None:
+        """Return the term for a want, or None."""
+        for term in self._words.get(want.folded, ()):
+            if term.kind == want.kind:
+                return term
+        return None
+
+    def find(self, want: Want) -> Term:
+        """Return the term for a want that is in use. Raises KeyError for another."""
+        term = self.get(want)
+        if term is None:
+            raise KeyError(want)
+        return term
+
+    def use(self, want: Want) -> Term:
+        """Return the term for a want, made if need be; `release` it as often."""
+        term = self.get(want)
+        if term is None:
+            term = Term(want)
+            with self._writing:
+                self._add(term)
+        term.uses += 1
+        return term
+
+    def release(self, want: Want) -> None:
+        """Forget a want once it is not used any more."""
+        term = self.get(want)
+        if term is None:
+            return
+        term.uses -= 1
+        if not term.uses:
+            with self._writing:
+                self._remove(term)
+
+    def rows(self, forms: Iterable[str], language: str) -> list[tuple[Term, ...]]:
+        """Return the terms that each word, given as a token's `form`, satisfies in an article in `language`."""
+        memory = self._memory
+        known = memory.answers.get(language)
+        if known is None:
+            known = memory.answers[language] = {}
+        changes = len(memory.changes)
+        rows = []
+        for form in forms:
+            answer = known.get(form)
+            if answer is None or answer[0] != changes:
+                answer = self._answer(form, language, answer, memory.changes[:changes])
+                if len(known) > MOST_ANSWERS:
+                    known.clear()
+                known[form] = answer
+            rows.append(answer[1])
+        return rows
+
+    def _answer(self, form: str, language: str, old: Answer | None, changes: list[Term]) -> Answer:
+        """Return an answer made anew, or an old one held against what changed since."""
+        if old is None:
+            return Answer(len(changes), self._look_up(form, language))
+        new = _said(changes[old.changes :], form, language, old.terms)
+        return Answer(len(changes), (*old.terms, *new))
+
+    def key(self, key: str) -> tuple[Term, ...]:
+        """Return the terms that a key (a place, a source, a language) satisfies."""
+        return tuple(term for term in self._words.get(key, ()) if term.kind.sort is Sort.KEY)
+
+    def _look_up(self, form: str, language: str) -> tuple[Term, ...]:
+        folded, _case = read_form(form)
+        if folded.startswith(JOINED):
+            return tuple(term for term in self._words.get(folded[1:], ()) if _may_be_joined(term))
+        found = list(self._words.get(folded, ()))
+        for key in self._other_keys(folded):
+            found += self._words.get(key, ())
+        read_as = language_of(folded, language)
+        lane = self._lane(read_as) if read_as else {}
+        for key in keys(folded, language):
+            found += lane.get(key, ())
+        return tuple(_said(found, form, language, ()))
+
+    def _other_keys(self, folded: str) -> Iterator[str]:
+        """Yield the words under which a term may stand that `folded` satisfies, inflections and itself aside."""
+        if folded.endswith("s"):
+            yield folded[:-1]
+        yield from self._spellings.candidates(folded)
+        for length in tuple(self._prefixes):
+            if length <= len(folded):
+                yield folded[:length]
+
+    def _lane(self, language: str) -> Lane:
+        """Return the dictionary of inflection keys of a language, made when its first article comes."""
+        with self._filling:
+            lane = self._lanes.get(language)
+            return self._fill(language) if lane is None else lane
+
+    def _fill(self, language: str) -> Lane:
+        lane: Lane = {}
+        with self._writing:  # from here on, new terms come into it by themselves
+            held = list(self._words.values())
+            self._lanes[language] = lane
+        for start in range(0, len(held), STEP):
+            with self._writing:
+                for terms in held[start : start + STEP]:
+                    for term in terms:
+                        if term in self._words.get(term.folded, ()):
+                            _put_in_lane(lane, term, language)
+        return lane
+
+    def _add(self, term: Term) -> None:
+        put(self._words, term.folded, term)
+        if term.kind.close:
+            self._spellings.add(term.folded, asked=term.kind.close > 1)
+        if term.kind.sort is Sort.PREFIX:
+            self._prefixes[len(term.folded)] += 1
+        for language, lane in self._lanes.items():
+            _put_in_lane(lane, term, language)
+        if self._memory.answers:
+            self._memory.changes.append(term)
+            if len(self._memory.changes) > MOST_CHANGES:
+                self._memory = Memory()
+
+    def _remove(self, term: Term) -> None:
+        take(self._words, term.folded, term)
+        if term.kind.close:
+            self._spellings.remove(term.folded, asked=term.kind.close > 1)
+        if term.kind.sort is Sort.PREFIX:
+            self._prefixes[len(term.folded)] -= 1
+            self._prefixes += Counter()  # without those that are gone
+        for language, lane in self._lanes.items():
+            for key in _lane_keys(term, language):
+                if term in lane.get(key, ()):
+                    take(lane, key, term)
+
+
+def _said(terms: list[Term], form: str, language: str, known: tuple[Term, ...]) -> Iterator[Term]:
+    """Yield the terms that a form says, once each, without those that are known."""
+    folded, case = read_form(form)
+    for term in dict.fromkeys(terms):
+        if term in known:
+            continue
+        if folded.startswith(JOINED):
+            said = term.folded == folded[1:] and _may_be_joined(term)
+        else:
+            said = term.kind.says(term.folded, folded, case, language)
+        if said:
+            yield term
+
+
+def _may_be_joined(term: Term) -> bool:
+    return term.kind.sort is Sort.WORD and not term.kind.exact
+
+
+def _lane_keys(term: Term, language: str) -> tuple[str, ...]:
+    kind = term.kind
+    inflects = kind.sort is Sort.WORD and not kind.exact and (not kind.is_name or language in NAMES_INFLECT)
+    if not inflects or language_of(term.folded, language) != language:
+        return ()
+    return keys.__wrapped__(term.folded, language)  # each once: the cache is for the words of articles
+
+
+def _put_in_lane(lane: Lane, term: Term, language: str) -> None:
+    for key in _lane_keys(term, language):
+        if term not in lane.get(key, ()):
+            put(lane, key, term)
