@@ -16,8 +16,9 @@ PRIVATE_INTERVAL = 1.05  # seconds between two messages to one private chat
 GROUP_INTERVAL = 60 / 18  # the same for a group or channel
 CHAT_BURST = 2  # messages to one chat that may follow each other at once, after a rest: an answer and an alert
 BURST = 2  # the same for all chats together
-BURST_SECONDS = 0.25  # or as much as this holds, to make up for a moment lost; no second gets more than its share
+BURST_SECONDS = 0.1  # or as much as this holds, to make up for a moment lost; no second gets more than its share
 WINDOW = 1.0  # seconds in which Telegram counts
+LATE = 0.1  # seconds on the way after which a message counts again when its answer is there
 TOGETHER = 10.0  # seconds within which two chats' 429 mean that all of us are too fast
 SLOWER = 0.8  # what is left of the pace then
 SLOWEST = 0.2
@@ -61,6 +62,11 @@ class Limiter:
         free, rested = self._lanes.get(chat_id, (now, now))
         rested = max(rested, now) + interval
         self._lanes[chat_id] = max(free, rested - (CHAT_BURST - 1) * interval), rested
+
+    def landed(self, left_at: float, now: float) -> None:
+        """Note that a message is answered: one that was long on its way may have been counted by Telegram only now."""
+        if now - left_at > LATE:
+            self._recent.append(now)
 
     def _earliest(self, now: float, pace: float) -> float:
         """Return when the next message would go; what was not used long ago is lost."""

@@ -44,9 +44,10 @@ TURN_OF_THE_LAST = 10  # every so many claims digests go before alerts: nobody w
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """A delivery on its way; `lands_by` (monotonic) is when it counts as in doubt, whatever comes back."""
+    """A delivery on its way, by the monotonic clock; at `lands_by` it counts as in doubt, whatever comes back."""
 
     claimed: Claimed
+    left_at: float
     lands_by: float
 
 
@@ -125,7 +126,7 @@ class Sender:
             crash.point("claimed")
         for one in claimed:
             self.limiter.take(one.telegram_id, group=one.chat_kind != "private", now=moment)
-        return [Flight(one, moment + LEASE.total_seconds()) for one in claimed]
+        return [Flight(one, moment, moment + LEASE.total_seconds()) for one in claimed]
 
     async def look_after(self) -> None:
         """Find what was left in doubt, resend what waited long enough, expire what waited too long."""
@@ -155,9 +156,11 @@ class Sender:
                     paid=self.paid,
                 )
         except Exception as error:  # the boundary of one delivery
+            self.limiter.landed(flight.left_at, self.clock.monotonic())
             await self._failed(flight, outcome(error))
         else:
             crash.point("accepted")
+            self.limiter.landed(flight.left_at, self.clock.monotonic())
             self._count("sent")
             self.pulse.beat("sent")
             self.breaker.record(doubtful=False, now=self.clock.monotonic())
