@@ -9,6 +9,7 @@ python-telegram-bot's own `AIORateLimiter` has no lane for a private chat, lifts
 lets two seconds' worth through at its start.
 """
 
+import math
 from collections import deque
 from collections.abc import Set as AbstractSet
 
@@ -30,7 +31,7 @@ class Limiter:
 
     def __init__(self, rate: float) -> None:
         self.rate = rate
-        self.burst = max(BURST, rate * BURST_SECONDS)
+        self.burst = max(BURST, math.ceil(rate * BURST_SECONDS))
         self._recent: deque[float] = deque()  # when the messages of the last second went
         self._next = 0.0  # when the next message would go at an even pace
         self._held_until = 0.0

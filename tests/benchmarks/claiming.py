@@ -34,7 +34,7 @@ def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", help="an empty database; without it, a new SQLite file")
-    options = parser.parse_args()
+    options = parser.parse_known_args()[0]
     with tempfile.TemporaryDirectory() as folder:
         took = asyncio.run(measure(options.url or f"sqlite:///{folder}/bench.db"))
     sys.stdout.write(

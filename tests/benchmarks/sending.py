@@ -179,7 +179,7 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=3_000)
     parser.add_argument("--paid", type=int, default=10_000)
     parser.add_argument("--url", help="an empty database; without it, a new SQLite file")
-    options = parser.parse_args()
+    options = parser.parse_known_args()[0]
     configure("WARNING", "console")
     if options.messages:
         run(options.messages, paid=False, url=options.url).show("30 a second")
