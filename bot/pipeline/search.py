@@ -1,6 +1,7 @@
 """Search: what a query would have found in the last days. A confirmation shows it, and keeps it as past hits."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,6 +19,7 @@ from bot.storage.entries import StoredEntry
 DAYS = 7
 OVERLAP = timedelta(minutes=5)  # longer than an entry is on its way from the feed into the database
 MOST = 4000  # entries looked through: a newer one is worth more than a slower answer
+_THREAD = ThreadPoolExecutor(1, "search")  # one at a time: many who ask must not keep the matcher from its work
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ async def search(database: Database, exprs: list[Expr], now: datetime) -> list[l
     """Return, for each query, the entries of the last week it matches, newest first."""
     async with database.read() as connection:
         recent = await entries.recent(connection, now - timedelta(days=DAYS), MOST)
-    return await asyncio.to_thread(_match, exprs, recent)
+    return await asyncio.get_running_loop().run_in_executor(_THREAD, _match, exprs, recent)
 
 
 def _match(exprs: list[Expr], recent: list[StoredEntry]) -> list[list[Found]]:
