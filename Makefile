@@ -31,6 +31,10 @@ catalogues: $(VENV)/.run   ## bring the translations up to date with the code
 	$(BIN)/python -m bot.locales.build
 chaos: $(VENV)/.dev        ## kill, starve and confuse the bot, and see that it keeps its promise (docs/delivery.md)
 	$(BIN)/python -m tests.chaos $(ARGS)
+places: $(VENV)/.dev       ## build the names of the world's cities anew, from GeoNames
+	PYTHONPATH=. $(BIN)/python tools/places.py
+relevance: $(VENV)/.dev    ## how right the matcher is, beside what other bots do (needs WATCHWORD_DATA)
+	$(BIN)/python -m tests.relevance
 lock: $(VENV)/.dev         ## resolve the dependencies anew, for every platform
 	$(BIN)/uv pip compile pyproject.toml --group build --universal --generate-hashes --no-header -q --upgrade -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --group dev -c requirements.lock --universal --generate-hashes --no-header -q --upgrade -o requirements-dev.lock

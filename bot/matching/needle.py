@@ -146,7 +146,10 @@ def needle(leaf: Leaf) -> Needle:
             return _of_place((f"in:{place.concept}",) if place else (), text)
         case Name(text, close):
             concepts = places.concepts(text)
-            return _of_place(concepts, text) if concepts else _of_name(text, close)
+            if concepts and places.is_reviewed(concepts[0]):
+                return _of_place(concepts, text)
+            made = _of_name(text, close)
+            return made._replace(spans=made.spans + tuple(PLACE + concept for concept in concepts))
     raise TypeError(f"not a name: {leaf!r}")
 
 

@@ -5,12 +5,16 @@ on the article's side, once, so that a query for a place is one term however man
 longest name wins, so Sudan is not found in South Sudan, nor Mexico in New Mexico.
 
 The tables in `data/` are reviewed by hand; countries' names in other languages come from Babel (CLDR), those
-in Latin script for articles in their own language only ("Island" is Iceland in Swedish alone).
+in Latin script for articles in their own language only ("Island" is Iceland in Swedish alone). Smaller cities come
+from `cities.xz`, which `tools/places.py` builds from GeoNames: they are not reviewed, so what a reader typed is looked
+for as any name is, and these names beside it.
 """
 
+import lzma
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -88,6 +92,10 @@ def lookup(text: str) -> Place | None:
     words = tuple(token.folded for token in tokens(text))
     if not words or (len(words) == 1 and words[0] in NOT_PLACES and words not in _reviewed_names()):
         return None
+    return _lookup(words, text) or _city(words, text)
+
+
+def _lookup(words: tuple[str, ...], text: str) -> Place | None:
     name = _anywhere().get(words)
     if name is None or (name.capitals and text.upper() != text):
         return None
@@ -105,16 +113,43 @@ def _anywhere() -> Names:
     return found
 
 
+def _city(words: tuple[str, ...], text: str) -> Place | None:
+    """Return the city that GeoNames knows by this name, or None."""
+    city = _cities().of(words[0]).get(words[1:])
+    if city is None:
+        return None
+    known = _places().get(city.concept)
+    return known or Place(city.concept, text if city.is_main else "", False, city.is_main, city.concept.split("/")[0])
+
+
 def is_name(folded: str) -> bool:
     """Return whether one folded word alone may name a place."""
-    return (folded,) in _anywhere()
+    return (folded,) in _anywhere() or () in _cities().of(folded)
+
+
+def is_reviewed(concept: str) -> bool:
+    """Return whether a place is of the tables reviewed by hand: its names are sure enough to stand for themselves."""
+    return concept in _places()
+
+
+def reviewed(text: str) -> str | None:
+    """Return the concept that the reviewed tables know by this name, or None."""
+    name = _reviewed_names().get(tuple(token.folded for token in tokens(text)))
+    return name.concepts[0] if name and name.concepts and not name.people else None
+
+
+def is_taken(words: tuple[str, ...]) -> bool:
+    """Return whether a name (folded words) means something else in some language: for the builder of `cities.xz`."""
+    if words in _anywhere() or words in _reviewed_names():
+        return True
+    return len(words) == 1 and any(words[0] in known for known in (WORDS_TOO, NOT_PLACES, _given_names()))
 
 
 def concepts(text: str) -> tuple[str, ...]:
     """Return what `text` as a whole can stand for: both Congos for "Congo"; empty for no place."""
     words = tuple(token.folded for token in tokens(text))
     place = lookup(text)
-    name = _names("").get(words)
+    name = _names("").get(words) if place else None
     if place and name and place.concept in name.concepts:
         return name.concepts
     return (place.concept,) if place else ()
@@ -160,7 +195,8 @@ class _Beginnings(dict[str, bool]):
     def __missing__(self, folded: str) -> bool:
         if len(self) > MOST_KNOWN:
             self.clear()
-        begins = self[folded] = any(form in self._table for form in _forms(folded))
+        forms = _forms(folded)
+        begins = self[folded] = any(form in self._table or bool(_cities().of(form)) for form in forms)
         return begins
 
 
@@ -176,7 +212,8 @@ def is_known(folded: str) -> bool:
 
 def country_of(concept: str) -> str:
     """Return the country (or land) that a concept is, or belongs to."""
-    return _places()[concept].country
+    place = _places().get(concept)
+    return place.country if place else concept.split("/", maxsplit=1)[0]
 
 
 # --- on the article's side --------------------------------------------------------------------------
@@ -188,6 +225,20 @@ def _longest(table: Table, words: Sequence[Token], position: int) -> Mention | N
             end = position + 1 + len(rest)
             if end <= len(words) and _follows(rest, words[position + 1 : end]) and _in_capitals(name, words[position]):
                 return Mention(name.concepts, position, end, name.capitals)
+    return _city_at(words, position)
+
+
+def _city_at(words: Sequence[Token], position: int) -> Mention | None:
+    """Return the city of GeoNames that is named here, the longest name; not in small letters."""
+    if words[position].case is Case.LOWER:
+        return None
+    for form in _forms(words[position].folded):
+        cities = _cities().of(form)
+        for length in sorted({len(rest) for rest in cities}, reverse=True) if cities else ():
+            after = words[position + 1 : position + 1 + length]
+            city = cities.get(tuple(word.folded for word in after))
+            if city and len(after) == length and not any(word.breaks for word in after):
+                return Mention((city.concept,), position, position + 1 + length, capitals=False)
     return None
 
 
@@ -217,6 +268,38 @@ def _forms(folded: str) -> tuple[str, ...]:
 
 
 # --- the tables -------------------------------------------------------------------------------------
+
+
+class City(NamedTuple):
+    """A city as GeoNames knows it; `is_main`: this is the main name of one above 500,000 people."""
+
+    concept: str
+    is_main: bool
+
+
+class _Cities:
+    """The cities of GeoNames: sorted lines, looked up by halving."""
+
+    def __init__(self) -> None:
+        packed = files("bot.matching").joinpath("data", "cities.xz").read_bytes()
+        self._lines = lzma.decompress(packed).decode().split("\n")
+
+    @lru_cache(MOST_KNOWN)  # noqa: B019 - there is one object, which lives as long as the process
+    def of(self, first: str) -> dict[tuple[str, ...], City]:
+        """Return the cities whose name begins with the word `first`, by the words after it."""
+        found: dict[tuple[str, ...], City] = {}
+        for at in range(bisect_left(self._lines, first + "\t"), len(self._lines)):  # a tab is before a space
+            line = self._lines[at]
+            if not line.startswith((first + "\t", first + " ")):
+                break
+            name, concept, sign = line.split("\t")
+            found[tuple(name.split(" ")[1:])] = City(concept, sign == "*")
+        return found
+
+
+@cache
+def _cities() -> _Cities:
+    return _Cities()
 
 
 @cache
