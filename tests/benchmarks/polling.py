@@ -33,9 +33,10 @@ from bot.storage.database import Database
 from tests.benchmarks import parsing
 from tests.pipeline.rig import PACE
 
-FEEDS = 100
-POLLS = int(os.environ.get("WATCHWORD_POLLS", "2000"))
-HOSTS = [f"127.0.0.{number}" for number in range(2, 52)]  # two feeds each, as many as one host is asked for at once
+FEEDS = 500
+POLLS = int(os.environ.get("WATCHWORD_POLLS", "5000"))
+# Two feeds each: as many as one host is asked for at once.
+HOSTS = [f"127.0.0.{number}" for number in range(2, 252)]
 PLAIN = 60
 
 
