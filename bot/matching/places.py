@@ -38,11 +38,16 @@ NOT_PLACES = word_set(
 
 
 class Name(NamedTuple):
-    """What a name stands for. `capitals`: it counts only in capitals (US); `people`: it is an adjective or a people."""
+    """What a name stands for. `capitals`: it counts only in capitals (US); `people`: it is an adjective or a people.
+
+    With `either`, nobody knows which of the concepts is meant (Congo), else each of them is: the Security Council is
+    the United Nations too, but who asks for it asks for the first alone.
+    """
 
     concepts: tuple[str, ...]
     capitals: bool = False
     people: bool = False
+    either: bool = False
 
 
 class Mention(NamedTuple):
@@ -150,7 +155,7 @@ def concepts(text: str) -> tuple[str, ...]:
     words = tuple(token.folded for token in tokens(text))
     place = lookup(text)
     name = _names("").get(words) if place else None
-    if place and name and place.concept in name.concepts:
+    if place and name and name.either:
         return name.concepts
     return (place.concept,) if place else ()
 
@@ -343,15 +348,18 @@ def _reviewed_names() -> Names:
     for code, _countries, _people, capital in _rows("countries.tsv"):
         for text in _listed(capital, "|"):
             _add(names, text, _concept(code, capital))
+    for (text,) in _rows("others.txt"):
+        _add(names, text, "!")
     for word in ("Congo", "Congolese"):
-        names[(fold(word),)] = Name(("CD", "CG"))
+        names[(fold(word),)] = Name(("CD", "CG"), either=True)
     return names
 
 
 @cache
 def _places() -> dict[str, Place]:
     places = {}
-    for code, countries, _people, _capital in _rows("countries.tsv"):
+    for codes, countries, _people, _capital in _rows("countries.tsv"):
+        code = codes.split("+")[0]
         places[code] = Place(code, countries.split("|")[0], is_land=True, is_main=True, country=code)
     for country, size, cities in _rows("cities.tsv"):
         concept = _concept(country, cities)
@@ -385,7 +393,7 @@ def _add(names: Names, text: str, concept: str, *, people: bool = False) -> None
     words = tuple(token.folded for token in tokens(text))
     capitals = len(text) <= 5 and text == text.upper() != text.lower()
     if words:
-        name = Name(() if concept == "!" else (concept,), capitals, people)
+        name = Name(() if concept == "!" else tuple(concept.split("+")), capitals, people)
         for form in (words, *_russian_cases(words)):
             names.setdefault(form, name)
 

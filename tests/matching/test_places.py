@@ -82,3 +82,25 @@ def test_a_name_in_latin_script_counts_in_its_own_language() -> None:
     assert named("på Island", "sv") == []  # a word in too many languages
     assert named("в Сирии, сирийский", "ru") == [("Сирии", "SY"), ("сирийский", "SY")]
     assert named("في سوريا والسوريين", "ar") == [("سوريا", "SY"), ("والسوريين", "SY")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the New York Times reported",
+        "the Warsaw Pact",
+        "the Treaty of Versailles",
+        "Manchester United won",
+        "the Organisation for Security and Cooperation in Europe",
+        "playing for Real Madrid",
+    ],
+)
+def test_another_things_name_is_no_mention_of_the_place_in_it(text: str) -> None:
+    assert named(text) == []
+
+
+def test_the_security_council_is_the_united_nations_too_but_not_the_other_way_round() -> None:
+    mention = next(iter(mentions(tokens("the UN Security Council met"), "en")))
+    assert mention.concepts == ("un-security-council", "united-nations")
+    assert concepts("UN Security Council") == ("un-security-council",)
+    assert concepts("UN") == concepts("United Nations") == ("united-nations",)
