@@ -25,6 +25,7 @@ from bot.errors import ConfigError, SourceError
 from bot.handlers.receive import KINDS, SIDE_BY_SIDE, Receiver
 from bot.handlers.register import App, register, set_menu
 from bot.pipeline.alert import write_alerts
+from bot.pipeline.aliases import AliasBook, read_file
 from bot.pipeline.backup import Backups
 from bot.pipeline.digest import freeze_due
 from bot.pipeline.match import Matcher
@@ -85,6 +86,7 @@ def _leaves(errors: BaseExceptionGroup[ConfigError]) -> list[ConfigError]:
 
 async def _services(config: Config, clock: Clock, wakeups: Wakeups, stack: AsyncExitStack) -> Services:
     pin_zone_rules()
+    aliases = AliasBook(read_file(config.matching.aliases) if config.matching.aliases else ())
     database = await stack.enter_async_context(Database(config.storage.url.get_secret_value()))
     guard = AddressGuard(config.fetch.allow_networks, config.fetch.allow_ports)
     fetcher = Fetcher(
@@ -98,7 +100,8 @@ async def _services(config: Config, clock: Clock, wakeups: Wakeups, stack: Async
     parser = await stack.enter_async_context(FeedParser())
     await _take_over(database, clock)
     await _add_sources(config, database, clock)
-    return Services(database, clock, wakeups, fetcher, parser, _settings(config), await _signer(database))
+    signer = await _signer(database)
+    return Services(database, clock, wakeups, fetcher, parser, _settings(config), signer, aliases)
 
 
 async def _signer(database: Database) -> Signer:
@@ -180,7 +183,7 @@ async def _work(config: Config, services: Services, application: App, stop: asyn
         own_networks=config.fetch.allow_networks,
     )
     poller = Poller(database, services.fetcher, services.parser, clock, wakeups, pace, admins=services.settings.admins)
-    matcher = Matcher(database, clock)
+    matcher = Matcher(database, clock, services.aliases)
     telegram = config.telegram
     pulse = Pulse(clock)
     bot, rate, paid = application.bot, telegram.send_rate, telegram.paid_broadcast

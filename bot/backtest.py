@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from bot.errors import QueryError
+from bot.matching.aliases import Aliases
 from bot.matching.percolator import Percolator
 from bot.matching.syntax import parse
 from bot.models import Article, Headline, Term
@@ -22,7 +23,7 @@ FIRST = datetime(2000, 1, 1, tzinfo=UTC)  # of headlines without a time: a secon
 FAILED = 1  # exit status when a line could not be read
 
 
-def match_files(queries: Path, articles: Path, out: TextIO, err: TextIO) -> int:
+def match_files(queries: Path, articles: Path, out: TextIO, err: TextIO, aliases: Aliases | None = None) -> int:
     """Write every match of the queries (one a line) in the articles to `out`; return the exit status.
 
     A line of `out` is {"query", "article", "score", "terms"}: query and article as given, a term's offsets in
@@ -30,7 +31,7 @@ def match_files(queries: Path, articles: Path, out: TextIO, err: TextIO) -> int:
     `err`, the rest runs, and the status is 1.
     """
     started = time.perf_counter()
-    percolator, texts, good = _load_queries(queries, err)
+    percolator, texts, good = _load_queries(queries, err, aliases)
     reader = _Reader(articles, err)
     for article in reader:
         cleaned = clean_article(article["title"], article["text"])
@@ -82,9 +83,9 @@ class _Reader:
                 yield {**article, "title": article.get("title") or "", "text": article.get("text") or ""}
 
 
-def _load_queries(path: Path, err: TextIO) -> tuple[Percolator, dict[int, str], bool]:
+def _load_queries(path: Path, err: TextIO, aliases: Aliases | None) -> tuple[Percolator, dict[int, str], bool]:
     """Return the queries waiting, their texts as given by line number, and whether all could be read."""
-    percolator = Percolator()
+    percolator = Percolator(aliases)
     texts: dict[int, str] = {}
     good = True
     for number, line in _lines(path):

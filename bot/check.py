@@ -1,5 +1,6 @@
 """`watchword check`: would it run? One line for each thing it needs, with a verdict."""
 
+import asyncio
 import platform
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -13,6 +14,7 @@ from telegram.error import InvalidToken, TelegramError
 from bot.config import Config
 from bot.delivery.request import AiohttpRequest
 from bot.errors import ConfigError, SourceError
+from bot.pipeline.aliases import read_file
 from bot.sources.address import canonical_url
 from bot.sources.fetch import Fetcher
 from bot.sources.guard import AddressGuard
@@ -27,6 +29,7 @@ async def check(config: Config, out: TextIO) -> int:
     """Print a verdict on each part and return the exit status: 0 only if the bot would run."""
     needed: dict[str, Callable[[Config], Awaitable[str]]] = {
         "configuration": _configuration,
+        "aliases": _aliases,
         "database": _database,
         "token": _token,
     }
@@ -35,7 +38,7 @@ async def check(config: Config, out: TextIO) -> int:
         try:
             verdict = f"ok: {await look(config)}"
         except ConfigError as error:
-            verdict, wrong = f"WRONG: {error}", wrong + 1
+            verdict, wrong = "WRONG: " + "; ".join(error.problems), wrong + 1
         print(f"{name:14} {verdict}", file=out)
     for line in await _sources(config):
         print(f"{'source':14} {line}", file=out)
@@ -53,6 +56,13 @@ async def _configuration(config: Config) -> str:
     if not config.admin.ids:
         return "readable; admin.ids is empty, so nobody can add sources in chat"
     return "readable"
+
+
+async def _aliases(config: Config) -> str:
+    if config.matching.aliases is None:
+        return "no file; admins may make some in chat (/alias)"
+    count = len(await asyncio.to_thread(read_file, config.matching.aliases))
+    return f"{count} in {config.matching.aliases.name}"
 
 
 async def _database(config: Config) -> str:

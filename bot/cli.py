@@ -61,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     match = commands.add_parser("match", help="match queries against articles in files")
     match.add_argument("--queries", type=Path, required=True, help="one query a line")
     match.add_argument("--articles", type=Path, required=True, help="JSON lines with id, title, text")
+    match.add_argument("--aliases", type=Path, help="names that are one, a line for each: Myanmar = Burma, Бирма")
+    match.add_argument("--config", type=Path, help="a configuration file, for its matching.aliases")
     match.set_defaults(act=_match)
 
     stories = commands.add_parser("stories", help="group the articles of a file into stories")
@@ -149,9 +151,16 @@ def _restore(options: argparse.Namespace) -> int:
 
 
 def _match(options: argparse.Namespace) -> int:
-    from bot.backtest import match_files
+    path: Path | None = options.aliases
+    if path is None and options.config is not None:
+        path = load(options.config).matching.aliases
 
-    return match_files(_file(options.queries), _file(options.articles), sys.stdout, sys.stderr)
+    from bot.backtest import match_files
+    from bot.matching.aliases import Aliases
+    from bot.pipeline.aliases import read_file
+
+    aliases = Aliases(read_file(path)) if path else None
+    return match_files(_file(options.queries), _file(options.articles), sys.stdout, sys.stderr, aliases)
 
 
 def _stories(options: argparse.Namespace) -> int:

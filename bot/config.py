@@ -188,6 +188,12 @@ class Polling(Section):
     first_poll: Literal["baseline", "all"] = "baseline"
 
 
+class Matching(Section):
+    """How names are matched. `aliases` is a file, one alias a line."""
+
+    aliases: Path | None = None
+
+
 class Digest(Section):
     """What a new chat starts with."""
 
@@ -243,6 +249,7 @@ class Config(BaseSettings):
     storage: Storage = Storage()
     fetch: Fetch = Fetch()
     polling: Polling = Polling()
+    matching: Matching = Matching()
     digest: Digest = Digest()
     limits: Limits = Limits()
     web: Web = Web()

@@ -7,6 +7,7 @@ from enum import StrEnum
 from bot.clock import Clock
 from bot.engine import Wakeups
 from bot.models import Schedule
+from bot.pipeline.aliases import AliasBook
 from bot.signing import Signer
 from bot.sources.fetch import Fetcher
 from bot.sources.parse import FeedParser
@@ -46,3 +47,4 @@ class Services:
     parser: FeedParser
     settings: Settings
     signer: Signer
+    aliases: AliasBook

@@ -122,3 +122,32 @@ def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
     done = watchword(command, "--help", cwd=tmp_path)
     assert done.returncode == 0
     assert "usage: watchword" in done.stdout
+
+
+def test_every_mistake_in_the_file_of_aliases_is_shown_at_start_by_check_and_by_match(tmp_path: Path) -> None:
+    (tmp_path / "aliases.txt").write_text("Myanmar = Burma\nSyria = Iraq\nnonsense\n")
+    (tmp_path / "q.txt").write_text("Foo")
+    (tmp_path / "a.jsonl").write_text("")
+    settings = {"WATCHWORD_TELEGRAM__TOKEN": "1:token", "WATCHWORD_MATCHING__ALIASES": "aliases.txt"}
+    started = watchword("run", cwd=tmp_path, **settings)
+    files = ("--queries", "q.txt", "--articles", "a.jsonl")
+    matched = watchword("match", *files, "--aliases", "aliases.txt", cwd=tmp_path)
+    for done in (started, matched):
+        assert done.returncode == 2
+        assert [line.split(": ")[2].split(", ")[1] for line in done.stderr.splitlines()] == ["line 2", "line 3"]
+    assert "aliases        WRONG" in watchword("check", cwd=tmp_path, **settings).stdout
+    assert "cannot be read" not in started.stderr
+    gone = watchword("match", *files, "--aliases", "none.txt", cwd=tmp_path)
+    assert gone.returncode == 2
+    assert "No such file" in gone.stderr
+
+
+def test_match_knows_the_aliases_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "aliases.txt").write_text("Wagner = Вагнер\n")
+    (tmp_path / "config.toml").write_text('[matching]\naliases = "aliases.txt"\n')
+    (tmp_path / "q.txt").write_text("Wagner\n")
+    (tmp_path / "a.jsonl").write_text('{"id": 1, "title": "Вагнера не было", "text": ""}\n')
+    files = ("--queries", "q.txt", "--articles", "a.jsonl")
+    for more in (("--aliases", "aliases.txt"), ("--config", "config.toml")):
+        assert '"rule": "alias"' in watchword("match", *files, *more, cwd=tmp_path).stdout
+    assert not watchword("match", *files, cwd=tmp_path).stdout

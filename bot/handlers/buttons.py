@@ -16,7 +16,7 @@ from telegram.error import TelegramError
 
 from bot.delivery.telegram import freeze, keyboard
 from bot.errors import UserError
-from bot.handlers import access, change, data, operate, pause, people, settings, watch, why
+from bot.handlers import access, aliases, change, data, operate, pause, people, settings, watch, why
 from bot.handlers.turn import Turn
 from bot.models import Message, Schedule
 from bot.storage import offers, subscriptions
@@ -167,6 +167,8 @@ PRESSES: dict[str, Press] = {
     "why": Press(why.pressed, changes=False),
     "forget": Press(data.asked_twice, for_all=True),
     "test": Press(operate.test_pressed, for_admins=True),
+    "aliases": Press(aliases.page_pressed, for_admins=True),
+    "unalias": Press(aliases.removal_pressed, for_admins=True),
     "revoke": Press(people.revoke_pressed, for_admins=True),
 }
 TAKINGS: dict[str, Taking] = {
@@ -174,6 +176,7 @@ TAKINGS: dict[str, Taking] = {
     change.UNDO: Taking(change.undo_taken, prepare=change.look_again),
     change.STOP_ALL: Taking(change.stop_all_taken),
     data.FORGET: Taking(data.forget_taken, for_all=True),
+    aliases.UNDO: Taking(aliases.undo_taken, for_admins=True),
     people.BROADCAST: Taking(people.broadcast_taken, for_admins=True),
     people.BAN: Taking(people.ban_taken, for_admins=True),
 }

@@ -36,6 +36,7 @@ from bot.delivery.outcome import ODD_ANSWER
 from bot.errors import SourceError, UserError
 from bot.handlers import (
     access,
+    aliases,
     buttons,
     change,
     data,
@@ -106,6 +107,7 @@ COMMANDS = (
     Command("resumesource", sources.resumesource, _("Wake a source"), for_admins=True),
     Command("pollnow", sources.pollnow, _("Ask the sources now"), for_admins=True),
     Command("import", opml.import_, _("Sources from an OPML file"), for_admins=True),
+    Command("alias", aliases.alias, _("Names that are one"), for_admins=True),
     Command("stats", operate.stats_, _("How the bot is doing"), for_admins=True),
     Command("queue", operate.queue, _("What was not delivered"), for_admins=True),
     Command("testalert", operate.testalert, _("A test alert, to you"), for_admins=True),

@@ -90,6 +90,7 @@ def _admins(turn: Turn) -> list[tuple[str, Markup]]:
         ("/sources, /addsource, /removesource", say("the news sources")),
         ("/pausesource, /resumesource, /pollnow", say("rest one, or ask now")),
         ("/import, /export", say("sources from and to an OPML file")),
+        ("/alias", say("names that are one")),
         ("/stats, /queue, /testalert", say("how the bot is doing")),
         ("/invite, /allow, /ban, /unban, /admins", say("who may use it")),
         ("/broadcast", say("a message to everybody")),

@@ -24,6 +24,7 @@ from bot.digests.window import next_run_at
 from bot.engine import Step
 from bot.errors import UserError
 from bot.locales import Words, words
+from bot.matching.aliases import Aliases
 from bot.models import Button, Message, Schedule
 from bot.services import Services
 from bot.storage import chats, deliveries, inbox, offers
@@ -68,6 +69,11 @@ class Turn:
         return self.user_id in self.services.settings.admins
 
     @property
+    def aliases(self) -> Aliases:
+        """Names that are one, as of when this turn looked."""
+        return self.services.aliases.current
+
+    @property
     def schedule(self) -> Schedule:
         """The schedule that a new subscription of this chat gets."""
         return self.chat.schedule or self.services.settings.schedule
@@ -83,6 +89,7 @@ class Turn:
         async with self.services.database.read() as connection:
             telegram_id, thread_id = self._where()
             known = await chats.find(connection, telegram_id, thread_id)
+            await self.services.aliases.refresh(connection)
         if known is not None:
             self._set_chat(known)
 

@@ -10,6 +10,7 @@ from bot.digests.compose import line
 from bot.errors import QueryError, UserError
 from bot.handlers.turn import Turn
 from bot.locales import Words
+from bot.matching.aliases import Aliases
 from bot.matching.expr import Expr
 from bot.matching.syntax import describe, format_query, parse, split_queries
 from bot.models import Button, Message, Schedule
@@ -125,7 +126,7 @@ def confirmation(turn: Turn, made: Subscription, *, added: bool, expr: Expr, fou
     first = say("Watching <b>{label}</b>", label=made.label)
     if not added:
         first = say("You are already watching <b>{label}</b>", label=made.label)
-    lines = [first, reading(expr, turn.words), week(turn, found)]
+    lines = [first, reading(expr, turn.words, turn.aliases), week(turn, found)]
     zone, now = turn.chat.zone, turn.now
     newest: dict[int, Found] = {}
     for one in found:
@@ -135,9 +136,10 @@ def confirmation(turn: Turn, made: Subscription, *, added: bool, expr: Expr, fou
     return Markup("\n").join(lines)
 
 
-def reading(expr: Expr, words: Words) -> Markup:
-    """Say how a query was read."""
-    return Markup("🔎 {mark}{reading}").format(mark=words.mark, reading=describe(expr, words))
+def reading(expr: Expr, words: Words, aliases: Aliases | None = None) -> Markup:
+    """Say how a query was read, and as what else a name of it is known."""
+    bound = aliases.bind(expr) if aliases else expr
+    return Markup("🔎 {mark}{reading}").format(mark=words.mark, reading=describe(bound, words))
 
 
 def week(turn: Turn, found: Sequence[Found]) -> Markup:
@@ -201,7 +203,7 @@ def item_page(turn: Turn, one: Subscription, page: int) -> Message:
     _ = turn.words.gettext
     text = Markup("<b>{label}</b>\n{reading}\n{when}").format(
         label=turn.words.isolate(one.label),
-        reading=reading(read(one.text, turn.words), turn.words),
+        reading=reading(read(one.text, turn.words), turn.words, turn.aliases),
         when=when(turn, one.schedule),
     )
     rows = schedule_buttons(one, turn.words)

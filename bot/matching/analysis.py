@@ -216,6 +216,11 @@ def guess_language(text: str) -> str:
     return max(counts, key=lambda language: counts[language])
 
 
+def is_small_word(folded: str) -> bool:
+    """Return whether a word is one of the commonest of some language."""
+    return any(folded in small for small in _SMALL_WORDS.values())
+
+
 def case_of(surface: str) -> Case:
     """Return how a word is written; any capital inside makes it a name (iPhone)."""
     if surface.islower():

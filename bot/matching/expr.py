@@ -17,6 +17,19 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
+class Alias:
+    """A Name that has other names by an administrator's alias. Never read nor stored: `Aliases.bind` makes it.
+
+    `concept` is what all the names stand for, `also` the others as they were written.
+    """
+
+    text: str
+    close: bool
+    concept: str
+    also: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Exact:
     """Exactly these words: "…" or =word."""
 
@@ -82,7 +95,7 @@ class Or:
     items: "tuple[Expr, ...]"
 
 
-Leaf: TypeAlias = Name | Exact | Prefix | Within | Language
+Leaf: TypeAlias = Name | Alias | Exact | Prefix | Within | Language
 Expr: TypeAlias = Leaf | Field | Near | Not | And | Or
 
 

@@ -8,8 +8,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from bot.matching.aliases import Aliases
 from bot.matching.analysis import fold, tokens
-from bot.matching.expr import And, Exact, Expr, Field, Language, Name, Near, Not, Or, Prefix, Within, leaves
+from bot.matching.expr import Alias, And, Exact, Expr, Field, Language, Name, Near, Not, Or, Prefix, Within, leaves
 from bot.matching.needle import Hit, Rule, needle
 from bot.matching.reading import FieldReading, Reading
 from bot.models import Article, Match, Term
@@ -34,9 +35,9 @@ class Found(NamedTuple):
     score: float | None
 
 
-def matches(expr: Expr, article: Article) -> Match | None:
+def matches(expr: Expr, article: Article, aliases: Aliases | None = None) -> Match | None:
     """Return how one query matches an article, or None."""
-    return judge(expr, Reading(article))
+    return judge(aliases.bind(expr) if aliases else expr, Reading(article, aliases))
 
 
 def judge(expr: Expr, reading: Reading) -> Match | None:
@@ -68,7 +69,7 @@ def _find(expr: Expr, reading: Reading, fields: tuple[str, ...]) -> Found | None
             return _find(item, reading, (name,))
         case Language(code):
             return Found((), None) if reading.language == code else None
-        case Name() | Exact() | Prefix() | Within():
+        case Name() | Alias() | Exact() | Prefix() | Within():
             return _found([(n, hit) for n, part in _parts(reading, fields) for hit in needle(expr).hits(part, reading)])
 
 
@@ -132,7 +133,7 @@ def _in_source(expr: Expr, reading: Reading) -> bool:
             return not _in_source(item, reading)
         case Prefix(text):
             return any(word.startswith(fold(text)) for word in reading.source)
-        case Name(text) | Exact(text) | Within(text):
+        case Name(text) | Alias(text) | Exact(text) | Within(text):
             return all(token.folded in reading.source for token in tokens(text))
     raise TypeError(f"not for a source: {expr!r}")
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from bot.matching import places
 from bot.matching.analysis import Case, Token, case_of, name_keys, tokens
 from bot.matching.analysis import keys as inflection_keys
-from bot.matching.expr import Exact, Leaf, Name, Prefix, Within
+from bot.matching.expr import Alias, Exact, Leaf, Name, Prefix, Within
 from bot.matching.fuzzy import SHORTEST_ASKED, SHORTEST_NAME, is_near, is_spelling, skeleton
 from bot.matching.reading import PLACE, FieldReading, Reading
 from bot.matching.terms import JOINED, plurals
@@ -141,6 +141,9 @@ def needle(leaf: Leaf) -> Needle:
         case Prefix(text):
             folded = tokens(text)[0].folded
             return Needle((), prefix=folded)
+        case Alias(text, close, concept):
+            made = needle(Name(text, close))
+            return made._replace(spans=tuple(dict.fromkeys((*made.spans, PLACE + concept))))
         case Within(text):
             place = places.land(text)
             return _of_place((f"in:{place.concept}",) if place else (), text)

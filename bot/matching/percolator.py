@@ -26,6 +26,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from bot.matching.aliases import Aliases
 from bot.matching.analysis import Case, Token
 from bot.matching.expr import Expr
 from bot.matching.fuzzy import put, take
@@ -109,8 +110,9 @@ class Matches(Mapping[int, Match]):
 class Percolator:
     """Queries waiting for articles."""
 
-    def __init__(self) -> None:
+    def __init__(self, aliases: Aliases | None = None) -> None:
         self._queries: dict[int, Query] = {}
+        self.aliases = aliases or Aliases()
         self._terms = Terms()
         self.statistics = Statistics()
 
@@ -121,6 +123,8 @@ class Percolator:
         """Let a query wait for articles; one with the same id is replaced."""
         if query_id in self._queries:
             self.remove(query_id)
+        if self.aliases:
+            expr = self.aliases.bind(expr)
         waits = plan(expr)
         use = self._terms.use
         ask = None
@@ -154,9 +158,19 @@ class Percolator:
         for want in waits.wants:
             self._terms.release(want)
 
+    def set_aliases(self, aliases: Aliases) -> None:
+        """Let names be one from now on as `aliases` says: each query whose names it concerns waits anew.
+
+        Not while another thread matches, adds or removes.
+        """
+        self.aliases = aliases
+        for query in list(self._queries.values()):
+            if aliases.bind(query.expr) != query.expr:
+                self.add(query.id, query.expr)
+
     def match(self, article: Article) -> Matches:
         """Return the queries that the article matches."""
-        reading = Reading(article)
+        reading = Reading(article, self.aliases)
         rows = [self._rows(part, reading.language) for _name, part in reading.fields]
         present = {term for field_rows in rows for row in field_rows for term in row}
         present.update(self._keys(reading))

@@ -9,7 +9,22 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from bot.matching.analysis import Case, fold, tokens
-from bot.matching.expr import And, Exact, Expr, Field, Language, Leaf, Name, Near, Not, Or, Prefix, Within, leaves
+from bot.matching.expr import (
+    Alias,
+    And,
+    Exact,
+    Expr,
+    Field,
+    Language,
+    Leaf,
+    Name,
+    Near,
+    Not,
+    Or,
+    Prefix,
+    Within,
+    leaves,
+)
 from bot.matching.needle import Word, is_simple, may_have_initials, needle, simple_word
 from bot.matching.reading import PLACE
 from bot.matching.terms import Kind, Sort, Want
@@ -124,7 +139,7 @@ def _plan_any(items: tuple[Expr, ...]) -> Plan:
 def _plan_source(expr: Expr) -> Plan:
     """A source is called by any word of the part; a single word is all there is to ask."""
     wants = tuple(want for leaf in leaves(expr) for want in _source_wants(leaf))
-    simple = isinstance(expr, Name | Exact | Within) and len(wants) == 1
+    simple = isinstance(expr, Name | Alias | Exact | Within) and len(wants) == 1
     return Plan(tuple(dict.fromkeys(wants)), verify=not simple, weight=1)
 
 
@@ -132,7 +147,7 @@ def _source_wants(leaf: Leaf) -> list[Want]:
     match leaf:
         case Prefix(text):
             return [Want(SOURCE + fold(text), _PREFIX)]
-        case Name(text) | Exact(text) | Within(text):
+        case Name(text) | Alias(text) | Exact(text) | Within(text):
             return [Want(SOURCE + token.folded, _KEY) for token in tokens(text)]
     return []
 

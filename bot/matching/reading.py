@@ -1,13 +1,18 @@
 """An article read once for all queries: which words stand where, under which keys, and which places they name."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from bot.matching import places
 from bot.matching.analysis import Case, Text, Token, guess_language, keys, tokens
 from bot.matching.fuzzy import skeleton
 from bot.matching.terms import JOINED
 from bot.models import Article
+
+if TYPE_CHECKING:  # it is made of needles, and these of readings
+    from bot.matching.aliases import Aliases
 
 PLACE = "@"  # begins the key of a concept: "@SY", "@in:SY"
 LONGEST_COMPOUND = 4  # words
@@ -26,14 +31,17 @@ class Span:
 class Reading:
     """An article's title and text, analysed. `language` is its own, or guessed."""
 
-    def __init__(self, article: Article) -> None:
+    def __init__(self, article: Article, aliases: "Aliases | None" = None) -> None:
         given = (article.language or "").split("-")[0].casefold()
         self.language = given or guess_language(f"{article.title}\n{article.text}")
         self.title = FieldReading(article.title, self.language)
         self.text = FieldReading(article.text, self.language)
         self.source = frozenset(token.folded for token in tokens(article.source))
         for part in (self.title, self.text):
-            self._name_places(part)
+            named = list(places.mentions(part.tokens, self.language))
+            self._name_places(part, named)
+            if aliases:
+                self._name_aliases(part, named, aliases)
 
     @property
     def fields(self) -> tuple[tuple[str, "FieldReading"], ...]:
@@ -56,8 +64,8 @@ class Reading:
             return True
         return False if cases == {Case.LOWER} else None
 
-    def _name_places(self, part: "FieldReading") -> None:
-        for mention in places.mentions(part.tokens, self.language):
+    def _name_places(self, part: "FieldReading", named: Sequence[places.Mention]) -> None:
+        for mention in named:
             sure = self._is_place(part, mention)
             if sure is False:
                 continue
@@ -65,6 +73,29 @@ class Reading:
             for concept in mention.concepts:
                 part.spans.setdefault(PLACE + concept, []).append(span)
                 part.spans.setdefault(f"{PLACE}in:{places.country_of(concept)}", []).append(span)
+
+    def _name_aliases(self, part: "FieldReading", named: Sequence[places.Mention], aliases: "Aliases") -> None:
+        """Record the names of aliases, but not those that are part of a place's longer name."""
+        for alias in aliases.mentions(part.tokens, self.language):
+            if any(
+                place.start <= alias.start and alias.end <= place.end != alias.end - alias.start + place.start
+                for place in named
+            ):
+                continue
+            if alias.end - alias.start == 1 and self._is_word(part, alias.start):
+                continue
+            keys = [PLACE + alias.concept]
+            if places.is_reviewed(alias.concept):
+                keys.append(f"{PLACE}in:{places.country_of(alias.concept)}")
+            for key in keys:
+                spans = part.spans.setdefault(key, [])
+                if all((span.start, span.end) != (alias.start, alias.end) for span in spans):
+                    spans.append(Span(alias.start, alias.end))
+
+    def _is_word(self, part: "FieldReading", position: int) -> bool:
+        """Return whether a word that begins a sentence is written small in the rest: no name, then."""
+        token = part.tokens[position]
+        return token.case is Case.TITLE and self.certainty(token.folded, part, position) is False
 
     def _is_place(self, part: "FieldReading", mention: places.Mention) -> bool | None:
         folded = part.tokens[mention.start].folded

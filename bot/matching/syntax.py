@@ -16,7 +16,7 @@ from bot.errors import QueryError
 from bot.locales import Words, words
 from bot.matching import places
 from bot.matching.analysis import tokens, word_set
-from bot.matching.expr import And, Exact, Expr, Field, Language, Name, Near, Not, Or, Prefix, Within, leaves
+from bot.matching.expr import Alias, And, Exact, Expr, Field, Language, Name, Near, Not, Or, Prefix, Within, leaves
 
 LONGEST = 100  # characters
 MOST_TERMS = 10
@@ -79,7 +79,7 @@ def parse(text: str, words: Words = ENGLISH) -> Expr:
 def format_query(expr: Expr) -> str:
     """Return the canonical text of a query: `parse(format_query(q)) == q`."""
     match expr:
-        case Name(text, close):
+        case Name(text, close) | Alias(text, close):
             return text + "~" if close else text
         case Exact(text):
             return f'"{text}"'
@@ -454,6 +454,9 @@ def _describe(expr: Expr, words: Words) -> Markup:
             return words.say("<b>{name}</b> and close spellings", name=text)
         case Name(text):
             return words.say("<b>{name}</b>", name=text)
+        case Alias(text, close, _, also):
+            others = words.say(", ").join(words.isolate(name) for name in also)
+            return words.say("{name}, also as {others}", name=_describe(Name(text, close), words), others=others)
         case Exact(text):
             return words.say("exactly “<b>{words}</b>”", words=text)
         case Prefix(text):

@@ -15,6 +15,7 @@ from bot.matching.judge import matches
 from bot.matching.percolator import Percolator
 from bot.matching.syntax import parse
 from bot.models import Article, Headline, Match, Placement
+from bot.pipeline.aliases import AliasBook
 from bot.storage import entries, hits, subscriptions
 from bot.storage.database import Database
 from bot.storage.entries import StoredEntry
@@ -29,10 +30,11 @@ STORIES_LAST = timedelta(hours=48)  # a later headline begins a story of its own
 class Matcher:
     """Holds the two indexes, which are caches of the database: unique queries, and recent headlines."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, aliases: AliasBook | None = None) -> None:
         self.database = database
         self.clock = clock
-        self.percolator = Percolator()
+        self.aliases = aliases or AliasBook()
+        self.percolator = Percolator(self.aliases.current)
         self.clusterer = Clusterer(window=STORIES_LAST)
         self.version = 0
 
@@ -41,6 +43,7 @@ class Matcher:
         async with self.database.read() as connection:
             for headline, placement in await entries.placed_since(connection, self.clock.now() - STORIES_LAST):
                 self.clusterer.restore(headline, placement)
+            await self._load_aliases(connection)
             await self._load_queries(connection)
 
     async def match_new(self) -> int:
@@ -51,6 +54,7 @@ class Matcher:
         """
         async with self.database.read() as connection:
             waiting = await entries.unmatched(connection, BATCH)
+            await self._load_aliases(connection)
             await self._load_queries(connection)
         if not waiting:
             return 0
@@ -59,7 +63,7 @@ class Matcher:
         async with self.database.begin() as connection:
             for query_id, expr in (await self._load_queries(connection)).items():
                 for entry in waiting:
-                    if match := matches(expr, article(entry)):
+                    if match := matches(expr, article(entry), self.percolator.aliases):
                         found[entry.id][query_id] = match
             await entries.place(
                 connection, {entry.id: placed[entry.id] for entry in waiting if not entry.story_id}, now
@@ -74,6 +78,12 @@ class Matcher:
         self.clusterer.forget_before(now - STORIES_LAST)
         log.info("matched", entries=len(waiting), hits=sum(len(one) for one in found.values()), version=self.version)
         return len(waiting)
+
+    async def _load_aliases(self, connection: AsyncConnection) -> None:
+        """Let the queries that an alias's change concerns wait anew; in a thread, since all are looked at."""
+        aliases = await self.aliases.refresh(connection)
+        if aliases is not self.percolator.aliases:
+            await asyncio.to_thread(self.percolator.set_aliases, aliases)
 
     async def _load_queries(self, connection: AsyncConnection) -> dict[int, Expr]:
         """Take over every change of the queries that is committed; return those that are new."""

@@ -163,6 +163,7 @@ Index(
     postgresql_where=entry.c.alerted_to.is_not(None),
 )
 Index("ix_entry_seen_at", entry.c.seen_at)
+_part_index("ix_entry_edited_at", entry.c.edited_at.is_not(None), entry.c.edited_at)
 Index("ix_entry_canonical_url", entry.c.canonical_url)
 Index("ix_entry_source_id", entry.c.source_id, entry.c.id)
 
@@ -184,6 +185,15 @@ query = Table(
     _flag("live"),  # somebody subscribes to it
     Column("version", Id, nullable=False),  # of its last change; committed in order
     Index("ix_query_version", "version"),
+)
+
+alias = Table(  # names that an admin said are one; a change takes the next number of the counter "alias"
+    "alias",
+    meta,
+    _id(),
+    Column("names", sa.JSON, nullable=False),  # a list, the main one first
+    _at("created_at"),
+    sqlite_autoincrement=True,  # an old button must not mean a new alias
 )
 
 chat = Table(

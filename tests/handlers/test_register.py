@@ -6,6 +6,7 @@ from bot.clock import Clock
 from bot.engine import Wakeups
 from bot.handlers.register import COMMANDS, register
 from bot.locales import LANGUAGES, words
+from bot.pipeline.aliases import AliasBook
 from bot.services import Services, Settings
 from bot.signing import Signer
 from bot.sources.fetch import Fetcher
@@ -25,6 +26,7 @@ FOR_ADMINS = {
     "stats",
     "queue",
     "testalert",
+    "alias",
     "invite",
     "allow",
     "ban",
@@ -38,7 +40,14 @@ def callbacks() -> list[Any]:
     application = Application.builder().token("1:token").updater(None).build()
     fetcher = Fetcher(AddressGuard())
     services = Services(
-        Database("sqlite:///unused.db"), Clock(), Wakeups(), fetcher, FeedParser(), Settings(), Signer(b"key")
+        Database("sqlite:///unused.db"),
+        Clock(),
+        Wakeups(),
+        fetcher,
+        FeedParser(),
+        Settings(),
+        Signer(b"key"),
+        AliasBook(),
     )
     register(application, services)
     return [handler.callback for group in application.handlers.values() for handler in group]

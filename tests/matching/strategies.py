@@ -2,6 +2,7 @@
 
 from hypothesis import strategies as st
 
+from bot.matching.aliases import Aliases, joined
 from bot.matching.expr import And, Exact, Expr, Field, Language, Name, Near, Not, Or, Prefix, Within
 from bot.models import Article
 
@@ -17,6 +18,13 @@ _NAMES = (
     "AlSisi", "Covid-19", "AT&T", "US", "Turkey", "Hama", "Hamas", "Steve Waugh", "river dam", "北京", "Houthi", "us",
     "Sergei Shoigu", "Shoygu", "turkey", "syria", "Hayat Tahrir Sham", "covid19", "realmadrid", "US dam", "dams",
 )  # fmt: skip
+
+_ALIASES = (
+    ("Syria", "Idleb Land", "Шойгу"), ("Real Madrid", "dam river", "Hama"), ("Shoigu", "Pedersen"), ("South", "Real"),
+    ("AT&T", "北京", "real"), ("Steve Waugh", "S. dam"), ("dams", "river", "South Sudan dam"), ("turkey", "terrorists"),
+    ("Egypt", "Waugh", "Madrid"), ("US", "Turkey Sudan"),
+)  # fmt: skip
+aliases = st.lists(st.sampled_from(_ALIASES), max_size=4).map(lambda groups: Aliases(joined(groups)))
 
 names = st.builds(Name, st.sampled_from(_NAMES), st.booleans())
 exacts = st.sampled_from(("dam", "real madrid", "Syria", "South Sudan", "the dam", "US", "sour")).map(Exact)

@@ -5,21 +5,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.matching.aliases import Aliases
 from bot.matching.expr import Expr, Language, Name
 from bot.matching.judge import MOST_TERMS, matches
 from bot.matching.percolator import Percolator
 from bot.matching.syntax import parse
 from bot.models import Article
-from tests.matching.strategies import articles, queries
+from tests.matching.strategies import aliases, articles, queries
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(queries, max_size=8), articles)
-def test_the_index_never_loses_or_adds_a_match(exprs: list[Expr], article: Article) -> None:
-    percolator = Percolator()
+@given(st.lists(queries, max_size=8), articles, aliases)
+def test_the_index_never_loses_or_adds_a_match(exprs: list[Expr], article: Article, known: Aliases) -> None:
+    percolator = Percolator(known)
     for query_id, expr in enumerate(exprs):
         percolator.add(query_id, expr)
-    alone = {query_id: found for query_id, expr in enumerate(exprs) if (found := matches(expr, article))}
+    alone = {query_id: found for query_id, expr in enumerate(exprs) if (found := matches(expr, article, known))}
     assert percolator.match(article) == alone
 
 
@@ -39,6 +40,23 @@ def test_a_removed_query_leaves_nothing_behind(exprs: list[Expr], data: st.DataO
         removed.remove(query_id)
     assert len(removed) == 0
     assert len(removed._terms) == 0
+
+
+@settings(deadline=None)
+@given(st.lists(queries, max_size=6), articles, aliases, aliases)
+def test_queries_follow_when_aliases_change(
+    exprs: list[Expr], article: Article, before: Aliases, after: Aliases
+) -> None:
+    changed, fresh = Percolator(before), Percolator(after)
+    for query_id, expr in enumerate(exprs):
+        changed.add(query_id, expr)
+        fresh.add(query_id, expr)
+    changed.match(article)
+    changed.set_aliases(after)
+    assert changed.match(article) == fresh.match(article)
+    for query_id in range(len(exprs)):
+        changed.remove(query_id)
+    assert len(changed._terms) == 0
 
 
 @settings(deadline=None)

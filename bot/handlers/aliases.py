@@ -1,0 +1,201 @@
+"""/alias: names that an admin says are one."""
+
+from datetime import timedelta
+
+from markupsafe import Markup
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import UserError
+from bot.handlers.turn import Turn
+from bot.locales import Words
+from bot.matching.aliases import MOST_ALIASES, Group, check, joined, read, shared
+from bot.models import Button, Message
+from bot.storage import aliases, stats
+from bot.storage.aliases import StoredAlias
+from bot.storage.offers import Offer
+
+UNDO = "alias undo"
+UNDO_LASTS = timedelta(hours=1)
+PAGE = 10
+ACT = 200  # characters of what the record of acts keeps
+REMOVE = ("remove", "delete", "احذف")
+ADD = ("add", "أضف")
+
+
+async def alias(turn: Turn) -> None:
+    """Show the aliases; "/alias Myanmar = Burma" makes or extends one, "/alias remove 3" or a name takes one away."""
+    await turn.look()
+    word, __, rest = turn.args.strip().partition(" ")
+    async with turn.apply() as connection:
+        if not turn.args.strip():
+            await turn.show(connection, await _page(turn, connection, 0))
+        elif word.casefold() in REMOVE and "=" not in rest:
+            await turn.show(connection, await _remove(turn, connection, rest.strip()))
+        else:
+            written = rest if word.casefold() in ADD and "=" in rest else turn.args
+            await turn.show(connection, await _add(turn, connection, read(written, turn.words)))
+
+
+def _names(names: Group, words: Words) -> Markup:
+    separator = words.say(", ")
+    return separator.join(Markup("<b>{name}</b>").format(name=words.isolate(name)) for name in names)
+
+
+def _line(names: Group, words: Words) -> Markup:
+    main, *others = names
+    return Markup("<b>{main}</b> = {others}").format(
+        main=words.isolate(main), others=words.say(", ").join(words.isolate(name) for name in others)
+    )
+
+
+# ---- the list ----
+
+
+async def _page(turn: Turn, connection: AsyncConnection, page: int) -> Message:
+    say, stored = turn.words.say, await aliases.listing(connection)
+    configured = turn.services.aliases.configured
+    if not stored and not configured:
+        return Message(say("There are no aliases. Make one like this: /alias Myanmar = Burma, Бирма"))
+    every = [(one.id, one.names) for one in stored] + [(0, names) for names in configured]
+    pages = (len(every) - 1) // PAGE + 1
+    page = min(max(page, 0), pages - 1)
+    lines = [say("<b>Names that are one</b>")]
+    removals = []
+    for number, (alias_id, names) in list(enumerate(every, 1))[page * PAGE : (page + 1) * PAGE]:
+        line = Markup("{number}. {names}").format(number=number, names=_line(names, turn.words))
+        lines.append(line if alias_id else line + Markup(" ") + say("(in the configuration’s file)"))
+        if alias_id:
+            removals.append(Button(f"✕ {number}", f"unalias:{alias_id}"))
+    lines += [Markup(), say("Add: /alias Myanmar = Burma. Remove a name: /alias remove Burma")]
+    rows = [tuple(removals[start : start + 5]) for start in range(0, len(removals), 5)]
+    turns = [Button("‹", f"aliases:{page - 1}")] if page else []
+    turns += [Button("›", f"aliases:{page + 1}")] if page < pages - 1 else []
+    return Message(Markup("\n").join(lines), (*rows, tuple(turns)) if turns else tuple(rows))
+
+
+async def page_pressed(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
+    """Show a page of the list."""
+    return await _page(turn, connection, int(ids[0])), ""
+
+
+# ---- adding ----
+
+
+async def _add(turn: Turn, connection: AsyncConnection, names: Group) -> Message:
+    """Write an alias, or add to the one that has one of the names."""
+    say, stored = turn.words.say, await aliases.begin_change(connection)
+    same = [one for one in stored if shared(one.names, names)]
+    in_file = [one for one in turn.services.aliases.configured if shared(one, names)]
+    if len(same) > 1 or len(in_file) > 1:
+        one, other, *__ = [one.names for one in same] if len(same) > 1 else in_file
+        sentence = say(
+            "<b>{one}</b> and <b>{other}</b> are two aliases: remove one of them first. /alias shows them.",
+            one=one[0],
+            other=other[0],
+        )
+        raise UserError(sentence)
+    before = same[0].names if same else ()
+    (after,) = joined([before, names]) if before else (names,)
+    (whole,) = joined([*in_file, after])
+    check(whole, turn.words)
+    if len(after) == len(before) or (in_file and len(whole) == len(in_file[0])):
+        return Message(say("{names}: these are one name already.", names=_names(whole, turn.words)), (_all(turn),))
+    if not same and len(stored) >= MOST_ALIASES:
+        raise UserError(say("There are {most} aliases, the most there can be. Remove one first.", most=MOST_ALIASES))
+    if same:
+        alias_id = same[0].id
+        await aliases.set_names(connection, alias_id, after)
+    else:
+        alias_id = await aliases.add(connection, after, turn.now)
+    await _record(turn, connection, "alias", after)
+    text = say(
+        "{names} are one name from now on: who watches one of them is told of all.", names=_names(whole, turn.words)
+    )
+    undo = await _undo_button(turn, connection, alias_id, before, after)
+    return Message(text, ((undo, *_all(turn)),))
+
+
+def _all(turn: Turn) -> tuple[Button, ...]:
+    return (Button(turn.words.gettext("All aliases"), "aliases:0"),)
+
+
+async def _record(turn: Turn, connection: AsyncConnection, act: str, names: Group) -> None:
+    written = f"{act} {names[0]} = {', '.join(names[1:])}"
+    await stats.record_act(connection, turn.user_id, written[:ACT], turn.now)
+
+
+# ---- removing ----
+
+
+async def _remove(turn: Turn, connection: AsyncConnection, typed: str) -> Message:
+    """Remove an alias by its number in the list, or a name from the one that has it."""
+    stored = await aliases.begin_change(connection)
+    if typed.isdecimal():
+        number = int(typed[:9])
+        if not 1 <= number <= len(stored):
+            raise UserError(_not_there(turn, typed))
+        return await _take_away(turn, connection, stored[number - 1], ())
+    for one in stored:
+        if name := shared(one.names, (typed,)):
+            left = tuple(other for other in one.names if other != name)
+            return await _take_away(turn, connection, one, left if len(left) > 1 else ())
+    raise UserError(_not_there(turn, typed))
+
+
+def _not_there(turn: Turn, typed: str) -> Markup:
+    say = turn.words.say
+    if typed and any(shared(one, (typed,)) for one in turn.services.aliases.configured):
+        return say("<b>{name}</b> stands in the configuration’s file; it can be removed there only.", name=typed)
+    return say("No alias has <b>{name}</b>: /alias shows them.", name=typed[:100])
+
+
+async def _take_away(turn: Turn, connection: AsyncConnection, one: StoredAlias, left: Group) -> Message:
+    say = turn.words.say
+    await aliases.set_names(connection, one.id, left)
+    await _record(turn, connection, "unalias", left or one.names)
+    undo = await _undo_button(turn, connection, one.id, one.names, left)
+    if left:
+        gone = tuple(name for name in one.names if name not in left)
+        text = say(
+            "{gone} stands for itself again; {names} are still one name.",
+            gone=_names(gone, turn.words),
+            names=_names(left, turn.words),
+        )
+    else:
+        text = say("{names} stand for themselves again.", names=_names(one.names, turn.words))
+    return Message(text, ((undo, *_all(turn)),))
+
+
+async def removal_pressed(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
+    """Remove an alias of the list."""
+    stored = await aliases.begin_change(connection)
+    one = next((one for one in stored if one.id == int(ids[0])), None)
+    if one is None:
+        return await _page(turn, connection, 0), ""
+    return await _take_away(turn, connection, one, ()), ""
+
+
+# ---- undo ----
+
+
+async def _undo_button(turn: Turn, connection: AsyncConnection, alias_id: int, before: Group, after: Group) -> Button:
+    payload = {"alias": alias_id, "before": list(before), "after": list(after)}
+    offer_id = await turn.offer(connection, UNDO, payload, UNDO_LASTS)
+    return Button(turn.words.gettext("Undo"), f"offer:{offer_id}:undo")
+
+
+async def undo_taken(
+    turn: Turn, connection: AsyncConnection, offer: Offer, choice: str, prepared: None
+) -> tuple[Message, str]:
+    """Make an alias what it was, unless somebody changed it, or needs its names, since."""
+    stored = {one.id: one.names for one in await aliases.begin_change(connection)}
+    alias_id, before = int(offer.payload["alias"]), tuple(offer.payload["before"])
+    others = [names for other, names in stored.items() if other != alias_id]
+    if stored.get(alias_id, ()) != tuple(offer.payload["after"]) or any(shared(one, before) for one in others):
+        raise UserError(turn.words.gettext("That alias was changed since: /alias"))
+    if alias_id in stored:
+        await aliases.set_names(connection, alias_id, before)
+    else:
+        await aliases.add(connection, before, turn.now)
+    await _record(turn, connection, "undo alias", before or tuple(offer.payload["after"]))
+    return await _page(turn, connection, 0), turn.words.gettext("As it was before.")

@@ -1,0 +1,285 @@
+"""Aliases: names that whoever runs the bot says are one.
+
+In: groups of names. Out: queries bound to what their names stand for, and where an article has any of the names.
+Names are found on the article's side, once, as places are: a query is one term however many names it has. A name is
+found in its inflections, in any script, the longest of several first, and never within a place's longer name.
+An alias only adds: what a query finds without it, it finds with it too. So a name of a place that stands within an
+alias's name (Georgia in Georgia Tech) is still found there.
+
+A group with a known place is that place: its other names become names of the place.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from bot.errors import QueryError, UserError
+from bot.locales import Words, words
+from bot.matching import places
+from bot.matching.analysis import Case, Token, is_small_word, script, tokens, word_set
+from bot.matching.expr import Alias, And, Expr, Field, Name, Near, Not, Or
+from bot.matching.needle import make_word
+from bot.matching.plan import want
+from bot.matching.syntax import parse, split_queries
+from bot.matching.terms import Term, Terms
+
+MOST_ALIASES = 1000
+MOST_NAMES = 20  # of one alias
+LONGEST = 60  # characters of a name
+MOST_WORDS = 8  # of a name
+SHORTEST = 3  # letters of a name of one word, unless it is an acronym
+COMMON = word_set(  # in news of any kind; the commonest of all are known by `is_small_word`
+    "about after all also and any before been but can could day days did do first for from get government had have "
+    "he her here him his how into its just last like made make many more most much new news not now off one only other "
+    "our out over people police president said say says she some than their them then there they this those time today "
+    "two under until up very was week were what when where which who why will with would year years you your"
+)
+OWN = "="  # begins the concept of names that are no known place
+ENGLISH = words("en")
+
+Group = tuple[str, ...]  # the names of one thing, the main one first
+
+
+class Mention(NamedTuple):
+    """Tokens `start` to `end` (exclusive) of a text are a name of `concept`."""
+
+    concept: str
+    start: int
+    end: int
+
+
+class _Spelling(NamedTuple):
+    """A name as a text may have it: the terms of its words, and whether each is joined to the one before by "&"."""
+
+    terms: tuple[Term, ...]
+    joined: tuple[bool, ...]
+    concept: str
+
+
+class Aliases:
+    """Groups of names that hold together. Never changed: a change makes new ones."""
+
+    def __init__(self, groups: Iterable[Group] = ()) -> None:
+        self.groups = tuple(groups)
+        self._group_of: dict[tuple[str, ...], Group] = {}
+        self._terms = Terms()
+        self._begun_by: dict[Term, list[_Spelling]] = {}
+        for group in self.groups:
+            for name in group:
+                self._add(name, group)
+        for spellings in self._begun_by.values():
+            spellings.sort(key=lambda one: -len(one.terms))
+
+    def __bool__(self) -> bool:
+        return bool(self.groups)
+
+    def _add(self, name: str, group: Group) -> None:
+        found = tokens(name)
+        self._group_of[_key(name)] = group
+        wanted = [make_word(token)._replace(close=0) for token in found]
+        if len(wanted) == 1 and wanted[0].is_name:  # "Apple" is no apple
+            wanted = [wanted[0]._replace(needs_case=True)]
+        terms = tuple(self._terms.use(want(word)) for word in wanted)
+        joined = tuple(token.glued == "&" for token in found)
+        self._begun_by.setdefault(terms[0], []).append(_Spelling(terms, joined, concept_of(group)))
+
+    def group_of(self, name: str) -> Group | None:
+        """Return the group that has this name, in any capitals and accents (but "us" is not the US), or None."""
+        key = _key(name)
+        group = self._group_of.get(key)
+        return None if group and name.islower() and len(key) == 1 and is_small_word(key[0]) else group
+
+    def bind(self, expr: Expr) -> Expr:
+        """Return a query that knows the other names of its names; one that was bound before is bound anew."""
+        match expr:
+            case Name(text, close) | Alias(text, close):
+                group = self.group_of(text)
+                if group is None:
+                    return expr if isinstance(expr, Name) else Name(text, close)
+                return Alias(text, close, concept_of(group), _others(group, text))
+            case And(items):
+                return And(tuple(map(self.bind, items)))
+            case Or(items):
+                return Or(tuple(map(self.bind, items)))
+            case Not(item):
+                return Not(self.bind(item))
+            case Near(left, right, distance):
+                return Near(self.bind(left), self.bind(right), distance)
+            case Field(name, item) if name != "source":
+                return Field(name, self.bind(item))
+        return expr
+
+    def mentions(self, text: Sequence[Token], language: str) -> Iterator[Mention]:
+        """Yield where `text` has one of the names, the longest first, never two over the same words."""
+        rows = self._terms.rows([token.form for token in text], language)
+        end = 0
+        for start, row in enumerate(rows):
+            if row and start >= end:
+                found = [one for term in row for one in self._begun_by.get(term, ()) if _is_at(one, start, rows, text)]
+                length = max((len(one.terms) for one in found), default=0)
+                end = max(end, start + length)
+                yield from dict.fromkeys(Mention(one.concept, start, end) for one in found if len(one.terms) == length)
+
+
+def _is_at(one: _Spelling, start: int, rows: Sequence[tuple[Term, ...]], text: Sequence[Token]) -> bool:
+    """Return whether a name that begins at `start` goes on there."""
+    if start + len(one.terms) > len(rows):
+        return False
+    for offset in range(1, len(one.terms)):
+        token = text[start + offset]
+        if token.breaks or (token.glued == "&") != one.joined[offset]:
+            return False
+        if one.terms[offset] not in rows[start + offset]:
+            return False
+    return True
+
+
+def _key(name: str) -> tuple[str, ...]:
+    if name.isascii() and name.isalpha():
+        return (name.lower(),)
+    return _key_of_any(name)
+
+
+@lru_cache(1 << 14)
+def _key_of_any(name: str) -> tuple[str, ...]:
+    return tuple(token.folded for token in tokens(name))
+
+
+def _others(group: Group, name: str) -> tuple[str, ...]:
+    return tuple(one for one in group if _key(one) != _key(name))
+
+
+def _is_acronym(name: str) -> bool:
+    found = tokens(name)
+    return len(found) == 1 and found[0].case is Case.UPPER and make_word(found[0]).needs_case
+
+
+@lru_cache(1 << 12)
+def concept_of(group: Group) -> str:
+    """Return what the names of a group stand for: a place that is known by one of them, or a concept of their own."""
+    return next((place for name in group if (place := place_of(name))), OWN + " ".join(_key(group[0])))
+
+
+def place_of(name: str) -> str | None:
+    """Return the place whose name, as the reviewed tables have it, this is, or None."""
+    found = places.concepts(name)
+    return found[0] if len(found) == 1 and places.is_reviewed(found[0]) else None
+
+
+# --- what whoever runs the bot wrote ---------------------------------------------------------------
+
+
+def read(text: str, words: Words = ENGLISH) -> Group:
+    """Return the names of an alias as it is written: Myanmar = Burma, Бирма. UserError says what is wrong."""
+    main, sign, rest = text.partition("=")
+    if not sign or not main.strip() or not rest.strip():
+        raise UserError(words.gettext("Write a name, “=” and its other names, like this: Myanmar = Burma, Бирма"))
+    typed = [main.strip(), *split_queries(rest)]
+    found: dict[tuple[str, ...], str] = {}
+    for one in typed:
+        name = _name(one, words)
+        found.setdefault(_key(name), name)
+    names = tuple(found.values())
+    if len(names) < 2:
+        raise UserError(words.gettext("Those are one and the same name already."))
+    return check(names, words)
+
+
+def check(names: Group, words: Words = ENGLISH) -> Group:
+    """Return the names if they can be one; UserError if not."""
+    if len(names) > MOST_NAMES:
+        raise UserError(words.gettext("An alias has {most} names at most.").format(most=MOST_NAMES))
+    first = place_of(names[0])
+    for name in names[1:]:
+        found = places.concepts(name)
+        if not found or not places.is_reviewed(found[0]) or found == (first,):
+            continue
+        if first is None:
+            sentence = words.gettext("“{name}” is a place I know: write it first, as in {name} = {other}")
+            raise UserError(sentence.format(name=name, other=names[0]))
+        sentence = words.gettext("“{one}” and “{other}” are two places: an alias has the names of one.")
+        raise UserError(sentence.format(one=names[0], other=name))
+    if first is None and len(places.concepts(names[0])) > 1:
+        raise UserError(words.gettext("“{name}” is more than one place: write which.").format(name=names[0]))
+    return names
+
+
+def _name(typed: str, words: Words) -> str:
+    """Return one name as it is kept; UserError if it cannot be one."""
+    _ = words.gettext
+    shown = typed[:LONGEST]
+    try:
+        expr = parse(typed, words) if len(typed) <= LONGEST else None
+    except QueryError as error:
+        raise UserError(_("“{name}” cannot be a name. {reason}").format(name=shown, reason=error)) from error
+    if not isinstance(expr, Name) or expr.close:
+        message = _("“{name}” cannot be a name: write up to {most} letters, without signs of a query.")
+        raise UserError(message.format(name=shown, most=LONGEST))
+    found = tokens(expr.text)
+    if len(found) > MOST_WORDS and any(map(_is_spaced, found)):
+        raise UserError(_("“{name}” is too long: a name has {most} words at most.").format(name=shown, most=MOST_WORDS))
+    if not any(c.isalpha() for token in found for c in token.folded):
+        raise UserError(_("“{name}” has no letters.").format(name=shown))
+    if len(found) == 1 and _is_too_short(found[0]):
+        raise UserError(_("“{name}” is too short: it would be found everywhere.").format(name=shown))
+    if all(token.folded in COMMON or is_small_word(token.folded) for token in found) and not _is_acronym(expr.text):
+        raise UserError(_("“{name}” is in nearly every article.").format(name=shown))
+    return expr.text
+
+
+def _is_too_short(token: Token) -> bool:
+    shortest = SHORTEST if _is_spaced(token) and token.case is not Case.UPPER else SHORTEST - 1
+    return len(token.folded) < shortest
+
+
+def _is_spaced(token: Token) -> bool:
+    """Return whether a word is of a script that writes spaces between words."""
+    return script(token.folded) in ("LATIN", "CYRILLIC", "GREEK", "ARABIC", "HEBREW", "ARMENIAN", "DEVANAGARI")
+
+
+def read_lines(text: str) -> tuple[list[Group], list[str]]:
+    """Return the aliases of a file, one a line, and what is wrong with it. A line that begins with "#" is a remark."""
+    groups: list[Group] = []
+    lines: list[int] = []
+    problems: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        try:
+            group = read(line)
+            before = next(
+                ((at, name) for at, one in zip(lines, groups, strict=True) if (name := shared(group, one))), None
+            )
+            if before:
+                raise UserError(f"“{before[1]}” stands in line {before[0]} too: write all its names in one line")
+        except UserError as error:
+            problems.append(f"line {number}: {error}")
+        else:
+            groups.append(group)
+            lines.append(number)
+    if len(groups) > MOST_ALIASES:
+        problems.append(f"has more than {MOST_ALIASES} aliases")
+    return groups, problems
+
+
+def joined(groups: Iterable[Group]) -> list[Group]:
+    """Return groups of which no two share a name: those that do are one, under the main name of the first."""
+    whole: list[Group] = []
+    for group in groups:
+        keys = set(map(_key, group))
+        same = [one for one in whole if not keys.isdisjoint(map(_key, one))]
+        if not same:
+            whole.append(group)
+            continue
+        names: dict[tuple[str, ...], str] = {}
+        for name in (name for one in (*same, group) for name in one):
+            names.setdefault(_key(name), name)
+        whole[whole.index(same[0])] = tuple(names.values())
+        whole = [one for one in whole if one not in same[1:]]
+    return whole
+
+
+def shared(one: Group, other: Group) -> str | None:
+    """Return a name of `one` that is a name of `other` too, or None."""
+    keys = set(map(_key, other))
+    return next((name for name in one if _key(name) in keys), None)

@@ -1,0 +1,54 @@
+"""Aliases as they are now: those of the configuration's file, and those admins made in chat.
+
+One book a process, whatever it does there: whoever matches or explains asks it first (`refresh`), and it looks at one
+number in the database to know whether anything changed. What admins do in chat wins: a name that stands in the
+file and in the database belongs to the alias that was made in chat, with the other names of the file's.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import ConfigError
+from bot.matching.aliases import Aliases, Group, joined, read_lines
+from bot.storage import aliases
+
+LARGEST_FILE = 1 << 18  # bytes
+
+
+class AliasBook:
+    """The aliases of one process. `configured` are those of the file."""
+
+    def __init__(self, configured: Sequence[Group] = ()) -> None:
+        self.configured = tuple(configured)
+        self.current = Aliases(joined(self.configured))
+        self._version = 0
+
+    async def refresh(self, connection: AsyncConnection) -> Aliases:
+        """Take over what changed in the database, and return the aliases: the same object if nothing did."""
+        version = await aliases.version(connection)
+        if version != self._version:
+            stored = await aliases.listing(connection)
+            self.current = Aliases(joined([*(one.names for one in stored), *self.configured]))
+            self._version = version
+        return self.current
+
+
+def read_file(path: Path) -> list[Group]:
+    """Return the aliases of a file. ConfigError names every mistake in it, with its line."""
+    key = "matching.aliases"
+    try:
+        with path.open("rb") as file:
+            written = file.read(LARGEST_FILE + 1)
+        text = written.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError([f"{key}: {path.name} is not UTF-8 text"]) from None
+    except OSError as error:
+        raise ConfigError([f"{key}: {path}: {error.strerror}"]) from None
+    if len(written) > LARGEST_FILE:
+        raise ConfigError([f"{key}: {path.name} is larger than {LARGEST_FILE // 1024} KiB"])
+    groups, problems = read_lines(text)
+    if problems:
+        raise ConfigError([f"{key}: {path.name}, {problem}" for problem in problems])
+    return groups

@@ -1,0 +1,99 @@
+"""Names that an admin says are one: made in chat, in force at once, taken back with one tap."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from bot.sandbox.people import ADA, BEN
+from bot.storage.database import Database
+from bot.storage.schema import admin_act
+from tests.flows.living import Bot
+from tests.flows.test_more_commands import ON_ONE, labels
+
+
+async def test_an_alias_counts_from_the_next_article_on_and_can_be_undone(bot: Bot) -> None:
+    async with bot.running():
+        await bot.polled()
+        made = await bot.say("/subscribe Nusra Front")
+        bot.sandbox.press(made["message_id"], "At once", user_id=BEN)
+        await bot.shows(made, "at once")
+        bot.news("HTS takes a town", "It was quiet.")
+        await bot.polled()
+        assert len(bot.sandbox.sent_to(BEN)) == 1
+
+        said = await bot.say("/alias Hayat Tahrir al-Sham = HTS, Nusra Front, هيئة تحرير الشام", user_id=ADA)
+        assert said["text"].startswith("Hayat Tahrir al-Sham, HTS, Nusra Front, ")
+        assert "one name from now on" in said["text"]
+        bot.news("هيئة تحرير الشام تتقدم", "")
+        alert = await bot.told(2)
+        bot.sandbox.press(alert["message_id"], "Why?", user_id=BEN)
+        why = await bot.told(3)
+        assert why["text"] == "Matched Nusra Front as \u2068هيئة تحرير الشام\u2069 in the headline."
+        again = await bot.say("/subscribe Nusra Front")
+        assert "Nusra Front, also as Hayat Tahrir al-Sham, HTS, " in again["text"]
+
+        bot.sandbox.press(said["message_id"], "Undo", user_id=ADA)
+        await bot.shows(said, "There are no aliases")
+        bot.news("HTS takes another town", "It was loud.")
+        await bot.polled()
+        assert len(bot.sandbox.sent_to(BEN)) == 4
+
+
+async def test_the_list_pages_extends_and_removes(bot: Bot) -> None:
+    async with bot.running():
+        assert "There are no aliases" in (await bot.say("/alias", user_id=ADA))["text"]
+        for number in range(11):
+            await bot.say(f"/alias Firm{number}x = Company{number}x", user_id=ADA)
+        said = await bot.say("/alias Company3x = Group3x", user_id=ADA)
+        assert said["text"].startswith("Firm3x, Company3x, Group3x are one name")
+        same = await bot.say("/alias group3X = firm3x", user_id=ADA)
+        assert "are one name" in same["text"]
+        assert "already" in same["text"]
+        crossed = await bot.say("/alias Firm1x = Firm2x", user_id=ADA)
+        assert "two aliases" in crossed["text"]
+
+        shown = await bot.say("/alias", user_id=ADA)
+        assert "4. Firm3x = Company3x, Group3x" in shown["text"]
+        assert "11." not in shown["text"]
+        bot.sandbox.press(shown["message_id"], "›", user_id=ADA)
+        await bot.shows(shown, "11. Firm10x = Company10x")
+        bot.sandbox.press(shown["message_id"], "✕ 11", user_id=ADA)
+        await bot.shows(shown, "Firm10x, Company10x stand for themselves again.")
+        bot.sandbox.press(shown["message_id"], "Undo", user_id=ADA)
+        await bot.shows(shown, "10. Firm9x")
+
+        gone = await bot.say("/alias remove company3x", user_id=ADA)
+        assert gone["text"] == "Company3x stands for itself again; Firm3x, Group3x are still one name."
+        assert labels(gone) == ["Undo", "All aliases"]
+        whole = await bot.say("/alias remove 4", user_id=ADA)
+        assert whole["text"] == "Firm3x, Group3x stand for themselves again."
+        bot.sandbox.press(gone["message_id"], "Undo", user_id=ADA)  # it is not as it was left
+        assert "No alias has" in (await bot.say("/alias remove Company3x", user_id=ADA))["text"]
+        assert "No alias has 99" in (await bot.say("/alias remove 99", user_id=ADA))["text"]
+        async with Database(bot.database_url) as database, database.read() as connection:
+            acts = list((await connection.execute(sa.select(admin_act.c.act).order_by(admin_act.c.id))).scalars())
+        assert acts[-2:] == ["unalias Firm3x = Group3x", "unalias Firm3x = Group3x"]
+
+
+@ON_ONE
+async def test_what_stands_in_the_file_counts_and_is_removed_there_only(bot: Bot) -> None:
+    path = Path(bot.database_url.removeprefix("sqlite:///")).with_name("aliases.txt")
+    path.write_text("# ours\n\nWagner = Вагнер, PMC Wagner\n", encoding="utf-8")
+    bot.changes = {"matching": {"aliases": path}}
+    async with bot.running():
+        assert "1. Wagner = Вагнер, PMC Wagner (in the configuration’s file)" in (await bot.say("/alias", ADA))["text"]
+        assert "removed there only" in (await bot.say("/alias remove wagner", user_id=ADA))["text"]
+        assert "also as Wagner, PMC Wagner" in (await bot.say("/subscribe Вагнер"))["text"]
+        said = await bot.say("/alias Africa Corps = Wagner", user_id=ADA)
+        assert said["text"].startswith("Wagner, Вагнер, PMC Wagner, Africa Corps are one name")
+        assert "also as Africa Corps, Wagner, PMC Wagner" in (await bot.say("/subscribe вагнер"))["text"]
+
+
+@ON_ONE
+async def test_what_cannot_be_an_alias_is_told_and_only_admins_may(bot: Bot) -> None:
+    async with bot.running():
+        assert "two places" in (await bot.say("/alias Syria = Iraq", user_id=ADA))["text"]
+        assert "Write a name" in (await bot.say("/alias Syria", user_id=ADA))["text"]
+        bold = await bot.say("/alias <b>Foo = Bar & Sons, B<i>z", user_id=ADA)
+        assert "cannot be a name" in bold["text"] or "one name" in bold["text"]
+        assert "Only the bot's admins" in (await bot.say("/alias Foo = Bar"))["text"]

@@ -1,0 +1,158 @@
+"""Names that an administrator says are one."""
+
+import pytest
+from hypothesis import given, settings
+
+from bot.errors import UserError
+from bot.locales import words
+from bot.matching.aliases import Aliases, concept_of, joined, read, read_lines
+from bot.matching.expr import And, Exact, Expr, Name, Not
+from bot.matching.judge import matches
+from bot.matching.syntax import describe, format_query, parse
+from bot.models import Article
+from tests.matching.strategies import aliases, articles, names
+
+KNOWN = Aliases(
+    [
+        read("Hayat Tahrir al-Sham = HTS, هيئة تحرير الشام, Nusra Front"),
+        read("Myanmar = Burma, ميانمار, Old Pagan"),
+        read("Wagner = Вагнер, PMC Wagner"),
+        read("Apple = AAPL, Кабушон"),
+        read("Beijing Daily = 北京日报"),
+    ]
+)
+
+
+def found(query: str, text: str, title: str = "") -> list[tuple[str, str]]:
+    """Return (text, rule) of each term, in order."""
+    match = matches(parse(query), Article(title, text), KNOWN)
+    return [(term.text, term.rule) for term in match.terms] if match else []
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "term"),
+    [
+        ("HTS", "قالت هيئة تحرير الشام", "هيئة تحرير الشام"),
+        ("hts", "the Nusra Front said", "Nusra Front"),
+        ("هيئة تحرير الشام", "fighters of HTS fell", "HTS"),
+        ("Nusra Front", "Hayat Tahrir al Sham said", "Hayat Tahrir al Sham"),
+        ("PMC Wagner", "бойцы Вагнера", "Вагнера"),
+        ("Old Pagan", "a Burmese town", "Burmese"),
+        ("Сирия OR Old Pagan", "in Myanmar", "Myanmar"),
+        ("in:Myanmar", "a night in Old Pagan", "Old Pagan"),
+        ("Мьянма", "a night in Old Pagan", "Old Pagan"),
+        ("Beijing Daily", "据北京日报报道", "北京日报"),
+        ("Aapl", "He bought Apple’s shares", "Apple"),
+    ],
+)
+def test_a_query_for_one_name_finds_the_others(query: str, text: str, term: str) -> None:
+    assert found(query, text) == [(term, "alias")]
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("Nusra Front", "with hts in it"),
+        ("AAPL", "an apple a day"),
+        ("AAPL", "Apple pie. He ate an apple."),
+        ("=HTS", "the Nusra Front said"),
+        ("Nusra Front", "Hayat Tahrir. Al Sham said"),
+        ("HTS -Wagner", "HTS and Вагнер"),
+    ],
+)
+def test_another_word_is_no_name(query: str, text: str) -> None:
+    assert not found(query, text)
+
+
+def test_the_name_that_was_asked_for_keeps_its_own_rule() -> None:
+    assert found("Wagner", "the Wagner group") == [("Wagner", "exact")]
+
+
+def test_a_name_is_not_found_within_a_longer_one() -> None:
+    known = Aliases([read("Syrian Arab News = SANA"), read("Arab News = Riyadh paper")])
+    riyadh = parse("Riyadh paper")
+    assert matches(riyadh, Article("", "the Arab News says"), known)
+    assert not matches(riyadh, Article("", "the Syrian Arab News says"), known)
+    south = Aliases([read("Sudan = Old Nubia"), read("Nubia = Sudanland")])
+    assert matches(parse("Old Nubia"), Article("", "in Sudan"), south)
+    assert not matches(parse("Old Nubia"), Article("", "in South Sudan"), south)
+
+
+def test_a_query_says_its_other_names() -> None:
+    said = describe(KNOWN.bind(parse("Burma -HTS")), words("en")).striptags()
+    assert "Burma, also as Myanmar, \u2068ميانمار\u2069, Old Pagan" in said
+
+
+def test_binding_changes_names_only_and_is_undone_by_binding_to_nothing() -> None:
+    expr = parse('"HTS" AND HTS AND source:HTS -Wagner')
+    bound = KNOWN.bind(expr)
+    assert isinstance(bound, And)
+    assert bound.items[0] == Exact("HTS")
+    assert isinstance(bound.items[-1], Not)
+    assert bound.items[1] != Name("HTS")
+    assert Aliases().bind(bound) == expr
+    assert format_query(bound) == format_query(expr)
+
+
+@settings(max_examples=150, deadline=None)
+@given(names, articles, aliases)
+def test_an_alias_only_adds(expr: Expr, article: Article, known: Aliases) -> None:
+    assert not matches(expr, article) or matches(expr, article, known)
+
+
+@settings(max_examples=150, deadline=None)
+@given(articles, aliases)
+def test_names_an_article_has_not_itself_are_found_together_or_not_at_all(article: Article, known: Aliases) -> None:
+    for group in known.groups:
+        absent = [Name(name) for name in group if not matches(Name(name), article)]
+        assert len({bool(matches(name, article, known)) for name in absent}) <= 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("Myanmar", "Write a name"),
+        ("= Burma", "Write a name"),
+        ("Myanmar =", "Write a name"),
+        ("Foo = Foo", "one and the same"),
+        ("a = Burma", "nearly every article"),
+        ("xy = Burma", "too short"),
+        ("Foo = 大", "too short"),
+        ("Foo = they have", "nearly every article"),
+        ("Foo = 2024", "no letters"),
+        ("Foo = title:bar", "cannot be a name"),
+        ("Foo = bar OR baz", "cannot be a name"),
+        ("Foo = (bar", "Close this"),
+        ("Foo = Egypt-Russia", "cannot be a name"),
+        ("Foo = " + "x" * 61, "cannot be a name"),
+        ("Foo = a b c d e f g h i", "too long"),
+        ("Foo = " + ", ".join(f"name{n}" for n in range(20)), "20 names at most"),
+        ("Syria = Iraq", "two places"),
+        ("HTS = Syria", "write it first, as in Syria = HTS"),
+        ("Congo = Old Kingdom", "more than one place"),
+    ],
+)
+def test_what_cannot_be_an_alias_is_told_in_one_sentence(typed: str, said: str) -> None:
+    with pytest.raises(UserError) as error:
+        read(typed)
+    assert said in str(error.value)
+
+
+def test_groups_that_share_a_name_become_one() -> None:
+    one, two, three = ("Foo", "Bar"), ("Baz", "Qux"), ("BAR", "Baz")
+    assert joined([one, two]) == [one, two]
+    assert joined([one, two, three]) == [("Foo", "Bar", "Baz", "Qux")]
+    assert joined([one, ("Dam",), three]) == [("Foo", "Bar", "Baz"), ("Dam",)]
+
+
+def test_names_of_a_place_stand_for_it() -> None:
+    assert concept_of(("Myanmar", "Foo")) == "MM"
+    assert concept_of(("Foo Bar", "Baz")) == "=foo bar"
+
+
+def test_a_file_is_read_line_by_line_and_every_mistake_is_named() -> None:
+    text = "# ours\n\n Myanmar = Burma ,Бирма\r\nC# = CSharp\nSyria = Iraq\nBurma = Rangoon Government\nnonsense\n"
+    groups, problems = read_lines(text)
+    assert groups == [("Myanmar", "Burma", "Бирма"), ("C#", "CSharp")]
+    assert [problem.split(":")[0] for problem in problems] == ["line 5", "line 6", "line 7"]
+    assert "stands in line 3 too" in problems[1]
