@@ -13,6 +13,7 @@ really happens (`due` only says when it should).
     compression, headers      what a response's bytes and headers say (pure)
     parse      the process that reads documents, and can be killed
     document   one document: bytes to Feed (runs there)
+    quicker    feedparser, made quicker (runs there)
     pieces     a document's items in its text, so that only new ones are read (runs there)
     charset    bytes to text (runs there)
     normalise  a document's items to FeedEntry, with their identity (runs there)

@@ -14,20 +14,21 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 MAX_CHARACTERS = 1 << 18  # of one field; what is beyond is not read
 ROUNDS = 6  # of unescaping: "&amp;amp;lt;" is seen in real feeds, deeper nesting is an attack
 
-# Control characters, bidi embeddings and isolates (reliable display), byte order marks, lone surrogates.
+# Control characters, bidi embeddings and isolates (reliable display), byte order marks, lone surrogates. One at a time:
+# where a pattern begins with a set of characters, `re` looks for them five times as fast.
 _UNWANTED = re.compile(
-    "[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]+"
+    "[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
 _MARKUP = re.compile(
-    r"(?P<hidden><!--|<!\[CDATA\[|<(?i:script|style|template)\b)"
-    r"|(?P<tag></?(?P<name>[A-Za-z][\w:-]*)(?:[\s/][^<>]*)?>)"
-    r"|(?P<declaration><[!?][A-Za-z][^<>]*>)"
-    r"|(?P<entity>&(?:\#[0-9]{1,7};?|\#[xX][0-9a-fA-F]{1,6};?|[A-Za-z][A-Za-z0-9]{1,30};|(?:amp|lt|gt|quot|nbsp)\b))",
-    re.VERBOSE,
+    r"<(?:(?P<hidden>!--|!\[CDATA\[|(?i:script|style|template)\b)"
+    r"|/?(?P<name>[A-Za-z][\w:-]*)(?:[\s/][^<>]*)?>"
+    r"|[!?][A-Za-z][^<>]*>)"
+    r"|&(?P<entity>\#[0-9]{1,7};?|\#[xX][0-9a-fA-F]{1,6};?|[A-Za-z][A-Za-z0-9]{1,30};|(?:amp|lt|gt|quot|nbsp)\b)",
 )
 _HIDDEN = re.compile(r"<(?:!--|!\[CDATA\[|(?:script|style|template)\b)", re.IGNORECASE)
 _HIDDEN_ENDS = {"<!--": "-->", "<![cdata[": "]]>"}
@@ -37,15 +38,15 @@ _BLOCK_TAGS = frozenset(
      "table", "td", "th", "tr", "ul")
 )  # fmt: skip
 _LINE_BREAK = re.compile(r"[\n\r\x0c\x0b\x85\u2028\u2029]+")
-_GAP = re.compile(r"[^\S\n\r\x0b\x0c\x85\u2028\u2029]{3,}|\t+|[^\S\n\r]+[|•·▪●][^\S\n\r]+")
-_MAY_BE_GAP = re.compile(r"[\t|•·▪●]|\s\s\s")
+_BLANK = r"[^\S\n\r\x0b\x0c\x85\u2028\u2029]"
+_GAP = re.compile(rf"{_BLANK}{{3,}}|\t+|{_BLANK}+[|•·▪●]{_BLANK}+")
+_GAP_MARKS, _WIDE_GAP = re.compile(r"[\t|•·▪●]"), re.compile(_BLANK * 3)  # a gap has one of these
 _WORD = re.compile(r"[^\W_]+")
 _MAY_BE_MARKUP = re.compile("[&<]")
 _NOWHERE = array("I")
 
 
-@dataclass(frozen=True, slots=True)
-class Traced:
+class Traced(NamedTuple):
     """A cleaned text; character i of `text` stood at code point `offsets[i]` of the original.
 
     `offsets` is empty where nobody asked for them: keeping them costs more than the cleaning itself.
@@ -178,7 +179,7 @@ def _meaning(found: re.Match[str]) -> str:
     """Return what a tag, an entity or a declaration becomes: a line break, a character or nothing."""
     if name := found["name"]:
         return "\n" if name.lower() in _BLOCK_TAGS else ""
-    return html.unescape(found["entity"] or "")
+    return html.unescape(found.group()) if found["entity"] else ""
 
 
 def _markup(text: str) -> Iterator[tuple[int, int, str]]:
@@ -231,7 +232,7 @@ _CALL = re.compile(
 _CLOSERS = "\"'’”»)]"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Block:
     """A line of a text, or one item of a line that lists headlines (`listed`)."""
 
@@ -265,14 +266,16 @@ def _looks_like_a_headline(text: str) -> bool:
 
 
 def _blocks(plain: Traced) -> list[_Block]:
+    gaps = _GAP_MARKS.search(plain.text) or _WIDE_GAP.search(plain.text)
+    if not (gaps or plain.offsets):
+        lines = (" ".join(line.split()) for line in _LINE_BREAK.split(plain.text))  # the same, and most texts are so
+        return [_Block(Traced(line, _NOWHERE), listed=False) for line in lines if line]
     blocks = []
     for line in _split(plain, _LINE_BREAK):
-        if _MAY_BE_GAP.search(line.text):
-            items = [item for item in map(_join_words, _split(line, _GAP)) if item.text]
-            if _is_list(items):
-                blocks += [_Block(item, listed=True) for item in items]
-                continue
-        if (whole := _join_words(line)).text:
+        items = [item for item in map(_join_words, _split(line, _GAP)) if item.text] if gaps else []
+        if _is_list(items):
+            blocks += [_Block(item, listed=True) for item in items]
+        elif (whole := _join_words(line)).text:
             blocks.append(_Block(whole, listed=False))
     return blocks
 
@@ -312,8 +315,8 @@ def _without_lists(blocks: list[_Block]) -> list[_Block]:
     Their shape gives them away: several in a row, none with a full stop, next to prose. A last line that
     is about the prose right after it is that article's own headline, and stays.
     """
-    if len(blocks) < LIST_LENGTH:
-        return blocks
+    if not any(block.is_headline for block in blocks[LIST_LENGTH - 1 :: LIST_LENGTH]):
+        return blocks  # no run of them can be that long
     flags = [block.is_headline for block in blocks]
     if not any(flags[start] and end - start >= LIST_LENGTH for start, end in _runs(flags)):
         return blocks

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 
 from bot.models import FeedEntry
@@ -79,6 +80,7 @@ def oldest_first(items: Sequence[Item]) -> list[Item]:
     return sorted(ordered, key=lambda item: item.published_at or _OLDEST)
 
 
+@lru_cache(maxsize=256)  # of one document all are alike
 def language_code(name: str | None) -> str | None:
     """Return the two-letter code in a language tag ("en-GB", "pt_BR"), lower case, or None."""
     code = (name or "").strip().replace("_", "-").partition("-")[0].lower()

@@ -15,7 +15,7 @@ import pytest
 from bot.errors import SourceError
 from bot.models import Feed
 from bot.sources import document as document_reader
-from bot.sources import pieces
+from bot.sources import pieces, quicker
 from bot.sources.address import absolute_link
 from bot.sources.charset import decode
 from bot.sources.clean import clean_text
@@ -23,6 +23,7 @@ from bot.sources.document import read_document
 from bot.sources.normalise import Item
 from tests.sources.test_pieces import read as read_again
 from tests.sources.test_pieces import same_as_whole
+from tests.sources.test_quicker import HEADERS, plainly
 
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 DATA = Path(os.environ.get("WATCHWORD_DATA", "nowhere")) / "data" / "feeds"
@@ -57,6 +58,24 @@ def test_of_every_document_what_is_new_reads_as_it_does_in_the_whole(name: str) 
         assert same_as_whole(body, whole, number) is not None, document
         taken_apart += bool(whole.known)
     assert taken_apart > (10 if name == "miniflux-suite" else 60)
+
+
+@pytest.mark.parametrize("name", ["feedparser-suite", "miniflux-suite", "real-feeds"])
+def test_what_makes_feedparser_quicker_changes_nothing_it_finds(name: str) -> None:
+    compared = 0
+    for document, body in documents(name):
+        if len(body) > 60_000:
+            continue
+        try:
+            expected = plainly(body)
+        except Exception:
+            continue  # it breaks
+        found = quicker.parse(body, HEADERS)
+        assert (found.feed, found.entries, found.version) == (expected.feed, expected.entries, expected.version), (
+            document
+        )
+        compared += 1
+    assert compared > 20
 
 
 ENCODING = "without a declaration, feedparser takes it for Latin-1; the detector's guess is kept"
