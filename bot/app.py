@@ -29,6 +29,7 @@ from bot.pipeline.aliases import AliasBook, read_file
 from bot.pipeline.backup import Backups
 from bot.pipeline.digest import freeze_due
 from bot.pipeline.match import Matcher
+from bot.pipeline.pages import Pages
 from bot.pipeline.poll import Pace, Poller
 from bot.pipeline.send import Sender
 from bot.pipeline.tidy import tidy
@@ -40,7 +41,7 @@ from bot.sources.address import canonical_url
 from bot.sources.fetch import Fetcher
 from bot.sources.guard import AddressGuard
 from bot.sources.parse import FeedParser
-from bot.storage import deliveries, secrets, sources
+from bot.storage import deliveries, pages, secrets, sources
 from bot.storage.database import Database
 from bot.web.server import Status, serving, webhook
 
@@ -132,6 +133,7 @@ async def _take_over(database: Database, clock: Clock) -> None:
     now = clock.now()
     async with database.begin() as connection:
         await sources.release(connection)
+        await pages.release(connection, now)
         doubtful = await deliveries.recover(connection, now + AGES, again_at=now)
     if doubtful:
         log.warning("the last run was killed while it sent", doubtful=doubtful)
@@ -150,6 +152,7 @@ async def _add_sources(config: Config, database: Database, clock: Clock) -> None
                 url=url,
                 title=one.title,
                 language=one.language,
+                full_text=one.full_text,
                 now=clock.now(),
                 revive=False,
             )
@@ -183,7 +186,13 @@ async def _work(config: Config, services: Services, application: App, stop: asyn
         own_networks=config.fetch.allow_networks,
     )
     poller = Poller(database, services.fetcher, services.parser, clock, wakeups, pace, admins=services.settings.admins)
+<<<<<<< HEAD
     matcher = Matcher(database, clock, services.aliases)
+=======
+    pages_parser = FeedParser(workers=1)  # its own: a page that takes long to read holds up no feed
+    reader = Pages(database, services.fetcher, pages_parser, clock, wakeups)
+    matcher = Matcher(database, clock)
+>>>>>>> 3d0acf1 (sources: read the whole articles of a source, politely, and never at the cost of an alert)
     telegram = config.telegram
     pulse = Pulse(clock)
     bot, rate, paid = application.bot, telegram.send_rate, telegram.paid_broadcast
@@ -203,11 +212,11 @@ async def _work(config: Config, services: Services, application: App, stop: asyn
         Step.TIDY: lambda: tidy(database, clock, retention=storage.retention),
         Step.BACKUP: backups.make_if_due,
     }
-    async with _serving(status.app(), config.web.listen), asyncio.TaskGroup() as group:
+    async with pages_parser, _serving(status.app(), config.web.listen), asyncio.TaskGroup() as group:
         log.info("started")
         status.is_ready = True
         listening_in = group.create_task(pulse.listen())
-        tasks = [group.create_task(poller.run(stop), name="poll")]
+        tasks = [group.create_task(poller.run(stop), name="poll"), group.create_task(reader.run(stop), name="page")]
         tasks += [
             group.create_task(_repeat(step, work, wakeups, pulse, stop), name=step) for step, work in steps.items()
         ]

@@ -229,6 +229,7 @@ class ConfiguredSource(Section):
     url: Annotated[HttpUrl, Field(max_length=2048)]
     title: str = ""
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
+    full_text: bool = False
 
 
 class Config(BaseSettings):

@@ -12,6 +12,7 @@ class Step(StrEnum):
     """A step of the pipeline that can be woken."""
 
     POLL = "poll"
+    PAGE = "page"
     MATCH = "match"
     ALERT = "alert"
     DIGEST = "digest"

@@ -39,14 +39,17 @@ class SourceError(WatchwordError):
     """A source could not be fetched or read.
 
     `kind` is one stable word for statistics (dns, connect, tls, timeout, http, blocked, gone, too-large,
-    encoding, not-a-feed, parse, address, redirect, url); the message is one sentence an admin can read.
-    `retry_after` is what the server asked for, or None.
+    encoding, not-a-feed, parse, address, redirect, url; of pages also type and robots); the message is one sentence an
+    admin can read. `retry_after` is what the server asked for, `status` what it answered with; None where it did not.
     """
 
-    def __init__(self, kind: str, message: str, *, retry_after: timedelta | None = None) -> None:
+    def __init__(
+        self, kind: str, message: str, *, retry_after: timedelta | None = None, status: int | None = None
+    ) -> None:
         super().__init__(message)
         self.kind = kind
         self.retry_after = retry_after
+        self.status = status
 
 
 class DeliveryError(WatchwordError):

@@ -105,6 +105,7 @@ COMMANDS = (
     Command("removesource", sources.removesource, _("Remove a source"), for_admins=True),
     Command("pausesource", sources.pausesource, _("Let a source rest"), for_admins=True),
     Command("resumesource", sources.resumesource, _("Wake a source"), for_admins=True),
+    Command("fulltext", sources.fulltext, _("Whole articles, or not"), for_admins=True),
     Command("pollnow", sources.pollnow, _("Ask the sources now"), for_admins=True),
     Command("import", opml.import_, _("Sources from an OPML file"), for_admins=True),
     Command("alias", aliases.alias, _("Names that are one"), for_admins=True),

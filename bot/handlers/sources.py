@@ -12,7 +12,7 @@ from bot.engine import Step
 from bot.errors import SourceError, UserError
 from bot.handlers.turn import Turn
 from bot.locales import Words
-from bot.models import Feed
+from bot.models import Button, Feed, Message
 from bot.sources.address import canonical_url, check_url
 from bot.sources.discover import Probe, probe
 from bot.storage import sources, stats
@@ -44,10 +44,12 @@ def _source_line(turn: Turn, number: int, one: SourceStatus) -> Markup:
         health = Markup("… ") + _("not polled yet")
     else:
         health = Markup("✓ {ago}").format(ago=shown_time(one.polled_at, turn.words, zone=turn.chat.zone, now=turn.now))
-    line = Markup("{number}. <b>{title}</b> {host} · {entries} · {health}")
+    line = Markup("{number}. <b>{title}</b> {host} · {entries}{full} · {health}")
+    full = Markup(" · ") + _("whole articles") if one.full_text else ""
     entries = turn.words.ngettext("{number} article", "{number} articles", one.entries).format(number=one.entries)
     title = turn.words.isolate(shown_title(one))
-    return line.format(number=number, title=title, host=shown_host(one.url), entries=entries, health=health)
+    host = shown_host(one.url)
+    return line.format(number=number, title=title, host=host, entries=entries, full=full, health=health)
 
 
 def translated(error: SourceError | str, words: Words) -> str:
@@ -91,16 +93,16 @@ async def addsource(turn: Turn) -> None:
     if feed is None:  # the page names a page: what it said a moment ago is not true any more
         raise SourceError("not-a-feed", _("That page names a feed that does not work."))
     async with turn.apply() as connection:
-        await turn.reply(connection, await _add(turn, connection, found.url, feed))
+        await turn.show(connection, await _add(turn, connection, found.url, feed))
     turn.services.wakeups.wake(Step.POLL)
 
 
-async def _add(turn: Turn, connection: AsyncConnection, url: str, feed: Feed) -> Markup:
+async def _add(turn: Turn, connection: AsyncConnection, url: str, feed: Feed) -> Message:
     say, host = turn.words.say, shown_host(url)
-    title = feed.title or host
-    __, added = await sources.add(connection, url=canonical_url(url), title=title, language=feed.language, now=turn.now)
+    title, url = feed.title or host, canonical_url(url)
+    number, added = await sources.add(connection, url=url, title=title, language=feed.language, now=turn.now)
     if not added:
-        return say("That source is there already: /sources")
+        return Message(say("That source is there already: /sources"))
     await stats.record_act(connection, turn.user_id, f"addsource {host}", turn.now)
     lines = [say("Added <b>{title}</b>, {host}.", title=inert(clip(clean(title), TITLE)), host=host)]
     lines.append(
@@ -113,7 +115,8 @@ async def _add(turn: Turn, connection: AsyncConnection, url: str, feed: Feed) ->
         for one in reversed(feed.entries[-HEADLINES:])
     ]
     lines.append(say("What it publishes from now on is news."))
-    return Markup("\n").join(lines)
+    full = Button(turn.words.gettext("Read its whole articles"), f"full:{number}")
+    return Message(Markup("\n").join(lines), ((full,),))
 
 
 async def _offer(turn: Turn, found: Probe) -> None:
@@ -162,6 +165,36 @@ async def _set_state(turn: Turn, state: str, act: str, said: str) -> None:
         await sources.set_state(connection, one.id, state, turn.now)
         await stats.record_act(connection, turn.user_id, f"{act} {one.id}", turn.now)
         await turn.reply(connection, turn.words.say(said, title=shown_title(one)))
+
+
+async def fulltext(turn: Turn) -> None:
+    """Read the whole articles of a source, or, where that is done, no longer."""
+    async with turn.apply() as connection:
+        one = _choose(turn, await sources.listing(connection))
+        await turn.reply(connection, await _set_full_text(turn, connection, one, not one.full_text))
+
+
+async def full_pressed(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tuple[None, str]:
+    """Read the whole articles of the source that was just added; a second press changes nothing."""
+    known = await sources.listing(connection)
+    one = next((one for one in known if one.id == int(ids[0])), None)
+    if one is None:
+        raise UserError(turn.words.gettext("That source is not there any more: /sources"))
+    if not one.full_text:
+        await turn.reply(connection, await _set_full_text(turn, connection, one, True))
+    return None, ""
+
+
+async def _set_full_text(turn: Turn, connection: AsyncConnection, one: SourceStatus, full_text: bool) -> Markup:
+    await sources.set_full_text(connection, one.id, full_text)
+    await stats.record_act(connection, turn.user_id, f"fulltext {one.id} {'on' if full_text else 'off'}", turn.now)
+    title = shown_title(one)
+    if not full_text:
+        return turn.words.say("<b>{title}</b>: from now on I go by what its feed says.", title=title)
+    return turn.words.say(
+        "<b>{title}</b>: from now on I read the whole articles too, where the site allows it. Back: /fulltext",
+        title=title,
+    )
 
 
 async def pollnow(turn: Turn) -> None:

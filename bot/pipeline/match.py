@@ -53,7 +53,7 @@ class Matcher:
         comes later finds the entries marked, and has the newest matched again (`search.keep`): it shows the others.
         """
         async with self.database.read() as connection:
-            waiting = await entries.unmatched(connection, BATCH)
+            waiting = await entries.unmatched(connection, self.clock.now(), BATCH)
             await self._load_aliases(connection)
             await self._load_queries(connection)
         if not waiting:
@@ -123,8 +123,7 @@ def headline(entry: StoredEntry) -> Headline:
 
 
 def article(entry: StoredEntry) -> Article:
-    """Return an entry as the matcher sees it."""
+    """Return an entry as the matcher sees it: what the feed says, then what its page adds."""
     host = urlsplit(entry.source_url).hostname or ""
-    return Article(
-        title=entry.title, text=entry.summary, language=entry.language, source=f"{entry.source_title} {host}"
-    )
+    text = f"{entry.summary}\n{entry.page}" if entry.page else entry.summary
+    return Article(title=entry.title, text=text, language=entry.language, source=f"{entry.source_title} {host}")

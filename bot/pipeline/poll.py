@@ -31,7 +31,8 @@ from bot.sources.fetch import PER_HOST, Fetched, Fetcher
 from bot.sources.memory import Memory
 from bot.sources.parse import FeedParser
 from bot.sources.pieces import Reading
-from bot.storage import entries, sources
+from bot.sources.robots import origin_of
+from bot.storage import entries, pages, sources
 from bot.storage.database import Database
 
 log = structlog.get_logger()
@@ -40,6 +41,8 @@ AT_ONCE = 32  # polls in hand, most of them waiting for a server
 READ_TIMEOUT = timedelta(minutes=2)  # to be read and stored; a fetch is bounded by itself, its wait for a turn apart
 LEASE = timedelta(minutes=10)  # longer than any poll that is not dead
 MOVED_FOR_GOOD = 3  # polls in a row that were permanently redirected to the same address
+PAGES = 50  # that one poll has read, where a source is read in full; the oldest of more go by what the feed says
+PAGE_PATIENCE = timedelta(minutes=2)  # that an entry waits for its page before it is matched without
 POLITE = timedelta(minutes=1)  # nobody's server is asked more often, whatever is configured; our own may be
 
 
@@ -127,6 +130,7 @@ class Poller:
             self.memory.keep(source.id, fetched.url, reading.known, now, whole=reading.whole)
         if stored.new or stored.edited:
             self.wakeups.wake(Step.MATCH)
+            self.wakeups.wake(Step.PAGE)
         took = round((self.clock.monotonic() - started) * 1000)
         if source.failures:
             log.info("source works again", source_id=source.id, failures=source.failures)
@@ -156,6 +160,8 @@ class Poller:
             if reading is not None:
                 feed = reading.feed
                 stored = await entries.store(connection, source.id, feed.entries, now, baseline=baseline)
+                if source.full_text and not baseline:
+                    await pages.want(connection, _pages(stored), now, wait=PAGE_PATIENCE)
                 wishes = feed.wishes
                 found |= {"body_hash": fetched.body_hash, "title": None if source.title else feed.title}
                 found |= {"language": source.language or feed.language, "wishes": wishes}
@@ -264,6 +270,12 @@ def _blocked(source: Source, words: Words) -> Markup:
         "The server of <b>{title}</b> refuses to serve us. It is asked again every few hours: /sources",
         title=source.title or sources.host_of(source.url),
     )
+
+
+def _pages(stored: entries.Stored) -> list[tuple[int, str]]:
+    """Return which pages to read, and from where: those of the newest entries."""
+    found = zip(stored.ids, stored.fresh, strict=True)
+    return [(entry_id, origin_of(entry.url)) for entry_id, entry in found if entry.url][-PAGES:]
 
 
 def _is_quiet(source: Source, fetched: Fetched, moved_to: str | None) -> bool:

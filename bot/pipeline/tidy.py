@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
-from bot.storage import deliveries, entries, inbox, offers, subscriptions
+from bot.storage import deliveries, entries, inbox, offers, pages, subscriptions
 from bot.storage.database import Database
 
 log = structlog.get_logger()
@@ -18,6 +18,7 @@ SEEN_LASTS = timedelta(days=90)  # since a feed last showed it: what left a feed
 MESSAGES_LAST = timedelta(days=30)
 DIGESTS_LAST = timedelta(days=60)  # that they were made: nobody asks for one of so long ago
 QUERIES_AT_ONCE = 50  # each is looked for in all that was told
+SITES_LAST = timedelta(days=7)  # that no page was fetched from
 UPDATES_LAST = timedelta(days=2)  # Telegram repeats an update for a day at most
 
 
@@ -33,6 +34,7 @@ async def tidy(database: Database, clock: Clock, *, retention: timedelta) -> Non
         "digests": lambda connection: deliveries.purge_runs(connection, now - DIGESTS_LAST, CHUNK),
         "stories": lambda connection: entries.purge_stories(connection, now - retention, CHUNK),
         "queries": lambda connection: subscriptions.purge_queries(connection, QUERIES_AT_ONCE),
+        "sites": lambda connection: pages.purge_sites(connection, now - SITES_LAST, CHUNK),
         "updates": lambda connection: inbox.purge(connection, now - UPDATES_LAST, CHUNK),
     }
     removed = {name: await _all(database, remove) for name, remove in work.items()}

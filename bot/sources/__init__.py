@@ -19,5 +19,7 @@ really happens (`due` only says when it should).
     normalise  a document's items to FeedEntry, with their identity (runs there)
     clean      text without markup and without what is not the article (runs there)
     memory     what readings left to be known at the next
+    page       a web page to the article in it (runs there)
+    robots     what a site says about robots
     discover   from the address of a page to the feeds it names
 """

@@ -48,6 +48,18 @@ _FIRST_BYTES = (
 _XML_ENCODING = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']""")
 _META_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?([A-Za-z0-9._:-]{1,40})""", re.IGNORECASE)
 _HTTP_CHARSET = re.compile(r"""charset\s*=\s*["']?([A-Za-z0-9._:-]{1,40})""", re.IGNORECASE)
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+_CHARACTERS = (  # XML 1.0, 2.2
+    (0x9, 0xA, 0xD),
+    range(0x20, 0xD800),
+    range(0xE000, 0xFFFE),
+    range(0x10000, 0x110000),
+)
+_CHARACTER_REFERENCE = re.compile(  # but for those that are plainly right, and nearly all are
+    r"&#(?!(?:3[2-9]|[4-9]\d|[1-9]\d{2,3}|x(?:[2-9a-f][0-9a-f]|[1-9a-f][0-9a-f]{2}|[1-9a-c][0-9a-f]{3}));)"
+    r"(?:x([0-9a-f]+)|([0-9]+));?",
+    re.IGNORECASE,
+)
 _FEW_ERRORS = 1000  # at most one damaged character in so many: damaged UTF-8, not another encoding
 _SAMPLE = 64 * 1024
 
@@ -65,6 +77,17 @@ def decode(body: bytes, content_type: str | None = None) -> str:
         if text is not None:
             return text
     return _guess(body)
+
+
+def only_characters(text: str) -> str:
+    """Return `text` without what XML has no place for, be it written or referred to: for that parsers refuse it all."""
+    return _CHARACTER_REFERENCE.sub(_valid_reference, _NOT_XML.sub("", text))
+
+
+def _valid_reference(reference: re.Match[str]) -> str:
+    digits = reference[1] or reference[2]
+    code = int(digits, 16 if reference[1] else 10) if len(digits) < 12 else -1
+    return reference[0] if any(code in characters for characters in _CHARACTERS) else "\ufffd"
 
 
 def codec_for(name: str) -> str | None:

@@ -20,7 +20,7 @@ from bot.errors import SourceError
 from bot.models import Feed
 from bot.sources import pieces, quicker
 from bot.sources.address import absolute_link, canonical_link
-from bot.sources.charset import decode
+from bot.sources.charset import decode, only_characters
 from bot.sources.clean import clean_text
 from bot.sources.headers import RETRY_LATEST
 from bot.sources.normalise import Item, language_code, normalise, shorten
@@ -36,18 +36,6 @@ _PERIODS = {
     "yearly": timedelta(days=365),
 }
 _DECLARATION = re.compile(r"^<\?xml\s[^>]*>")
-_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
-_CHARACTERS = (  # XML 1.0, 2.2
-    (0x9, 0xA, 0xD),
-    range(0x20, 0xD800),
-    range(0xE000, 0xFFFE),
-    range(0x10000, 0x110000),
-)
-_CHARACTER_REFERENCE = re.compile(  # but for those that are plainly right, and nearly all are
-    r"&#(?!(?:3[2-9]|[4-9]\d|[1-9]\d{2,3}|x(?:[2-9a-f][0-9a-f]|[1-9a-f][0-9a-f]{2}|[1-9a-c][0-9a-f]{3}));)"
-    r"(?:x([0-9a-f]+)|([0-9]+));?",
-    re.IGNORECASE,
-)
 _CLOSED = re.compile(r"</(?:\w+:)?(?:rss|feed|rdf|channel)\s*>\s*(?:<!--.*)?$", re.IGNORECASE | re.DOTALL)
 
 
@@ -166,13 +154,7 @@ def _refuse_entity(*_: object) -> None:
 def _repaired(text: str) -> str:
     """Return `text` with what would make feedparser refuse a whole document replaced or dropped."""
     text = "<?xml version='1.0' encoding='utf-8'?>" + _DECLARATION.sub("", text).lstrip()
-    return _CHARACTER_REFERENCE.sub(_valid_reference, _NOT_XML.sub("", text))
-
-
-def _valid_reference(reference: re.Match[str]) -> str:
-    digits = reference[1] or reference[2]
-    code = int(digits, 16 if reference[1] else 10) if len(digits) < 12 else -1
-    return reference[0] if any(code in characters for characters in _CHARACTERS) else "\ufffd"
+    return only_characters(text)
 
 
 def _what_it_is(document: bytes) -> str:

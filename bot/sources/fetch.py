@@ -7,7 +7,7 @@ sentence why nothing did. No cookies, no credentials, no proxy from the environm
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -60,6 +60,21 @@ _FAILURES: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What kind of document is wanted: the `Accept` header, and the media types that will be read (None: any).
+
+    `may_fetch` is asked before each hop, with its address; it raises SourceError to forbid it.
+    """
+
+    accept: str = _ACCEPT
+    types: frozenset[str] | None = None
+    may_fetch: Callable[[URL], Awaitable[None]] | None = None
+
+
+FEED = Wanted()
+
+
+@dataclass(frozen=True, slots=True)
 class Fetched:
     """What a server answered: a body, or that nothing changed.
 
@@ -87,6 +102,7 @@ class _Exchange:
 
     url: URL
     validators: Validators
+    wanted: Wanted
     remaining: float
     permanent: bool = True
     hops: int = 0
@@ -116,7 +132,7 @@ class Fetcher:
         self._guard = guard
         self._timeout = timeout
         self._max_bytes = max_bytes
-        self._user_agent = user_agent
+        self.user_agent = user_agent
         self._proxy = proxy
         self._resolver = resolver
         self._lanes = Lanes(per_host)
@@ -135,7 +151,7 @@ class Fetcher:
             trust_env=False,
             auto_decompress=False,  # `compression` does it within bounds
             timeout=aiohttp.ClientTimeout(total=None),  # ours covers all hops
-            headers={"User-Agent": self._user_agent, "Accept": _ACCEPT, "Accept-Encoding": ACCEPTED},
+            headers={"User-Agent": self.user_agent, "Accept-Encoding": ACCEPTED},
         )
         return self
 
@@ -147,13 +163,13 @@ class Fetcher:
             await self._looking_up.close()
             self._session = None
 
-    async def fetch(self, url: str, validators: Validators | None = None) -> Fetched:
+    async def fetch(self, url: str, validators: Validators | None = None, wanted: Wanted = FEED) -> Fetched:
         """Return what is at `url`; with `validators`, perhaps only that it has not changed.
 
         Raises SourceError, whose kind is address, blocked, connect, dns, encoding, gone, http, redirect, timeout,
-        tls, too-large or url.
+        tls, too-large, type or url.
         """
-        exchange = _Exchange(check_url(url), validators or Validators(), self._timeout.total_seconds())
+        exchange = _Exchange(check_url(url), validators or Validators(), wanted, self._timeout.total_seconds())
         while True:
             fetched = await self._hop(exchange)
             if fetched is not None:
@@ -162,6 +178,8 @@ class Fetcher:
     async def _hop(self, exchange: _Exchange) -> Fetched | None:
         """One request: its answer, or None if it redirected `exchange` to another address."""
         self._guard.check_url(exchange.url, by_name=self._proxy is not None)
+        if exchange.wanted.may_fetch:
+            await exchange.wanted.may_fetch(exchange.url)
         async with self._lanes.turn(exchange.url.host or ""), self._slots:
             loop = asyncio.get_running_loop()
             started = loop.time()
@@ -180,7 +198,7 @@ class Fetcher:
         assert self._session is not None, "use the Fetcher as an async context"
         async with self._session.get(
             exchange.url,
-            headers=_conditions(exchange.validators),
+            headers=_conditions(exchange.validators) | {"Accept": exchange.wanted.accept},
             allow_redirects=False,
             proxy=self._proxy,
         ) as response:
@@ -188,6 +206,7 @@ class Fetcher:
                 _redirect(exchange, response)
                 return None
             _check_status(response, asked=exchange.validators != Validators())
+            _check_type(response, exchange.wanted)
             return await self._answer(exchange, response)
 
     async def _answer(self, exchange: _Exchange, response: aiohttp.ClientResponse) -> Fetched:
@@ -262,12 +281,21 @@ def _check_status(response: aiohttp.ClientResponse, *, asked: bool) -> None:
         return
     wait = http.retry_after(response.headers, datetime.now(UTC))
     if status in _BLOCKED or response.headers.get("cf-mitigated", "").lower() == "challenge":
-        raise SourceError("blocked", f"The server refuses to serve us (status {status}).", retry_after=wait)
+        sentence = f"The server refuses to serve us (status {status})."
+        raise SourceError("blocked", sentence, retry_after=wait, status=status)
     if status == 410:
-        raise SourceError("gone", "The server says that this document is gone for good.")
+        raise SourceError("gone", "The server says that this document is gone for good.", status=status)
     if status == 404:
-        raise SourceError("http", "There is nothing at this address (status 404).", retry_after=wait)
-    raise SourceError("http", f"The server answered with status {status}.", retry_after=wait)
+        sentence = "There is nothing at this address (status 404)."
+        raise SourceError("http", sentence, retry_after=wait, status=status)
+    raise SourceError("http", f"The server answered with status {status}.", retry_after=wait, status=status)
+
+
+def _check_type(response: aiohttp.ClientResponse, wanted: Wanted) -> None:
+    """Refuse what would not be read before it is fetched; a server that names no type is given a chance."""
+    named = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if named and wanted.types is not None and named not in wanted.types:
+        raise SourceError("type", "This is not a web page.")
 
 
 def _failure(error: Exception) -> SourceError:

@@ -9,6 +9,7 @@ import asyncio
 import multiprocessing
 import resource
 import signal
+import sys
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -27,6 +28,12 @@ TIMEOUT = timedelta(seconds=10)  # 5 MiB of text in 500 entries take five
 MEMORY = 512 * 2**20  # of address space; a 5 MiB feed needs less than half
 _TASKS_PER_WORKER = 2000  # then a new one, so that no leak lasts
 _CPU_SECONDS = 20  # of one call, whatever the clock says
+_FORBIDDEN = frozenset(
+    (
+        *("socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname"),
+        *("urllib.Request", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork"),
+    )
+)
 _PRELOAD = ["bot.sources.document", "bot.sources.discover"]
 
 _T = TypeVar("_T")
@@ -123,10 +130,17 @@ def _stop(pool: ProcessPool) -> None:
 
 
 def _limit(memory: int) -> None:
-    """Prepare a worker: no more than `memory` bytes of address space, and a signal ends it at once."""
+    """Prepare a worker: no more than `memory` bytes of address space, no network, and a signal ends it at once."""
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sys.addaudithook(_refuse)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # pebble's handler could not run while C code does
+
+
+def _refuse(event: str, arguments: tuple[object, ...]) -> None:
+    """Raise for what no reader of documents has to do (docs.python.org/3/library/audit_events.html)."""
+    if event in _FORBIDDEN:
+        raise PermissionError(f"a reader of documents may not do this: {event}")
 
 
 def _limit_cpu() -> None:

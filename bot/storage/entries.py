@@ -19,7 +19,10 @@ CHUNK = 500  # bound parameters of one statement stay far below either database'
 
 @dataclass(frozen=True, slots=True)
 class StoredEntry:
-    """An entry as the matcher needs it. `story_id` and `text_id` are None until it was clustered."""
+    """An entry as the matcher needs it. `story_id` and `text_id` are None until it was clustered.
+
+    `page` is the article of its web page; None where that was not read.
+    """
 
     id: int
     title: str
@@ -33,15 +36,17 @@ class StoredEntry:
     story_id: int | None
     text_id: int | None
     baseline: bool
+    page: str | None
     source_title: str
     source_url: str
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What of a poll's entries was new, and how many had changed."""
+    """What of a poll's entries was new, under which ids, and how many had changed."""
 
     fresh: tuple[FeedEntry, ...] = ()
+    ids: tuple[int, ...] = ()
     edited: int = 0
 
     @property
@@ -82,7 +87,7 @@ async def store(
         keys |= dict.fromkeys(item.keys, entry_id)
     edited = await _edit(connection, edits, now)
     await _note_seen(connection, source_id, keys, now)
-    return Stored(tuple(fresh), edited)
+    return Stored(tuple(fresh), tuple(ids), edited)
 
 
 async def _known(connection: AsyncConnection, source_id: int, keys: Sequence[str]) -> dict[str, int | None]:
@@ -161,12 +166,16 @@ _STORED = (
 )
 
 
-async def unmatched(connection: AsyncConnection, limit: int) -> list[StoredEntry]:
-    """Return entries that wait for the matcher, oldest first; no other matcher gets them meanwhile (PostgreSQL)."""
+async def unmatched(connection: AsyncConnection, now: datetime, limit: int) -> list[StoredEntry]:
+    """Return entries that wait for the matcher, oldest first; no other matcher gets them meanwhile (PostgreSQL).
+
+    Not those that wait for their page first.
+    """
     statement = (
         sa.select(*_STORED)
         .join(source, source.c.id == entry.c.source_id)
         .where(entry.c.matched_at_version.is_(None))
+        .where(sa.or_(entry.c.match_after.is_(None), entry.c.match_after <= now))
         .order_by(entry.c.id)
         .limit(limit)
         .with_for_update(of=entry, skip_locked=True)
@@ -234,10 +243,11 @@ async def mark_matched(
 ) -> None:
     """Mark entries matched with the queries up to `version`; those in `alerting` (ids) have hits that may be alerts.
 
-    One that was edited since it was read waits on: its new text has not been matched.
+    One that was edited, or whose page came, since it was read waits on: its new text has not been matched.
     """
     for one in matched:
-        same = (entry.c.id == one.id, entry.c.content_hash == one.content_hash)
+        same = [entry.c.id == one.id, entry.c.content_hash == one.content_hash]
+        same += [entry.c.page.is_(None)] if one.page is None else []  # a page is written once
         await connection.execute(entry.update().where(*same).values(matched_at_version=version))
     for some in _chunks(sorted(alerting)):
         await connection.execute(entry.update().where(entry.c.id.in_(some)).values(alerted_to=0))

@@ -18,6 +18,7 @@ from bot.storage.database import insert_many
 from bot.storage.schema import chat, delivery, delivery_item, entry, hit, source, subscription, told
 
 PENDING_FOR = timedelta(days=14)
+SHOWN = 1000  # characters of a page, where the feed says nothing about the article: a message shows fewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ _OWED = (
     subscription.c.query_id,
     subscription.c.label,
     *(hit.c[name] for name in ("entry_id", "story_id", "text_id", "score", "terms", "found_at")),
-    *(entry.c[name] for name in ("title", "summary", "url", "language", "published_at")),
+    *(entry.c[name] for name in ("title", "url", "language", "published_at")),
+    sa.func.coalesce(sa.func.nullif(entry.c.summary, ""), sa.func.substr(entry.c.page, 1, SHOWN), "").label("summary"),
     source.c.title.label("source_title"),
     source.c.url.label("source_url"),
 )

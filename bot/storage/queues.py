@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage import deliveries
-from bot.storage.schema import chat, delivery, delivery_item, digest_slot, entry, inbox, source
+from bot.storage.schema import chat, delivery, delivery_item, digest_slot, entry, inbox, page, site, source
 
 LAGS = 20_000  # deliveries looked at; the newest
 
@@ -18,6 +18,7 @@ class Waits:
     """For how long the oldest of each queue has been waiting for its turn; zero where none does."""
 
     poll: timedelta  # sources that are due
+    page: timedelta  # web pages that may be fetched
     match: timedelta  # entries without their hits
     alert: timedelta  # entries whose alerts are not all written
     digest: timedelta  # digests that are due
@@ -41,13 +42,16 @@ async def waits(connection: AsyncConnection, now: datetime) -> Waits:
     ready = sa.select(sa.func.min(delivery.c.not_before)).join(chat, chat.c.id == delivery.c.chat_id)
     sending = ready.where(deliveries.is_in(deliveries.READY), delivery.c.not_before <= now, free, wanted)
     new = inbox.c.state == sa.literal("NEW", literal_execute=True)  # as `ix_inbox_new` says it
+    may_match = sa.or_(entry.c.match_after.is_(None), entry.c.match_after <= now)
+    since_site = sa.case((site.c.free_at > page.c.due_at, site.c.free_at), else_=page.c.due_at)
     oldest: dict[str, sa.Select[Any]] = {
         "poll": sa.select(sa.func.min(source.c.next_poll_at)).where(
             source.c.state == "active",
             source.c.next_poll_at <= now,
             sa.or_(source.c.lease_until.is_(None), source.c.lease_until <= now),
         ),
-        "match": sa.select(sa.func.min(entry.c.seen_at)).where(entry.c.matched_at_version.is_(None)),
+        "page": sa.select(sa.func.min(since_site)).join(site, site.c.origin == page.c.origin).where(since_site <= now),
+        "match": sa.select(sa.func.min(entry.c.seen_at)).where(entry.c.matched_at_version.is_(None), may_match),
         "alert": sa.select(sa.func.min(entry.c.seen_at)).where(entry.c.alerted_to.is_not(None)),
         "digest": sa.select(sa.func.min(digest_slot.c.due_at)).where(digest_slot.c.due_at <= now),
         "send": sending,

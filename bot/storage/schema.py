@@ -147,6 +147,8 @@ entry = Table(
     Column("story_id", Id),  # None until clustered
     Column("text_id", Id),  # the first entry with the same text: what was told for one need not be told for the other
     _flag("baseline"),
+    Column("page", sa.Text),  # the article of its web page, where the source is read in full
+    _at("match_after", nullable=True),  # it waits so long for its page, and then no more
     Column("matched_at_version", Id),  # None: waits for the matcher
     Column("alerted_to", Id),  # chats with a lower or equal id have had their alerts; None: all have
 )
@@ -166,6 +168,28 @@ Index("ix_entry_seen_at", entry.c.seen_at)
 _part_index("ix_entry_edited_at", entry.c.edited_at.is_not(None), entry.c.edited_at)
 Index("ix_entry_canonical_url", entry.c.canonical_url)
 Index("ix_entry_source_id", entry.c.source_id, entry.c.id)
+
+page = Table(  # web pages of entries that are still to be read
+    "page",
+    meta,
+    Column("entry_id", Id, ForeignKey("entry.id", ondelete="CASCADE"), primary_key=True),
+    _text("origin"),  # of its address: one page at a time for each
+    _count("attempts"),
+    _at("due_at"),
+    _at("created_at"),
+    Index("ix_page_due_at", "due_at"),
+    Index("ix_page_created_at", "created_at"),
+)
+
+site = Table(  # an origin that pages are fetched from: when the next may be, and what its robots.txt says
+    "site",
+    meta,
+    Column("origin", sa.Text, primary_key=True),
+    _at("free_at"),
+    _count("failures"),  # in a row
+    Column("robots", sa.Text),  # None: never fetched
+    _at("robots_until", nullable=True),  # then it is fetched anew
+)
 
 story = Table(
     "story",

@@ -27,6 +27,7 @@ class SourceStatus:
     title: str
     state: str
     language: str | None
+    full_text: bool
     polled_at: datetime | None
     next_poll_at: datetime
     failures: int
@@ -92,6 +93,11 @@ async def set_state(connection: AsyncConnection, source_id: int, state: str, now
     if state == ACTIVE:
         values |= {"next_poll_at": now, "failures": 0}
     return (await connection.execute(statement.values(values))).rowcount == 1
+
+
+async def set_full_text(connection: AsyncConnection, source_id: int, full_text: bool) -> None:
+    """Say whether the pages of what a source publishes from now on are read, too."""
+    await connection.execute(source.update().where(source.c.id == source_id).values(full_text=full_text))
 
 
 async def make_due(connection: AsyncConnection, now: datetime, source_id: int | None = None) -> int:

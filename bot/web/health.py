@@ -9,6 +9,7 @@ from bot.storage.queues import Waits
 # so its queue counts only while nothing arrives (SILENCE).
 PATIENCE = {
     "poll": timedelta(minutes=5),
+    "page": timedelta(minutes=5),
     "match": timedelta(minutes=5),
     "alert": timedelta(minutes=5),
     "digest": timedelta(minutes=10),

@@ -20,6 +20,7 @@ def render(
     outcomes: Mapping[str, int],
     delays: Sequence[float],
     problems: Sequence[str],
+    lengths: Mapping[str, int],
 ) -> str:
     """Return the page."""
     late = sorted(delays)
@@ -30,6 +31,12 @@ def render(
             "gauge",
             "How long the oldest of a queue has been waiting.",
             [({"queue": name}, wait.total_seconds()) for name, wait in _durations(waits)],
+        ),
+        (
+            "queue_length",
+            "gauge",
+            "How many are waiting: web pages that are still to be read.",
+            [({"queue": name}, length) for name, length in lengths.items()],
         ),
         (
             "publish_to_delivery_seconds",

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.clock import Clock
 from bot.pulse import Pulse
-from bot.storage import queues
+from bot.storage import pages, queues
 from bot.storage.database import Database
 from bot.web.health import problems
 from bot.web.metrics import render
@@ -68,9 +68,10 @@ class Status:
                 waits = await queues.waits(connection, now)
                 lags = await queues.lags(connection, now - RECENT)
                 states = await queues.states(connection)
+                lengths = {"page": await pages.waiting(connection)}
         except SQLAlchemyError:
             return web.Response(text="the database does not answer\n", status=503)
-        page = render(waits, lags, states, self.outcomes, self.pulse.delays, self._wrong(waits))
+        page = render(waits, lags, states, self.outcomes, self.pulse.delays, self._wrong(waits), lengths)
         return web.Response(body=page.encode(), headers={"Content-Type": TEXT})
 
     async def _problems(self) -> list[str]:

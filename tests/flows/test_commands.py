@@ -6,6 +6,7 @@ from bot.sandbox.people import ADA, BEN, CHO, GROUP
 from bot.sandbox.state import SentMessage
 from tests.feedserver import item, rss
 from tests.flows.living import Bot
+from tests.sources.test_page import FIRST, SECOND, TITLE, page
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the main job runs on both
 
@@ -127,8 +128,29 @@ async def test_sources_are_managed_from_chat(bot: Bot) -> None:
         assert "1 active" in (await bot.say("/stats", ADA))["text"]
 
 
+async def test_whole_articles_are_read_where_an_admin_says_so(bot: Bot) -> None:
+    bot.feeds.serve("/new.xml", rss([item("Old", bot.feeds.url("/old"))], title="New Times"))
+    bot.feeds.serve("/dam", page(FIRST, SECOND), content_type="text/html")
+    async with bot.running():
+        await bot.say("/settings", BEN)
+        added = await bot.say(f"/addsource {bot.feeds.url('/new.xml')}", ADA)
+        bot.sandbox.press(added["message_id"], "Read its whole articles", user_id=ADA)
+        assert "read the whole articles" in (await bot.told(2, ADA))["text"]
+        bot.sandbox.press(added["message_id"], "Read its whole articles", user_id=ADA)  # again: nothing
+        assert "1 article · whole articles" in (await bot.say("/sources", ADA))["text"]
+        watching = await bot.say("/subscribe Cairo")
+        bot.sandbox.press(watching["message_id"], "At once", user_id=BEN)
+        await bot.shows(watching, "at once")
+
+        new = item(TITLE, bot.feeds.url("/dam"), text="Talks.")
+        bot.feeds.serve("/new.xml", rss([new, item("Old", bot.feeds.url("/old"))], title="New Times"))
+        assert TITLE in (await bot.told(3))["text"]
+        assert "what its feed says" in (await bot.say("/fulltext 2", ADA))["text"]
+        assert "whole articles" not in (await bot.say("/sources", ADA))["text"]
+
+
 @pytest.mark.parametrize(
-    "command", ["/sources", "/addsource http://a.example", "/removesource 1", "/pollnow", "/stats"]
+    "command", ["/sources", "/fulltext 1", "/addsource http://a.example", "/removesource 1", "/pollnow", "/stats"]
 )
 async def test_admin_commands_are_for_admins(bot: Bot, command: str) -> None:
     async with bot.running():

@@ -1,5 +1,6 @@
 """A poller with a real database, parser and feed server, and a clock that is put forward by hand."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from bot.clock import Clock
 from bot.engine import Wakeups
 from bot.models import Source
+from bot.pipeline.pages import Pages
 from bot.pipeline.poll import LEASE, Pace, Poller
 from bot.sources.address import canonical_url
 from bot.sources.fetch import Fetcher
@@ -44,6 +46,7 @@ class Rig:
     feeds: FeedServer
     poller: Poller
     clock: SetClock
+    pages: Pages
 
     async def add(self, path: str = "/a.xml", host: str = "127.0.0.1") -> int:
         async with self.database.begin() as connection:
@@ -59,6 +62,13 @@ class Rig:
         self.clock.time += after
         for source in await self.claim():
             await self.poller._poll_one(source)
+
+    async def read_pages(self, after: timedelta = timedelta()) -> int:
+        """Put the clock forward and read the pages that are due then, one of each site; return how many."""
+        self.clock.time += after
+        claimed = await self.pages._claim()
+        await asyncio.gather(*(self.pages._one(page) for page in claimed))
+        return len(claimed)
 
     async def rows(self, table: sa.Table = schema.source) -> list[dict[str, Any]]:
         async with self.database.read() as connection:
@@ -81,4 +91,5 @@ async def rig(database: Database, pace: Pace = PACE, **settings: Any) -> AsyncIt
     fetching = {"timeout": timedelta(seconds=5)} | settings
     async with FeedServer() as feeds, Fetcher(guard, **fetching) as fetcher, FeedParser(workers=1) as parser:
         poller = Poller(database, fetcher, parser, clock, Wakeups(), pace, admins=[ADMIN])
-        yield Rig(database, feeds, poller, clock)
+        pages = Pages(database, fetcher, parser, clock, poller.wakeups)
+        yield Rig(database, feeds, poller, clock, pages)

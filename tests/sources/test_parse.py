@@ -1,10 +1,11 @@
 import asyncio
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -64,6 +65,17 @@ async def test_a_worker_that_dies_costs_one_document(parser: FeedParser) -> None
         await parser.run(os.abort)
     assert caught.value.kind == "parse"
     assert (await parser.parse(rss([item("One")]), None, URL)).entries
+
+
+@pytest.mark.parametrize(
+    ("call", "argument"),
+    [(socket.gethostbyname, "localhost"), (socket.create_connection, ("127.0.0.1", 9)), (os.system, "true")],
+)
+async def test_a_reader_of_documents_has_no_network_and_starts_nothing(
+    parser: FeedParser, call: Callable[..., object], argument: object
+) -> None:
+    with pytest.raises(SourceError, match="PermissionError"):
+        await parser.run(call, argument)
 
 
 async def test_whatever_is_raised_comes_back_as_one_sentence(parser: FeedParser) -> None:

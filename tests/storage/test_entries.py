@@ -26,7 +26,7 @@ async def store(database: Database, source_id: int, *items: FeedEntry, at: datet
 
 async def waiting(database: Database) -> list[entries.StoredEntry]:
     async with database.read() as connection:
-        return await entries.unmatched(connection, 100)
+        return await entries.unmatched(connection, LATER, 100)
 
 
 async def match_all(database: Database) -> None:

@@ -47,7 +47,7 @@ class World:
         async with self.database.begin() as connection:
             source_id, _ = await sources.add(connection, url="https://e.org/feed", title="E", now=NOW)
             await entries.store(connection, source_id, [item], at, baseline=False)
-            (new,) = await entries.unmatched(connection, 10)
+            (new,) = await entries.unmatched(connection, at, 10)
             placement = Placement(story or like or new.id, like or new.id)
             await entries.place(connection, {new.id: placement}, at)
             matches = [hits.New(one.query_id, new.id, placement, Match(0.5, ())) for one in found_by]

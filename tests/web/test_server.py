@@ -1,6 +1,7 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +21,7 @@ from tests.storage.world import NOW, World
 
 SECRET = "a-secret-of-at-least-thirty-two-letters"
 NOTHING = timedelta()
-CALM = Waits(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING)
+CALM = Waits(**{field.name: NOTHING for field in fields(Waits)})
 
 
 class Later(Clock):
@@ -115,10 +116,11 @@ def test_each_thing_that_is_wrong_has_a_sentence() -> None:
 
 def test_percentiles_of_many() -> None:
     lags = [Lag(4, "alert", timedelta(seconds=number)) for number in range(100)]
-    text = render(CALM, lags, {}, {}, [0.25], [])
+    text = render(CALM, lags, {}, {}, [0.25], [], {"page": 7})
     assert 'source="4",kind="alert",quantile="0.5"} 50' in text
     assert 'source="4",kind="alert",quantile="0.95"} 95' in text
     assert 'watchword_loop_lag_seconds{quantile="0.99"} 0.25' in text
+    assert 'watchword_queue_length{queue="page"} 7' in text
 
 
 async def test_the_pulse_hears_a_blocked_loop() -> None:
