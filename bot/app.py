@@ -186,13 +186,9 @@ async def _work(config: Config, services: Services, application: App, stop: asyn
         own_networks=config.fetch.allow_networks,
     )
     poller = Poller(database, services.fetcher, services.parser, clock, wakeups, pace, admins=services.settings.admins)
-<<<<<<< HEAD
-    matcher = Matcher(database, clock, services.aliases)
-=======
     pages_parser = FeedParser(workers=1)  # its own: a page that takes long to read holds up no feed
     reader = Pages(database, services.fetcher, pages_parser, clock, wakeups)
-    matcher = Matcher(database, clock)
->>>>>>> 3d0acf1 (sources: read the whole articles of a source, politely, and never at the cost of an alert)
+    matcher = Matcher(database, clock, services.aliases)
     telegram = config.telegram
     pulse = Pulse(clock)
     bot, rate, paid = application.bot, telegram.send_rate, telegram.paid_broadcast

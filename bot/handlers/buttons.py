@@ -16,11 +16,7 @@ from telegram.error import TelegramError
 
 from bot.delivery.telegram import freeze, keyboard
 from bot.errors import UserError
-<<<<<<< HEAD
-from bot.handlers import access, aliases, change, data, operate, pause, people, settings, watch, why
-=======
-from bot.handlers import access, change, data, operate, pause, people, settings, sources, watch, why
->>>>>>> 3d0acf1 (sources: read the whole articles of a source, politely, and never at the cost of an alert)
+from bot.handlers import access, aliases, change, data, operate, pause, people, settings, sources, watch, why
 from bot.handlers.turn import Turn
 from bot.models import Message, Schedule
 from bot.storage import offers, subscriptions
@@ -171,12 +167,9 @@ PRESSES: dict[str, Press] = {
     "why": Press(why.pressed, changes=False),
     "forget": Press(data.asked_twice, for_all=True),
     "test": Press(operate.test_pressed, for_admins=True),
-<<<<<<< HEAD
     "aliases": Press(aliases.page_pressed, for_admins=True),
     "unalias": Press(aliases.removal_pressed, for_admins=True),
-=======
     "full": Press(sources.full_pressed, for_admins=True),
->>>>>>> 3d0acf1 (sources: read the whole articles of a source, politely, and never at the cost of an alert)
     "revoke": Press(people.revoke_pressed, for_admins=True),
 }
 TAKINGS: dict[str, Taking] = {
