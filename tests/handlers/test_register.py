@@ -21,6 +21,7 @@ FOR_ADMINS = {
     "removesource",
     "pausesource",
     "resumesource",
+    "fulltext",
     "pollnow",
     "import",
     "stats",
