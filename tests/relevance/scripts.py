@@ -1,0 +1,160 @@
+"""One name, two scripts: the members of the United Nations, asked for in English among Arabic news and the other way.
+
+Beside it a plain search for the other language's own name (CLDR's): whole words, vowel marks folded, and in Arabic the
+written-on و ف ب ك ل ال taken off. Recall is of what that finds. A name that is another word or lies inside another
+country's name (a homograph) is counted apart. `python -m tests.relevance.scripts` prints fifty of the hits that it does
+not find, to be read.
+"""
+
+import gzip
+import json
+import os
+import random
+import re
+import sys
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+from babel import Locale
+
+from tests.relevance.match import found, read_lines
+
+MEMBERS = (
+    "AD AE AF AG AL AM AO AR AT AU AZ BA BB BD BE BF BG BH BI BJ BN BO BR BS BT BW BY BZ CA CD CF CG CH CI CL CM CN CO "
+    "CR CU CV CY CZ DE DJ DK DM DO DZ EC EE EG ER ES ET FI FJ FM FR GA GB GD GE GH GM GN GQ GR GT GW GY HN HR HT HU ID "
+    "IE IL IN IQ IR IS IT JM JO JP KE KG KH KI KM KN KP KR KW KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MG MH MK "
+    "ML MM MN MR MT MU MV MW MX MY MZ NA NE NG NI NL NO NP NR NZ OM PA PE PG PH PK PL PT PW PY QA RO RS RU RW SA SB SC "
+    "SD SE SG SI SK SL SM SN SO SR SS ST SV SY SZ TD TG TH TJ TL TM TN TO TR TT TV TZ UA UG US UY UZ VC VE VN VU WS "
+    "YE ZA ZM ZW"
+).split()
+# Names that are words, people, or part of another country's name, where they are looked for.
+ENGLISH_HOMOGRAPHS = frozenset("TD JO GE TR GN NE SD CD CG IE DM CU ML OM CL SM".split())
+ARABIC_HOMOGRAPHS = frozenset("ML OM SD GN NE CD CG IE DM JO TD".split())
+SAMPLE, SEED = 50, 4
+AROUND = 70  # characters printed on each side of a hit
+
+_MARKS = re.compile("[\u0640\u064b-\u065f\u0670]")
+_PREFIXES = re.compile("(?=([وف]?)([بكل]?)(ال)?)")
+
+Pair = tuple[str, str]  # (code of the country, article)
+
+
+class Side(NamedTuple):
+    """The countries looked for by `names` among `articles`, where a plain search looks for `others`."""
+
+    label: str
+    names: dict[str, str]
+    others: dict[str, str]
+    articles: list[dict[str, Any]]
+    homographs: frozenset[str]
+
+
+def report(root: Path, out: TextIO) -> None:
+    """Print, for each direction and both, how much of what a plain search finds is found."""
+    out.write(f"\n{'one name, two scripts':24}{'plain':>8}{'both':>8}{'recall':>8}{'extra':>8}  homographs' recall\n")
+    total: Counter[str] = Counter()
+    for side in sides(root):
+        counts = count(side, set(plain(side)), set(ours(side)))
+        out.write(line(side.label, counts))
+        total.update(counts)
+    out.write(line("pooled", total))
+
+
+def line(label: str, counts: Counter[str]) -> str:
+    """Return one line of the table."""
+    recall, apart = (counts[kind + "both"] / (counts[kind + "plain"] or 1) for kind in ("", "homograph "))
+    cells = f"{counts['plain']:8}{counts['both']:8}{recall:8.3f}{counts['extra']:8}"
+    return f"{label:24}{cells}  {apart:.3f} of {counts['homograph plain']}, {counts['homograph extra']} extra\n"
+
+
+def count(side: Side, theirs: set[Pair], mine: set[Pair]) -> Counter[str]:
+    """Return how many hits each has, homographs apart."""
+    counts: Counter[str] = Counter()
+    for label, pairs in (("plain", theirs), ("both", theirs & mine), ("extra", mine - theirs)):
+        counts.update(("homograph " if code in side.homographs else "") + label for code, _article in pairs)
+    return counts
+
+
+def sides(root: Path) -> list[Side]:
+    """Return English names among Arabic news, and Arabic names among English ones."""
+    english, arabic = names("en"), names("ar")
+    with gzip.open(root / "relevance" / "docs.jsonl.gz", "rt", encoding="utf-8") as file:
+        documents = [json.loads(text) for text in file]
+    news = read_lines(root / "data" / "ag_news.jsonl.xz") + documents
+    arabic_news = read_lines(root / "data" / "arabic_news.jsonl.xz")
+    return [
+        Side("English in Arabic news", english, arabic, arabic_news, ARABIC_HOMOGRAPHS),
+        Side("Arabic in English news", arabic, english, news, ENGLISH_HOMOGRAPHS),
+    ]
+
+
+def names(language: str) -> dict[str, str]:
+    """Return the members' names as CLDR has them, without a remark in parentheses."""
+    territories = Locale.parse(language).territories
+    return {code: territories[code].split("(")[0].split(" - ")[0].strip() for code in MEMBERS}
+
+
+def ours(side: Side) -> dict[Pair, dict[str, Any]]:
+    """Return what `watchword match` finds."""
+    codes = {name: code for code, name in side.names.items()}
+    return {(codes[hit["query"]], hit["article"]): hit for hit in found(side.names.values(), side.articles)}
+
+
+def plain(side: Side) -> Iterable[Pair]:
+    """Yield what a search for the whole words of the other name finds."""
+    wanted = {code: tuple(words(name)) for code, name in side.others.items()}
+    for article in side.articles:
+        forms = [bare(word) for word in words(f"{article['title']}\n{article['text']}")]
+        places: dict[str, list[int]] = {}
+        for position, found_forms in enumerate(forms):
+            for form in found_forms:
+                places.setdefault(form, []).append(position)
+        for code, name in wanted.items():
+            if any(stands(name, forms, start) for start in places.get(name[0], ())):
+                yield code, article["id"]
+
+
+def stands(name: tuple[str, ...], forms: list[set[str]], start: int) -> bool:
+    """Return whether the words of a name stand one after the other from `start` on."""
+    after = forms[start : start + len(name)]
+    return len(after) == len(name) and all(word in found_forms for word, found_forms in zip(name, after, strict=True))
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text, in small letters and without vowel marks."""
+    return re.findall(r"\w+", _MARKS.sub("", unicodedata.normalize("NFC", text)).casefold())
+
+
+def bare(word: str) -> set[str]:
+    """Return a word, and an Arabic one without each beginning of what may be written on before it."""
+    forms = {word}
+    if "\u0600" <= word[0] <= "\u06ff":
+        conjunction, preposition, _article = _PREFIXES.match(word).groups()  # type: ignore[union-attr]  # matches all
+        without = word.removeprefix(conjunction)
+        forms |= {without, without.removeprefix(preposition)}
+        if preposition == "ل":
+            forms.add("ا" + without)  # للأردن
+        forms |= {form.removeprefix("ال") for form in forms}
+    return forms
+
+
+def sample(root: Path, out: TextIO) -> None:
+    """Print some of the hits that the plain search does not have, to be read."""
+    extra = []
+    for side in sides(root):
+        texts = {article["id"]: article for article in side.articles}
+        mine = ours(side)
+        extra += [(side.names[p[0]], mine[p], texts[p[1]]) for p in sorted(set(mine) - set(plain(side)))]
+    for number, (name, hit, article) in enumerate(random.Random(SEED).sample(extra, SAMPLE), 1):  # noqa: S311
+        out.write(f"{number:3} {name} · {article['id']}\n")
+        for term in hit["terms"][:3]:
+            text, start, end = article[term["field"]], term["start"], term["end"]
+            before, after = text[max(0, start - AROUND) : start], text[end : end + AROUND]
+            out.write(f"    {term['rule']}: {before}[{term['text']}]{after}\n".replace("\n", " ").rstrip() + "\n")
+
+
+if __name__ == "__main__":
+    sample(Path(os.environ["WATCHWORD_DATA"]), sys.stdout)
