@@ -103,6 +103,7 @@ class Text:
     def __init__(self, text: str) -> None:
         self.source = text[:MAX_CHARACTERS]
         self.tokens: list[Token] = []
+        self.gaps: dict[int, str] = {}  # what stands before a token, where that is more than a space or glue
         self._chunks = self.source.split(" ")
         gap = "\n"  # what stands since the last word
         for text_of_chunk in self._chunks:
@@ -119,6 +120,7 @@ class Text:
 
     def _follow(self, gap: str, found: tuple[Token, ...]) -> None:
         """Add words after more than a space: a sentence may end there, or a line."""
+        self.gaps[len(self.tokens)] = gap
         breaks = bool(self.tokens) and _breaks(gap, self.tokens[-1])
         begins = breaks or "\n" in gap
         first = found[0]

@@ -21,6 +21,7 @@ from typing import NamedTuple
 from babel import Locale
 
 from bot.matching.analysis import KEY, Case, Token, fold, keys, script, tokens, word_set
+from bot.matching.namesakes import given_names
 
 SCRIPT_LANGUAGES = ("ar", "ru", "uk", "fa", "ur", "he", "zh", "zh_Hant", "ja", "ko", "hi", "el", "th", "bg", "sr")
 LATIN_LANGUAGES = ("fr", "es", "de", "it", "pt", "nl", "sv", "da", "no", "fi", "hu", "ro", "ca", "tr", "pl", "cs")
@@ -58,6 +59,11 @@ class Mention(NamedTuple):
     end: int
     capitals: bool
 
+    @property
+    def is_city(self) -> bool:
+        """Whether it is a city or region, not a country."""
+        return "/" in self.concepts[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -72,7 +78,21 @@ class Place:
 
 
 Names = dict[tuple[str, ...], Name]
-Table = dict[str, list[tuple[tuple[str, ...], Name]]]  # by the first word, the longest name first
+
+
+class Branch(NamedTuple):
+    """The names that begin with a word: the one that is no more, and the others by their second word, longest first."""
+
+    own: list[Name]
+    longer: dict[str, list[tuple[tuple[str, ...], Name]]]
+
+
+Table = dict[str, Branch]  # by the first word
+
+# Georgia is a country, and a state where an article names places of America but none near the country.
+GEORGIA, GEORGIA_OF_AMERICA = "georgia", "US/Georgia, U.S."
+NEAR_GEORGIA = word_set("GE RU AM AZ TR UA")
+OF_THE_WORLD = ("US/Washington", "US/New York")  # what news from everywhere names
 
 MOST_KNOWN = 1 << 17  # words of which is kept whether they begin a name
 _SHORTEST_DERIVED = 4  # letters of a name whose adjectives are formed by rule
@@ -120,7 +140,7 @@ def _anywhere() -> Names:
 
 def _city(words: tuple[str, ...], text: str) -> Place | None:
     """Return the city that GeoNames knows by this name, or None."""
-    city = _cities().of(words[0]).get(words[1:])
+    city = _cities().of(words[0]).named.get(words[1:])
     if city is None:
         return None
     known = _places().get(city.concept)
@@ -129,7 +149,7 @@ def _city(words: tuple[str, ...], text: str) -> Place | None:
 
 def is_name(folded: str) -> bool:
     """Return whether one folded word alone may name a place."""
-    return (folded,) in _anywhere() or () in _cities().of(folded)
+    return (folded,) in _anywhere() or () in _cities().of(folded).named
 
 
 def is_reviewed(concept: str) -> bool:
@@ -147,7 +167,7 @@ def is_taken(words: tuple[str, ...]) -> bool:
     """Return whether a name (folded words) means something else in some language: for the builder of `cities.xz`."""
     if words in _anywhere() or words in _reviewed_names():
         return True
-    return len(words) == 1 and any(words[0] in known for known in (WORDS_TOO, NOT_PLACES, _given_names()))
+    return len(words) == 1 and any(words[0] in known for known in (WORDS_TOO, NOT_PLACES, given_names()))
 
 
 def concepts(text: str) -> tuple[str, ...]:
@@ -178,7 +198,8 @@ def is_main(text: str) -> bool:
 
 
 def mentions(words: Sequence[Token], language: str) -> Iterator[Mention]:
-    """Yield the places that `words` name, the longest name first, never two over the same words."""
+    """Yield the places that `words` name, the longest name first, never two over the same words. Whether a name is
+    another thing's where it stands, `bot.matching.namesakes` says."""
     table = _table(language if language in LATIN_LANGUAGES else "")
     begins = _beginnings(language if language in LATIN_LANGUAGES else "")
     end = 0
@@ -186,7 +207,7 @@ def mentions(words: Sequence[Token], language: str) -> Iterator[Mention]:
         found = _longest(table, words, position) if position >= end else None
         if found is not None:
             end = found.end
-            if found.concepts and not _is_surname(words, found):
+            if found.concepts:
                 yield found
 
 
@@ -201,7 +222,7 @@ class _Beginnings(dict[str, bool]):
         if len(self) > MOST_KNOWN:
             self.clear()
         forms = _forms(folded)
-        begins = self[folded] = any(form in self._table or bool(_cities().of(form)) for form in forms)
+        begins = self[folded] = any(form in self._table or bool(_cities().of(form).named) for form in forms)
         return begins
 
 
@@ -215,6 +236,16 @@ def is_known(folded: str) -> bool:
     return (folded,) in _reviewed_names()
 
 
+@cache
+def is_american_state(concept: str) -> bool:
+    """Return whether a concept is a state of the United States."""
+    return any(
+        concept == _concept(country, names)
+        for country, size, names in _rows("cities.tsv")
+        if (country, size) == ("US", "region")
+    )
+
+
 def country_of(concept: str) -> str:
     """Return the country (or land) that a concept is, or belongs to."""
     place = _places().get(concept)
@@ -225,12 +256,27 @@ def country_of(concept: str) -> str:
 
 
 def _longest(table: Table, words: Sequence[Token], position: int) -> Mention | None:
+    known, city = _known_at(table, words, position), _city_at(words, position)
+    return city if known is None or (city and city.end > known.end) else known
+
+
+def _known_at(table: Table, words: Sequence[Token], position: int) -> Mention | None:
+    """Return the place of the reviewed tables that is named here, the longest name."""
+    after = position + 1
+    seconds = _forms(words[after].folded) if after < len(words) and not words[after].breaks else ()
     for form in _forms(words[position].folded):
-        for rest, name in table.get(form, ()):
-            end = position + 1 + len(rest)
-            if end <= len(words) and _follows(rest, words[position + 1 : end]) and _in_capitals(name, words[position]):
-                return Mention(name.concepts, position, end, name.capitals)
-    return _city_at(words, position)
+        branch = table.get(form)
+        if branch is None:
+            continue
+        for second in seconds if branch.longer else ():
+            for rest, name in branch.longer.get(second, ()):
+                end = after + len(rest)
+                if end <= len(words) and _follows(rest, words[after:end]) and _in_capitals(name, words[position]):
+                    return Mention(name.concepts, position, end, name.capitals)
+        for name in branch.own:
+            if _in_capitals(name, words[position]):
+                return Mention(name.concepts, position, after, name.capitals)
+    return None
 
 
 def _city_at(words: Sequence[Token], position: int) -> Mention | None:
@@ -239,19 +285,12 @@ def _city_at(words: Sequence[Token], position: int) -> Mention | None:
         return None
     for form in _forms(words[position].folded):
         cities = _cities().of(form)
-        for length in sorted({len(rest) for rest in cities}, reverse=True) if cities else ():
+        for length in cities.lengths:
             after = words[position + 1 : position + 1 + length]
-            city = cities.get(tuple(word.folded for word in after))
+            city = cities.named.get(tuple(word.folded for word in after))
             if city and len(after) == length and not any(word.breaks for word in after):
                 return Mention((city.concept,), position, position + 1 + length, capitals=False)
     return None
-
-
-def _is_surname(words: Sequence[Token], found: Mention) -> bool:
-    if found.start == 0 or found.end - found.start > 1 or words[found.start].breaks or words[found.start].glued:
-        return False
-    before = words[found.start - 1]
-    return before.case is Case.TITLE and before.folded in _given_names()
 
 
 def _follows(rest: tuple[str, ...], words: Sequence[Token]) -> bool:
@@ -282,6 +321,13 @@ class City(NamedTuple):
     is_main: bool
 
 
+class Cities(NamedTuple):
+    """The cities whose names begin with a word, by the words after it, and how many these are, the most first."""
+
+    named: dict[tuple[str, ...], City]
+    lengths: tuple[int, ...]
+
+
 class _Cities:
     """The cities of GeoNames: sorted lines, looked up by halving."""
 
@@ -290,7 +336,7 @@ class _Cities:
         self._lines = lzma.decompress(packed).decode().split("\n")
 
     @lru_cache(MOST_KNOWN)  # noqa: B019 - there is one object, which lives as long as the process
-    def of(self, first: str) -> dict[tuple[str, ...], City]:
+    def of(self, first: str) -> Cities:
         """Return the cities whose name begins with the word `first`, by the words after it."""
         found: dict[tuple[str, ...], City] = {}
         for at in range(bisect_left(self._lines, first + "\t"), len(self._lines)):  # a tab is before a space
@@ -299,7 +345,7 @@ class _Cities:
                 break
             name, concept, sign = line.split("\t")
             found[tuple(name.split(" ")[1:])] = City(concept, sign == "*")
-        return found
+        return Cities(found, tuple(sorted({len(rest) for rest in found}, reverse=True)))
 
 
 @cache
@@ -310,10 +356,12 @@ def _cities() -> _Cities:
 @cache
 def _table(language: str) -> Table:
     table: Table = {}
-    for words, name in _names(language).items():
-        table.setdefault(words[0], []).append((words[1:], name))
-    for names in table.values():
-        names.sort(key=lambda item: -len(item[0]))
+    for words, name in sorted(_names(language).items(), key=lambda item: -len(item[0])):
+        branch = table.setdefault(words[0], Branch([], {}))
+        if len(words) == 1:
+            branch.own.append(name)
+        else:
+            branch.longer.setdefault(words[1], []).append((words[1:], name))
     return table
 
 
@@ -376,11 +424,6 @@ def _concept(country: str, names: str) -> str:
 
 def _listed(cell: str, separator: str = " ") -> list[str]:
     return [] if cell == "-" else cell.split(separator)
-
-
-@cache
-def _given_names() -> frozenset[str]:
-    return frozenset(name for (line,) in _rows("given_names.txt") for name in line.split())
 
 
 def _rows(name: str) -> Iterator[list[str]]:

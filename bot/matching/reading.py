@@ -1,11 +1,12 @@
 """An article read once for all queries: which words stand where, under which keys, and which places they name."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from bot.matching import places
+from bot.matching import namesakes, places
 from bot.matching.analysis import Case, Text, Token, guess_language, keys, tokens
 from bot.matching.fuzzy import skeleton
 from bot.matching.terms import JOINED
@@ -37,9 +38,7 @@ class Reading:
         self.title = FieldReading(article.title, self.language)
         self.text = FieldReading(article.text, self.language)
         self.source = frozenset(token.folded for token in tokens(article.source))
-        for part in (self.title, self.text):
-            named = list(places.mentions(part.tokens, self.language))
-            self._name_places(part, named)
+        for part, named in self._name_places():
             if aliases:
                 self._name_aliases(part, named, aliases)
 
@@ -64,15 +63,22 @@ class Reading:
             return True
         return False if cases == {Case.LOWER} else None
 
-    def _name_places(self, part: "FieldReading", named: Sequence[places.Mention]) -> None:
-        for mention in named:
-            sure = self._is_place(part, mention)
+    def _name_places(self) -> list[tuple["FieldReading", list[places.Mention]]]:
+        """Record which places each field names, without what is only named after one; return what is named."""
+        by_field = [(part, part.mentions(self.language)) for _name, part in self.fields]
+        named = [(part, mention) for part, mentions in by_field for mention in mentions]
+        is_state = any(m.concepts[0] == "GE" for _part, m in named) and _is_american(m for _part, m in named)
+        people = self._people(named)
+        for part, mention in named:
+            sure = self._is_place(part, mention, people)
             if sure is False:
                 continue
             span = Span(mention.start, mention.end, sure is not None)
-            for concept in mention.concepts:
+            is_georgia = is_state and part.tokens[mention.start].folded == places.GEORGIA
+            for concept in (places.GEORGIA_OF_AMERICA,) if is_georgia else mention.concepts:
                 part.spans.setdefault(PLACE + concept, []).append(span)
                 part.spans.setdefault(f"{PLACE}in:{places.country_of(concept)}", []).append(span)
+        return by_field
 
     def _name_aliases(self, part: "FieldReading", named: Sequence[places.Mention], aliases: "Aliases") -> None:
         """Record the names of aliases, but not those that are part of a place's longer name."""
@@ -97,9 +103,41 @@ class Reading:
         token = part.tokens[position]
         return token.case is Case.TITLE and self.certainty(token.folded, part, position) is False
 
-    def _is_place(self, part: "FieldReading", mention: places.Mention) -> bool | None:
+    def _people(self, named: list[tuple["FieldReading", places.Mention]]) -> set[str]:
+        """Return the names of places (one word, folded) that are a person's in this article."""
+        single = [(part, m.start, part.tokens[m.start].folded) for part, m in named if m.end - m.start == 1]
+        sure = {folded for (part, m) in named for folded in [part.tokens[m.start].folded] if self._is_person(part, m)}
+        who = {folded for part, start, folded in single if namesakes.is_who(part.text, start)}
+        if who:
+            full = {folded for part, start, folded in single if namesakes.has_forename(part.text, start)}
+            sure |= who & full
+        return sure
+
+    def _is_person(self, part: "FieldReading", mention: places.Mention) -> bool:
+        """Return whether a place's name is a person's here: by a name or title before it, or a surname after it that
+        stands alone elsewhere."""
+        if mention.end - mention.start > 1:
+            return False
+        if namesakes.is_person(part.text, mention.start):
+            return True
+        surname = "" if part.is_loud else namesakes.surname_after(part.text, mention.start)
+        if not surname or places.is_name(surname):
+            return False
+        return any(
+            namesakes.stands_alone(other.text, position)
+            for _name, other in self.fields
+            for position in other.folded.get(surname, ())
+        )
+
+    def _is_place(self, part: "FieldReading", mention: places.Mention, people: set[str]) -> bool | None:
         folded = part.tokens[mention.start].folded
         single = mention.end - mention.start == 1
+        if part.is_namesake(mention):
+            return False
+        if single and folded in people:
+            is_where = namesakes.says_where(part.text, mention.start, mention.end)
+            if not is_where or self._is_person(part, mention):
+                return False
         if single and folded in places.WORDS_TOO:
             return self.certainty(folded, part, mention.start)
         if mention.capitals and part.is_loud:
@@ -107,20 +145,52 @@ class Reading:
         return True
 
 
+def _is_american(mentions: Iterable[places.Mention]) -> bool:
+    """Return whether an article is set in America and not in the Caucasus, by the places it names: Georgia is there."""
+    concepts = {mention.concepts[0] for mention in mentions}
+    inside = any(concept.startswith("US/") and concept not in places.OF_THE_WORLD for concept in concepts)
+    return inside and not any(places.country_of(concept) in places.NEAR_GEORGIA for concept in concepts - {"GE"})
+
+
 class FieldReading:
     """One field: its tokens, and where each folded form, inflection key, compound and place stands."""
 
     def __init__(self, text: str, language: str) -> None:
-        self._text = Text(text)
-        self.tokens: list[Token] = self._text.tokens
+        self.text = Text(text)
+        self.tokens: list[Token] = self.text.tokens
         self.spans: dict[str, list[Span]] = {}
         self._language = language
+        self._is_table = False
         self._join_compounds()
+
+    def mentions(self, language: str) -> list[places.Mention]:
+        """Return the places that are named here, and what may be only named after one."""
+        found = list(places.mentions(self.tokens, language))
+        found = [one for one, then in zip_longest(found, found[1:]) if not self._is_elsewhere(one, then)]
+        cities = [mention.end for mention in found if mention.is_city]
+        self._is_table = len(cities) >= namesakes.TABLE and namesakes.is_table(self.text, cities)
+        return found
+
+    def _is_elsewhere(self, town: places.Mention, then: places.Mention | None) -> bool:
+        """Return whether an American state follows the name of a place elsewhere: "Paris, Texas"."""
+        if not town.is_city or places.country_of(town.concepts[0]) == "US":
+            return False
+        is_next = then is not None and then.start == town.end and self.text.gaps.get(then.start, "").strip() == ","
+        if is_next and then is not None and places.is_american_state(then.concepts[0]):
+            return True
+        return namesakes.is_in_a_state(self.text, town.end)
+
+    def is_namesake(self, mention: places.Mention) -> bool:
+        """Return whether what is named is another thing (no person) with the place's name."""
+        is_city = mention.is_city
+        if is_city and self._is_table and namesakes.is_in_table(self.text, mention.start, mention.end):
+            return True
+        return namesakes.is_other(self.text, mention.start, mention.end, is_city=is_city, is_loud=self.is_loud)
 
     def quote(self, start: int, end: int) -> tuple[str, int, int]:
         """Return what tokens `start` to `end` (exclusive) are in the text as given, and where it stands."""
-        first, last = self._text.span(start, end)
-        return self._text.source[first:last], first, last
+        first, last = self.text.span(start, end)
+        return self.text.source[first:last], first, last
 
     @cached_property
     def folded(self) -> dict[str, list[int]]:

@@ -20,7 +20,9 @@ def report(root: Path, out: TextIO) -> None:
     latin = sorted({spelling for group in groups for spelling in group["latin"] if len(spelling) >= LONG})
     arabic = sorted({group["ar"] for group in groups})
     kin = relations(groups)
-    out.write(f"\n{'spellings of a name':24}{'pairs':>8}{'found':>8}{'recall':>8}{'false':>8}  false joins a spelling\n")
+    out.write(
+        f"\n{'spellings of a name':24}{'pairs':>8}{'found':>8}{'recall':>8}{'false':>8}  false joins a spelling\n"
+    )
     out.write(row("Latin for Latin", kin, latin, latin))
     out.write(row("Latin for Arabic", kin, latin, arabic))
     out.write(row("Arabic for Latin", kin, arabic, latin))
