@@ -31,7 +31,7 @@ from bot.pipeline.digest import freeze_due
 from bot.pipeline.match import Matcher
 from bot.pipeline.pages import Pages
 from bot.pipeline.poll import Pace, Poller
-from bot.pipeline.send import Sender
+from bot.pipeline.send import Sender, doubt
 from bot.pipeline.tidy import tidy
 from bot.pulse import Pulse
 from bot.scheduler import build
@@ -41,13 +41,13 @@ from bot.sources.address import canonical_url
 from bot.sources.fetch import Fetcher
 from bot.sources.guard import AddressGuard
 from bot.sources.parse import FeedParser
-from bot.storage import deliveries, pages, secrets, sources
+from bot.storage import secrets, sources
 from bot.storage.database import Database
+from bot.storage.presence import Presence, present
 from bot.web.server import Status, serving, webhook
 
 log = structlog.get_logger()
 
-AGES = timedelta(days=1)  # longer than any lease
 GRACE = 18.0  # seconds that what is in flight has to finish after SIGTERM
 RETRY = 5.0  # seconds between two tries to reach Telegram or the database
 
@@ -65,14 +65,14 @@ async def run(config: Config) -> None:
 async def serve(config: Config, clock: Clock, wakeups: Wakeups, stop: asyncio.Event) -> None:
     """Run until `stop` is set (and all are woken, for a quick end)."""
     async with AsyncExitStack() as stack:
-        services = await _services(config, clock, wakeups, stack)
+        services, presence = await _services(config, clock, wakeups, stack)
         application = await stack.enter_async_context(_application(config))
         register(application, services)
         scheduler = build(wakeups)
         scheduler.start()
         stack.callback(scheduler.shutdown, wait=False)
         try:
-            await _work(config, services, application, stop)
+            await _work(config, services, presence, application, stop)
         except* ConfigError as errors:
             raise ConfigError([line for error in _leaves(errors) for line in error.problems]) from None
     log.info("stopped")
@@ -85,10 +85,12 @@ def _leaves(errors: BaseExceptionGroup[ConfigError]) -> list[ConfigError]:
     return found
 
 
-async def _services(config: Config, clock: Clock, wakeups: Wakeups, stack: AsyncExitStack) -> Services:
+async def _services(config: Config, clock: Clock, wakeups: Wakeups, stack: AsyncExitStack) -> tuple[Services, Presence]:
     pin_zone_rules()
     aliases = AliasBook(read_file(config.matching.aliases) if config.matching.aliases else ())
-    database = await stack.enter_async_context(Database(config.storage.url.get_secret_value()))
+    database = Database(config.storage.url.get_secret_value())
+    presence = await stack.enter_async_context(present(database))
+    await stack.enter_async_context(database)
     guard = AddressGuard(config.fetch.allow_networks, config.fetch.allow_ports)
     fetcher = Fetcher(
         guard,
@@ -99,10 +101,10 @@ async def _services(config: Config, clock: Clock, wakeups: Wakeups, stack: Async
     )
     await stack.enter_async_context(fetcher)
     parser = await stack.enter_async_context(FeedParser())
-    await _take_over(database, clock)
+    await _take_over(presence, clock)
     await _add_sources(config, database, clock)
     signer = await _signer(database)
-    return Services(database, clock, wakeups, fetcher, parser, _settings(config), signer, aliases)
+    return Services(database, clock, wakeups, fetcher, parser, _settings(config), signer, aliases), presence
 
 
 async def _signer(database: Database) -> Signer:
@@ -123,20 +125,22 @@ def _settings(config: Config) -> Settings:
     )
 
 
-async def _take_over(database: Database, clock: Clock) -> None:
-    """End the leases of a process that was killed, where this one must be its successor: a SQLite file has one bot.
+async def _take_over(presence: Presence, clock: Clock) -> None:
+    """End the leases of runs that were killed: their sources are due, their messages in doubt.
 
-    Else a source it was polling would be asked again, and a message it was sending looked after, only when they end.
+    Else a source one was polling would be asked again, and a message it was sending looked after, only when they end.
     """
-    if not database.is_sqlite:
-        return
     now = clock.now()
-    async with database.begin() as connection:
-        await sources.release(connection)
-        await pages.release(connection, now)
-        doubtful = await deliveries.recover(connection, now + AGES, again_at=now)
+    doubtful = await presence.take_over(now, again_at=now + (timedelta() if presence.is_alone else doubt()))
     if doubtful:
-        log.warning("the last run was killed while it sent", doubtful=doubtful)
+        log.warning("a run was killed while it sent", doubtful=doubtful)
+
+
+async def _look_after(presence: Presence, sender: Sender, clock: Clock) -> None:
+    if not presence.is_alone:
+        await presence.renew()
+        await _take_over(presence, clock)
+    await sender.look_after()
 
 
 async def _add_sources(config: Config, database: Database, clock: Clock) -> None:
@@ -176,7 +180,7 @@ async def _application(config: Config) -> AsyncIterator[App]:
         await updates.shutdown()
 
 
-async def _work(config: Config, services: Services, application: App, stop: asyncio.Event) -> None:
+async def _work(config: Config, services: Services, presence: Presence, application: App, stop: asyncio.Event) -> None:
     database, clock, wakeups = services.database, services.clock, services.wakeups
     pace = Pace(
         interval=config.polling.interval,
@@ -204,7 +208,7 @@ async def _work(config: Config, services: Services, application: App, stop: asyn
             write_alerts(database, clock, services.signer, per_hour=config.limits.alerts_per_hour), wakeups, Step.SEND
         ),
         Step.DIGEST: lambda: _then(freeze_due(database, clock), wakeups, Step.SEND),
-        Step.CARE: sender.look_after,
+        Step.CARE: lambda: _look_after(presence, sender, clock),
         Step.TIDY: lambda: tidy(database, clock, retention=storage.retention),
         Step.BACKUP: backups.make_if_due,
     }

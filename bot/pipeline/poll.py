@@ -99,7 +99,8 @@ class Poller:
             return []
         try:
             async with self.database.begin() as connection:
-                return await sources.claim_due(connection, self.clock.now(), limit=free, lease=LEASE, per_host=PER_HOST)
+                now, run = self.clock.now(), self.database.run
+                return await sources.claim_due(connection, now, limit=free, lease=LEASE, per_host=PER_HOST, run=run)
         except SQLAlchemyError:
             log.exception("sources not claimed")  # the next tick looks again
             return []

@@ -116,7 +116,13 @@ class Sender:
         try:
             async with self.database.begin() as connection:
                 claimed = await deliveries.claim(
-                    connection, self.clock.now(), free=free, lease=LEASE, busy_chats=busy, classes=classes
+                    connection,
+                    self.clock.now(),
+                    free=free,
+                    lease=LEASE,
+                    busy_chats=busy,
+                    classes=classes,
+                    run=self.database.run,
                 )
         except SQLAlchemyError as error:
             log.error("deliveries not claimed", reason=type(error).__name__, exc_info=not isinstance(error, DBAPIError))
@@ -132,7 +138,7 @@ class Sender:
         """Find what was left in doubt, resend what waited long enough, expire what waited too long."""
         now = self.clock.now()
         async with self.database.begin() as connection:
-            doubtful = await deliveries.recover(connection, now, again_at=now + _doubt())
+            doubtful = await deliveries.recover(connection, now, again_at=now + doubt())
             if not self.breaker.is_open(self.clock.monotonic()):
                 await deliveries.revive_uncertain(connection, now)
             expired = await deliveries.expire(connection, now)
@@ -254,7 +260,7 @@ class Sender:
             case Verdict.UNREACHABLE:
                 await deliveries.refused(connection, claimed, now, reason)
             case Verdict.UNCERTAIN:
-                await deliveries.uncertain(connection, claimed, now, again_at=now + _doubt(), error=reason)
+                await deliveries.uncertain(connection, claimed, now, again_at=now + doubt(), error=reason)
             case _:
                 await deliveries.dead(connection, claimed, now, reason)
 
@@ -265,6 +271,6 @@ def backoff(attempts: int) -> timedelta:
     return longest * random.uniform(0.5, 1)
 
 
-def _doubt() -> timedelta:
+def doubt() -> timedelta:
     """Return how long a message in doubt waits for its resend: an outage is rarely over at once."""
     return timedelta(seconds=random.uniform(60, 120))

@@ -6,6 +6,7 @@ connections of their own. `synchronous=FULL`: with NORMAL a power cut may undo a
 """
 
 import asyncio
+import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
@@ -44,6 +45,7 @@ class Database:
         else:
             self._writer = self._reader = _postgresql_engine(self.url)
         self._write_lock = asyncio.Lock()
+        self.run = secrets.token_hex(4)  # the name of this run of the program, on what it leases
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
@@ -70,6 +72,12 @@ class Database:
                 await connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
             yield connection
 
+    async def session(self) -> AsyncConnection:
+        """Return a connection for the caller alone, in no transaction: its locks last until it is closed."""
+        connection = await self._writer.connect()
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        return connection
+
     @property
     def path(self) -> Path | None:
         """Return SQLite's file; None for PostgreSQL."""
@@ -88,8 +96,7 @@ class Database:
                     await _refuse_damaged(connection)
                 await connection.run_sync(_upgrade)
         except (OSError, sqlite3.Error, DBAPIError) as error:
-            reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
-            raise ConfigError([f"storage.url: the database cannot be opened: {reason[:200]}"]) from error
+            raise cannot_be_opened(error) from error
 
     async def empty_log(self) -> None:
         """Write SQLite's log back into its file and cut it, if no reader holds it: by itself it only grows."""
@@ -112,6 +119,12 @@ class Database:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
+
+
+def cannot_be_opened(error: Exception) -> ConfigError:
+    """Return what to tell the operator of a database that cannot be reached, read or written."""
+    reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
+    return ConfigError([f"storage.url: the database cannot be opened: {reason[:200]}"])
 
 
 async def _refuse_damaged(connection: AsyncConnection) -> None:
@@ -185,7 +198,7 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> AsyncEngine:
 def _postgresql_engine(url: sa.URL) -> AsyncEngine:
     return create_async_engine(
         url.set(drivername="postgresql+psycopg"),
-        pool_size=8,
+        pool_size=9,  # one is held by `presence`
         max_overflow=4,
         pool_pre_ping=True,  # a server that restarted costs one reconnect, not one failed unit
         connect_args={

@@ -4,7 +4,6 @@ Each transition names the state it leaves and the lease token of the claim, and 
 sender that was paused past its lease changes nothing when it comes back.
 """
 
-import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.chats import ACTIVE, BLOCKED
 from bot.storage.database import insert_many, insert_new
+from bot.storage.lease import held_by, new_token
 from bot.storage.schema import chat, delivery, delivery_item, digest_run, subscription, told
 
 READY, SENDING, SENT = "READY", "SENDING", "SENT"
@@ -133,12 +133,13 @@ async def claim(
     lease: timedelta,
     busy_chats: Collection[int] = (),
     classes: Sequence[int] = CLASSES,
+    run: str = "",
 ) -> list[Claimed]:
     """Take up to `free` deliveries, at most one a chat, none of `busy_chats` (Telegram's ids).
 
     Those of the first of `classes` (priorities) go first, the oldest first within one. What waits: a chat with one in
     flight, a chat Telegram asked us to spare, a part whose earlier part has not ended, and all but answers for a chat
-    that is paused or blocked.
+    that is paused or blocked. `run` signs the leases (`Database.run`).
     """
     first: dict[int, int] = {}
     for priority in classes:
@@ -149,7 +150,7 @@ async def claim(
     ids = list(first.values())[:free]
     if not ids:
         return []
-    token = secrets.token_hex(8)
+    token = new_token(run)
     taken = delivery.update().where(delivery.c.id.in_(ids), delivery.c.state == READY)
     values = {
         "state": SENDING,
@@ -311,12 +312,15 @@ async def _take_back(connection: AsyncConnection, ids: Sequence[int]) -> None:
     await connection.execute(told.delete().where(told.c.delivery_id.in_(ids)))
 
 
-async def recover(connection: AsyncConnection, now: datetime, *, again_at: datetime) -> int:
-    """Deliveries whose sender is gone may have arrived: UNCERTAIN. Return how many.
+async def recover(
+    connection: AsyncConnection, now: datetime, *, again_at: datetime, runs: Collection[str] | None = None
+) -> int:
+    """Deliveries whose sender is gone (only those of `runs`, if given) may have arrived: UNCERTAIN. Return how many.
 
     The token stays: if the sender was only slow, its answer can still settle the doubt (`sent`).
     """
     lost = sa.select(delivery).where(is_in(SENDING), delivery.c.lease_until < now)
+    lost = lost.where(held_by(delivery.c.lease_token, runs))
     rows = (await connection.execute(lost.with_for_update(skip_locked=True))).mappings().all()
     for row in rows:
         where = sa.and_(delivery.c.id == row["id"], delivery.c.lease_token == row["lease_token"])

@@ -1,7 +1,6 @@
 """Sources: which are due, who is polling them, and what the poll found."""
 
-import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Source, Validators, Wishes
 from bot.storage.database import insert_many, insert_new
+from bot.storage.lease import held_by, new_token
 from bot.storage.schema import entry, source, source_alias
 
 ACTIVE, PAUSED, REMOVED = "active", "paused", "removed"
@@ -117,9 +117,17 @@ async def listing(connection: AsyncConnection) -> list[SourceStatus]:
 
 
 async def claim_due(
-    connection: AsyncConnection, now: datetime, *, limit: int, lease: timedelta, per_host: int | None = None
+    connection: AsyncConnection,
+    now: datetime,
+    *,
+    limit: int,
+    lease: timedelta,
+    per_host: int | None = None,
+    run: str = "",
 ) -> list[Source]:
     """Take up to `limit` due sources, longest overdue first, for `lease`; nobody else polls them meanwhile.
+
+    `run` signs the leases (`Database.run`), so that they end with the run that holds them.
 
     Of one host no more than `per_host` are in anybody's hands: a hundred feeds of a slow server hold up no other's.
     """
@@ -131,7 +139,7 @@ async def claim_due(
     ids = list((await connection.execute(due.with_for_update(skip_locked=True))).scalars())
     if not ids:
         return []
-    token = secrets.token_hex(8)
+    token = new_token(run)
     claimed = source.update().where(source.c.id.in_(ids)).values(lease_until=now + lease, lease_token=token)
     rows = (await connection.execute(claimed.returning(source))).mappings()
     return [_source(row, now) for row in rows]
@@ -188,9 +196,10 @@ def _kept(wishes: Wishes) -> dict[str, Any]:
     return {"ttl": ttl, "hours": sorted(wishes.skip_hours), "days": sorted(wishes.skip_days)}
 
 
-async def release(connection: AsyncConnection) -> None:
-    """End every lease: whoever held them is gone."""
-    await connection.execute(source.update().values(lease_until=None, lease_token=None))
+async def release(connection: AsyncConnection, runs: Collection[str] | None) -> None:
+    """End the leases of `runs`, which are gone; None: of all."""
+    theirs = source.update().where(held_by(source.c.lease_token, runs))
+    await connection.execute(theirs.values(lease_until=None, lease_token=None))
 
 
 async def finish_poll(

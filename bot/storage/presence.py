@@ -1,0 +1,132 @@
+"""Which runs of the program are alive, so that what a dead one held is free at once and not when its leases end.
+
+A run signs its leases with its name (`Database.run`) and holds a lock that is let go when its process ends, however it
+ends. SQLite: the file beside the database, so one bot alone works on it, and whatever was leased before is free.
+PostgreSQL: an advisory lock of a session of its own; whose lock can be had, whose process is gone. Behind a pooler that
+shares sessions the locks may outlive their runs: then leases are waited for, as if nobody knew.
+"""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import ConfigError
+from bot.storage import deliveries, pages, sources
+from bot.storage.database import Database, cannot_be_opened
+from bot.storage.lease import run_of
+from bot.storage.schema import delivery, source
+
+KIND = 0x57415443  # "WATC": the first half of our advisory locks, so that they are nobody else's
+PATIENCE = 30.0  # seconds that a predecessor may take to stop
+LOOK = 0.1  # seconds between two looks whether it has
+AGES = timedelta(days=1)  # longer than any lease
+
+
+class Presence:
+    """One run, and whether others are alive. Made by `present`."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.is_alone = database.is_sqlite  # nobody else can be alive
+        self._session: AsyncConnection | None = None
+
+    async def renew(self) -> None:
+        """Take this run's lock anew if its session was lost; an error of the database if that cannot be done now."""
+        try:
+            if self._session is not None:
+                await self._session.execute(sa.text("SELECT 1"))
+                return
+        except SQLAlchemyError:  # the server restarted, or let the session go
+            await self.leave()
+        self._session = await self.database.session()
+        await self._session.execute(sa.select(sa.func.pg_advisory_lock(KIND, _key(self.database.run))))
+
+    async def leave(self) -> None:
+        """Let this run's lock go."""
+        session, self._session = self._session, None
+        if session is not None:
+            with suppress(SQLAlchemyError):
+                await session.invalidate()  # else the pool keeps it, and it the lock
+                await session.close()
+
+    async def take_over(self, now: datetime, *, again_at: datetime) -> int:
+        """Free what dead runs held: their sources are due, and what they were sending is in doubt until `again_at`.
+
+        Return how many messages that were. On SQLite it frees everything: to be called before this run leases anything.
+        """
+        async with self.database.begin() as connection:
+            dead = None if self.is_alone else await self._dead(connection)
+            if dead == []:
+                return 0
+            await sources.release(connection, dead)
+            if self.is_alone:
+                await pages.release(connection, now)
+            return await deliveries.recover(connection, now + AGES, again_at=again_at, runs=dead)
+
+    async def _dead(self, connection: AsyncConnection) -> list[str]:
+        """Return the runs that hold leases and are gone."""
+        held = sa.union(
+            sa.select(source.c.lease_token).where(source.c.lease_token.is_not(None)),
+            sa.select(delivery.c.lease_token).where(deliveries.is_in(deliveries.SENDING)),
+        )
+        runs = {run_of(str(token)) for token in (await connection.execute(held)).scalars()}
+        return [run for run in sorted(runs - {self.database.run, ""}) if await _is_gone(connection, run)]
+
+
+@asynccontextmanager
+async def present(database: Database) -> AsyncIterator[Presence]:
+    """Be a living run until the end of the block. ConfigError if another one works on the same SQLite file."""
+    if database.path is not None:
+        file = await _only_one(database.path.with_name(f"{database.path.name}.lock"))
+        try:
+            yield Presence(database)
+        finally:
+            os.close(file)
+        return
+    presence = Presence(database)
+    try:
+        await presence.renew()
+    except DBAPIError as error:
+        raise cannot_be_opened(error) from error
+    try:
+        yield presence
+    finally:
+        await presence.leave()
+
+
+async def _only_one(path: Path) -> int:
+    """Return the number of a file that is locked for this process; the kernel unlocks it when the process ends."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise cannot_be_opened(error) from error
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                with suppress(BlockingIOError):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return file
+                await asyncio.sleep(LOOK)
+    except TimeoutError:
+        os.close(file)
+        raise ConfigError(["storage.url: another Watchword is running on this database; stop it first"]) from None
+
+
+async def _is_gone(connection: AsyncConnection, run: str) -> bool:
+    """Return whether nobody holds a run's lock (it is ours then, until the transaction ends)."""
+    locked = await connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(KIND, _key(run))))
+    return bool(locked.scalar_one())
+
+
+def _key(run: str) -> sa.ColumnElement[int]:
+    """Return a run's name as PostgreSQL's locks are named: a signed number of 32 bits."""
+    return sa.cast(int.from_bytes(bytes.fromhex(run), signed=True), sa.Integer)
