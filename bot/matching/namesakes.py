@@ -11,7 +11,7 @@ from collections.abc import Collection
 from functools import cache
 from importlib.resources import files
 
-from bot.matching.analysis import Case, Text, Token, word_set
+from bot.matching.analysis import Case, Text, Token, fold, word_set
 
 MOST_BETWEEN = 3  # words of a competition between the place and its kind: "European Athletics Indoor Championships"
 LONGEST_ACRONYM = 3  # letters: a longer word in capitals is one of a headline or dateline
@@ -44,6 +44,17 @@ STATES = word_set(  # as news agencies shorten them, after a town and a comma
 )
 SHIPS = word_set("uss hms rms")
 QUOTES = frozenset('"“”«»„')
+# In Arabic, as folded: words before a place; what ends a people's word; and before a language.
+ARABIC_WHERE = word_set(
+    "في الي من نحو شمال جنوب شرق غرب شمالي جنوبي شرقي غربي وسط داخل خارج دوله جمهوريه بين لدي عبر باتجاه حكومه جيش "
+    "سلطات عاصمه حدود تجاه ضد مع علي"
+)
+ARABIC_TONGUE = ("لغه", "لغتين", "لغات", "لسان")
+ARABIC_TONGUES = word_set(  # beside one of these and an "and" it is one too: "العربية والفرنسية"
+    "عربيه امازيغيه فرنسيه انجليزيه انكليزيه اسبانيه المانيه ايطاليه روسيه تركيه فارسيه صينيه "
+    "عبريه كرديه لاتينيه برتغاليه"
+)
+OTHER_TONGUES = word_set("عربيه امازيغيه فارسيه عبريه لاتينيه")  # those of no country
 PAPERS = word_set("times post tribune herald globe chronicle gazette observer telegraph inquirer courier")
 LEGAL_FORMS = word_set("ltd inc plc gmbh")
 STREETS = word_set("street avenue boulevard square")
@@ -86,7 +97,7 @@ def is_other(text: Text, start: int, end: int, *, is_city: bool, is_loud: bool) 
     """Return whether the name of a place at `start` to `end` (exclusive) is a thing's that is no person."""
     before = _word(text, start - 1) if _is_beside(text, start) else None
     after = _word(text, end) if _is_beside(text, end) else None
-    if end - start == 1 and text.tokens[start].folded in LANGUAGES and _is_language(text, start):
+    if end - start == 1 and _is_language(text, start):
         return True
     if is_city and (_is_quoted(text, start, end) or (before is not None and before.folded in SHIPS)):
         return True
@@ -157,11 +168,11 @@ def surname_after(text: Text, position: int) -> str:
 
 
 def stands_alone(text: Text, position: int) -> bool:
-    """Return whether a word stands as a surname does: with a capital, after a word in small letters or a sentence."""
+    """Return whether a word stands as a surname does: with a capital, after a sign or a word in small letters."""
     word, before = text.tokens[position], _word(text, position - 1)
     if word.case is not Case.TITLE or before is None:
         return False
-    return word.begins or (before.case is Case.LOWER and before.folded not in ARTICLES)
+    return word.begins or position in text.gaps or (before.case is Case.LOWER and before.folded not in ARTICLES)
 
 
 def says_where(text: Text, start: int, end: int) -> bool:
@@ -174,9 +185,9 @@ def says_where(text: Text, start: int, end: int) -> bool:
 
 @cache
 def given_names() -> frozenset[str]:
-    """Return the commonest given names, folded."""
+    """Return the commonest given names, folded (of Latin and Arabic script)."""
     lines = files("bot.matching").joinpath("data", "given_names.txt").read_text(encoding="utf-8").splitlines()
-    return frozenset(name for line in lines if not line.startswith("#") for name in line.split())
+    return frozenset(fold(name) for line in lines if not line.startswith("#") for name in line.split())
 
 
 def _word(text: Text, position: int) -> Token | None:
@@ -197,6 +208,41 @@ def _is_loud(word: Token) -> bool:
     return word.case is Case.UPPER and len(word.folded) > LONGEST_ACRONYM
 
 
+def _is_arabic_language(text: Text, position: int) -> bool:
+    """Return whether an Arabic people's word is its language: بالفرنسية, اللغة الفرنسية, العربية والفرنسية."""
+    folded = text.tokens[position].folded
+    before, after = _word(text, position - 1), _word(text, position + 1)
+    if folded.startswith("بال") or (before is not None and before.folded.endswith(ARABIC_TONGUE)):
+        return True
+    if folded.removeprefix("و").removeprefix("ال") not in ARABIC_TONGUES:
+        return False
+    joined = [before] if folded.startswith("و") else [after] if after and after.folded.startswith("و") else []
+    return any(word is not None and word.folded.removeprefix("و").lstrip("بل").removeprefix("ال").removeprefix("ل")
+               in OTHER_TONGUES for word in joined)  # fmt: skip
+
+
+def is_arabic_surname(text: Text, position: int) -> bool:
+    """Return whether an Arabic people's word follows a given name, and so may be a surname: بثينة عراقي."""
+    before = _word(text, position - 1)
+    if before is None or not _is_beside(text, position) or not text.tokens[position].folded.endswith("ي"):
+        return False
+    return before.folded in given_names()
+
+
+def says_where_in_arabic(text: Text, position: int, name: str) -> bool:
+    """Return whether the word before a name, or the preposition written on to it, says that it is a place's."""
+    folded, before = text.tokens[position].folded, _word(text, position - 1)
+    if folded == name:
+        return before is not None and before.folded in ARABIC_WHERE
+    return folded in ("ب" + name, "ل" + name)
+
+
+def is_another_spelling(text: Text, start: int, end: int) -> bool:
+    """Return whether an Arabic word ends in ى, which is read as ي: "اليمنى" is the right hand, and not of Yemen."""
+    at = text.span(start, end)[1]
+    return text.source[at - 1 : at] == "ى"
+
+
 def _is_possessive(text: Text, position: int) -> bool:
     """Return whether a word has a possessive ending: "Putin's Russia"."""
     end = text.span(position, position + 1)[1]
@@ -206,6 +252,10 @@ def _is_possessive(text: Text, position: int) -> bool:
 def _is_language(text: Text, position: int) -> bool:
     """Return whether a people's word is its language: "in English", but not "in English football"."""
     before, after = _word(text, position - 1), _word(text, position + 1)
+    if text.tokens[position].case is Case.NONE:
+        return text.tokens[position].folded.endswith("يه") and _is_arabic_language(text, position)
+    if text.tokens[position].folded not in LANGUAGES:
+        return False
     if after is not None and after.folded in OF_LANGUAGE:
         return True
     if before is None or before.folded not in SPOKEN or not _is_beside(text, position):

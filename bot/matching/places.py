@@ -20,8 +20,9 @@ from typing import NamedTuple
 
 from babel import Locale
 
-from bot.matching.analysis import KEY, Case, Token, fold, keys, script, tokens, word_set
+from bot.matching.analysis import Case, Token, fold, keys, script, tokens, word_set
 from bot.matching.namesakes import given_names
+from bot.matching.peoples import inflected
 
 SCRIPT_LANGUAGES = ("ar", "ru", "uk", "fa", "ur", "he", "zh", "zh_Hant", "ja", "ko", "hi", "el", "th", "bg", "sr")
 LATIN_LANGUAGES = ("fr", "es", "de", "it", "pt", "nl", "sv", "da", "no", "fi", "hu", "ro", "ca", "tr", "pl", "cs")
@@ -30,34 +31,39 @@ LATIN_LANGUAGES = ("fr", "es", "de", "it", "pt", "nl", "sv", "da", "no", "fi", "
 WORDS_TOO = word_set(
     "turkey chad jordan georgia china chile guinea mali niger cuba togo polish pole poles swede swedes dane danes "
     "scot scots brits brit finn finns lao thai car nice reading mobile bath orange lima hama aden homs goma palmyra "
-    "medina emirates america soviet soviets"
+    "medina emirates america soviet soviets مالي"
 )
+# Arabic words that are another word too ("financial", "Roman"): what stands around them must speak for the place.
+DOUBTFUL = word_set("مالي ماليه ماليون ماليين ماليات ماليو روماني رومانيه رومانيون رومانيين رومانيات رومانيو")
 # CLDR names that are words, or other names, where they would be met.
-NOT_PLACES = word_set(
-    "island maurice dominique man fas katar mali oman togo guinea samoa jordan jersey مالي 印 中 日 韓"
-)
+NOT_PLACES = word_set("island maurice dominique man fas katar mali oman togo guinea samoa jordan jersey 印 中 日 韓")
 
 
 class Name(NamedTuple):
     """What a name stands for. `capitals`: it counts only in capitals (US); `people`: it is an adjective or a people.
 
-    With `either`, nobody knows which of the concepts is meant (Congo), else each of them is: the Security Council is
-    the United Nations too, but who asks for it asks for the first alone.
+    With `either`, the rest of an article says which of the concepts is meant, if any does (Congo), else each of them
+    is: the Security Council is the United Nations too, but who asks for it asks for the first alone. `doubtful`: it is
+    another word too (see DOUBTFUL).
     """
 
     concepts: tuple[str, ...]
     capitals: bool = False
     people: bool = False
     either: bool = False
+    doubtful: bool = False
 
 
 class Mention(NamedTuple):
-    """Tokens `start` to `end` (exclusive) of a text name `concepts`; `capitals` as in Name."""
+    """Tokens `start` to `end` (exclusive) of a text name `concepts`; the rest as in Name. `doubtful`: the name,
+    if it is."""
 
     concepts: tuple[str, ...]
     start: int
     end: int
     capitals: bool
+    either: bool = False
+    doubtful: str = ""
 
     @property
     def is_city(self) -> bool:
@@ -89,14 +95,20 @@ class Branch(NamedTuple):
 
 Table = dict[str, Branch]  # by the first word
 
+# Names of two places, of which the rest of an article says which is meant.
+EITHER = {
+    "Congo Congolese Конго الكونغو كونغو كونغولي كونغولية كونغوليون كونغوليين Kongo": ("CD", "CG"),
+    "عمان": ("OM", "JO/Amman"),
+}
+PEOPLES = ("ar", "ru", "fr", "es", "de", "tr")  # the columns of peoples.tsv
+
 # Georgia is a country, and a state where an article names places of America but none near the country.
 GEORGIA, GEORGIA_OF_AMERICA = "georgia", "US/Georgia, U.S."
 NEAR_GEORGIA = word_set("GE RU AM AZ TR UA")
 OF_THE_WORLD = ("US/Washington", "US/New York")  # what news from everywhere names
 
 MOST_KNOWN = 1 << 17  # words of which is kept whether they begin a name
-_SHORTEST_DERIVED = 4  # letters of a name whose adjectives are formed by rule
-_SHORTEST_BASE = 3  # letters that must be left of an Arabic name when its ending is off
+_SHORTEST_DERIVED = 4  # letters of a Russian name whose cases are formed by rule
 _RUSSIAN_ENDINGS = (
     ("ия", ("ии", "ию", "ией")),
     ("а", ("ы", "и", "е", "у", "ой")),
@@ -272,11 +284,15 @@ def _known_at(table: Table, words: Sequence[Token], position: int) -> Mention | 
             for rest, name in branch.longer.get(second, ()):
                 end = after + len(rest)
                 if end <= len(words) and _follows(rest, words[after:end]) and _in_capitals(name, words[position]):
-                    return Mention(name.concepts, position, end, name.capitals)
+                    return _mention(name, position, end, form)
         for name in branch.own:
             if _in_capitals(name, words[position]):
-                return Mention(name.concepts, position, after, name.capitals)
+                return _mention(name, position, after, form)
     return None
+
+
+def _mention(name: Name, start: int, end: int, form: str) -> Mention:
+    return Mention(name.concepts, start, end, name.capitals, name.either, form if name.doubtful else "")
 
 
 def _city_at(words: Sequence[Token], position: int) -> Mention | None:
@@ -368,18 +384,27 @@ def _table(language: str) -> Table:
 @cache
 def _names(language: str) -> Names:
     """Return every name that counts in articles in `language` ("" for the names that count in all)."""
-    if language:
-        names = dict(_names(""))
-        for code, text in _cldr_names(language):
-            _add(names, text, code)
-        return names
-    names = dict(_reviewed_names())
-    for other in SCRIPT_LANGUAGES:
+    names = dict(_names("") if language else _reviewed_names())
+    for other in (language,) if language else SCRIPT_LANGUAGES:
+        for of, code, texts in _rows("names.tsv"):
+            for text in texts.split("|") if of == other else ():
+                _add(names, text, code)
         for code, text in _cldr_names(other):
             _add(names, text, code)
-            for form in _adjectives(text, other):
-                names.setdefault((form,), Name((code,), people=True))
+    for other in (language,) if language else SCRIPT_LANGUAGES:
+        _add_peoples(names, other)
     return names
+
+
+def _add_peoples(names: Names, language: str) -> None:
+    """Add what a language calls the people of each country, and what is theirs."""
+    if language not in PEOPLES:
+        return
+    column = 1 + PEOPLES.index(language)
+    for row in _rows("peoples.tsv"):
+        for word in _listed(row[column]):
+            for form in inflected(word, language):
+                _add(names, form, row[0], people=True)
 
 
 @cache
@@ -392,14 +417,15 @@ def _reviewed_names() -> Names:
             _add(names, text.replace("_", " "), code, people=True)
     for country, _size, cities in _rows("cities.tsv"):
         for text in cities.split("|"):
-            _add(names, text, _concept(country, cities))
+            _add(names, text, _city_in(country, cities))
     for code, _countries, _people, capital in _rows("countries.tsv"):
         for text in _listed(capital, "|"):
-            _add(names, text, _concept(code, capital))
+            _add(names, text, _city_in(code, capital))
     for (text,) in _rows("others.txt"):
         _add(names, text, "!")
-    for word in ("Congo", "Congolese"):
-        names[(fold(word),)] = Name(("CD", "CG"), either=True)
+    for words, codes in EITHER.items():
+        for word in words.split():
+            names[(fold(word),)] = Name(codes, either=True)
     return names
 
 
@@ -422,6 +448,18 @@ def _concept(country: str, names: str) -> str:
     return f"{country}/{names.split('|', maxsplit=1)[0]}"
 
 
+def _city_in(country: str, names: str) -> str:
+    """Return the concept of a city, and its country's where its name begins with that: Mexico City, Kuwait City."""
+    concept = _concept(country, names)
+    known = next((row[1].split("|") for row in _countries() if row[0].split("+")[0] == country), [])
+    return f"{concept}+{country}" if any(names.startswith(name + " ") for name in known) else concept
+
+
+@cache
+def _countries() -> list[list[str]]:
+    return list(_rows("countries.tsv"))
+
+
 def _listed(cell: str, separator: str = " ") -> list[str]:
     return [] if cell == "-" else cell.split(separator)
 
@@ -436,8 +474,10 @@ def _add(names: Names, text: str, concept: str, *, people: bool = False) -> None
     words = tuple(token.folded for token in tokens(text))
     capitals = len(text) <= 5 and text == text.upper() != text.lower()
     if words:
-        name = Name(() if concept == "!" else tuple(concept.split("+")), capitals, people)
-        for form in (words, *_russian_cases(words)):
+        doubtful = len(words) == 1 and words[0] in DOUBTFUL
+        name = Name(() if concept == "!" else tuple(concept.split("+")), capitals, people, doubtful=doubtful)
+        stems = [(key,) for key in keys(words[0], "ru")] if people and script(words[0]) == "CYRILLIC" else []
+        for form in (words, *(stems or _russian_cases(words))):
             names.setdefault(form, name)
 
 
@@ -448,20 +488,6 @@ def _cldr_names(language: str) -> Iterator[tuple[str, str]]:
         text = str(territories.get(code, "")).split("(")[0].split("（")[0].strip()
         if text and fold(text) not in NOT_PLACES:
             yield code, text
-
-
-def _adjectives(text: str, language: str) -> list[str]:
-    """Return the adjectives that regularly derive from a country's name of one word, as `_forms` gives them."""
-    if " " in text or len(text) < _SHORTEST_DERIVED:
-        return []
-    if language == "ar":
-        base = fold(text if text.startswith("أل") else text.removeprefix("ال")).removesuffix("يا")
-        base = base.removesuffix("ا").removesuffix("ه")
-        return [base + ending for ending in ("ي", "يه", "يون", "يين")] if len(base) >= _SHORTEST_BASE else []
-    if language == "ru":
-        base = fold(text).rstrip("аеиоуыьэюяй")
-        return [KEY + base + ending for ending in ("ск", "ийск", "ьск", "аиск")]
-    return []
 
 
 def _russian_cases(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

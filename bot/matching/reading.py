@@ -69,13 +69,15 @@ class Reading:
         named = [(part, mention) for part, mentions in by_field for mention in mentions]
         is_state = any(m.concepts[0] == "GE" for _part, m in named) and _is_american(m for _part, m in named)
         people = self._people(named)
+        sure_of = {concept for part, m in named if not part.is_doubtful(m) for concept in m.concepts if not m.either}
         for part, mention in named:
             sure = self._is_place(part, mention, people)
-            if sure is False:
+            is_told = not part.is_doubtful(mention) or part.is_where(mention) or mention.concepts[0] in sure_of
+            if sure is False or not is_told:
                 continue
             span = Span(mention.start, mention.end, sure is not None)
             is_georgia = is_state and part.tokens[mention.start].folded == places.GEORGIA
-            for concept in (places.GEORGIA_OF_AMERICA,) if is_georgia else mention.concepts:
+            for concept in (places.GEORGIA_OF_AMERICA,) if is_georgia else _meant(mention, sure_of):
                 part.spans.setdefault(PLACE + concept, []).append(span)
                 part.spans.setdefault(f"{PLACE}in:{places.country_of(concept)}", []).append(span)
         return by_field
@@ -145,6 +147,14 @@ class Reading:
         return True
 
 
+def _meant(mention: places.Mention, sure_of: set[str]) -> tuple[str, ...]:
+    """Return the concepts of a mention: of a name of two places, those whose country the article names otherwise."""
+    if not mention.either:
+        return mention.concepts
+    countries = {places.country_of(concept) for concept in sure_of}
+    return tuple(c for c in mention.concepts if places.country_of(c) in countries) or mention.concepts
+
+
 def _is_american(mentions: Iterable[places.Mention]) -> bool:
     """Return whether an article is set in America and not in the Caucasus, by the places it names: Georgia is there."""
     concepts = {mention.concepts[0] for mention in mentions}
@@ -161,12 +171,14 @@ class FieldReading:
         self.spans: dict[str, list[Span]] = {}
         self._language = language
         self._is_table = False
+        self._named: list[places.Mention] = []
         self._join_compounds()
 
     def mentions(self, language: str) -> list[places.Mention]:
         """Return the places that are named here, and what may be only named after one."""
         found = list(places.mentions(self.tokens, language))
         found = [one for one, then in zip_longest(found, found[1:]) if not self._is_elsewhere(one, then)]
+        self._named = found
         cities = [mention.end for mention in found if mention.is_city]
         self._is_table = len(cities) >= namesakes.TABLE and namesakes.is_table(self.text, cities)
         return found
@@ -180,9 +192,34 @@ class FieldReading:
             return True
         return namesakes.is_in_a_state(self.text, town.end)
 
+    def is_doubtful(self, mention: places.Mention) -> bool:
+        """Return whether an Arabic word may as well be another: what stands around it, or the article, must tell."""
+        if self.tokens[mention.start].case is not Case.NONE or mention.end - mention.start > 1:
+            return False
+        return bool(mention.doubtful) or namesakes.is_arabic_surname(self.text, mention.start)
+
+    def is_where(self, mention: places.Mention) -> bool:
+        """Return whether a doubtful word stands where a place does: after "in", or beside another and an "and"."""
+        if not mention.doubtful:
+            return False
+        if namesakes.says_where_in_arabic(self.text, mention.start, mention.doubtful):
+            return True
+        folded = self.tokens[mention.start].folded
+        if folded not in (mention.doubtful, "و" + mention.doubtful):
+            return False
+        return any(
+            (other.end == mention.start and folded.startswith("و"))
+            or (other.start == mention.end and self.tokens[other.start].folded.startswith("و"))
+            for other in self._named
+        )
+
     def is_namesake(self, mention: places.Mention) -> bool:
         """Return whether what is named is another thing (no person) with the place's name."""
         is_city = mention.is_city
+        first = self.tokens[mention.start]
+        ends_in_ya = first.case is Case.NONE and first.folded.endswith("ي")
+        if ends_in_ya and namesakes.is_another_spelling(self.text, mention.start, mention.end):
+            return True
         if is_city and self._is_table and namesakes.is_in_table(self.text, mention.start, mention.end):
             return True
         return namesakes.is_other(self.text, mention.start, mention.end, is_city=is_city, is_loud=self.is_loud)

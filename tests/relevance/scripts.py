@@ -100,8 +100,8 @@ def names(language: str) -> dict[str, str]:
 
 def ours(side: Side) -> dict[Pair, dict[str, Any]]:
     """Return what `watchword match` finds."""
-    codes = {name: code for code, name in side.names.items()}
-    return {(codes[hit["query"]], hit["article"]): hit for hit in found(side.names.values(), side.articles)}
+    hits = found(dict.fromkeys(side.names.values()), side.articles)  # both Congos are "Congo"
+    return {(code, hit["article"]): hit for hit in hits for code in side.names if side.names[code] == hit["query"]}
 
 
 def plain(side: Side) -> Iterable[Pair]:
