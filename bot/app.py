@@ -16,7 +16,7 @@ from telegram.ext import Application, ExtBot
 
 from bot import crash
 from bot.clock import Clock, clock_for
-from bot.config import Config
+from bot.config import Config, Telegram
 from bot.delivery.outcome import ODD_ANSWER
 from bot.delivery.request import AiohttpRequest
 from bot.digests.zones import pin_zone_rules
@@ -28,6 +28,7 @@ from bot.pipeline.alert import write_alerts
 from bot.pipeline.aliases import AliasBook, read_file
 from bot.pipeline.backup import Backups
 from bot.pipeline.digest import freeze_due
+from bot.pipeline.hubs import Hubs
 from bot.pipeline.match import Matcher
 from bot.pipeline.pages import Pages
 from bot.pipeline.poll import Pace, Poller
@@ -42,9 +43,11 @@ from bot.sources.fetch import Fetcher
 from bot.sources.guard import AddressGuard
 from bot.sources.parse import FeedParser
 from bot.storage import secrets, sources
+from bot.storage import websub as subscriptions
 from bot.storage.database import Database
 from bot.storage.presence import Presence, present
-from bot.web.server import Status, serving, webhook
+from bot.web.callbacks import public, webhook, websub
+from bot.web.server import Status, serving
 
 log = structlog.get_logger()
 
@@ -103,6 +106,9 @@ async def _services(config: Config, clock: Clock, wakeups: Wakeups, stack: Async
     parser = await stack.enter_async_context(FeedParser())
     await _take_over(presence, clock)
     await _add_sources(config, database, clock)
+    if not config.web.public_url:
+        async with database.begin() as connection:
+            await subscriptions.remove_all(connection)
     signer = await _signer(database)
     return Services(database, clock, wakeups, fetcher, parser, _settings(config), signer, aliases), presence
 
@@ -189,9 +195,11 @@ async def _work(config: Config, services: Services, presence: Presence, applicat
         first_poll_is_news=config.polling.first_poll == "all",
         own_networks=config.fetch.allow_networks,
     )
-    poller = Poller(database, services.fetcher, services.parser, clock, wakeups, pace, admins=services.settings.admins)
+    callbacks = f"{config.web.public_url}/websub/" if config.web.public_url else None
+    admins, fetcher = services.settings.admins, services.fetcher
+    poller = Poller(database, fetcher, services.parser, clock, wakeups, pace, admins=admins, callbacks=callbacks)
     pages_parser = FeedParser(workers=1)  # its own: a page that takes long to read holds up no feed
-    reader = Pages(database, services.fetcher, pages_parser, clock, wakeups)
+    reader = Pages(database, fetcher, pages_parser, clock, wakeups)
     matcher = Matcher(database, clock, services.aliases)
     telegram = config.telegram
     pulse = Pulse(clock)
@@ -201,6 +209,7 @@ async def _work(config: Config, services: Services, presence: Presence, applicat
     storage = config.storage
     backups = Backups(database, clock, storage.backup_dir, every=storage.backup_every, keep=storage.backup_keep)
     status = Status(database, clock, pulse, sender.outcomes)
+    routes = [_webhook(telegram, receiver)] if telegram.mode == "webhook" else []
     await matcher.warm()
     steps: dict[Step, Callable[[], Awaitable[object]]] = {
         Step.MATCH: lambda: _then(matcher.match_new(), wakeups, Step.ALERT),
@@ -212,7 +221,16 @@ async def _work(config: Config, services: Services, presence: Presence, applicat
         Step.TIDY: lambda: tidy(database, clock, retention=storage.retention),
         Step.BACKUP: backups.make_if_due,
     }
-    async with pages_parser, _serving(status.app(), config.web.listen), asyncio.TaskGroup() as group:
+    if callbacks:
+        hubs = Hubs(database, fetcher, poller, clock, callbacks=callbacks, max_bytes=config.fetch.max_bytes)
+        steps[Step.HUB] = hubs.ask_due
+        routes += websub(hubs)
+    async with (
+        pages_parser,
+        _serving(status.app(), config.web.listen),
+        _serving(public(routes), telegram.webhook_listen if routes else ""),
+        asyncio.TaskGroup() as group,
+    ):
         log.info("started")
         status.is_ready = True
         listening_in = group.create_task(pulse.listen())
@@ -263,10 +281,15 @@ async def _receive(config: Config, receiver: Receiver, application: App, stop: a
     assert telegram.webhook_url is not None  # the configuration has seen to it
     assert telegram.webhook_secret is not None
     url, secret = telegram.webhook_url, telegram.webhook_secret.get_secret_value()
-    app = webhook(urlsplit(url).path or "/", secret, receiver.keep)
-    async with _serving(app, telegram.webhook_listen):
-        await _until_done(lambda: bot.set_webhook(url, secret_token=secret, allowed_updates=KINDS), stop)
-        await stop.wait()
+    await _until_done(lambda: bot.set_webhook(url, secret_token=secret, allowed_updates=KINDS), stop)
+    await stop.wait()
+
+
+def _webhook(telegram: Telegram, receiver: Receiver) -> web.RouteDef:
+    assert telegram.webhook_url is not None  # the configuration has seen to it
+    assert telegram.webhook_secret is not None
+    path = urlsplit(telegram.webhook_url).path or "/"
+    return webhook(path, telegram.webhook_secret.get_secret_value(), receiver.keep)
 
 
 async def _until_done(ask: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:

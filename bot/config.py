@@ -73,6 +73,13 @@ def _http_url(value: str) -> str:
     return value
 
 
+def _public_url(value: str) -> str:
+    parts = urlsplit(_http_url(value))
+    if parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("should have no user name, no query and no fragment")
+    return value.rstrip("/")
+
+
 def _storage_url(value: SecretStr) -> SecretStr:
     url = value.get_secret_value()
     if url.startswith("sqlite:///") and len(url) > len("sqlite:///") and ":memory:" not in url:
@@ -211,9 +218,13 @@ class Limits(Section):
 
 
 class Web(Section):
-    """Where health and metrics are served; empty: nowhere. Never where the public can reach it."""
+    """Where health and metrics are served; empty: nowhere. Never where the public can reach it.
+
+    `public_url` is where the public reaches what `telegram.webhook_listen` serves; hubs are told so.
+    """
 
     listen: Address | Literal[""] = ""
+    public_url: Annotated[str, AfterValidator(_public_url)] | None = None
 
 
 class Log(Section):

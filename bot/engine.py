@@ -13,6 +13,7 @@ class Step(StrEnum):
 
     POLL = "poll"
     PAGE = "page"
+    HUB = "hub"
     MATCH = "match"
     ALERT = "alert"
     DIGEST = "digest"

@@ -121,6 +121,7 @@ class Feed:
     self_url: str | None = None
     hub: str | None = None
     skipped: int = 0  # items with neither title nor link, or over the limit
+    ids_distinct: bool = False  # every item has an id of its own
     ttl: timedelta | None = None  # how long the document asks to be left alone (RSS `ttl`, `sy:updatePeriod`)
     skip_hours: frozenset[int] = frozenset()  # UTC, when it asks not to be polled (RSS `skipHours`)
     skip_days: frozenset[int] = frozenset()  # Monday is 0 (RSS `skipDays`)
@@ -144,7 +145,8 @@ class Source:
     """A source as a poll needs it.
 
     `wishes` are those of its last document. `moved_to` is where its last polls were permanently redirected, `moves` of
-    them in a row. `rhythm` is what `bot.sources.rhythm` keeps of it.
+    them in a row. `rhythm` is what `bot.sources.rhythm` keeps of it. `ids_distinct` says that ids told the items of the
+    last whole document apart, `pushed` that a hub brings its news before polls find them.
     """
 
     id: int
@@ -161,6 +163,8 @@ class Source:
     moved_to: str | None = None
     moves: int = 0
     rhythm: str | None = None
+    ids_distinct: bool = False
+    pushed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from bot.engine import Step, Wakeups
 TICKS = {
     Step.POLL: timedelta(seconds=1),
     Step.PAGE: timedelta(seconds=1),
+    Step.HUB: timedelta(seconds=10),
     Step.MATCH: timedelta(seconds=5),
     Step.ALERT: timedelta(seconds=5),
     Step.DIGEST: timedelta(seconds=5),

@@ -8,7 +8,7 @@ import asyncio
 import ipaddress
 import random
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,23 +16,25 @@ from urllib.parse import urlsplit
 import structlog
 from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import crash
 from bot.clock import Clock
 from bot.engine import Step, Wakeups
 from bot.errors import SourceError
 from bot.locales import Words
-from bot.models import Source, Wishes
+from bot.models import Feed, FeedEntry, Source, Wishes
 from bot.pipeline.notice import tell_admins
 from bot.sources import rhythm
 from bot.sources.address import canonical_url
 from bot.sources.due import after_skipped, is_dead, next_poll_at, poll_interval
 from bot.sources.fetch import PER_HOST, Fetched, Fetcher
+from bot.sources.identity import link_key
 from bot.sources.memory import Memory
 from bot.sources.parse import FeedParser
 from bot.sources.pieces import Reading
 from bot.sources.robots import origin_of
-from bot.storage import entries, pages, sources
+from bot.storage import entries, pages, sources, websub
 from bot.storage.database import Database
 
 log = structlog.get_logger()
@@ -40,6 +42,7 @@ log = structlog.get_logger()
 AT_ONCE = 32  # polls in hand, most of them waiting for a server
 READ_TIMEOUT = timedelta(minutes=2)  # to be read and stored; a fetch is bounded by itself, its wait for a turn apart
 LEASE = timedelta(minutes=10)  # longer than any poll that is not dead
+FALLBACK = 4  # times as long between two polls of a source whose hub brings its news
 MOVED_FOR_GOOD = 3  # polls in a row that were permanently redirected to the same address
 PAGES = 50  # that one poll has read, where a source is read in full; the oldest of more go by what the feed says
 PAGE_PATIENCE = timedelta(minutes=2)  # that an entry waits for its page before it is matched without
@@ -70,7 +73,9 @@ class Poller:
         pace: Pace,
         *,
         admins: Collection[int] = (),
+        callbacks: str | None = None,
     ) -> None:
+        """With `callbacks` (what the addresses begin with at which hubs reach us) sources are subscribed to hubs."""
         self.database = database
         self.fetcher = fetcher
         self.parser = parser
@@ -78,6 +83,7 @@ class Poller:
         self.wakeups = wakeups
         self.pace = pace
         self.admins = admins
+        self.callbacks = callbacks
         self.memory = Memory()
         self._own = [ipaddress.ip_network(network) for network in pace.own_networks]
         self._in_hand = 0
@@ -97,10 +103,14 @@ class Poller:
         free = AT_ONCE - self._in_hand
         if free <= 0:
             return []
+        now = self.clock.now()
         try:
             async with self.database.begin() as connection:
-                now, run = self.clock.now(), self.database.run
-                return await sources.claim_due(connection, now, limit=free, lease=LEASE, per_host=PER_HOST, run=run)
+                limits = {"limit": free, "per_host": PER_HOST}
+                due = await sources.claim_due(connection, now, lease=LEASE, run=self.database.run, **limits)
+                ids = [source.id for source in due] if self.callbacks else []
+                pushed = await websub.relied_on(connection, ids, now) if ids else set()
+                return [replace(source, pushed=source.id in pushed) for source in due]
         except SQLAlchemyError:
             log.exception("sources not claimed")  # the next tick looks again
             return []
@@ -160,17 +170,19 @@ class Poller:
         async with self.database.begin() as connection:
             if reading is not None:
                 feed = reading.feed
-                stored = await entries.store(connection, source.id, feed.entries, now, baseline=baseline)
-                if source.full_text and not baseline:
-                    await pages.want(connection, _pages(stored), now, wait=PAGE_PATIENCE)
+                if self.callbacks:
+                    await sources.hold(connection, source.id, now)  # while a hub brings the same news
+                    await websub.wish(connection, source.id, _hub(fetched, feed), self.callbacks, now)
+                stored = await self._keep(connection, source, feed.entries, now, baseline=baseline)
+                if stored.new and source.pushed:
+                    await websub.missed(connection, source.id)
+                    source = replace(source, pushed=False)
                 wishes = feed.wishes
                 found |= {"body_hash": fetched.body_hash, "title": None if source.title else feed.title}
                 found |= {"language": source.language or feed.language, "wishes": wishes}
-                found |= {"size": len(feed.entries)} if reading.whole else {}
+                found |= {"size": len(feed.entries), "ids_distinct": feed.ids_distinct} if reading.whole else {}
             if stored.fresh or source.rhythm is None:
-                known = (
-                    known if baseline else rhythm.learn(known, [one.published_at or now for one in stored.fresh], now)
-                )
+                known = known if baseline else rhythm.learn(known, _times(stored, now), now)
                 found["rhythm"] = rhythm.dump(known)
             next_at = self._next(source, published, now, known=known, wishes=wishes, fresh_for=fetched.fresh_for)
             if not await sources.finish_poll(connection, source, now, next_poll_at=next_at, **found):
@@ -182,6 +194,71 @@ class Poller:
                 log.info("source moved", source_id=source.id, host=sources.host_of(moved_to), followed=moved)
         if stored.new:
             crash.point("stored")
+        return stored
+
+    async def _keep(
+        self,
+        connection: AsyncConnection,
+        source: Source,
+        found: Sequence[FeedEntry],
+        now: datetime,
+        *,
+        baseline: bool = False,
+    ) -> entries.Stored:
+        """Store entries, and have their pages read where the source is read in full."""
+        stored = await entries.store(connection, source.id, found, now, baseline=baseline)
+        if source.full_text and not baseline:
+            await pages.want(connection, _pages(stored), now, wait=PAGE_PATIENCE)
+        return stored
+
+    async def take(self, source_id: int, body: bytes, content_type: str | None) -> entries.Stored:
+        """Store what a hub brought of a source's document, perhaps only its new items.
+
+        It is read as a poll's document is, and says no more than a poll could: neither where the source is nor how to
+        ask for it. Raises SourceError or TimeoutError if it cannot be read.
+        """
+        started = self.clock.monotonic()
+        now = self.clock.now()
+        async with self.database.read() as connection:
+            source = await sources.hold(connection, source_id, now)
+        if source is None:
+            return entries.Stored()
+        async with asyncio.timeout(READ_TIMEOUT.total_seconds()):
+            reading = await self.parser.read(body, content_type, source.url, now)
+        async with self.database.begin() as connection:
+            stored = await self._store_brought(connection, source_id, reading.feed, now)
+        if stored.new or stored.edited:
+            self.wakeups.wake(Step.MATCH)
+            self.wakeups.wake(Step.PAGE)
+        took = round((self.clock.monotonic() - started) * 1000)
+        log.info("brought by hub", source_id=source_id, new=stored.new, edited=stored.edited, ms=took)
+        return stored
+
+    async def _store_brought(
+        self, connection: AsyncConnection, source_id: int, feed: Feed, now: datetime
+    ) -> entries.Stored:
+        """Store what can be told from some items of a document; where that is not all of them, have it polled.
+
+        Without the others nobody knows whether an id, or a link, is an item's own (`bot.sources.identity`). So ids are
+        relied on where they told the items of the last whole document apart, and links only say that a new id may be
+        no new item. The poll adds the other keys.
+        """
+        source = await sources.hold(connection, source_id, now)
+        if source is None:
+            return entries.Stored()
+        clear: list[FeedEntry] = []
+        if source.baseline_done and source.ids_distinct and feed.ids_distinct:
+            told = [(entry, link_key(entry.canonical_url or "")) for entry in feed.entries]
+            keys = [key for entry, link in told for key in (entry.keys[0], link)]
+            known = await entries.seen_keys(connection, source.id, keys)
+            clear = [entry for entry, link in told if entry.keys[0] in known or link not in known]
+        stored = await self._keep(connection, source, [replace(one, keys=one.keys[:1]) for one in clear], now)
+        if stored.fresh:
+            learnt = rhythm.learn(rhythm.load(source.rhythm, now), _times(stored, now), now)
+            await sources.set_rhythm(connection, source.id, rhythm.dump(learnt))
+        if len(clear) < len(feed.entries):
+            await sources.poll_soon(connection, source.id, now, self._fastest(source.url))
+            self.wakeups.wake(Step.POLL)
         return stored
 
     async def _note_quiet(self, source: Source, now: datetime, next_at: datetime) -> None:
@@ -208,6 +285,8 @@ class Poller:
         slowest = max(self.pace.slowest, fastest)
         usual = poll_interval(published, now, usual=self.pace.interval, fastest=fastest, slowest=slowest)
         interval = rhythm.next_at(now, usual, rhythm.rates(known)) - now
+        if source.pushed:
+            interval = min(interval * FALLBACK, slowest)
         hints = [hint for hint in (fresh_for, wishes.ttl) if hint is not None]
         at = next_poll_at(
             now,
@@ -271,6 +350,16 @@ def _blocked(source: Source, words: Words) -> Markup:
         "The server of <b>{title}</b> refuses to serve us. It is asked again every few hours: /sources",
         title=source.title or sources.host_of(source.url),
     )
+
+
+def _hub(fetched: Fetched, feed: Feed) -> tuple[str, str] | None:
+    """Return the (topic, hub) that the server or else the document names; None unless both are named."""
+    hub, topic = (fetched.hub, fetched.self_url) if fetched.hub else (feed.hub, feed.self_url)
+    return (topic, hub) if topic and hub else None
+
+
+def _times(stored: entries.Stored, now: datetime) -> list[datetime]:
+    return [one.published_at or now for one in stored.fresh]
 
 
 def _pages(stored: entries.Stored) -> list[tuple[int, str]]:

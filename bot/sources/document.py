@@ -263,6 +263,10 @@ def _iso_date(text: str) -> datetime | None:
         return None
 
 
+def _are_distinct(guids: Sequence[str]) -> bool:
+    return all(guids) and len(set(guids)) == len(guids)
+
+
 def _feed(
     items: Sequence[Item],
     *,
@@ -288,5 +292,6 @@ def _feed(
         self_url=absolute_link(url, self_url),
         hub=absolute_link(url, hub),
         skipped=skipped,
+        ids_distinct=_are_distinct([(item.guid or "").strip() for item in items]),
         ttl=ttl,
     )

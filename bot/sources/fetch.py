@@ -7,11 +7,12 @@ sentence why nothing did. No cookies, no credentials, no proxy from the environm
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlencode
 
 import aiohttp
 import structlog
@@ -21,7 +22,7 @@ from yarl import URL
 from bot.errors import SourceError
 from bot.models import Validators
 from bot.sources import headers as http
-from bot.sources.address import check_url
+from bot.sources.address import absolute_link, check_url
 from bot.sources.compression import ACCEPTED, decompress, too_large
 from bot.sources.guard import AddressGuard, AddressRefusedError
 from bot.sources.resolve import Resolver
@@ -37,6 +38,8 @@ AT_ONCE = 64
 
 _ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
 _PERMANENT = frozenset({301, 308})
+_SAME_METHOD = frozenset({307, 308})  # RFC 9110, 15.4: any other would turn what is posted into a question
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _BLOCKED = frozenset({401, 403, 407, 451})
 
@@ -79,7 +82,8 @@ class Fetched:
     """What a server answered: a body, or that nothing changed.
 
     `url` is where it was found; `permanent_url` is that too if every redirect on the way was a permanent one, else
-    None. `body` is decompressed, empty when not modified. `fresh_for` is the server's hint when to ask again.
+    None. `body` is decompressed, empty when not modified. `fresh_for` is the server's hint when to ask again. `hub` and
+    `self_url` are what its `Link` headers say of them, absolute.
     """
 
     url: str
@@ -89,6 +93,8 @@ class Fetched:
     validators: Validators = field(default_factory=Validators)
     content_type: str | None = None
     fresh_for: timedelta | None = None
+    hub: str | None = None
+    self_url: str | None = None
 
     @property
     def body_hash(self) -> str:
@@ -104,6 +110,7 @@ class _Exchange:
     validators: Validators
     wanted: Wanted
     remaining: float
+    form: bytes | None = None  # what is posted
     permanent: bool = True
     hops: int = 0
 
@@ -175,6 +182,16 @@ class Fetcher:
             if fetched is not None:
                 return fetched
 
+    async def post(self, url: str, fields: Mapping[str, str]) -> None:
+        """Post a form, and again wherever a 307 or 308 leads; raises SourceError as `fetch` does unless it is accepted.
+
+        Never from https on to http: what is posted may be a secret.
+        """
+        form = urlencode(fields).encode()
+        exchange = _Exchange(check_url(url), Validators(), FEED, self._timeout.total_seconds(), form)
+        while await self._hop(exchange) is None:
+            pass
+
     async def _hop(self, exchange: _Exchange) -> Fetched | None:
         """One request: its answer, or None if it redirected `exchange` to another address."""
         self._guard.check_url(exchange.url, by_name=self._proxy is not None)
@@ -196,15 +213,20 @@ class Fetcher:
 
     async def _request(self, exchange: _Exchange) -> Fetched | None:
         assert self._session is not None, "use the Fetcher as an async context"
-        async with self._session.get(
+        posted = exchange.form is not None
+        async with self._session.request(
+            "POST" if posted else "GET",
             exchange.url,
-            headers=_conditions(exchange.validators) | {"Accept": exchange.wanted.accept},
+            headers=_conditions(exchange.validators) | {"Accept": exchange.wanted.accept} | (_FORM if posted else {}),
+            data=exchange.form,
             allow_redirects=False,
             proxy=self._proxy,
         ) as response:
-            if response.status in _REDIRECTS:
+            if response.status in (_SAME_METHOD if posted else _REDIRECTS):
                 _redirect(exchange, response)
                 return None
+            if posted and 200 <= response.status < 300:
+                return Fetched(url=str(exchange.url), body=b"")  # whatever it says, nobody reads it
             _check_status(response, asked=exchange.validators != Validators())
             _check_type(response, exchange.wanted)
             return await self._answer(exchange, response)
@@ -212,6 +234,7 @@ class Fetcher:
     async def _answer(self, exchange: _Exchange, response: aiohttp.ClientResponse) -> Fetched:
         url = str(exchange.url)
         not_modified = response.status == 304
+        hub, self_url = http.hub_and_self(response.headers.getall("Link", []))
         return Fetched(
             url=url,
             body=b"" if not_modified else await self._body(response),
@@ -220,6 +243,8 @@ class Fetcher:
             validators=exchange.validators if not_modified else http.validators(response.headers),
             content_type=response.headers.get("Content-Type"),
             fresh_for=http.fresh_for(response.headers, datetime.now(UTC)),
+            hub=absolute_link(url, hub),
+            self_url=absolute_link(url, self_url),
         )
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
@@ -271,6 +296,8 @@ def _redirect(exchange: _Exchange, response: aiohttp.ClientResponse) -> None:
     except (SourceError, ValueError) as error:
         raise SourceError("redirect", "The address was redirected to something that cannot be fetched.") from error
     exchange.permanent = exchange.permanent and response.status in _PERMANENT
+    if exchange.form is not None and response.url.scheme == "https" != exchange.url.scheme:
+        raise SourceError("redirect", "The address was redirected to something that cannot be fetched.")
     if response.url.scheme == "https" and exchange.url.scheme == "http":
         log.warning("redirected from https to http", host=response.url.host)
 

@@ -1,7 +1,7 @@
-"""What a response's headers say about time: when to come back, and what to ask with. Pure."""
+"""What a response's headers say: when to come back, what to ask with, who else tells of news. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -10,6 +10,9 @@ from bot.models import Validators
 RETRY_SOONEST = timedelta(minutes=1)
 RETRY_LATEST = timedelta(days=1)
 _VALIDATOR_LENGTH = 1024
+_LINKS_LENGTH = 8192
+_LINK = re.compile(r'<([^<>]*)>((?:\s*;[^;,<>"]*(?:"[^"]*")?)*)')
+_REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))', re.IGNORECASE)
 _MAX_AGE = re.compile(r'(?:^|[\s,])max-age\s*=\s*"?(\d+)', re.IGNORECASE)
 
 
@@ -42,6 +45,16 @@ def fresh_for(headers: Mapping[str, str], now: datetime) -> timedelta | None:
 def validators(headers: Mapping[str, str]) -> Validators:
     """Return the validators to ask with next time, verbatim; one that is over-long or unprintable is left out."""
     return Validators(_opaque(headers.get("ETag")), _opaque(headers.get("Last-Modified")))
+
+
+def hub_and_self(links: Sequence[str]) -> tuple[str | None, str | None]:
+    """Return the first WebSub hub and the document's own address that `Link` headers name (RFC 8288); as they stand."""
+    found: dict[str, str] = {}
+    for address, parameters in _LINK.findall(", ".join(links)[:_LINKS_LENGTH]):
+        rel = _REL.search(parameters)
+        for name in (rel[1] or rel[2]).lower().split() if rel else ():
+            found.setdefault(name, address.strip())
+    return found.get("hub"), found.get("self")
 
 
 def http_date(value: str) -> datetime | None:

@@ -44,6 +44,11 @@ def identity_keys(
     return [_keys(label, guids, pairs, own_links) for label in labels]
 
 
+def link_key(link: str) -> str:
+    """Return the key that an item has by its canonical link, where its document shows that the link is its own."""
+    return _digest("link", _without_scheme(link))
+
+
 def _keys(
     label: Label,
     guids: Counter[str | None],
@@ -58,8 +63,8 @@ def _keys(
         keys.append(_digest("guid+link", label.guid, link))
     elif label.guid:
         keys.append(_digest("guid+link+title", label.guid, link, label.title))
-    if label.link in own_links:
-        keys.append(_digest("link", link))
+    if label.link and label.link in own_links:
+        keys.append(link_key(label.link))
     if not label.guid and label.link:
         keys.append(_digest("link+title", link, label.title))
     elif not label.guid:

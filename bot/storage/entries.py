@@ -68,7 +68,7 @@ async def store(
     An edit is written over the entry and matched again; it never makes a new entry. `baseline` entries were
     there before anybody could subscribe: stored and searchable, never pending.
     """
-    known = await _known(connection, source_id, [key for item in entries for key in item.keys])
+    known = await seen_keys(connection, source_id, [key for item in entries for key in item.keys])
     fresh: list[FeedEntry] = []
     taken: set[str] = set()
     edits: dict[int, FeedEntry] = {}
@@ -90,7 +90,8 @@ async def store(
     return Stored(tuple(fresh), tuple(ids), edited)
 
 
-async def _known(connection: AsyncConnection, source_id: int, keys: Sequence[str]) -> dict[str, int | None]:
+async def seen_keys(connection: AsyncConnection, source_id: int, keys: Sequence[str]) -> dict[str, int | None]:
+    """Return which of these keys a source has shown, and of which entry (None: it was removed)."""
     known: dict[str, int | None] = {}
     for some in _chunks(keys):
         statement = sa.select(seen.c.key, seen.c.entry_id).where(seen.c.source_id == source_id, seen.c.key.in_(some))

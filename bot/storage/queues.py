@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage import deliveries
-from bot.storage.schema import chat, delivery, delivery_item, digest_slot, entry, inbox, page, site, source
+from bot.storage.schema import chat, delivery, delivery_item, digest_slot, entry, inbox, page, site, source, websub
 
 LAGS = 20_000  # deliveries looked at; the newest
 
@@ -19,6 +19,7 @@ class Waits:
 
     poll: timedelta  # sources that are due
     page: timedelta  # web pages that may be fetched
+    hub: timedelta  # hubs that are to be asked
     match: timedelta  # entries without their hits
     alert: timedelta  # entries whose alerts are not all written
     digest: timedelta  # digests that are due
@@ -51,6 +52,7 @@ async def waits(connection: AsyncConnection, now: datetime) -> Waits:
             sa.or_(source.c.lease_until.is_(None), source.c.lease_until <= now),
         ),
         "page": sa.select(sa.func.min(since_site)).join(site, site.c.origin == page.c.origin).where(since_site <= now),
+        "hub": sa.select(sa.func.min(websub.c.due_at)).where(websub.c.due_at <= now),
         "match": sa.select(sa.func.min(entry.c.seen_at)).where(entry.c.matched_at_version.is_(None), may_match),
         "alert": sa.select(sa.func.min(entry.c.seen_at)).where(entry.c.alerted_to.is_not(None)),
         "digest": sa.select(sa.func.min(digest_slot.c.due_at)).where(digest_slot.c.due_at <= now),

@@ -108,6 +108,7 @@ source = Table(
     _count("moves"),  # so many times in a row
     _count("size"),  # items of the document, when it was last read whole
     Column("rhythm", sa.Text),  # when it publishes
+    _flag("ids_distinct"),  # of the items of its document, when it was last read whole
     _at("created_at"),
     Index("ix_source_due", "state", "next_poll_at"),
     Index("ix_source_lease_until", "lease_until"),
@@ -118,6 +119,29 @@ source_alias = Table(  # where sources were before they moved: adding an old add
     meta,
     Column("url", sa.Text, primary_key=True),
     _ref("source_id", "source.id"),
+)
+
+websub = Table(  # subscriptions to hubs: wanted, live until they expire, or to be ended
+    "websub",
+    meta,
+    _id(),
+    _ref("source_id", "source.id"),
+    _text("topic"),
+    _text("hub"),
+    Column("token", sa.Text, nullable=False, unique=True),  # the end of the callback's address: nobody can guess it
+    _text("callback"),
+    _text("secret"),
+    _flag("wanted"),
+    _at("due_at"),  # when the hub is to be asked next
+    _at("asked_at", nullable=True),
+    _at("verified_at", nullable=True),
+    _at("expires_at", nullable=True),  # live until then
+    _at("brought_at", nullable=True),  # when it last brought news before a poll found it; None: polls were faster
+    _count("failures"),  # in a row
+    Column("error_kind", sa.Text),
+    _at("created_at"),
+    Index("ix_websub_due_at", "due_at"),
+    Index("ix_websub_source_id", "source_id"),
 )
 
 seen = Table(  # what a source has ever shown; outlives the entry, so what returns is not new

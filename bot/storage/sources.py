@@ -181,6 +181,7 @@ def _source(row: Any, now: datetime) -> Source:
         moved_to=row["moved_to"],
         moves=row["moves"],
         rhythm=row["rhythm"],
+        ids_distinct=row["ids_distinct"],
     )
 
 
@@ -196,6 +197,26 @@ def _kept(wishes: Wishes) -> dict[str, Any]:
     return {"ttl": ttl, "hours": sorted(wishes.skip_hours), "days": sorted(wishes.skip_days)}
 
 
+async def hold(connection: AsyncConnection, source_id: int, now: datetime) -> Source | None:
+    """Return an active source, and let nobody else store anything of it until the transaction ends (PostgreSQL)."""
+    statement = sa.select(source).where(source.c.id == source_id, source.c.state == ACTIVE).with_for_update()
+    row = (await connection.execute(statement)).mappings().first()
+    return _source(row, now) if row else None
+
+
+async def poll_soon(connection: AsyncConnection, source_id: int, now: datetime, fastest: timedelta) -> None:
+    """Have a source polled now, or as soon as `fastest` after its last poll allows."""
+    polled_at = (await connection.execute(sa.select(source.c.polled_at).where(source.c.id == source_id))).scalar_one()
+    at = max(now, polled_at + fastest) if polled_at else now
+    sooner = source.update().where(source.c.id == source_id, source.c.next_poll_at > at)
+    await connection.execute(sooner.values(next_poll_at=at))
+
+
+async def set_rhythm(connection: AsyncConnection, source_id: int, rhythm: str) -> None:
+    """Keep when a source publishes."""
+    await connection.execute(source.update().where(source.c.id == source_id).values(rhythm=rhythm))
+
+
 async def release(connection: AsyncConnection, runs: Collection[str] | None) -> None:
     """End the leases of `runs`, which are gone; None: of all."""
     theirs = source.update().where(held_by(source.c.lease_token, runs))
@@ -207,8 +228,8 @@ async def finish_poll(
 ) -> bool:
     """Record a poll that worked, in the transaction that stores its entries; False if the lease was lost.
 
-    `found` may hold title, language, body_hash, validators, wishes, size and rhythm, to be kept from now on, and
-    moved_to: where the poll was permanently redirected, None for nowhere.
+    `found` may hold title, language, body_hash, validators, wishes, size, ids_distinct and rhythm, to be kept from now
+    on, and moved_to: where the poll was permanently redirected, None for nowhere.
     """
     validators: Validators | None = found.pop("validators", None)
     wishes: Wishes | None = found.pop("wishes", None)

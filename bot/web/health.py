@@ -10,6 +10,7 @@ from bot.storage.queues import Waits
 PATIENCE = {
     "poll": timedelta(minutes=5),
     "page": timedelta(minutes=5),
+    "hub": timedelta(minutes=15),
     "match": timedelta(minutes=5),
     "alert": timedelta(minutes=5),
     "digest": timedelta(minutes=10),

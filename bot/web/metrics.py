@@ -21,6 +21,7 @@ def render(
     delays: Sequence[float],
     problems: Sequence[str],
     lengths: Mapping[str, int],
+    hubs: Mapping[str, int],
 ) -> str:
     """Return the page."""
     late = sorted(delays)
@@ -37,6 +38,12 @@ def render(
             "gauge",
             "How many are waiting: web pages that are still to be read.",
             [({"queue": name}, length) for name, length in lengths.items()],
+        ),
+        (
+            "hub_subscriptions",
+            "gauge",
+            "Subscriptions to WebSub hubs: live, or asked for.",
+            [({"state": name}, number) for name, number in sorted(hubs.items())],
         ),
         (
             "publish_to_delivery_seconds",

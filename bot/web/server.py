@@ -1,11 +1,8 @@
-"""The pages for whoever runs the bot, and the one to which Telegram brings updates."""
+"""The pages for whoever runs the bot, and how pages are served."""
 
-import hmac
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
 
 import structlog
 from aiohttp import web
@@ -13,19 +10,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.clock import Clock
 from bot.pulse import Pulse
-from bot.storage import pages, queues
+from bot.storage import pages, queues, websub
 from bot.storage.database import Database
 from bot.web.health import problems
 from bot.web.metrics import render
 
 log = structlog.get_logger()
 
-MOST_BYTES = 1024 * 1024  # of one update; Telegram's are a few kilobytes
 RECENT = timedelta(hours=1)
-SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the header's name
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
-
-Keep = Callable[[list[dict[str, Any]]], Awaitable[None]]
 
 
 class Status:
@@ -69,9 +62,10 @@ class Status:
                 lags = await queues.lags(connection, now - RECENT)
                 states = await queues.states(connection)
                 lengths = {"page": await pages.waiting(connection)}
+                hubs = await websub.states(connection, now)
         except SQLAlchemyError:
             return web.Response(text="the database does not answer\n", status=503)
-        page = render(waits, lags, states, self.outcomes, self.pulse.delays, self._wrong(waits), lengths)
+        page = render(waits, lags, states, self.outcomes, self.pulse.delays, self._wrong(waits), lengths, hubs)
         return web.Response(body=page.encode(), headers={"Content-Type": TEXT})
 
     async def _problems(self) -> list[str]:
@@ -92,39 +86,10 @@ class Status:
         )
 
 
-def webhook(path: str, secret: str, keep: Keep) -> web.Application:
-    """Return what takes Telegram's updates at `path`: a POST that knows `secret`, answered when `keep` has stored it.
-
-    Telegram sends an update again until it is answered with 2xx, so whatever fails here costs nothing but time.
-    """
-    known = secret.encode()
-
-    async def take(request: web.Request) -> web.Response:
-        told = request.headers.get(SECRET_HEADER, "").encode("utf-8", "surrogateescape")
-        if not hmac.compare_digest(told, known):  # in a time that does not tell how much of it was right
-            return web.Response(status=403)
-        try:
-            update = json.loads(await request.read())
-            if not isinstance(update["update_id"], int):
-                raise TypeError
-        except (ValueError, KeyError, TypeError):
-            return web.Response(status=400)
-        try:
-            await keep([update])
-        except SQLAlchemyError as error:
-            log.error("update not stored", reason=type(error).__name__)
-            return web.Response(status=503)
-        return web.Response()
-
-    app = web.Application(client_max_size=MOST_BYTES)
-    app.router.add_post(path, take)
-    return app
-
-
 @asynccontextmanager
 async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """Serve until the end of the block; yields the port. OSError if it is taken."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0)
+    """Serve until the end of the block; yields the port. OSError if it is taken. Bodies are given as they come."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0, auto_decompress=False)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()

@@ -18,8 +18,9 @@ from bot.sandbox.people import ADA, BEN, GROUP
 from bot.sandbox.server import Sandbox
 from bot.storage import schema
 from bot.storage.database import Database
-from tests.feedserver import FeedServer
+from tests.feedserver import FeedServer, item, rss
 from tests.flows.living import TOKEN, Bot
+from tests.hub import Hub
 
 RESENT = "↻"
 
@@ -182,6 +183,26 @@ async def test_updates_are_brought_by_a_webhook_and_fetched_again_afterwards(bot
     bot.changes.clear()
     async with bot.running():
         await bot.say("/list")
+
+
+async def test_a_hub_brings_news_to_the_address_that_the_public_reaches(bot: Bot) -> None:
+    port = free_port()
+    bot.changes["telegram"] = {"webhook_listen": f"127.0.0.1:{port}"}
+    bot.changes["web"] = {"public_url": f"http://127.0.0.1:{port}/bot"}
+    async with Hub() as hub:
+        atom = 'xmlns:atom="http://www.w3.org/2005/Atom"'
+        head = f'<atom:link {atom} rel="self" href="{bot.feeds.url("/feed.xml")}"/>{hub.links}'
+        bot.feeds.serve("/feed.xml", rss([item("Old"), item("Older")], head=head))
+        async with bot.running():
+            before = await watch(bot)
+            await bot.until(lambda _: was_asked(hub))
+            assert (await hub.verify())[0] == 200
+            assert await hub.distribute(rss([item("Schools reopen in Idlib")], head=head)) == 200
+            assert "Schools reopen" in (await bot.told(before + 1))["text"]
+
+
+async def was_asked(hub: Hub) -> bool:
+    return bool(hub.asked)
 
 
 async def test_a_full_disk_stops_the_sender_and_doubles_nothing(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from bot.pulse import Pulse
 from bot.storage import deliveries, sources
 from bot.storage.database import Database
 from bot.storage.queues import Lag, Waits
+from bot.web.callbacks import MOST_BYTES, SECRET_HEADER, public, webhook
 from bot.web.health import problems
 from bot.web.metrics import render
-from bot.web.server import MOST_BYTES, SECRET_HEADER, Status, serving, webhook
+from bot.web.server import Status, serving
 from tests.storage.world import NOW, World
 
 SECRET = "a-secret-of-at-least-thirty-two-letters"
@@ -116,11 +117,12 @@ def test_each_thing_that_is_wrong_has_a_sentence() -> None:
 
 def test_percentiles_of_many() -> None:
     lags = [Lag(4, "alert", timedelta(seconds=number)) for number in range(100)]
-    text = render(CALM, lags, {}, {}, [0.25], [], {"page": 7})
+    text = render(CALM, lags, {}, {}, [0.25], [], {"page": 7}, {"live": 3})
     assert 'source="4",kind="alert",quantile="0.5"} 50' in text
     assert 'source="4",kind="alert",quantile="0.95"} 95' in text
     assert 'watchword_loop_lag_seconds{quantile="0.99"} 0.25' in text
     assert 'watchword_queue_length{queue="page"} 7' in text
+    assert 'watchword_hub_subscriptions{state="live"} 3' in text
 
 
 async def test_the_pulse_hears_a_blocked_loop() -> None:
@@ -152,7 +154,7 @@ async def test_only_telegram_may_bring_updates_and_only_what_is_kept_is_acknowle
     kept, right = Kept(), {SECRET_HEADER: SECRET}
     good = b'{"update_id": 7, "message": {}}'
     async with (
-        serving(webhook("/telegram", SECRET, kept.keep), "127.0.0.1", 0) as port,
+        serving(public([webhook("/telegram", SECRET, kept.keep)]), "127.0.0.1", 0) as port,
         aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
     ):
 
