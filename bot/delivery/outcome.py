@@ -9,7 +9,16 @@ from datetime import timedelta
 from enum import StrEnum
 
 import aiohttp
-from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, NetworkError, RetryAfter, TelegramError
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    EndPointNotFound,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+)
 
 
 class Verdict(StrEnum):
@@ -71,7 +80,7 @@ def outcome(error: Exception) -> Outcome:
             return Outcome(Verdict.MIGRATED, "the group became a supergroup", new_chat_id=error.new_chat_id)
         case Forbidden():
             return Outcome(Verdict.UNREACHABLE, error.message)
-        case InvalidToken():
+        case InvalidToken() | EndPointNotFound():  # 401 and 404
             return Outcome(Verdict.STOP, "Telegram refused the token")  # its own message holds the token
         case BadRequest():  # before NetworkError, from which it derives
             return _refused(error.message)

@@ -44,10 +44,9 @@ TURN_OF_THE_LAST = 10  # every so many claims digests go before alerts: nobody w
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """A delivery on its way, by the monotonic clock; at `lands_by` it counts as in doubt, whatever comes back."""
+    """A delivery on its way; at `lands_by`, by the monotonic clock, it counts as in doubt, whatever comes back."""
 
     claimed: Claimed
-    left_at: float
     lands_by: float
 
 
@@ -97,10 +96,11 @@ class Sender:
 
     async def _rest(self) -> None:
         """Wait until there may be something to send, and a moment at least."""
-        await asyncio.sleep(BREATH)
         now = self.clock.monotonic()
+        enough = min(TICK, max(BREATH, self.limiter.next_at(now) - now))
+        await asyncio.sleep(BREATH)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(min(TICK, max(0.0, self.limiter.next_at(now) - now))):
+            async with asyncio.timeout(enough - BREATH):
                 await self.wakeups.wait(Step.SEND)
 
     async def _claim(self) -> list[Flight]:
@@ -130,9 +130,10 @@ class Sender:
             return []
         if claimed:
             crash.point("claimed")
+        leaving = self.clock.monotonic()
         for one in claimed:
-            self.limiter.take(one.telegram_id, group=one.chat_kind != "private", now=moment)
-        return [Flight(one, moment, moment + LEASE.total_seconds()) for one in claimed]
+            self.limiter.take(one.telegram_id, group=one.chat_kind != "private", now=leaving)
+        return [Flight(one, moment + LEASE.total_seconds()) for one in claimed]
 
     async def look_after(self) -> None:
         """Find what was left in doubt, resend what waited long enough, expire what waited too long."""
@@ -147,8 +148,9 @@ class Sender:
 
     async def _deliver(self, flight: Flight) -> None:
         """Send one delivery and record what became of it; nothing here may end the sender."""
-        claimed = flight.claimed
-        if self.clock.monotonic() > flight.lands_by - REQUEST_TIMEOUT.total_seconds():
+        claimed, left_at = flight.claimed, self.clock.monotonic()
+        if left_at > flight.lands_by - REQUEST_TIMEOUT.total_seconds():
+            self.limiter.landed(left_at, left_at, arrived=False)
             await self._failed(flight, Outcome(Verdict.RETRY, "claimed too long ago"))  # this process was stopped
             return
         try:
@@ -162,11 +164,11 @@ class Sender:
                     paid=self.paid,
                 )
         except Exception as error:  # the boundary of one delivery
-            self.limiter.landed(flight.left_at, self.clock.monotonic())
+            self.limiter.landed(left_at, self.clock.monotonic(), arrived=False)
             await self._failed(flight, outcome(error))
         else:
             crash.point("accepted")
-            self.limiter.landed(flight.left_at, self.clock.monotonic())
+            self.limiter.landed(left_at, self.clock.monotonic(), arrived=True)
             self._count("sent")
             self.pulse.beat("sent")
             self.breaker.record(doubtful=False, now=self.clock.monotonic())

@@ -10,8 +10,9 @@ class Limits:
     """Messages allowed: in any second overall, to one person, and in any minute to one group or channel."""
 
     per_second: int = 30
-    slack: int = 2  # Telegram counts a little more generously than it says
+    slack: int = 2  # Telegram is taken to count a little more generously than it says
     paid_per_second: int = 1000  # with allow_paid_broadcast
+    paid_slack: int = 30
     person_per_second: float = 1.0
     person_burst: int = 3
     group_per_minute: int = 20
@@ -47,7 +48,7 @@ class FloodControl:
 
     def _overall(self, *, paid: bool) -> tuple[deque[float], int]:
         if paid:
-            return self._paid, self.limits.paid_per_second
+            return self._paid, self.limits.paid_per_second + self.limits.paid_slack
         return self._all, self.limits.per_second + self.limits.slack
 
     def _left(self, now: float, chat_id: int) -> float:
