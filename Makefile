@@ -14,7 +14,7 @@ setup: $(VENV)/.run        ## a virtual environment in .venv, with what the bot 
 run: $(VENV)/.run          ## run the bot: with a token if one is configured, else in the sandbox
 	@exec $(BIN)/watchword run --try
 test: $(VENV)/.dev         ## all tests
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 4 --dist loadgroup $(ARGS)
 lint: $(VENV)/.dev         ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

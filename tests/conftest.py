@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy.engine import make_url
 
 from bot.storage.database import Database
 
@@ -25,7 +26,9 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     # Not below pytest's own folder: another run of pytest closes that to every other user, the server's too.
     folder = Path(tempfile.mkdtemp(prefix="watchword-pg-"))
     server = get_server(folder / "data", cleanup_mode="delete")
-    server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")  # a test server need not survive a power cut
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # it need not survive a power cut
+        server.psql(f"ALTER SYSTEM SET {setting} = off")
+    server.psql("SELECT pg_reload_conf()")
     yield server.get_uri()
     server.cleanup()
     shutil.rmtree(folder)
@@ -39,12 +42,23 @@ def new_postgresql_url(maintenance_url: str) -> str:
     return maintenance_url.replace("/postgres?", f"/{name}?")
 
 
+def drop_postgresql(maintenance_url: str, url: str) -> None:
+    """Drop a database made by `new_postgresql_url`: hundreds of them take the server half a minute to leave."""
+    name = make_url(url).database
+    with psycopg.connect(maintenance_url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture(params=BACKENDS)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of an empty database: the test runs once on each kind."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/watchword.db"
-    return new_postgresql_url(request.getfixturevalue("postgresql"))
+        yield f"sqlite:///{tmp_path}/watchword.db"
+        return
+    maintenance_url = request.getfixturevalue("postgresql")
+    url = new_postgresql_url(maintenance_url)
+    yield url
+    drop_postgresql(maintenance_url, url)
 
 
 @pytest.fixture

@@ -4,12 +4,14 @@ Everything but Telegram and the news is what runs in production: the same applic
 sandbox's chats the database is new at each start, unless the configuration names one.
 """
 
-from contextlib import AsyncExitStack
-from datetime import timedelta
+import asyncio
+from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pydantic import SecretStr
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.app import run
 from bot.config import Config, ConfiguredSource
@@ -18,11 +20,15 @@ from bot.models import Schedule
 from bot.sandbox.demo import DemoFeeds
 from bot.sandbox.people import ADA
 from bot.sandbox.server import Sandbox
+from bot.storage import entries, sources
+from bot.storage.database import Database
 
 TRIES = 20  # ports, where the first one is taken
 TOKEN = "7000000001:sandbox"  # noqa: S105 - of a server that is gone with this process
 LOOPBACK = ("127.0.0.0/8",)
 EVERY = timedelta(seconds=5)
+PATIENCE = 15.0  # seconds for the bot to start and to read the demo news, before it is shown in any case
+LOOK = 0.1
 
 
 async def run_sandbox(config: Config, *, port: int) -> None:
@@ -33,11 +39,38 @@ async def run_sandbox(config: Config, *, port: int) -> None:
         feeds = await stack.enter_async_context(DemoFeeds())
         if sandbox.port_note:
             print(sandbox.port_note, flush=True)  # noqa: T201 - for the person who started it
-        print(_greeting(sandbox), flush=True)  # noqa: T201
         demo = tuple(
             ConfiguredSource(url=url, title=title, language=language) for url, title, language in feeds.sources
         )
-        await run(_in_sandbox(config, sandbox, demo, folder))
+        changed = _in_sandbox(config, sandbox, demo, folder)
+        greeting = asyncio.create_task(_greet(sandbox, changed.storage.url.get_secret_value()))
+        try:
+            await run(changed)
+        finally:
+            greeting.cancel()
+            await asyncio.gather(greeting, return_exceptions=True)
+
+
+async def _greet(sandbox: Sandbox, database_url: str) -> None:
+    """Say where the sandbox is once there is news in it: who asks before is told that nothing happened."""
+    database = Database(database_url)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            # Its first request says that the bot's tables are there; for the news it has no event.
+            while not sandbox.requests or not await _has_news(database):  # noqa: ASYNC110
+                await asyncio.sleep(LOOK)
+    await database.close()
+    print(_greeting(sandbox), flush=True)  # noqa: T201
+
+
+async def _has_news(database: Database) -> bool:
+    """Return whether every source was polled, and what they had is matched."""
+    try:
+        async with database.read() as connection:
+            polled = all(source.polled_at or source.failures for source in await sources.listing(connection))
+            return polled and not await entries.unmatched(connection, datetime.now(UTC), 1)
+    except SQLAlchemyError:  # busy, or unreachable: the bot itself says so
+        return False
 
 
 async def _listen(stack: AsyncExitStack, port: int) -> Sandbox:

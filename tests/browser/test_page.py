@@ -17,7 +17,7 @@ from bot.sandbox.people import ADA, BEN, CHANNEL, CHO, GROUP
 from bot.sandbox.server import Sandbox
 from tests.browser.person import Person, sitting
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("browser")]
 
 PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 700}, "has_touch": True}
 USED = {"button", "link", "combobox", "radio", "option", "listbox", "image", "navigation", "log", "form", "main"}

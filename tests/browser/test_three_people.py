@@ -17,7 +17,7 @@ from bot.sandbox.people import ADA, BEN, CHO
 from tests.browser.person import Person, sitting
 from tests.feedserver import FeedServer, item, rss
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("browser")]
 
 ALERT_WITHIN = 60.0  # seconds: what the README promises
 OPML = '<opml version="2.0"><body><outline type="rss" text="Harbour Watch" xmlUrl="{}"/></body></opml>'
