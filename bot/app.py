@@ -15,7 +15,7 @@ from telegram.error import InvalidToken, TelegramError
 from telegram.ext import Application, ExtBot
 
 from bot import crash
-from bot.clock import Clock, clock_for
+from bot.clock import Clock, clock_for, refuse_impossible
 from bot.config import Config, Telegram
 from bot.delivery.outcome import ODD_ANSWER
 from bot.delivery.request import AiohttpRequest
@@ -27,6 +27,7 @@ from bot.handlers.register import App, register, set_menu
 from bot.pipeline.alert import write_alerts
 from bot.pipeline.aliases import AliasBook, read_file
 from bot.pipeline.backup import Backups
+from bot.pipeline.clockwise import Clockwise
 from bot.pipeline.digest import freeze_due
 from bot.pipeline.hubs import Hubs
 from bot.pipeline.match import Matcher
@@ -62,7 +63,9 @@ async def run(config: Config) -> None:
     assert config.telegram.token is not None  # the command line has seen to it
     token = config.telegram.token.get_secret_value()
     crash.arm(token)
-    await serve(config, clock_for(token), wakeups, stop)
+    clock = clock_for(token)
+    refuse_impossible(clock.now())
+    await serve(config, clock, wakeups, stop)
 
 
 async def serve(config: Config, clock: Clock, wakeups: Wakeups, stop: asyncio.Event) -> None:
@@ -142,11 +145,18 @@ async def _take_over(presence: Presence, clock: Clock) -> None:
         log.warning("a run was killed while it sent", doubtful=doubtful)
 
 
-async def _look_after(presence: Presence, sender: Sender, clock: Clock) -> None:
+async def _look_after(presence: Presence, sender: Sender, clockwise: Clockwise, wakeups: Wakeups) -> None:
+    if await clockwise.look():
+        wakeups.wake_all()
     if not presence.is_alone:
         await presence.renew()
-        await _take_over(presence, clock)
+        await _take_over(presence, clockwise.clock)
     await sender.look_after()
+
+
+async def _tidy(clockwise: Clockwise, retention: timedelta) -> None:
+    await clockwise.mend()
+    await tidy(clockwise.database, clockwise.clock, retention=retention)
 
 
 async def _add_sources(config: Config, database: Database, clock: Clock) -> None:
@@ -210,6 +220,7 @@ async def _work(config: Config, services: Services, presence: Presence, applicat
     backups = Backups(database, clock, storage.backup_dir, every=storage.backup_every, keep=storage.backup_keep)
     status = Status(database, clock, pulse, sender.outcomes)
     routes = [_webhook(telegram, receiver)] if telegram.mode == "webhook" else []
+    clockwise = Clockwise(database, clock, slowest=config.polling.max_interval)
     await matcher.warm()
     steps: dict[Step, Callable[[], Awaitable[object]]] = {
         Step.MATCH: lambda: _then(matcher.match_new(), wakeups, Step.ALERT),
@@ -217,8 +228,8 @@ async def _work(config: Config, services: Services, presence: Presence, applicat
             write_alerts(database, clock, services.signer, per_hour=config.limits.alerts_per_hour), wakeups, Step.SEND
         ),
         Step.DIGEST: lambda: _then(freeze_due(database, clock), wakeups, Step.SEND),
-        Step.CARE: lambda: _look_after(presence, sender, clock),
-        Step.TIDY: lambda: tidy(database, clock, retention=storage.retention),
+        Step.CARE: lambda: _look_after(presence, sender, clockwise, wakeups),
+        Step.TIDY: lambda: _tidy(clockwise, storage.retention),
         Step.BACKUP: backups.make_if_due,
     }
     if callbacks:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.crash import is_sandbox
+from bot.errors import ConfigError
 
 
 class Clock:
@@ -19,6 +20,16 @@ class Clock:
     def monotonic(self) -> float:
         """Return seconds since some fixed moment; only differences mean anything."""
         return time.monotonic()
+
+
+WRITTEN = datetime(2026, 11, 1, tzinfo=UTC)  # this program; no clock that is right shows an earlier time
+
+
+def refuse_impossible(now: datetime) -> None:
+    """Raise ConfigError for a time before this program was written: all it would date then would be wrong."""
+    if now < WRITTEN:
+        shown = f"{now:%Y-%m-%d %H:%M} UTC"
+        raise ConfigError([f"the clock of this machine shows {shown}, before this program was written; set it first"])
 
 
 VARIABLE = "WATCHWORD_CLOCK"

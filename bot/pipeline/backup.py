@@ -30,7 +30,7 @@ class Backups:
         now = self.clock.now()
         if self.folder is None or now < self._not_before:
             return
-        newest = newest_backup_at(self.folder)
+        newest = newest_backup_at(self.folder, now)
         if newest is not None and newest > now - self.every:
             return
         try:

@@ -51,7 +51,8 @@ async def backup_to_folder(database: Database, folder: Path, now: datetime, *, k
     """Write a backup named for `now` into `folder`, remove all but the newest `keep`, and return its path."""
     target = folder / now.strftime(NAME)
     await backup(database, target)
-    for old in backups_in(folder)[:-keep]:
+    others = [path for path in backups_in(folder) if path != target]
+    for old in others[: max(0, len(others) + 1 - keep)]:
         old.unlink(missing_ok=True)
     return target
 
@@ -61,10 +62,13 @@ def backups_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("watchword-*.db") if SHAPE.fullmatch(path.name))
 
 
-def newest_backup_at(folder: Path) -> datetime | None:
-    """Return when the newest backup in a folder was made (its name says so), or None if there is none."""
+def newest_backup_at(folder: Path, now: datetime) -> datetime | None:
+    """Return when the newest backup in a folder was made (its name says so), or None if there is none.
+
+    One from the future was made while the clock was wrong: it keeps no other from being made.
+    """
     made = [datetime.strptime(path.name, NAME).replace(tzinfo=UTC) for path in backups_in(folder)]
-    return max(made, default=None)
+    return max((at for at in made if at <= now), default=None)
 
 
 async def restore(source: Path, database: Database) -> None:

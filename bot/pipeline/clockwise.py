@@ -1,0 +1,60 @@
+"""Clockwise: what a clock that was ahead, and is right now, has put off for too long is due again."""
+
+from datetime import timedelta
+
+import structlog
+
+from bot.clock import Clock
+from bot.digests.window import next_run_at
+from bot.models import Schedule
+from bot.storage import chats, future
+from bot.storage.database import Database
+
+log = structlog.get_logger()
+
+NOTABLE = timedelta(seconds=30)  # a clock that is slewed to the right time never goes back so far at once
+CHATS = 500  # whose slots are moved in one transaction
+
+
+class Clockwise:
+    """Notices when the time of day is put back, and puts right what had been dated by the wrong one."""
+
+    def __init__(self, database: Database, clock: Clock, *, slowest: timedelta) -> None:
+        self.database = database
+        self.clock = clock
+        self.slowest = slowest
+        self._ahead = self._difference()
+
+    def _difference(self) -> timedelta:
+        """Return how far the time of day is ahead of the clock that never steps back."""
+        return timedelta(seconds=self.clock.now().timestamp() - self.clock.monotonic())
+
+    async def look(self) -> bool:
+        """Put right what must be if the clock was put back since the last look; return whether it was."""
+        before, self._ahead = self._ahead, self._difference()
+        if before - self._ahead < NOTABLE:
+            return False
+        log.warning("the clock was put back", seconds=round((before - self._ahead).total_seconds()))
+        await self.mend(put_back=True)
+        return True
+
+    async def mend(self, *, put_back: bool = False) -> None:
+        """Make due what lies farther ahead than anything is ever put off."""
+        now = self.clock.now()
+        async with self.database.begin() as connection:
+            mended = await future.mend(connection, now, slowest=self.slowest, put_back=put_back)
+        moved = CHATS
+        while moved == CHATS:
+            moved = await self._move_slots()
+            mended += moved
+        if mended:
+            log.warning("dates in the far future were put right", rows=mended)
+
+    async def _move_slots(self) -> int:
+        now = self.clock.now()
+        async with self.database.begin() as connection:
+            found = await future.misplaced(connection, now, CHATS)
+            for chat, kind in found:
+                due_at = next_run_at(Schedule(kind), now, chat.digest_time, chat.zone)
+                await chats.set_slot(connection, chat.id, kind, due_at)
+        return len(found)

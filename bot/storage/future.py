@@ -1,0 +1,61 @@
+"""What a wrong clock dated too far ahead is put right, or it would wait for the day.
+
+A machine that starts with its clock a year ahead polls its sources and says when to ask them next: in a year. Nobody
+would notice that nothing is polled any more. So what lies farther ahead than anything is ever put off counts as due.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.storage import chats, deliveries
+from bot.storage.chats import Chat
+from bot.storage.schema import chat, delivery, digest_slot, entry, page, site, source, subscription
+
+LEASE = timedelta(minutes=15)  # no lease is longer
+POLL = timedelta(hours=25)  # the slowest poll, with some room
+HOLD = timedelta(days=2)  # the longest that Telegram has been seen to ask for is a day
+PAGE = timedelta(hours=25)  # a site that fails is asked again within a day
+SLOTS = {"hourly": timedelta(hours=2), "daily": timedelta(hours=50), "weekly": timedelta(days=9)}
+NONE = timedelta()
+
+
+async def mend(connection: AsyncConnection, now: datetime, *, slowest: timedelta, put_back: bool = False) -> int:
+    """Make due what lies too far ahead of `now`; return how many rows that were. Digests: see `misplaced`.
+
+    `slowest` is the longest between two polls of a source. `put_back`: the clock was just put back, so all that waits
+    may have been dated by the wrong one; polling everything once more, and asking Telegram once too early, harm nobody.
+    """
+    poll, hold, read = (NONE, NONE, NONE) if put_back else (max(POLL, slowest * 2), HOLD, PAGE)
+    lapsed = [
+        source.update().where(source.c.lease_until > now + LEASE).values(lease_until=None, lease_token=None),
+        source.update().where(source.c.next_poll_at > now + poll).values(next_poll_at=now),
+        chat.update().where(chat.c.hold_until > now + hold).values(hold_until=None),
+        delivery.update()
+        .where(deliveries.is_in(deliveries.READY), delivery.c.not_before > now + hold)
+        .values(not_before=now),
+        delivery.update()
+        .where(deliveries.is_in(deliveries.UNCERTAIN), delivery.c.not_before > now + LEASE)
+        .values(not_before=now + LEASE),
+        delivery.update()
+        .where(deliveries.is_in(deliveries.SENDING), delivery.c.lease_until > now + LEASE)
+        .values(lease_until=now + LEASE),
+        entry.update().where(entry.c.match_after > now + LEASE).values(match_after=now),
+        page.update().where(page.c.due_at > now + read).values(due_at=now),
+        site.update().where(site.c.free_at > now + read).values(free_at=now),
+        subscription.update().where(subscription.c.created_at > now + LEASE).values(created_at=now),
+    ]
+    return sum([(await connection.execute(statement)).rowcount for statement in lapsed])
+
+
+async def misplaced(connection: AsyncConnection, now: datetime, limit: int) -> Sequence[tuple[Chat, str]]:
+    """Return (chat, kind) of digests that are due later than any next one can be; the caller moves their slots."""
+    too_far = sa.or_(
+        *(sa.and_(digest_slot.c.kind == kind, digest_slot.c.due_at > now + far) for kind, far in SLOTS.items())
+    )
+    statement = sa.select(digest_slot.c.chat_id, digest_slot.c.kind).where(too_far).limit(limit)
+    rows = (await connection.execute(statement)).all()
+    known = await chats.get_all(connection, {row.chat_id for row in rows})
+    return [(known[row.chat_id], row.kind) for row in rows]
