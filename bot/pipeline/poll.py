@@ -133,9 +133,12 @@ class Poller:
         """Fetch, read and store one source. Raises SourceError or TimeoutError if it cannot be had."""
         started = self.clock.monotonic()
         fetched = await self.fetcher.fetch(source.url, source.validators)
+        crash.point("fetched")
         async with asyncio.timeout(READ_TIMEOUT.total_seconds()):
             now = self.clock.now()
             reading = await self._read(source, fetched, now)
+            if reading is not None:
+                crash.point("read")
             stored = await self._store(source, fetched, reading, now)
         if reading is not None:
             self.memory.keep(source.id, fetched.url, reading.known, now, whole=reading.whole)

@@ -190,7 +190,9 @@ class Sender:
         marks = [(flight.claimed, message_id) for flight, message_id in arrived]
 
         async def mark(connection: AsyncConnection) -> int:
-            return await deliveries.sent_many(connection, marks, self.clock.now())
+            marked = await deliveries.sent_many(connection, marks, self.clock.now())
+            crash.point("marking")
+            return marked
 
         marked = await self._record(mark, lands_by=min(flight.lands_by for flight, _ in arrived))
         crash.point("marked")

@@ -7,6 +7,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import crash
 from bot.clock import Clock
 from bot.storage import deliveries, entries, inbox, offers, pages, subscriptions
 from bot.storage.database import Database
@@ -48,6 +49,7 @@ async def _all(database: Database, remove: Callable[[AsyncConnection], Awaitable
     while True:
         async with database.begin() as connection:
             removed = await remove(connection)
+            crash.point("tidying")
         total += removed
         if removed < CHUNK:
             return total

@@ -4,7 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import timedelta
+from itertools import accumulate
 
+from bot.pulse import Histogram, Pulse
 from bot.storage.queues import Lag, Waits
 from bot.web.health import percentile
 
@@ -18,13 +20,12 @@ def render(
     lags: Sequence[Lag],
     states: Mapping[tuple[str, str], int],
     outcomes: Mapping[str, int],
-    delays: Sequence[float],
+    pulse: Pulse,
     problems: Sequence[str],
     lengths: Mapping[str, int],
     hubs: Mapping[str, int],
 ) -> str:
     """Return the page."""
-    late = sorted(delays)
     families: list[tuple[str, str, str, Sequence[Sample]]] = [
         ("up", "gauge", "1 while nothing is wrong.", [({}, float(not problems))]),
         (
@@ -63,14 +64,11 @@ def render(
             "Attempts to send since the start, by what became of them.",
             [({"outcome": name}, count) for name, count in sorted(outcomes.items())],
         ),
-        (
-            "loop_lag_seconds",
-            "summary",
-            "How late the event loop ran, over the last minutes.",
-            [({"quantile": str(part)}, percentile(late, part)) for part in QUANTILES] if late else [],
-        ),
     ]
-    return "".join(_family(*family) for family in families)
+    lag = _histogram("loop_lag_seconds", "How late the event loop ran, twice a second since the start.", pulse.lateness)
+    text = "The same without waits for a processor: work or GIL in its way."
+    own = _histogram("loop_blocked_seconds", text, pulse.blocked)
+    return "".join(_family(*family) for family in families) + lag + own
 
 
 def _durations(waits: Waits) -> Iterable[tuple[str, timedelta]]:
@@ -91,6 +89,18 @@ def _lag_samples(lags: Sequence[Lag]) -> list[Sample]:
 def _family(name: str, kind: str, text: str, samples: Sequence[Sample]) -> str:
     lines = [f"# HELP watchword_{name} {text}", f"# TYPE watchword_{name} {kind}"]
     lines += [f"watchword_{name}{_labels(labels)} {value:g}" for labels, value in samples]
+    return "\n".join(lines) + "\n"
+
+
+def _histogram(name: str, text: str, values: Histogram) -> str:
+    full = f"watchword_{name}"
+    bounds = [*(f"{bound:g}" for bound in values.bounds), "+Inf"]
+    lines = [f"# HELP {full} {text}", f"# TYPE {full} histogram"]
+    lines += [
+        f"{full}_bucket{_labels({'le': bound})} {count}"
+        for bound, count in zip(bounds, accumulate(values.counts), strict=True)
+    ]
+    lines += [f"{full}_sum {values.total:g}", f"{full}_count {sum(values.counts)}"]
     return "\n".join(lines) + "\n"
 
 

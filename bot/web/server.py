@@ -65,7 +65,7 @@ class Status:
                 hubs = await websub.states(connection, now)
         except SQLAlchemyError:
             return web.Response(text="the database does not answer\n", status=503)
-        page = render(waits, lags, states, self.outcomes, self.pulse.delays, self._wrong(waits), lengths, hubs)
+        page = render(waits, lags, states, self.outcomes, self.pulse, self._wrong(waits), lengths, hubs)
         return web.Response(body=page.encode(), headers={"Content-Type": TEXT})
 
     async def _problems(self) -> list[str]:

@@ -1,18 +1,22 @@
 """Judges what a rig's seasons left behind: the invariants, and the figures worth publishing."""
 
+import asyncio
 import sqlite3
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from bot.delivery.telegram import RESENT
 from bot.sandbox.state import SentMessage
 from bot.storage import schema
-from tests.chaos.rig import Rig
+from bot.web.health import percentile
+from tests.chaos.rig import FEED_SECRET, POINTS, TOKEN, Rig
 
 PROMISED_STOP = 20.0  # seconds
+MOST_LATE = 0.25  # seconds
 
 
 @dataclass
@@ -37,24 +41,41 @@ async def judge(rig: Rig) -> Verdict:
         "seed": str(rig.seed),
         "lives": str(len(rig.lives)),
         "killed": f"{sum(life.status == -9 for life in rig.lives)}",
-        "of these at a named moment": str(sum(":" in life.how for life in rig.lives)),
+        "of these at a named moment": _moments(rig),
         "disk filled": str(rig.filled),
         "entries": str(len(rig.published)),
         "hits promised": str(len(pairs)),
         "messages": str(len(sent)),
+        "deliveries by state": await _states(rig),
     }
     verdict.demand("I1 nothing lost without a record", await _lost(rig, pairs, sent))
     verdict.demand("I2 two copies at most, the second marked and recorded", _copies(rig, sent, verdict))
     verdict.demand("I3 nothing to who did not ask", await _unasked(rig, sent))
     verdict.demand("I4 the database is whole", _damaged(rig))
-    verdict.demand("I5 no secret in the log", [rig.log.name] if "canary" in rig.log.read_text() else [])
+    verdict.demand("I5 no secret in log, database, backups, chats", await _leaks(rig))
+    verdict.demand("I6 the event loop is never late for long", _late(rig, verdict))
     verdict.demand("I7 no task died silently", _silent(rig))
-    verdict.demand("one digest a chat and date", _digests(rig))
+    verdict.demand("no process left behind", await _left_behind(rig))
+    verdict.demand("exactly one digest a chat and date", _digests(rig, verdict))
     verdict.demand("every season became quiet", rig.restless)
     verdict.demand("what was typed took effect", await _typed(rig))
     verdict.demand("no request inside a 429's pause", _impatient(rig))
     verdict.figures["alert latency p50/p99"] = _latency(rig, sent)
     return verdict
+
+
+def _moments(rig: Rig) -> str:
+    """Return how many ended at named moments, and how often at the one that was met least."""
+    met = Counter(life.how.partition(":")[0] for life in rig.lives if ":" in life.how)
+    least = [name for name, _ in POINTS if met[name] == min(met[one] for one, _ in POINTS)]
+    return f"{met.total()}; least often, {met[least[0]]} times: {', '.join(least)}"
+
+
+async def _states(rig: Rig) -> str:
+    """Return how the messages of this season stand: retention has removed the others."""
+    state = schema.delivery.c.state
+    counted = sa.select(state, sa.func.count().label("n")).group_by(state).order_by(state)
+    return ", ".join(f"{row.n} {row.state}" for row in await rig.ask(counted))
 
 
 async def _promised(rig: Rig) -> set[tuple[int, str]]:
@@ -107,14 +128,21 @@ def _copies(rig: Rig, sent: list[SentMessage], verdict: Verdict) -> list[str]:
         copies[key] += 1
         marked[key] += one["text"].startswith(RESENT.strip())
     double = {key: count for key, count in copies.items() if count > 1}
-    recorded = len(rig.doubtful)
-    verdict.figures["copies"] = f"{len(double)} of {len(copies)} twice, {recorded} were in doubt"
+    recorded = {
+        (rig.migrated.get(chat_id, chat_id), frozenset(_told(rig, text))) for chat_id, text in rig.doubtful.values()
+    }
+    verdict.figures["copies"] = f"{len(double)} of {len(copies)} twice, {len(rig.doubtful)} were in doubt"
     verdict.figures["duplicates per 1,000"] = f"{1000 * sum(double.values()) / 2 / max(1, len(copies)):.1f}"
     wrong = [f"{count} copies of {key[1][:40]!r} for {key[0]}" for key, count in double.items() if count > 2]
     wrong += [f"an unmarked copy of {key[1][:40]!r} for {key[0]}" for key, count in double.items() if not marked[key]]
-    if len(double) > recorded:
-        wrong.append(f"{len(double)} messages came twice and only {recorded} are known to have been in doubt")
+    unknown = [key for key in double if (key[0], frozenset(_told(rig, key[1]))) not in recorded]
+    wrong += [f"a copy of {key[1][:40]!r} for {key[0]} without a record of the doubt" for key in unknown]
     return wrong
+
+
+def _told(rig: Rig, text: str) -> list[str]:
+    """Return the titles that a text tells."""
+    return [title for title in rig.published if title in text]
 
 
 async def _unasked(rig: Rig, sent: list[SentMessage]) -> list[str]:
@@ -144,6 +172,56 @@ def _damaged(rig: Rig) -> list[str]:
     return ([str(found)] if found != "ok" else []) + [str(row) for row in foreign]
 
 
+async def _leaks(rig: Rig) -> list[str]:
+    """Return where a secret can be read: the token anywhere, the secret of a feed's address where people look."""
+    log = rig.log.read_text()
+    rows: list[str] = []
+    for table in schema.meta.sorted_tables:
+        rows += [f"{table.name}: {tuple(row)}" for row in await rig.ask(sa.select(table))]
+    places = {"the log": log, "the database": "\n".join(rows)}
+    places |= {one["text"][:20]: one["text"] for one in rig.sandbox.sent if "text" in one}
+    kept = {path.name: path.read_bytes() for path in (rig.folder / "backups").glob("*")}
+    found = [f"the token in {place}" for place, text in places.items() if TOKEN in text or "chaos-canary" in text]
+    found += [f"the token in {place}" for place, data in kept.items() if b"chaos-canary" in data]
+    del places["the database"]  # it has to know its feeds
+    return found + [f"a feed's secret in {place}" for place, text in places.items() if FEED_SECRET in text]
+
+
+def _late(rig: Rig, verdict: Verdict) -> list[str]:
+    """The program's loop is hardly ever late by its own fault; the machine's is printed beside it."""
+    beats = sorted(float(line) for line in rig.beats.read_text().splitlines())
+    number = sum(rig.lateness.values())
+    if not number or not beats:
+        return ["nobody could measure it"]
+    alone = percentile(beats, 0.99)
+    seen, p99 = 0, float("inf")
+    for bound in sorted(rig.lateness):
+        seen += rig.lateness[bound]
+        if seen >= number * 0.99:
+            p99 = bound
+            break
+    figure = f"{p99 * 1000:.0f} ms at most ({number} beats); the machine alone: {alone * 1000:.0f} ms"
+    verdict.figures["event loop late by its own fault, p99"] = figure
+    return [f"{p99:.2f} s"] if p99 > MOST_LATE else []
+
+
+async def _left_behind(rig: Rig) -> list[str]:
+    """Return the processes of killed programs that are still there after a while: those that read documents."""
+    for _ in range(50):
+        found = [path.parent for path in Path("/proc").glob("[0-9]*/environ") if _is_ours(path, rig)]
+        if not found:
+            return []
+        await asyncio.sleep(0.1)
+    return [(path / "cmdline").read_text().replace("\0", " ") for path in found]
+
+
+def _is_ours(environ: Path, rig: Rig) -> bool:
+    try:
+        return str(rig.clock_file).encode() in environ.read_bytes()
+    except OSError:  # it has gone, or is somebody else's
+        return False
+
+
 def _silent(rig: Rig) -> list[str]:
     """A life may end by SIGKILL, or by SIGTERM with status 0 in time; nothing may be swallowed."""
     wrong = [f"a life ended with {life.status} ({life.how})" for life in rig.lives if life.status not in (0, -9)]
@@ -152,10 +230,12 @@ def _silent(rig: Rig) -> list[str]:
     return wrong + [words for words in ("never retrieved", "never awaited", "was destroyed") if words in log]
 
 
-def _digests(rig: Rig) -> list[str]:
-    """No local date of a chat has two, whatever the clock did and however often the program was killed."""
-    dates = Counter((chat_id, date) for _, chat_id, date in rig.runs)
-    return [f"{count} on {date} for chat {chat_id}" for (chat_id, date), count in dates.items() if count > 1]
+def _digests(rig: Rig, verdict: Verdict) -> list[str]:
+    """Every local date on which a chat was due its digest has one, no date has two: whatever the clock did."""
+    made = Counter((chat_id, date) for _, chat_id, date in rig.runs)
+    verdict.figures["digests"] = f"{len(rig.runs)}, {len(rig.dates)} of them certainly due"
+    wrong = [f"{count} on {date} for chat {chat_id}" for (chat_id, date), count in made.items() if count > 1]
+    return wrong + [f"none on {date} for chat {chat_id}" for chat_id, date in sorted(rig.dates - set(made))]
 
 
 async def _typed(rig: Rig) -> list[str]:

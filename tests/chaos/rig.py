@@ -1,58 +1,72 @@
 """The world of `make chaos`: the real program in a process of its own, and everything around it that goes wrong.
 
 One `Rig` is one database, one sandbox, some feeds and chats. A round is one life of the program: it starts, news is
-published, people type, requests fail, the clock runs fast, and it is killed at a named or a random moment. At the end
-of a season nothing fails any more until all is quiet. Everything random comes from one seed.
+published, people type, requests fail, the clock runs fast, and it is killed at a named or a random moment. Every other
+life ends at a named one, each in its turn, in circumstances that lead there. At the end of a season nothing fails any
+more until all is quiet. Everything random comes from one seed.
 """
 
 import asyncio
 import json
 import os
 import random
+import re
 import resource
 import signal
+import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from datetime import time as day_time
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import psycopg
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from bot import clock as bot_clock
 from bot import crash
-from bot.digests.window import next_digest_at
+from bot.digests.window import next_digest_at, period
 from bot.models import Schedule
 from bot.sandbox.faults import Fault, Kind
 from bot.sandbox.server import Sandbox
 from bot.storage import chats, schema, subscriptions
+from bot.storage.backup import newest_backup_at
 from bot.storage.database import Database
 from tests.feedserver import FeedServer, item, rss
 
 TOKEN = "7000000001:chaos-canary-that-nobody-may-log"
-SPEED = 60.0  # the program's clock, while it lives
+MOST_MIGRATIONS = 100
+TYPED = {"updates-fetched", "updates-stored", "applying", "applied"}  # moments that come when somebody types
+SPEEDS = (1.0, 60.0, 60.0)  # of the program's clock, while it lives; one is chosen for each life
 FIRST_PERSON, FIRST_GROUP = 20_000, -3_000
 FEEDS = 4
-POINTS = (  # where the program can be told to end itself, and how often it may pass before
+POINTS = (  # where the program can be told to end itself, and at which time of passing at the latest
+    ("fetched", 4),
+    ("read", 3),
     ("storing", 2),
     ("stored", 2),
-    ("matching", 2),
-    ("matched", 2),
-    ("writing-alerts", 2),
-    ("alerts-written", 2),
-    ("freezing-digest", 6),
-    ("digest-frozen", 6),
-    ("claimed", 12),
-    ("accepted", 20),
-    ("marked", 15),
-    ("updates-fetched", 2),
-    ("updates-stored", 2),
-    ("applying", 2),
-    ("applied", 2),
+    ("matching", 1),
+    ("matched", 1),
+    ("writing-alerts", 1),
+    ("alerts-written", 1),
+    ("freezing-digest", 4),
+    ("digest-frozen", 4),
+    ("claimed", 8),
+    ("accepted", 12),
+    ("marking", 6),
+    ("marked", 6),
+    ("updates-fetched", 1),
+    ("updates-stored", 1),
+    ("applying", 1),
+    ("applied", 1),
+    ("tidying", 10),
     ("backup", 1),
 )
 MIXED: tuple[tuple[Kind, float, dict[str, Any]], ...] = (  # kind, share, details: of the requests that send a message
@@ -66,11 +80,15 @@ MIXED: tuple[tuple[Kind, float, dict[str, Any]], ...] = (  # kind, share, detail
     (Kind.FORBIDDEN, 0.01, {}),
 )
 ZONES = ("Europe/Berlin", "America/New_York", "Africa/Cairo", "Asia/Damascus", "Australia/Lord_Howe")
+SPRING = datetime(2027, 3, 27, 12, tzinfo=UTC)  # half a day before the clocks change in Europe
 DIGEST_TIMES = ("02:30", "00:00", "08:00")
 KEYWORDS = ("Idlib", "Aleppo", "Homs", "Latakia", "Raqqa", "Palmyra")
 SYLLABLES = ("ka", "ro", "mi", "tel", "bar", "sun", "dov", "lin", "pex", "gra", "nu", "fol", "zet", "wem", "hi", "quo")
 BIRTH = 30.0  # seconds the program may take to ask for updates, on a busy machine
-LIFE = 8.0  # seconds a life lasts at most
+LIFE = 2.5  # seconds a life lasts at most after its birth, if it is not to come to a named moment
+ERRAND = 6.0  # seconds it has to come to one
+BACKUP_EVERY = timedelta(hours=2)
+FEED_SECRET = "key=feed-canary-that-nobody-may-show"
 QUIET = 90.0  # seconds a season may take to become quiet
 
 
@@ -104,21 +122,29 @@ class Rig:
     migrated: dict[int, int] = field(default_factory=dict)
     filled: int = 0
     old: set[str] = field(default_factory=set)  # titles of seasons past, which retention may have removed
-    doubtful: set[int] = field(default_factory=set)  # deliveries that were in doubt; retention removes the old ones
+    doubtful: dict[int, tuple[int, str]] = field(
+        default_factory=dict
+    )  # delivery → (chat, text); retention removes them
     runs: set[tuple[int, int, str]] = field(default_factory=set)  # (run, chat, local date) of daily digests
+    dates: set[tuple[int, str]] = field(default_factory=set)  # (chat, local date) on which one was due
     restless: list[str] = field(default_factory=list)  # what kept a season from becoming quiet
-    shown: datetime = field(default=datetime(2026, 3, 27, 12, tzinfo=UTC))
+    lateness: Counter[float] = field(default_factory=Counter)  # upper bound in seconds → beats of the program's loop
+    shown: datetime = field(default=SPRING)
+    season: datetime = field(default=SPRING)  # when the present one began
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         self.database = Database(self.url)
         self.items: list[list[str]] = [[] for _ in range(FEEDS)]
+        self.beats = self.folder / "beats"
+        self.web = f"127.0.0.1:{_free_port()}"
+        self.points: list[tuple[str, int]] = []  # whose turn is still to come
         self.clock_file = self.folder / "clock.json"
         self.log = self.folder / "bot.log"
 
     # ---- the clock ----
 
-    def set_clock(self, shown: datetime, speed: float = SPEED) -> None:
+    def set_clock(self, shown: datetime, speed: float = 60.0) -> None:
         """Let the program's clock show a time, and go on from there."""
         self.shown = shown
         state = {"real": time.time(), "shown": shown.timestamp(), "speed": speed}
@@ -131,8 +157,8 @@ class Rig:
         return bot_clock.SetClock(self.clock_file).now()
 
     def leap(self, by: timedelta) -> None:
-        """Put the clock forward."""
-        self.set_clock(self.now() + by)
+        """Put the clock forward; from there it runs at another speed."""
+        self.set_clock(self.now() + by, self.random.choice(SPEEDS))
 
     # ---- the program ----
 
@@ -140,7 +166,7 @@ class Rig:
         """Write the configuration and return where."""
         path = self.folder / "config.toml"
         found = [
-            f'[[sources]]\nurl = "{self.feeds.url(f"/{number}.xml")}"\ntitle = "Feed {number}"'
+            f'[[sources]]\nurl = "{self.feeds.url(_address(number))}"\ntitle = "Feed {number}"'
             for number in range(FEEDS)
         ]
         path.write_text(
@@ -152,7 +178,7 @@ class Rig:
             [storage]
             url = "{self.url}"
             backup_dir = "{self.folder}/backups"
-            backup_every = "6h"
+            backup_every = {BACKUP_EVERY.total_seconds()}
             backup_keep = 2
             [fetch]
             allow_networks = ["127.0.0.0/8"]
@@ -163,6 +189,8 @@ class Rig:
             max_interval = 1
             [limits]
             alerts_per_hour = 1000
+            [web]
+            listen = "{self.web}"
             [log]
             format = "json"
             """
@@ -198,12 +226,16 @@ class Rig:
 
     # ---- the world ----
 
+    def _open(self) -> None:
+        """Let the clock run and the feeds be served, if they are not yet."""
+        if not self.clock_file.exists():
+            self.set_clock(self.shown)
+            self.peace()
+
     async def prepare(self) -> None:
         """Make the chats and what they watch, before the program's first life; take the feeds as they are."""
-        self.set_clock(self.shown)
-        for number in range(FEEDS):
-            self._serve(number)
-        now = self.now()
+        self._open()
+        now = self.season = self.now()
         await self.database.migrate()
         async with self.database.begin() as connection:
             for number in range(self.people + self.groups):
@@ -219,8 +251,7 @@ class Rig:
                 chat_id = (
                     await connection.execute(sa.insert(schema.chat).values(values).returning(schema.chat.c.id))
                 ).scalar_one()
-                hour, minute = map(int, at.split(":"))
-                due = next_digest_at(now, datetime(1, 1, 1, hour, minute).time(), zone)  # noqa: DTZ001
+                due = next_digest_at(now, _time_of(at), zone)
                 await chats.set_slot(connection, chat_id, Schedule.DAILY, due)
                 rare = kind == "group" or number % 4 == 3  # a group takes 18 a minute: alerts would never be through
                 schedule = Schedule.DAILY if rare else Schedule.INSTANT
@@ -230,7 +261,7 @@ class Rig:
                     )
 
     def _serve(self, number: int) -> None:
-        self.feeds.serve(f"/{number}.xml", rss(self.items[number], title=f"Feed {number}"))
+        self.feeds.serve(_path(number), rss(self.items[number], title=f"Feed {number}"))
 
     def publish(self, count: int) -> None:
         """Publish articles, each about one keyword and unlike all others."""
@@ -260,14 +291,20 @@ class Rig:
         ]
         self.sandbox.faults.clear()
         self.sandbox.faults.add(faults)
-        path = f"/{self.random.randrange(FEEDS)}.xml"
-        match self.random.randrange(4):
+        path = _path(self.random.randrange(FEEDS))
+        match self.random.randrange(7):
             case 0:
                 self.feeds.serve(path, "gone wrong", status=500)
             case 1:
                 self.feeds.send(path, b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n<rss><channel>")
             case 2:
                 self.feeds.hang(path)
+            case 3:
+                self.feeds.serve(path, "later", status=429, headers={"Retry-After": "60"})
+            case 4:
+                self.feeds.serve(path, "<html><body>Please log in.</body></html>", content_type="text/html")
+            case 5:
+                self.feeds.drip(path, b"<rss><channel>" + b" " * 200)
 
     def peace(self) -> None:
         """Let everything work again."""
@@ -302,32 +339,80 @@ class Rig:
 
     # ---- rounds ----
 
+    async def births(self) -> None:
+        """Be killed in the middle of making the tables: once after each of its steps, until there are no more."""
+        self._open()
+        for step in range(1, MOST_MIGRATIONS):
+            process = await self.start(f"migrating:{step}")
+            if await self._awake(process):
+                await self.end(process, "SIGTERM", signal.SIGTERM)
+                return
+            await self.end(process, f"migrating:{step}", signal.SIGKILL)
+
     async def round(self, number: int, *, crash_at: str | None = None, full_disk: bool = False) -> None:
         """Live one life that ends by SIGKILL, at a named moment or a random one."""
-        name, most = self.random.choice(POINTS)
-        named = crash_at or (f"{name}:{self.random.randint(1, most)}" if number % 2 else "")
+        name = ""
+        if number % 2 and not crash_at:
+            name, most = self._next_point()
+            crash_at = f"{name}:{self.random.randint(1, most)}"
+            await self._lead_to(name)
         self.publish(self.random.randint(2, 5))
         self.trouble()
-        process = await self.start(named)
-        await self._work(process, full_disk=full_disk)
-        if process.returncode is None and named:
-            await self._ended(process, LIFE / 2)
-        how = named if process.returncode is not None else "at random"
+        process = await self.start(crash_at or "")
+        await self._work(process, typing=name in TYPED or self.random.random() < 0.5, full_disk=full_disk)
+        deadline = time.monotonic() + ERRAND
+        while crash_at and process.returncode is None and time.monotonic() < deadline:
+            self.publish(1)
+            await self._ended(process, 0.5)
+        await self._listen(process)
+        how = crash_at if crash_at and process.returncode is not None else "at random"
         await self.end(process, how, signal.SIGKILL)
         self.peace()
         self.leap(timedelta(minutes=self.random.uniform(1, 160)))
 
-    async def _work(self, process: asyncio.subprocess.Process, *, full_disk: bool) -> None:
+    def _next_point(self) -> tuple[str, int]:
+        """Return the named moment whose turn it is: all have one before any has its next."""
+        if not self.points:
+            self.points = self.random.sample(POINTS, len(POINTS))
+        return self.points.pop()
+
+    async def _lead_to(self, name: str) -> None:
+        """Put the clock forward to when the program has a reason to come to a named moment."""
+        if name in {"freezing-digest", "digest-frozen"}:
+            next_at = (await self.ask(sa.select(sa.func.min(schema.digest_slot.c.due_at))))[0][0]
+            self.set_clock(max(self.now(), next_at + timedelta(minutes=1)))
+        elif name == "backup" and (newest := newest_backup_at(self.folder / "backups", self.now())):
+            self.set_clock(max(self.now(), newest + BACKUP_EVERY + timedelta(minutes=1)))
+
+    async def _work(self, process: asyncio.subprocess.Process, *, typing: bool, full_disk: bool) -> None:
         if not await self._awake(process):
             return
         self.publish(self.random.randint(1, 3))
-        if self.random.random() < 0.5:
+        if typing:
             self.type_something()
         if self.random.random() < 0.1:
             self._move_a_group()
         if full_disk:
             await self.fill_disk(process, 1.5)
-        await self._ended(process, self.random.uniform(0.3, 3.0))
+        await self._ended(process, self.random.uniform(0.2, LIFE))
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        """Ask the program how late its loop was by its own fault in this life, as Prometheus does."""
+        if process.returncode is not None:
+            return
+        try:
+            timeout = aiohttp.ClientTimeout(5)
+            async with (
+                aiohttp.ClientSession(timeout=timeout) as session,
+                session.get(f"http://{self.web}/metrics") as answer,
+            ):
+                page = await answer.text()
+        except (aiohttp.ClientError, TimeoutError):
+            return  # it has just ended itself, or has not come so far
+        before = 0
+        for bound, count in re.findall(r'loop_blocked_seconds_bucket\{le="([^"]+)"\} (\d+)', page):
+            self.lateness[float(bound)] += int(count) - before
+            before = int(count)
 
     def _move_a_group(self) -> None:
         groups = [one for one in self._groups() if one not in self.migrated]
@@ -363,6 +448,17 @@ class Rig:
         )
         self.paused[FIRST_PERSON] = time.monotonic()
 
+    @asynccontextmanager
+    async def metronome(self) -> AsyncIterator[None]:
+        """Measure, beside the program, how late this machine alone makes an event loop."""
+        command = (sys.executable, "-m", "tests.chaos.metronome", str(self.beats))
+        process = await asyncio.create_subprocess_exec(*command)
+        try:
+            yield
+        finally:
+            process.kill()
+            await process.wait()
+
     async def warm_up(self) -> None:
         """Live until every feed was read once: what it shows then is no news."""
         process = await self.start()
@@ -373,9 +469,22 @@ class Rig:
                 await asyncio.sleep(0.1)
         await self.end(process, "SIGTERM", signal.SIGTERM)
 
+    async def new_season(self, shown: datetime) -> None:
+        """Put the clock far forward, and live until every slot is one of this season."""
+        self.set_clock(shown)
+        process = await self.start()
+        assert await self._awake(process)
+        slot = schema.digest_slot.c
+        async with asyncio.timeout(QUIET):
+            while await self.ask(sa.select(slot.chat_id).where(slot.due_at < shown).limit(1)):
+                await asyncio.sleep(0.1)
+        await self.end(process, "SIGTERM", signal.SIGTERM)
+        self.season = self.now()
+
     async def quiet(self) -> None:
         """Live without trouble until nothing waits; then leap to the next digests until nothing is owed."""
         self.peace()
+        self.set_clock(self.now())
         process = await self.start()
         assert await self._awake(process)
         await self._come_back()
@@ -389,18 +498,36 @@ class Rig:
             if leaps == 1 and not self.paused:
                 await self.pause_somebody()
             if leaps < 3:
-                self.leap(timedelta(hours=9))
+                self.set_clock(self.now() + timedelta(hours=9))
         await self._remember()
+        await self._listen(process)
         began = time.monotonic()
         await self.end(process, "SIGTERM", signal.SIGTERM)
         self.lives[-1].how = f"SIGTERM, {time.monotonic() - began:.1f} s"
 
     async def _remember(self) -> None:
-        run, delivery = schema.digest_run.c, schema.delivery.c
-        self.doubtful |= {row[0] for row in await self.ask(sa.select(delivery.id).where(delivery.uncertain_count > 0))}
+        run, delivery, chat = schema.digest_run.c, schema.delivery.c, schema.chat.c
+        doubtful = sa.select(delivery.id, chat.telegram_id, delivery.payload).where(delivery.uncertain_count > 0)
+        rows = await self.ask(doubtful.join(schema.chat, chat.id == delivery.chat_id))
+        self.doubtful |= {row.id: (row.telegram_id, row.payload["text"]) for row in rows}
+        await self._remember_dates()
         daily = sa.select(run.id, run.chat_id, run.period).where(run.kind == "daily")
         self.runs |= {(row.id, row.chat_id, row.period[:10]) for row in await self.ask(daily)}
         self.old |= set(self.published)
+
+    async def _remember_dates(self) -> None:
+        """Note on which local dates of this season a chat was due its digest, if nothing ever kept it from having one.
+
+        A chat that was refused, or paused, since the season began may have missed some; it counts for "not two" alone.
+        """
+        chat, now = schema.chat.c, self.now()
+        always = sa.select(chat.id, chat.zone, chat.digest_time).where(chat.state_at == chat.created_at)
+        for row in await self.ask(always):
+            at = _time_of(row.digest_time)
+            due = next_digest_at(self.season, at, row.zone)
+            while due < now - timedelta(minutes=30):  # one that is just due may still be in the making
+                self.dates.add((row.id, period(Schedule.DAILY, due, row.zone)))
+                due = next_digest_at(due, at, row.zone)
 
     async def _come_back(self) -> None:
         """Let everybody whom a refusal blocked write again, as people do who have unblocked the bot."""
@@ -436,3 +563,23 @@ class Rig:
         except DBAPIError:  # PostgreSQL dropped every connection, ours too
             async with self.database.read() as connection:
                 return (await connection.execute(statement)).all()
+
+
+def _path(number: int) -> str:
+    return f"/{number}.xml"
+
+
+def _address(number: int) -> str:
+    """Return how the program knows a feed; the first one's address holds a secret, as private feeds' do."""
+    return _path(number) + (f"?{FEED_SECRET}" if number == 0 else "")
+
+
+def _time_of(text: str) -> day_time:
+    """Return the time of day that "08:00" says."""
+    return day_time.fromisoformat(text)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from bot.clock import Clock
-from bot.pulse import Pulse
+from bot.pulse import Histogram, Pulse
 from bot.storage import deliveries, sources
 from bot.storage.database import Database
 from bot.storage.queues import Lag, Waits
@@ -117,10 +117,18 @@ def test_each_thing_that_is_wrong_has_a_sentence() -> None:
 
 def test_percentiles_of_many() -> None:
     lags = [Lag(4, "alert", timedelta(seconds=number)) for number in range(100)]
-    text = render(CALM, lags, {}, {}, [0.25], [], {"page": 7}, {"live": 3})
+    pulse = Pulse(Clock())
+    pulse.lateness = Histogram((0.1, 0.25))
+    for value in (0.05, 0.25, 7.0):
+        pulse.lateness.add(value)
+    text = render(CALM, lags, {}, {}, pulse, [], {"page": 7}, {"live": 3})
     assert 'source="4",kind="alert",quantile="0.5"} 50' in text
     assert 'source="4",kind="alert",quantile="0.95"} 95' in text
-    assert 'watchword_loop_lag_seconds{quantile="0.99"} 0.25' in text
+    buckets = {"0.1": 1, "0.25": 2, "+Inf": 3}
+    for bound, count in buckets.items():
+        assert f'watchword_loop_lag_seconds_bucket{{le="{bound}"}} {count}\n' in text
+    assert "watchword_loop_blocked_seconds_count 0\n" in text
+    assert "watchword_loop_lag_seconds_sum 7.3\nwatchword_loop_lag_seconds_count 3\n" in text
     assert 'watchword_queue_length{queue="page"} 7' in text
     assert 'watchword_hub_subscriptions{state="live"} 3' in text
 
@@ -135,6 +143,8 @@ async def test_the_pulse_hears_a_blocked_loop() -> None:
     await asyncio.sleep(0.05)
     listening.cancel()
     assert max(pulse.delays) > 0.1
+    assert sum(pulse.blocked.counts) == len(pulse.delays)
+    assert pulse.blocked.total > 0.1  # asleep, it waited for no processor
 
 
 class Kept:
