@@ -9,20 +9,26 @@ A word that is itself the name of a place we know is never a close spelling of a
 """
 
 import re
+import sys
+from array import array
 from functools import lru_cache
-from typing import TypeVar
+from itertools import combinations
+from typing import Generic, TypeVar
 
 from rapidfuzz.distance import OSA
 
 from bot.matching import places
 
-Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 SHORTEST_NAME = 6  # letters: shorter names have close spellings only when asked for
 SHORTEST_ASKED = 4
 LONG = 8  # letters from which two misspelt ones are allowed, else one
+MOST_MISSPELT = 2
 PREFIX = 7  # letters that misspellings are looked up by
+SLOTS = 1 << 20  # of a vocabulary: at 100,000 names that are asked for, three chance neighbours to each
+LAST_SLOT = SLOTS - 1
+NUMBER = 4  # bytes
 LONG_SOUNDS = 7  # the same for the sounds of spellings, which have no doubled letters: Mohammed, Muhammad
 
 _CYRILLIC = str.maketrans(
@@ -39,20 +45,31 @@ _SOUND = {
     "ck": "k", "tz": "ts", "c": "k", "q": "k", "x": "ks", "y": "i", "j": "i", "w": "u",
 }  # fmt: skip
 _DOUBLED = re.compile(r"(.)\1+")
-_VOWELS = re.compile(r"(?<=.)[aeiouh]+")
+_VOWELS = str.maketrans("", "", "aeiouh")
 
 
 @lru_cache(1 << 17)
 def romanised(folded: str) -> str:
     """Return a Latin or Cyrillic name as its sounds in Latin letters; capitals stand for sh, ch and zh."""
-    sounds = _SOUNDS.sub(lambda found: _SOUND[found.group()], folded.translate(_CYRILLIC))
-    return _DOUBLED.sub(r"\1", sounds)
+    latin = folded if folded.isascii() else folded.translate(_CYRILLIC)
+    sounds = _SOUNDS.sub(lambda found: _SOUND[found.group()], latin)
+    return _DOUBLED.sub(r"\1", sounds) if _DOUBLED.search(sounds) else sounds
 
 
 @lru_cache(1 << 17)
 def skeleton(folded: str) -> str:
     """Return the consonants of a name, and its first sound: what its spellings share."""
-    return _VOWELS.sub("", romanised(folded))
+    return _without_vowels(romanised(folded))
+
+
+def fresh_skeleton(name: str) -> str:
+    """Return the same without keeping it: what is kept is for the words of articles."""
+    return _without_vowels(romanised.__wrapped__(name))
+
+
+def _without_vowels(sounds: str) -> str:
+    """Return the first sound, and the consonants after it."""
+    return sounds[:1] + sounds[1:].translate(_VOWELS)
 
 
 def is_spelling(name: str, word: str) -> bool:
@@ -67,7 +84,7 @@ def is_near(name: str, word: str) -> bool:
     """Return whether `word` is `name` misspelt: a letter wrong, missing, added or swapped (two in a long name)."""
     if name == word or is_known(word):
         return False
-    return OSA.distance(name, word, score_cutoff=2) <= _misspelt(name) or is_spelling(name, word)
+    return OSA.distance(name, word, score_cutoff=MOST_MISSPELT) <= _misspelt(name) or is_spelling(name, word)
 
 
 @lru_cache(1 << 16)
@@ -76,68 +93,85 @@ def is_known(word: str) -> bool:
     return places.is_known(word)
 
 
-class Vocabulary:
+class Vocabulary(Generic[Value]):
     """The names that queries want in any spelling, so that a word of an article finds its neighbours at once.
 
     Spellings are looked up by skeleton, misspellings by what is left of the first letters when one or two are
-    deleted (two words that are near share such a rest). Values are tuples replaced as a whole: a reader in
-    another thread sees the old or the new one.
+    deleted (two words that are near share such a rest). A name has up to thirty of these, so they are kept small: each
+    is hashed to a slot, and a slot holds the numbers of its names, four bytes each. What has the same slot by chance
+    is left to whoever judges the candidates. A slot is replaced as a whole: a reader in another thread sees the old
+    or the new one.
     """
 
     def __init__(self) -> None:
-        self._by_skeleton: dict[str, tuple[str, ...]] = {}
-        self._by_rest: dict[str, tuple[str, ...]] = {}  # of the names that are asked for misspelt too
+        self._slots: list[bytes] = []
+        self._values: list[Value | None] = []
+        self._lengths: list[int] = []
+        self._free: list[int] = []  # numbers of names that are gone
+        self._asked = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._by_skeleton.values())) + sum(map(len, self._by_rest.values()))
+        return len(self._values) - len(self._free)
 
-    def add(self, name: str, *, asked: bool) -> None:
-        """Add a name, once for each kind of term that has it."""
-        put(self._by_skeleton, skeleton(name), name)
-        for rest in rests(name, _misspelt(name)) if asked else ():
-            put(self._by_rest, rest, name)
+    def add(self, name: str, value: Value, *, asked: bool) -> None:
+        """Add what a name stands for, once."""
+        if not self._slots:
+            self._slots = [b""] * SLOTS
+        if not self._free:
+            self._free.append(len(self._values))
+            self._values.append(None)
+            self._lengths.append(0)
+        number = self._free.pop()
+        self._values[number], self._lengths[number] = value, len(name)
+        self._asked += asked
+        packed = number.to_bytes(NUMBER, sys.byteorder)
+        for slot in _slots_of(name, asked=asked):
+            self._slots[slot] += packed
 
-    def remove(self, name: str, *, asked: bool) -> None:
+    def remove(self, name: str, value: Value, *, asked: bool) -> None:
         """Take away what one `add` added."""
-        take(self._by_skeleton, skeleton(name), name)
-        for rest in rests(name, _misspelt(name)) if asked else ():
-            take(self._by_rest, rest, name)
+        numbers = memoryview(self._slots[_slot(fresh_skeleton(name))]).cast("I")
+        number = next(number for number in numbers if self._values[number] is value)
+        for slot in _slots_of(name, asked=asked):
+            left = [other for other in memoryview(self._slots[slot]).cast("I") if other != number]
+            self._slots[slot] = array("I", left).tobytes()
+        self._values[number] = None
+        self._free.append(number)
+        self._asked -= asked
 
-    def candidates(self, word: str) -> set[str]:
-        """Return the names that `word` may be a spelling of: all that it is one of, and a few more."""
-        found = set(self._by_skeleton.get(skeleton(word), ()))
-        if self._by_rest and len(word) >= SHORTEST_ASKED - 1:
-            for rest in rests(word, 2):
-                found.update(self._by_rest.get(rest, ()))
-        return found
+    def candidates(self, word: str) -> list[Value]:
+        """Return what `word` may be a spelling of: all that it is one of, and a few more."""
+        if not self._slots:
+            return []
+        found = set(memoryview(self._slots[_slot(skeleton(word))]).cast("I"))
+        if self._asked and len(word) >= SHORTEST_ASKED - 1:
+            packed = b"".join([self._slots[hash(rest) & LAST_SLOT] for rest in rests(word, MOST_MISSPELT)])
+            lengths, shortest, longest = self._lengths, len(word) - MOST_MISSPELT, len(word) + MOST_MISSPELT
+            found.update([n for n in set(memoryview(packed).cast("I")) if shortest <= lengths[n] <= longest])
+        return [value for number in found if (value := self._values[number]) is not None]
 
 
-@lru_cache(1 << 15)
-def rests(word: str, most: int) -> frozenset[str]:
+def _slot(rest: str) -> int:
+    return hash(rest) & LAST_SLOT
+
+
+def _slots_of(name: str, *, asked: bool) -> set[int]:
+    """Return the slots that a name is found by."""
+    slots = {_slot(fresh_skeleton(name))}
+    if asked:
+        slots.update([hash(rest) & LAST_SLOT for rest in rests(name, _misspelt(name))])
+    return slots
+
+
+def rests(word: str, most: int) -> set[str]:
     """Return the first PREFIX letters of a word without none, one … `most` of them."""
-    found = level = {word[:PREFIX]}
-    for _ in range(most):
-        level = {rest[:i] + rest[i + 1 :] for rest in level for i in range(len(rest))}
-        found = found | level
-    return frozenset(found)
+    first = word[:PREFIX]
+    found = {first}
+    for fewer in range(1, min(most, len(first)) + 1):
+        found.update(map("".join, combinations(first, len(first) - fewer)))
+    return found
 
 
 def _misspelt(name: str) -> int:
     """Return how many letters of a name may be misspelt."""
-    return 2 if len(name) >= LONG else 1
-
-
-def put(table: dict[Key, tuple[Value, ...]], key: Key, value: Value) -> None:
-    """Add `value` to the tuple at `key`."""
-    values = table.get(key)
-    table[key] = (value,) if values is None else (*values, value)
-
-
-def take(table: dict[Key, tuple[Value, ...]], key: Key, value: Value) -> None:
-    """Take `value` once out of the tuple at `key`, and the key away with its last value."""
-    values = list(table[key])
-    values.remove(value)
-    if values:
-        table[key] = tuple(values)
-    else:
-        del table[key]
+    return MOST_MISSPELT if len(name) >= LONG else 1

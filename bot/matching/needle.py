@@ -3,6 +3,7 @@
 In: a leaf of an `Expr` and a `Reading`. Out: hits. `bot.matching.plan` says what of it a query waits for.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from functools import lru_cache
@@ -18,6 +19,7 @@ from bot.matching.terms import JOINED, plurals
 
 LONGEST_ACRONYM = 4  # letters: typed in capitals, it is looked for in capitals
 MOST_JOINED = 3  # words that may also be written as one
+_SIMPLE_WORDS = re.compile("[A-Za-z]+(?: [A-Za-z]+)+")
 
 
 class Rule(IntEnum):
@@ -85,8 +87,16 @@ def is_simple(text: str) -> bool:
     return plain and not places.is_name(text.lower())
 
 
+def are_simple(text: str) -> bool:
+    """Return whether a name is several words of plain letters and no place."""
+    return _SIMPLE_WORDS.fullmatch(text) is not None and not places.is_name(text.lower())
+
+
 def simple_word(text: str, *, close: bool = False) -> Word:
     """Return the word of a simple name made ready."""
+    if text.islower():
+        asked = close and len(text) >= SHORTEST_ASKED
+        return Word(text, Case.LOWER, 2 if asked else 0, exact=False, is_name=False, needs_case=False)
     return _make_word(text.lower(), case_of(text), exact=False, close=close)
 
 
@@ -131,7 +141,7 @@ class Needle(NamedTuple):
                     yield from (Hit(position, position + 1, Rule.EXACT) for position in positions)
 
 
-@lru_cache(1 << 16)
+@lru_cache(1 << 14)
 def needle(leaf: Leaf) -> Needle:
     """Return a leaf made ready. (A Language is judged without one.)"""
     match leaf:
@@ -147,6 +157,8 @@ def needle(leaf: Leaf) -> Needle:
         case Within(text):
             place = places.land(text)
             return _of_place((f"in:{place.concept}",) if place else (), text)
+        case Name(text, close) if are_simple(text):
+            return _of_simple_words(text, close)
         case Name(text, close):
             concepts = places.concepts(text)
             if concepts and places.is_reviewed(concepts[0]):
@@ -165,6 +177,17 @@ def _of_place(concepts: tuple[str, ...], text: str) -> Needle:
     if len(words) > 1 or word.is_name or word.folded not in places.WORDS_TOO:
         return Needle((), spans, words=words)
     return Needle(((word,),), (*spans, JOINED + word.folded), words=words)
+
+
+def _of_simple_words(text: str, close: bool) -> Needle:
+    """Return what `_of_name` would, for words that need no analysis."""
+    words = text.split(" ")
+    ways = [tuple(simple_word(word, close=close) for word in words)]
+    if len(words) > MOST_JOINED:
+        return Needle(tuple(ways))
+    joined = "".join(words).lower()
+    ways.append((_make_word(joined, case_of(words[0]), exact=False, close=False),))
+    return Needle(tuple(ways), (JOINED + joined,))
 
 
 def _of_name(text: str, close: bool) -> Needle:
@@ -194,7 +217,10 @@ def _humps(text: str) -> list[Token]:
 
 def may_have_initials(way: tuple[Word, ...]) -> bool:
     """Return whether it may be a person's name: several words, all with a capital."""
-    return len(way) > 1 and all(word.is_name and not word.exact for word in way)
+    for word in way:
+        if word.exact or not word.is_name:
+            return False
+    return len(way) > 1
 
 
 def _sequence(way: tuple[Word, ...], part: FieldReading, reading: Reading) -> list[Hit]:

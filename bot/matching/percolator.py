@@ -24,29 +24,32 @@ it. `add` and `remove` must not run in two threads at once.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TypeAlias
 
 from bot.matching.aliases import Aliases
 from bot.matching.analysis import Case, Token
+from bot.matching.bags import Table, with_entry, with_value, without_entry, without_value
 from bot.matching.expr import Expr
-from bot.matching.fuzzy import put, take
 from bot.matching.judge import judge
-from bot.matching.plan import LANGUAGE, SOURCE, plan
+from bot.matching.plan import LANGUAGE, SOURCE, Plan, plan
 from bot.matching.reading import PLACE, FieldReading, Reading
 from bot.matching.terms import JOINED, Term, Terms
 from bot.models import Article, Match
 
 MOST_JUDGED = 20_000  # queries judged in full for one article; beyond, `overruns` counts
 
-Row = tuple[Term, ...]
+UNEXPLAINED = Match(0.1, ())  # should look-up and judgement ever disagree (tests/matching): a hit rather than an error
+
+Row: TypeAlias = tuple[Term, ...]
 
 
-class Ask(NamedTuple):
-    """What is left to ask about a query that was called (see `Plan`)."""
+class Asked:
+    """A query of which something is left to ask once it is called (see `Plan`); `call` is what calls it."""
 
-    needs: tuple[Row, ...] = ()
-    without: tuple[Row, ...] = ()
-    verify: bool = True
+    __slots__ = ("call", "id", "needs", "verify", "without")
+
+    def __init__(self, query_id: int, call: Term, needs: tuple[Row, ...], without: tuple[Row, ...], verify: bool):
+        self.id, self.call, self.needs, self.without, self.verify = query_id, call, needs, without, verify
 
     def allows(self, present: set[Term]) -> bool:
         """Return whether an article with these terms may match."""
@@ -56,7 +59,7 @@ class Ask(NamedTuple):
         return all(present.isdisjoint(row) for row in self.without)
 
 
-VERIFY = Ask()
+Waiter: TypeAlias = int | Asked  # the id of a query that matches once it is called, or one with questions
 
 
 @dataclass(slots=True)
@@ -70,24 +73,10 @@ class Statistics:
     overruns: int = 0
 
 
-class Query:
-    """A query that waits; `ask` is None where to be called is to match. `gapped`: a middle name may stand within."""
-
-    __slots__ = ("ask", "expr", "gapped", "id")
-
-    def __init__(self, query_id: int, expr: Expr, ask: Ask | None, gapped: bool) -> None:
-        self.id, self.expr, self.ask, self.gapped = query_id, expr, ask, gapped
-
-    @property
-    def verify(self) -> bool:
-        """Whether it must be judged in full."""
-        return self.ask is not None and self.ask.verify
-
-
 class Matches(Mapping[int, Match]):
     """The queries an article matches, by id; how each matches is made out when it is asked for."""
 
-    def __init__(self, found: dict[int, Query], judged: dict[int, Match], reading: Reading) -> None:
+    def __init__(self, found: dict[int, Expr], judged: dict[int, Match], reading: Reading) -> None:
         self._found = found
         self._judged = judged
         self._reading = reading
@@ -95,9 +84,7 @@ class Matches(Mapping[int, Match]):
     def __getitem__(self, query_id: int) -> Match:
         known = self._judged.get(query_id)
         if known is None:
-            known = judge(self._found[query_id].expr, self._reading)
-            assert known is not None, "the look-up and the judgement agree"  # tests/matching/test_percolator.py
-            self._judged[query_id] = known
+            known = self._judged[query_id] = judge(self._found[query_id], self._reading) or UNEXPLAINED
         return known
 
     def __iter__(self) -> Iterator[int]:
@@ -111,7 +98,8 @@ class Percolator:
     """Queries waiting for articles."""
 
     def __init__(self, aliases: Aliases | None = None) -> None:
-        self._queries: dict[int, Query] = {}
+        self._queries: dict[int, Expr] = {}
+        self._asked: dict[int, Asked] = {}
         self.aliases = aliases or Aliases()
         self._terms = Terms()
         self.statistics = Statistics()
@@ -127,34 +115,47 @@ class Percolator:
             expr = self.aliases.bind(expr)
         waits = plan(expr)
         use = self._terms.use
-        ask = None
-        if waits.asks:
-            needs, without = (tuple(tuple(map(use, wants)) for wants in part) for part in (waits.needs, waits.without))
-            ask = Ask(needs, without, waits.verify) if needs or without else VERIFY
-        query = Query(query_id, expr, ask, any(beside.gap for beside in waits.besides))
-        self._queries[query_id] = query
+        self._queries[query_id] = expr
+        waiter: Waiter = self._ask(query_id, waits) if waits.asks else query_id
         for one in waits.alone:
             term = use(one)
-            term.queries = (*term.queries, query)
+            term.queries = with_value(term.queries, waiter)
         for one, other in waits.pairs:
-            put(use(one).pair_table(), use(other), query)
-        for one, other, _gap in waits.besides:
-            put(use(one).next_table(), use(other), query)
+            term = use(one)
+            term.pairs = with_entry(term.pairs, use(other), waiter)
+        for one, other, gap in waits.besides:
+            term = use(one)
+            if gap:
+                term.names = with_entry(term.names, use(other), waiter)
+            else:
+                term.nexts = with_entry(term.nexts, use(other), waiter)
+
+    def _ask(self, query_id: int, waits: Plan) -> Asked:
+        use = self._terms.use
+        needs, without = (tuple(tuple(map(use, wants)) for wants in part) for part in (waits.needs, waits.without))
+        asked = self._asked[query_id] = Asked(query_id, use(waits.call), needs, without, waits.verify)
+        return asked
 
     def remove(self, query_id: int) -> None:
         """Forget a query; an unknown id is no error."""
-        query = self._queries.pop(query_id, None)
-        if query is None:
+        expr = self._queries.pop(query_id, None)
+        if expr is None:
             return
-        waits = plan(query.expr)
+        waits = plan(expr)
         find = self._terms.find
+        waiter = self._asked.pop(query_id, query_id)
         for one in waits.alone:
             term = find(one)
-            term.queries = tuple(other for other in term.queries if other is not query)
+            term.queries = without_value(term.queries, waiter)
         for one, other in waits.pairs:
-            take(find(one).pair_table(), find(other), query)
-        for one, other, _gap in waits.besides:
-            take(find(one).next_table(), find(other), query)
+            term = find(one)
+            term.pairs = without_entry(term.pairs, find(other), waiter)
+        for one, other, gap in waits.besides:
+            term = find(one)
+            if gap:
+                term.names = without_entry(term.names, find(other), waiter)
+            else:
+                term.nexts = without_entry(term.nexts, find(other), waiter)
         for want in waits.wants:
             self._terms.release(want)
 
@@ -164,9 +165,9 @@ class Percolator:
         Not while another thread matches, adds or removes.
         """
         self.aliases = aliases
-        for query in list(self._queries.values()):
-            if aliases.bind(query.expr) != query.expr:
-                self.add(query.id, query.expr)
+        for query_id, expr in list(self._queries.items()):
+            if aliases.bind(expr) != expr:
+                self.add(query_id, expr)
 
     def match(self, article: Article) -> Matches:
         """Return the queries that the article matches."""
@@ -174,15 +175,14 @@ class Percolator:
         rows = [self._rows(part, reading.language) for _name, part in reading.fields]
         present = {term for field_rows in rows for row in field_rows for term in row}
         present.update(self._keys(reading))
-        called: set[Query] = set()
+        called: set[Waiter] = set()
         for term in present:
-            if term.queries:
-                called.update(term.queries)
-            if term.pairs:
-                for other in term.pairs.keys() & present:
-                    called.update(term.pairs.get(other, ()))
+            if term.queries is not None:
+                _call(term.queries, called)
+            if term.pairs is not None:
+                _call_present(term.pairs, present, called)
         for (_name, part), field_rows in zip(reading.fields, rows, strict=True):
-            called.update(self._beside(part, field_rows))
+            self._call_beside(part.tokens, field_rows, called)
         return self._answer(called, present, reading)
 
     def _rows(self, part: FieldReading, language: str) -> list[Row]:
@@ -200,47 +200,76 @@ class Percolator:
         for row in self._terms.rows(forms, reading.language):
             yield from row
 
-    def _beside(self, part: FieldReading, rows: list[Row]) -> Iterator[Query]:
-        """Yield the queries for two words that stand side by side here, or a name's with one word between."""
-        tokens = part.tokens
+    def _call_beside(self, tokens: list[Token], rows: list[Row], called: set[Waiter]) -> None:
+        """Call the queries for two words that stand side by side here, or a name's with one word between."""
         for before, row in enumerate(rows[:-1]):
             for term in row:
-                if term.nexts and not tokens[before + 1].breaks:
-                    yield from self._after(term.nexts, before + 1, tokens, rows)
+                if term.nexts is not None or term.names is not None:
+                    after = before + 1
+                    if tokens[after].breaks:
+                        break
+                    for table in (term.nexts, term.names):
+                        _call_in_row(table, rows[after], called)
+                    middle = tokens[after].case is not Case.LOWER and term.names is not None
+                    if middle and after + 1 < len(rows) and not tokens[after + 1].breaks:
+                        _call_in_row(term.names, rows[after + 1], called)
 
-    def _after(
-        self, nexts: dict[Term, tuple[Query, ...]], at: int, tokens: list[Token], rows: list[Row]
-    ) -> Iterator[Query]:
-        for other in rows[at]:
-            if other in nexts:
-                yield from nexts.get(other, ())
-        after = at + 1
-        if after < len(rows) and tokens[at].case is not Case.LOWER and not tokens[after].breaks:
-            for other in rows[after]:
-                if other in nexts:
-                    yield from (query for query in nexts.get(other, ()) if query.gapped)
-
-    def _answer(self, called: set[Query], present: set[Term], reading: Reading) -> Matches:
+    def _answer(self, called: set[Waiter], present: set[Term], reading: Reading) -> Matches:
         """Return what matches of the queries that were called."""
-        found = {query.id: query for query in called if query.ask is None}
+        asked = [waiter for waiter in called if isinstance(waiter, Asked)]
+        allowed = [query for query in asked if query.allows(present)]
+        ids = [waiter for waiter in called if isinstance(waiter, int)]
+        ids += [query.id for query in allowed if not query.verify]
+        queries = self._queries  # one of them may go meanwhile
+        found = {query_id: expr for query_id in ids if (expr := queries.get(query_id)) is not None}
         judged: dict[int, Match] = {}
-        if len(found) < len(called):
-            allowed = [query for query in called if query.ask is not None and query.ask.allows(present)]
-            found |= {query.id: query for query in allowed if not query.verify}
-            self._judge([query for query in allowed if query.verify], reading, found, judged)
+        self._judge([query for query in allowed if query.verify], reading, found, judged)
         self.statistics.articles += 1
         self.statistics.candidates += len(called)
         self.statistics.matches += len(found)
         return Matches(found, judged, reading)
 
-    def _judge(self, asked: list[Query], reading: Reading, found: dict[int, Query], judged: dict[int, Match]) -> None:
+    def _judge(self, asked: list[Asked], reading: Reading, found: dict[int, Expr], judged: dict[int, Match]) -> None:
         """Judge queries in full, and add those that match to `found` and `judged`."""
         if len(asked) > MOST_JUDGED:
             asked = sorted(asked, key=lambda query: query.id)[:MOST_JUDGED]
             self.statistics.overruns += 1
         self.statistics.judged += len(asked)
         for query in asked:
-            match = judge(query.expr, reading)
-            if match is not None:
-                found[query.id] = query
+            expr = self._queries.get(query.id)
+            match = judge(expr, reading) if expr is not None else None
+            if expr is not None and match is not None:
+                found[query.id] = expr
                 judged[query.id] = match
+
+
+def _call(bag: Waiter | dict[Waiter, None], called: set[Waiter]) -> None:
+    """Add a bag of queries to those that are called."""
+    if type(bag) is dict:
+        called.update(bag)
+    else:
+        called.add(bag)  # type: ignore[arg-type]
+
+
+def _call_present(table: Table, present: set[Term], called: set[Waiter]) -> None:
+    """Call the queries of a table whose other term is in the article."""
+    if type(table) is tuple:
+        if table[0] in present:
+            _call(table[1], called)
+        return
+    for other in table.keys() & present:
+        bag = table.get(other)
+        if bag is not None:
+            _call(bag, called)
+
+
+def _call_in_row(table: Table, row: Row, called: set[Waiter]) -> None:
+    """Call the queries of a table whose other term is what a word of the article says."""
+    if type(table) is tuple:
+        if table[0] in row:
+            _call(table[1], called)
+    elif table is not None:
+        for other in row:
+            bag = table.get(other)
+            if bag is not None:
+                _call(bag, called)

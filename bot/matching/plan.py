@@ -31,6 +31,7 @@ from bot.matching.terms import Kind, Sort, Want
 
 SOURCE = "\x03source:"  # cannot stand in a word, so no prefix of one begins it
 LANGUAGE = "lang:"
+LONGEST = 1_000  # letters
 PLACE_WEIGHT = 4  # a place is about as telling as a word of so many letters
 
 _INITIAL = Kind(Sort.INITIAL)
@@ -74,6 +75,11 @@ class Plan(NamedTuple):
         return self.verify or bool(self.without) or not (one_pair or not self.needs)
 
     @property
+    def call(self) -> Want:
+        """The first that calls it."""
+        return self.ones[0] if self.ones else self.besides[0].first
+
+    @property
     def alone(self) -> Wants:
         """Where the query waits by itself."""
         return () if self.needs else self.ones
@@ -86,7 +92,7 @@ class Plan(NamedTuple):
     @property
     def wants(self) -> tuple[Want, ...]:
         """Every want of the above, as often as it is used."""
-        asked = (*self.needs, *self.without) if self.asks else ()
+        asked = ((self.call,), *self.needs, *self.without) if self.asks else ()
         twos = (*self.pairs, *((first, second) for first, second, _gap in self.besides))
         return (*self.alone, *(want for wants in (*asked, *twos) for want in wants))
 
@@ -94,6 +100,8 @@ class Plan(NamedTuple):
 def plan(expr: Expr) -> Plan:
     """Return what a query waits for. Raises ValueError for an exclusion alone."""
     match expr:
+        case Name() | Alias() | Exact() | Prefix() | Within():
+            return _plan_leaf(expr)
         case And(items):
             return _plan_all(items)
         case Or(items):
@@ -108,7 +116,7 @@ def plan(expr: Expr) -> Plan:
             return Plan((Want(LANGUAGE + code, _KEY),))
         case Not():
             raise ValueError("an exclusion alone needs nothing")
-    return _plan_leaf(expr)
+    raise TypeError(f"no query: {expr!r}")
 
 
 def _plan_all(items: tuple[Expr, ...]) -> Plan:
@@ -158,29 +166,37 @@ def _source_wants(leaf: Leaf) -> list[Want]:
 def _plan_leaf(leaf: Leaf) -> Plan:
     if isinstance(leaf, Name) and is_simple(leaf.text):
         word = simple_word(leaf.text, close=leaf.close)
-        return Plan((want(word),), verify=word.needs_case, weight=len(word.folded))
+        return Plan((want(word),), (), (), (), word.needs_case, len(word.folded))
     if isinstance(leaf, Prefix):
         folded = tokens(leaf.text)[0].folded
         return Plan((Want(folded, _PREFIX),), weight=len(folded))
-    made = needle(leaf)
-    ones = [Want(key, _KEY) for key in made.spans if key.startswith(PLACE)]
+    made = needle.__wrapped__(leaf)  # each once: what is kept is for queries that are judged
+    ones = [Want(key, _KEY) for key in made.spans if key[0] == PLACE]
     besides: list[Beside] = []
     verify = False
+    weight = LONGEST if made.ways else PLACE_WEIGHT
     for way in made.ways:
         if len(way) == 1:
             ones.append(want(way[0]))
         else:
             besides += _besides(way)
-        verify |= len(way) > 2 or any(word.needs_case for word in way)
-    weight = min((max(len(word.folded) for word in way) for way in made.ways), default=PLACE_WEIGHT)
-    return Plan(tuple(dict.fromkeys(ones)), tuple(besides), verify=verify, weight=weight)
+        verify = verify or len(way) > 2
+        longest = 0
+        for word in way:
+            longest = max(longest, len(word.folded))
+            verify = verify or word.needs_case
+        weight = min(weight, longest)
+    several = tuple(dict.fromkeys(ones)) if len(ones) > 1 else tuple(ones)
+    return Plan(several, tuple(besides), (), (), verify, weight)
 
 
 def _besides(way: tuple[Word, ...]) -> list[Beside]:
     """Return two words of a name that stand side by side: the last ones of a person's, else the longest."""
     is_name = may_have_initials(way)
     last = len(way) - 2
-    at = last if is_name else max(range(last + 1), key=lambda i: len(way[i].folded) + len(way[i + 1].folded))
+    at = last
+    if last and not is_name:
+        at = max(range(last + 1), key=lambda i: len(way[i].folded) + len(way[i + 1].folded))
     first, second = want(way[at]), want(way[at + 1])
     found = [Beside(first, second, is_name)]
     if is_name and at == 0:

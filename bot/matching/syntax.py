@@ -42,7 +42,9 @@ _TOKEN = re.compile(
 _INSIDE = re.compile(r"(?<=.)[‒–—―−]|(?<=\w)\+(?=\w)|(?<=.)[-‐‑]+$")  # ends a word: Egypt–Russia, Egypt+Russia
 _NOT_IN_NAMES = re.compile(r"[:*~=<>]+")
 _HYPHEN_OR_AND = re.compile(r"\s*[-‐‑&]\s*")
-_SIMPLE = re.compile(r"(?!.*\b(?:AND|OR|NOT|NEAR)\b)[A-Za-z]+(?: [A-Za-z]+)*")
+_SIMPLE_WORD = r"(?!(?:AND|OR|NOT|NEAR)\b)[A-Za-z]+"
+_SIMPLE_NAME = rf"{_SIMPLE_WORD}(?: {_SIMPLE_WORD})*~?"
+_SIMPLE = re.compile(rf"{_SIMPLE_NAME}(?: (?:AND|OR|NOT) {_SIMPLE_NAME})*")
 _OPERATORS = frozenset(["AND", "OR", "NOT", "NEAR"])
 TOO_COMMON = word_set("a an and are as at be but by for from has he in is it its of on or that the this to was with")
 _SEPARATOR = re.compile(r"[,،、;]|\n")
@@ -62,9 +64,12 @@ def parse(text: str, words: Words = ENGLISH) -> Expr:
 
     At most LONGEST characters as typed; canonical text may be a little longer, as it spells operators out.
     """
+    simple = _read_simple(text) if len(text) <= LONGEST else None
+    return simple or _read(text, words)
+
+
+def _read(text: str, words: Words) -> Expr:
     _ = words.gettext
-    if len(text) <= LONGEST and _SIMPLE.fullmatch(text) and text not in TOO_COMMON:
-        return Name(text)  # nearly every query: nothing in it means anything but itself
     text = unicodedata.normalize("NFC", text)
     if len(text) > 4 * LONGEST:
         raise _too_long(words)
@@ -74,6 +79,35 @@ def parse(text: str, words: Words = ENGLISH) -> Expr:
     if len(text) > LONGEST and not _is_canonical(text, expr):
         raise _too_long(words)
     return expr
+
+
+def _read_simple(text: str) -> Expr | None:
+    """Return what plain words say that only AND, OR and NOT join, or None for any other query.
+
+    Nearly every query is one, and a million of them are read when the bot starts.
+    """
+    if not _SIMPLE.fullmatch(text):
+        return None
+    if " " not in text:
+        name = _simple_name(text)
+        return None if name.text in TOO_COMMON else name
+    branches = [_read_simple_branch(branch) for branch in text.split(" OR ")]
+    refused = any(isinstance(branch, Name) and branch.text in TOO_COMMON for branch in branches)
+    expr = _flat(Or, branches)
+    return None if refused or len(leaves(expr)) > MOST_TERMS else expr
+
+
+def _read_simple_branch(text: str) -> Expr:
+    items: list[Expr] = []
+    for part in text.split(" AND "):
+        wanted, *unwanted = part.split(" NOT ")
+        items.append(_simple_name(wanted))
+        items += [Not(_simple_name(name)) for name in unwanted]
+    return _flat(And, items)
+
+
+def _simple_name(text: str) -> Name:
+    return Name(text[:-1], close=True) if text.endswith("~") else Name(text)
 
 
 def format_query(expr: Expr) -> str:
@@ -405,6 +439,8 @@ def _several(text: str, close: bool) -> Expr | None:
 
 
 def _flat(kind: type[And] | type[Or], items: list[Expr]) -> Expr:
+    if len(items) == 1:
+        return items[0]
     flat: list[Expr] = []
     for item in items:
         flat += item.items if isinstance(item, kind) else (item,)

@@ -8,9 +8,11 @@ Every way to find a term leads over a dictionary (by folded form, by inflection 
 and `Kind.says` judges each term found so: it is the one definition. The answer for a word is kept, since most
 words of an article were met before; a new term is held against a kept answer when that is asked for again.
 
-One thread may ask while another adds and removes: every bucket is a tuple that is replaced as a whole, each
-look-up in a dict is atomic in CPython, and the dictionary of a language, made when its first article comes, is
-filled in small steps under the lock that writers take.
+A word that is its own stem stands in the first dictionary alone, and what most terms have none or one of costs no
+container (`bot.matching.bags`): a million queries are two million terms.
+
+One thread may ask while another adds and removes: see `bot.matching.bags`; and the dictionary of a language, made
+when its first article comes, is filled in small steps under the lock that writers take.
 """
 
 import threading
@@ -19,10 +21,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from bot.matching.analysis import NAMES_INFLECT, Case, keys, language_of, name_keys, read_form
-from bot.matching.fuzzy import Vocabulary, is_near, is_spelling, put, take
+from bot.matching.analysis import KEY, NAMES_INFLECT, Case, keys, language_of, name_keys, read_form
+from bot.matching.bags import Bag, Table, each, put, take
+from bot.matching.fuzzy import Vocabulary, is_near, is_spelling
 
 JOINED = "+"  # begins the form of a compound written as one: "+alsisi"
 MOST_CHANGES = 256  # new terms held against kept answers one by one; beyond, the answers are made anew
@@ -107,29 +110,20 @@ class Term:
     """A `Want` of at least one query, and the queries that wait there.
 
     `queries` match, or may match, where the term is. `pairs` are those for which another term must be in the article
-    too; `nexts` those for which another must stand beside it. `uses` counts how often it is wanted: 0 once it is gone.
+    too; `nexts` those for which another must stand beside it; `names` the same where a middle name may stand between.
+    `uses` counts how often it is wanted: 0 once it is gone.
     """
 
-    __slots__ = ("folded", "kind", "nexts", "pairs", "queries", "uses")
+    __slots__ = ("folded", "kind", "names", "nexts", "pairs", "queries", "uses")
 
-    def __init__(self, want: Want) -> None:
-        self.folded, self.kind = want
-        self.uses = 0
-        self.queries: tuple[Any, ...] = ()
-        self.pairs: dict[Term, tuple[Any, ...]] | None = None
-        self.nexts: dict[Term, tuple[Any, ...]] | None = None
-
-    def pair_table(self) -> "dict[Term, tuple[Any, ...]]":
-        """Return `pairs`, made if need be."""
-        if self.pairs is None:
-            self.pairs = {}
-        return self.pairs
-
-    def next_table(self) -> "dict[Term, tuple[Any, ...]]":
-        """Return `nexts`, made if need be."""
-        if self.nexts is None:
-            self.nexts = {}
-        return self.nexts
+    def __init__(self, folded: str, kind: Kind) -> None:
+        self.folded = folded
+        self.kind = kind
+        self.uses = 1
+        self.queries: Bag = None
+        self.pairs: Table = None
+        self.nexts: Table = None
+        self.names: Table = None
 
 
 class Answer(NamedTuple):
@@ -139,7 +133,7 @@ class Answer(NamedTuple):
     terms: tuple[Term, ...]
 
 
-Lane = dict[str, tuple[Term, ...]]
+Lane = dict[str, Bag]  # of terms
 
 
 @dataclass(slots=True)
@@ -154,8 +148,8 @@ class Terms:
     """All terms, and the look-up of an article's words among them."""
 
     def __init__(self) -> None:
-        self._words: dict[str, tuple[Term, ...]] = {}
-        self._spellings = Vocabulary()
+        self._words: dict[str, Bag] = {}  # of terms
+        self._spellings: Vocabulary[Term] = Vocabulary()
         self._prefixes: Counter[int] = Counter()  # of the lengths of prefixes
         self._lanes: dict[str, Lane] = {}
         self._memory = Memory()
@@ -163,14 +157,16 @@ class Terms:
         self._writing = threading.RLock()
 
     def __len__(self) -> int:
-        return sum(map(len, self._words.values())) + len(self._spellings) + sum(self._prefixes.values())
+        words = sum(len(each(bag)) for bag in self._words.values())
+        return words + len(self._spellings) + sum(self._prefixes.values())
 
     def get(self, want: Want) -> Term | None:
         """Return the term for a want, or None."""
-        for term in self._words.get(want.folded, ()):
-            if term.kind == want.kind:
-                return term
-        return None
+        folded, kind = want
+        bag = self._words.get(folded)
+        if type(bag) is not dict:
+            return bag if bag is not None and bag.kind == kind else None
+        return next((term for term in bag if term.kind == kind), None)
 
     def find(self, want: Want) -> Term:
         """Return the term for a want that is in use. Raises KeyError for another."""
@@ -182,11 +178,12 @@ class Terms:
     def use(self, want: Want) -> Term:
         """Return the term for a want, made if need be; `release` it as often."""
         term = self.get(want)
-        if term is None:
-            term = Term(want)
-            with self._writing:
-                self._add(term)
-        term.uses += 1
+        if term is not None:
+            term.uses += 1
+            return term
+        term = Term(*want)
+        with self._writing:
+            self._add(term)
         return term
 
     def release(self, want: Want) -> None:
@@ -226,26 +223,27 @@ class Terms:
 
     def key(self, key: str) -> tuple[Term, ...]:
         """Return the terms that a key (a place, a source, a language) satisfies."""
-        return tuple(term for term in self._words.get(key, ()) if term.kind.sort is Sort.KEY)
+        return tuple([term for term in each(self._words.get(key)) if term.kind.sort is Sort.KEY])
 
     def _look_up(self, form: str, language: str) -> tuple[Term, ...]:
         folded, _case = read_form(form)
+        words = self._words
         if folded.startswith(JOINED):
-            return tuple(term for term in self._words.get(folded[1:], ()) if _may_be_joined(term))
-        found = list(self._words.get(folded, ()))
-        for key in self._other_keys(folded):
-            found += self._words.get(key, ())
+            return tuple([term for term in each(words.get(folded[1:])) if _may_be_joined(term)])
+        found: list[Term] = [*each(words.get(folded)), *self._spellings.candidates(folded)]
+        for other in self._other_forms(folded):
+            found += each(words.get(other))
         read_as = language_of(folded, language)
         lane = self._lane(read_as) if read_as else {}
         for key in keys(folded, language):
-            found += lane.get(key, ())
+            found += each(words.get(key[1:]))
+            found += each(lane.get(key))
         return tuple(_said(found, form, language, ()))
 
-    def _other_keys(self, folded: str) -> Iterator[str]:
-        """Yield the words under which a term may stand that `folded` satisfies, inflections and itself aside."""
+    def _other_forms(self, folded: str) -> Iterator[str]:
+        """Yield what stands for `folded` as a singular, or as one of its beginnings."""
         if folded.endswith("s"):
             yield folded[:-1]
-        yield from self._spellings.candidates(folded)
         for length in tuple(self._prefixes):
             if length <= len(folded):
                 yield folded[:length]
@@ -263,16 +261,16 @@ class Terms:
             self._lanes[language] = lane
         for start in range(0, len(held), STEP):
             with self._writing:
-                for terms in held[start : start + STEP]:
-                    for term in terms:
-                        if term in self._words.get(term.folded, ()):
+                for bag in held[start : start + STEP]:
+                    for term in each(bag):
+                        if term.uses:  # it may have gone meanwhile
                             _put_in_lane(lane, term, language)
         return lane
 
     def _add(self, term: Term) -> None:
         put(self._words, term.folded, term)
         if term.kind.close:
-            self._spellings.add(term.folded, asked=term.kind.close > 1)
+            self._spellings.add(term.folded, term, asked=term.kind.close > 1)
         if term.kind.sort is Sort.PREFIX:
             self._prefixes[len(term.folded)] += 1
         for language, lane in self._lanes.items():
@@ -285,14 +283,13 @@ class Terms:
     def _remove(self, term: Term) -> None:
         take(self._words, term.folded, term)
         if term.kind.close:
-            self._spellings.remove(term.folded, asked=term.kind.close > 1)
+            self._spellings.remove(term.folded, term, asked=term.kind.close > 1)
         if term.kind.sort is Sort.PREFIX:
             self._prefixes[len(term.folded)] -= 1
             self._prefixes += Counter()  # without those that are gone
         for language, lane in self._lanes.items():
             for key in _lane_keys(term, language):
-                if term in lane.get(key, ()):
-                    take(lane, key, term)
+                take(lane, key, term)
 
 
 def _said(terms: list[Term], form: str, language: str, known: tuple[Term, ...]) -> Iterator[Term]:
@@ -313,15 +310,16 @@ def _may_be_joined(term: Term) -> bool:
     return term.kind.sort is Sort.WORD and not term.kind.exact
 
 
-def _lane_keys(term: Term, language: str) -> tuple[str, ...]:
+def _lane_keys(term: Term, language: str) -> list[str]:
+    """Return the inflection keys under which a term is found, but for its own form, which needs none."""
     kind = term.kind
     inflects = kind.sort is Sort.WORD and not kind.exact and (not kind.is_name or language in NAMES_INFLECT)
     if not inflects or language_of(term.folded, language) != language:
-        return ()
-    return keys.__wrapped__(term.folded, language)  # each once: the cache is for the words of articles
+        return []
+    own = KEY + term.folded
+    return [key for key in keys.__wrapped__(term.folded, language) if key != own]  # the cache is for articles' words
 
 
 def _put_in_lane(lane: Lane, term: Term, language: str) -> None:
     for key in _lane_keys(term, language):
-        if term not in lane.get(key, ()):
-            put(lane, key, term)
+        put(lane, key, term)

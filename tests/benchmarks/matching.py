@@ -117,9 +117,9 @@ def measure_spellings(size: int, draw: random.Random) -> None:
     """Words of articles looked up among `size` names, misspellings too; recall is against comparing all."""
     articles = load_articles(draw)
     names = sorted({text.lower() for text in draw_words(articles, size, draw) if len(text) >= 4})
-    vocabulary = Vocabulary()
+    vocabulary: Vocabulary[str] = Vocabulary()
     for name in names:
-        vocabulary.add(name, asked=True)
+        vocabulary.add(name, name, asked=True)
     found = {token.folded for article in articles[:300] for token in tokens(article.text) if len(token.folded) >= 4}
     words = sorted(found)[:1_000]
     neighbours: dict[str, set[str]] = {}
@@ -254,10 +254,9 @@ def draw_words(articles: Sequence[Article], size: int, draw: random.Random) -> l
     """Return `size` different words."""
     following, weights = words_of(articles)
     words = list(following)
-    made: dict[str, None] = {}
+    made = dict.fromkeys(draw.choices(words, cum_weights=weights, k=min(size // 2, REAL * len(articles))))
     while len(made) < size:
-        real = len(made) < min(size / 2, REAL * len(articles))
-        made[draw.choices(words, cum_weights=weights)[0] if real else made_up_name(draw, 4).lower()] = None
+        made[made_up_name(draw, 4).lower()] = None
     return list(made)
 
 

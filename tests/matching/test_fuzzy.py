@@ -55,14 +55,15 @@ names = st.sampled_from(("shoigu", "shoygu", "pedersen", "pederson", "pedresen",
 
 @given(st.lists(st.tuples(names, st.booleans()), max_size=6), names)
 def test_the_vocabulary_finds_what_a_comparison_with_all_would(held: list[tuple[str, bool]], word: str) -> None:
-    vocabulary = Vocabulary()
-    for name, asked in held:
-        vocabulary.add(name, asked=asked)
-    expected = {name for name, asked in held if (is_near if asked else is_spelling)(name, word)}
-    assert expected <= vocabulary.candidates(word)
-    for name, asked in held:
-        vocabulary.remove(name, asked=asked)
+    vocabulary: Vocabulary[int] = Vocabulary()
+    for number, (name, asked) in enumerate(held):
+        vocabulary.add(name, number, asked=asked)
+    expected = {n for n, (name, asked) in enumerate(held) if (is_near if asked else is_spelling)(name, word)}
+    assert expected <= set(vocabulary.candidates(word))
+    for number, (name, asked) in enumerate(held):
+        vocabulary.remove(name, number, asked=asked)
     assert len(vocabulary) == 0
+    assert vocabulary.candidates(word) == []
 
 
 LETTERS = st.text(alphabet="abdei", min_size=4, max_size=11)
@@ -70,8 +71,8 @@ LETTERS = st.text(alphabet="abdei", min_size=4, max_size=11)
 
 @given(LETTERS, st.data())
 def test_no_misspelling_is_lost(name: str, data: st.DataObject) -> None:
-    vocabulary = Vocabulary()
-    vocabulary.add(name, asked=True)
+    vocabulary: Vocabulary[str] = Vocabulary()
+    vocabulary.add(name, name, asked=True)
     word = name
     for _ in range(2 if len(name) >= 8 else 1):
         at = data.draw(st.integers(0, len(word) - 1))

@@ -5,6 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bot.errors import QueryError
+from bot.matching import needle, syntax
 from bot.matching.expr import And, Exact, Expr, Field, Language, Name, Near, Not, Or, Prefix, Within, leaves
 from bot.matching.syntax import describe, format_query, parse, split_queries
 from tests.matching.strategies import queries
@@ -215,3 +216,26 @@ def test_a_comma_separates_subscriptions_but_not_inside_a_name(text: str, querie
 )
 def test_a_reader_is_told_how_the_query_was_read(text: str, said: str) -> None:
     assert describe(parse(text)) == said
+
+
+SIMPLE = st.lists(
+    st.sampled_from(("dam", "Syria", "AND", "OR", "NOT", "NEAR", "the", "The", "Pedersen~", "Andes", "ANDES", "x")),
+    min_size=1,
+    max_size=14,
+).map(" ".join)
+
+
+@given(SIMPLE)
+def test_a_simple_query_reads_as_it_would_the_long_way(text: str) -> None:
+    simple = syntax._read_simple(text)
+    assert simple is None or simple == syntax._read(text, syntax.ENGLISH)
+
+
+NAMES = st.lists(
+    st.sampled_from(("dam", "Real", "Madrid", "US", "the", "Pedersen", "iPhone", "S", "Foo")), min_size=2, max_size=5
+)
+
+
+@given(NAMES.map(" ".join), st.booleans())
+def test_a_name_of_simple_words_is_looked_for_as_any_other(text: str, close: bool) -> None:
+    assert needle._of_simple_words(text, close) == needle._of_name(text, close)
