@@ -52,6 +52,10 @@ class Hub:
         """What a feed says of this hub."""
         return f'<atom:link xmlns:atom="http://www.w3.org/2005/Atom" rel="hub" href="{self.url}"/>'
 
+    async def was_asked(self, _: object = None) -> bool:
+        """Whether anybody came."""
+        return bool(self.asked)
+
     async def _asked(self, request: web.Request) -> web.Response:
         assert request.content_type == "application/x-www-form-urlencoded"
         self.asked.append({name: str(value) for name, value in (await request.post()).items()})

@@ -8,6 +8,7 @@ renamed: what carries a backup's name is whole. `restore` fills an empty databas
 import os
 import re
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -75,6 +76,7 @@ async def restore(source: Path, database: Database) -> None:
     """Fill `database` with a backup. ConfigError if that is no backup of ours, or the database is not empty."""
     if not source.is_file():  # noqa: ASYNC240 - nothing else runs
         raise ConfigError([f"{source}: there is no such file"])
+    _refuse_strange(source)
     await database.migrate()
     async with Database(f"sqlite:///{source}") as saved, saved.read() as reading, database.begin() as writing:
         await _refuse_full(writing)
@@ -113,6 +115,22 @@ async def _copy_tables(reading: AsyncConnection, writing: AsyncConnection) -> No
         rows = await reading.stream(sa.select(table).execution_options(yield_per=CHUNK))
         async for some in rows.mappings().partitions(CHUNK):
             await writing.execute(sa.insert(table), [dict(row) for row in some])
+
+
+def _refuse_strange(path: Path) -> None:
+    """Refuse a file with anything but plain tables and indexes in it, or that no version of ours has made.
+
+    A view, a trigger or a virtual table is code of whoever made the file: it could run for ever, or change what is
+    restored.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+            found = file.execute("SELECT type, name, coalesce(sql, '') FROM sqlite_master").fetchall()
+    except sqlite3.Error as error:
+        raise ConfigError([f"{path}: is no backup: {error}"]) from error
+    plain = all(kind in {"table", "index"} and not sql.upper().startswith("CREATE VIRTUAL") for kind, _, sql in found)
+    if not plain or ("table", "alembic_version") not in {(kind, name) for kind, name, _ in found}:
+        raise ConfigError([f"{path}: is no backup of Watchword"])
 
 
 async def _refuse_full(connection: AsyncConnection) -> None:

@@ -172,6 +172,7 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> AsyncEngine:
         pool_size=pool_size,
         max_overflow=0,
         poolclass=sa.AsyncAdaptedQueuePool,
+        hide_parameters=True,
         connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
     )
 
@@ -200,6 +201,7 @@ def _postgresql_engine(url: sa.URL) -> AsyncEngine:
         url.set(drivername="postgresql+psycopg"),
         pool_size=9,  # one is held by `presence`
         max_overflow=4,
+        hide_parameters=True,  # of a statement that fails: they are people's words, and addresses that hold keys
         pool_pre_ping=True,  # a server that restarted costs one reconnect, not one failed unit
         connect_args={
             "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC"

@@ -1,6 +1,7 @@
 """A whole bot for tests: the real application, the sandbox's Bot API, feeds over loopback, a movable clock."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -140,6 +141,13 @@ class Bot:
 
         await self.until(look)
         return found
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 async def _count(answer: bool) -> bool:

@@ -3,10 +3,17 @@
 import gzip
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.sandbox.people import ADA, BEN
-from tests.flows.living import TOKEN, Bot
+from bot.storage import schema
+from tests.feedserver import item, rss
+from tests.flows.living import TOKEN, Bot, free_port
+from tests.hub import Hub
+from tests.sources.test_page import FIRST, SECOND, TITLE, page
 
+KEY = "k3y-of-a-private-feed"
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the main job runs on both
 
 
@@ -121,3 +128,64 @@ async def test_no_log_line_and_no_answer_holds_the_token(bot: Bot, capfd: pytest
     assert TOKEN.split(":")[1] not in out + err
     said = [message["text"] for message in bot.sandbox.sent]
     assert not any(TOKEN.split(":")[1] in text for text in said)
+
+
+async def test_no_log_line_and_no_answer_holds_the_address_of_a_private_feed(
+    bot: Bot, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is in its path or query may be a key (docs/sources.md); admins are told the host."""
+    feeds, port = bot.feeds, free_port()
+    pages = page(FIRST, SECOND)
+    async with Hub() as hub:
+        atom = 'xmlns:atom="http://www.w3.org/2005/Atom"'
+        links = f'<atom:link {atom} rel="self" href="{feeds.url(f"/{KEY}/feed.xml")}"/>{hub.links}'
+        feeds.serve(f"/{KEY}/feed.xml", rss([item("Old", feeds.url(f"/{KEY}/old"))], head=links))
+        feeds.serve(f"/{KEY}/dam", pages, content_type="text/html")
+        feeds.redirect(f"/{KEY}/moved.xml", f"/{KEY}/feed.xml", 301)
+        feeds.redirect(f"/{KEY}/inside.xml", f"http://10.0.0.1/{KEY}")
+        feeds.serve(f"/{KEY}/page.xml", "<html>Sorry</html>")
+        feeds.send(f"/{KEY}/odd.xml", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n")
+        feeds.hang(f"/{KEY}/hang.xml")
+        feeds.serve(f"/{KEY}/gone.xml", "", status=410)
+        feeds.serve(f"/{KEY}/blocked.xml", "", status=403)
+        names = ("feed", "moved", "inside", "page", "odd", "hang", "gone", "blocked", "missing")
+        bot.changes["sources"] = [{"url": feeds.url(f"/{KEY}/{name}.xml?{KEY}"), "full_text": True} for name in names]
+        bot.changes["sources"] += [{"url": f"http://nowhere.invalid/{KEY}"}, {"url": f"http://127.0.0.1:1/{KEY}"}]
+        bot.changes["sources"][0]["url"] = feeds.url(f"/{KEY}/feed.xml")
+        bot.changes["fetch"] = {"timeout": 1}
+        bot.changes["telegram"] = {"webhook_listen": f"127.0.0.1:{port}"}
+        bot.changes["web"] = {"public_url": f"http://127.0.0.1:{port}"}
+        async with bot.running():
+            await bot.until(hub.was_asked)
+            await bot.until(all_polled)
+            await hub.verify()
+            await hub.distribute(rss([item(TITLE, feeds.url(f"/{KEY}/dam"))], head=links))
+            await hub.distribute(b"<html>Sorry</html>")
+            await hub.distribute(b"", secret="wrong")
+            await bot.until(page_read)
+            listed = await bot.say("/sources", ADA)
+            await bot.say("/pollnow 3", ADA)
+            for number in range(3):
+                await bot.say(f"/addsource {feeds.url(f'/{KEY}/{names[number + 2]}.xml')}#{number}", ADA)
+            added = await bot.say(f"/addsource {feeds.url(f'/{KEY}/feed.xml?another')}", ADA)
+            await bot.say("/removesource 1", ADA)
+            await bot.say("/admins", ADA)
+            await bot.say("/stats", ADA)
+    assert "127.0.0.1" in listed["text"]
+    assert "Added" in added["text"]
+    out, err = capfd.readouterr()
+    assert "polled" in out + err
+    assert KEY not in out + err + caplog.text
+    admins = [message["text"] for message in bot.sandbox.sent_to(ADA)]
+    assert len(admins) > 8
+    assert not [text for text in admins if KEY in text]
+
+
+async def all_polled(connection: AsyncConnection) -> bool:
+    statement = sa.select(sa.func.count()).where(schema.source.c.polled_at.is_(None))
+    return (await connection.execute(statement)).scalar_one() == 0
+
+
+async def page_read(connection: AsyncConnection) -> bool:
+    statement = sa.select(sa.func.count()).where(schema.entry.c.page.is_not(None))
+    return (await connection.execute(statement)).scalar_one() > 0

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 import time
 from datetime import timedelta
@@ -19,7 +18,7 @@ from bot.sandbox.server import Sandbox
 from bot.storage import schema
 from bot.storage.database import Database
 from tests.feedserver import FeedServer, item, rss
-from tests.flows.living import TOKEN, Bot
+from tests.flows.living import TOKEN, Bot, free_port
 from tests.hub import Hub
 
 RESENT = "↻"
@@ -161,12 +160,6 @@ async def test_an_edited_command_does_nothing(bot: Bot) -> None:
     assert "Idlib" in listed["text"]
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 async def test_updates_are_brought_by_a_webhook_and_fetched_again_afterwards(bot: Bot) -> None:
     unused_tcp_port = free_port()
     bot.changes["telegram"] = {
@@ -195,14 +188,10 @@ async def test_a_hub_brings_news_to_the_address_that_the_public_reaches(bot: Bot
         bot.feeds.serve("/feed.xml", rss([item("Old"), item("Older")], head=head))
         async with bot.running():
             before = await watch(bot)
-            await bot.until(lambda _: was_asked(hub))
+            await bot.until(hub.was_asked)
             assert (await hub.verify())[0] == 200
             assert await hub.distribute(rss([item("Schools reopen in Idlib")], head=head)) == 200
             assert "Schools reopen" in (await bot.told(before + 1))["text"]
-
-
-async def was_asked(hub: Hub) -> bool:
-    return bool(hub.asked)
 
 
 async def test_a_full_disk_stops_the_sender_and_doubles_nothing(tmp_path: Path) -> None:

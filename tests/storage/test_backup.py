@@ -2,7 +2,7 @@ import resource
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -120,3 +120,31 @@ async def test_a_copied_file_that_lost_its_log_is_no_backup(tmp_path: Path) -> N
         assert saved.execute("SELECT count(*) FROM delivery").fetchone() == (1,)
     with sqlite3.connect(tmp_path / "copy.db") as copy, pytest.raises(sqlite3.OperationalError):
         copy.execute("SELECT count(*) FROM delivery").fetchone()
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "CREATE VIEW strange AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n",
+        "DROP TABLE story; CREATE VIEW story AS SELECT 1 AS id",
+        "CREATE TRIGGER strange AFTER UPDATE ON alembic_version BEGIN DELETE FROM chat; END",
+        "CREATE VIRTUAL TABLE strange USING fts5(words)",
+        "DROP TABLE alembic_version",
+    ],
+)
+async def test_a_file_with_somebody_elses_code_in_it_is_not_restored(tmp_path: Path, planted: str) -> None:
+    async with Database(f"sqlite:///{tmp_path}/w.db") as database:
+        await fill(database)
+        await backup(database, tmp_path / "backup.db")
+    with closing(sqlite3.connect(tmp_path / "backup.db")) as file:
+        file.executescript(planted)
+    with pytest.raises(ConfigError, match="no backup of Watchword"):
+        await restore(tmp_path / "backup.db", Database(f"sqlite:///{tmp_path}/new.db"))
+    assert not (tmp_path / "new.db").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 an archive", b"SQLite format 3\0" + b"\xff" * 200])
+async def test_what_is_no_database_is_not_restored(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "backup.db").write_bytes(content)
+    with pytest.raises(ConfigError, match="no backup"):
+        await restore(tmp_path / "backup.db", Database(f"sqlite:///{tmp_path}/new.db"))

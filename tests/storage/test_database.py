@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import DBAPIError, StatementError
 
 from bot.errors import ConfigError
 from bot.storage.database import Database, next_value
@@ -72,3 +72,10 @@ async def test_the_sqlite_file_belongs_to_its_owner_alone(tmp_path: Path) -> Non
     async with Database(f"sqlite:///{tmp_path}/new/watchword.db"):
         for file in (tmp_path / "new").iterdir():
             assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+
+
+async def test_an_error_does_not_tell_what_was_asked_with(database: Database) -> None:
+    with pytest.raises(DBAPIError) as caught:
+        async with database.begin() as connection:
+            await connection.execute(sa.text("INSERT INTO nowhere VALUES (:key)"), {"key": "a-private-key"})
+    assert "a-private-key" not in str(caught.value)
