@@ -12,12 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage import chats, deliveries
 from bot.storage.chats import Chat
-from bot.storage.schema import chat, delivery, digest_slot, entry, page, site, source, subscription
+from bot.storage.schema import chat, delivery, digest_slot, entry, page, site, source, subscription, websub
 
 LEASE = timedelta(minutes=15)  # no lease is longer
 POLL = timedelta(hours=25)  # the slowest poll, with some room
 HOLD = timedelta(days=2)  # the longest that Telegram has been seen to ask for is a day
 PAGE = timedelta(hours=25)  # a site that fails is asked again within a day
+HUB = timedelta(days=31)  # the longest lease of a subscription to a hub, with some room
 SLOTS = {"hourly": timedelta(hours=2), "daily": timedelta(hours=50), "weekly": timedelta(days=9)}
 NONE = timedelta()
 
@@ -28,7 +29,7 @@ async def mend(connection: AsyncConnection, now: datetime, *, slowest: timedelta
     `slowest` is the longest between two polls of a source. `put_back`: the clock was just put back, so all that waits
     may have been dated by the wrong one; polling everything once more, and asking Telegram once too early, harm nobody.
     """
-    poll, hold, read = (NONE, NONE, NONE) if put_back else (max(POLL, slowest * 2), HOLD, PAGE)
+    poll, hold, read, hub = (NONE,) * 4 if put_back else (max(POLL, slowest * 2), HOLD, PAGE, HUB)
     lapsed = [
         source.update().where(source.c.lease_until > now + LEASE).values(lease_until=None, lease_token=None),
         source.update().where(source.c.next_poll_at > now + poll).values(next_poll_at=now),
@@ -45,6 +46,9 @@ async def mend(connection: AsyncConnection, now: datetime, *, slowest: timedelta
         entry.update().where(entry.c.match_after > now + LEASE).values(match_after=now),
         page.update().where(page.c.due_at > now + read).values(due_at=now),
         site.update().where(site.c.free_at > now + read).values(free_at=now),
+        site.update().where(site.c.robots_until > now + read).values(robots_until=now),
+        websub.update().where(websub.c.expires_at > now + HUB).values(expires_at=None, due_at=now),
+        websub.update().where(websub.c.due_at > now + hub).values(due_at=now),
         subscription.update().where(subscription.c.created_at > now + LEASE).values(created_at=now),
     ]
     return sum([(await connection.execute(statement)).rowcount for statement in lapsed])

@@ -8,7 +8,7 @@ from bot.clock import WRITTEN, Clock, refuse_impossible
 from bot.errors import ConfigError
 from bot.models import Schedule
 from bot.pipeline.clockwise import Clockwise
-from bot.storage import chats, deliveries, sources
+from bot.storage import chats, deliveries, sources, websub
 from bot.storage.backup import backup_to_folder, backups_in, newest_backup_at
 from bot.storage.database import Database
 from bot.storage.schema import chat as chat_table
@@ -69,6 +69,19 @@ async def test_what_a_clock_a_year_ahead_put_off_is_due_when_it_is_right_again(d
     assert await is_due(database, NOW)
     assert await slots(database) == [datetime(2026, 3, 2, 8, tzinfo=UTC)]
     assert await subscribed_at(database) == NOW  # so that what is found from now on counts
+
+
+async def test_a_hub_that_agreed_while_the_clock_was_ahead_is_asked_again(database: Database) -> None:
+    async with database.begin() as connection:
+        source_id, _ = await sources.add(connection, url="https://e.org/feed", title="E", now=NOW)
+        for name, at in (("wrong", NOW + YEAR), ("right", NOW)):
+            await websub.wish(connection, source_id, ("https://e.org/feed", f"https://{name}.example/"), "/", at)
+            (one,) = await websub.claim(connection, at, limit=1, lease=LEASE)
+            await websub.verified(connection, one, at, at + timedelta(days=10), at + timedelta(days=7))
+    await Clockwise(database, Wall(NOW), slowest=SIX_HOURS).mend()
+    async with database.begin() as connection:
+        due = await websub.claim(connection, NOW, limit=9, lease=LEASE)
+    assert [(one.hub, one.expires_at) for one in due] == [("https://wrong.example/", None)]
 
 
 async def subscribed_at(database: Database) -> datetime:
