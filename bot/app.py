@@ -271,6 +271,8 @@ async def _talk(
     config: Config, application: App, services: Services, receiver: Receiver, sender: Sender, stop: asyncio.Event
 ) -> None:
     """Reach Telegram, then receive, answer and send; polling and matching do not wait for this."""
+    if config.telegram.mode == "polling":
+        receiver.pulse.beat("updates")  # from now on silence is a fault
     if not await _reach_telegram(application, stop):
         return
     await set_menu(application, services)

@@ -21,7 +21,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -106,6 +106,11 @@ class Database:
             raw = (await connection.get_raw_connection()).driver_connection
             assert raw is not None
             await raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def log_bytes(self) -> int:
+        """Return how large SQLite's log is; 0 for PostgreSQL."""
+        log = self.path.with_name(f"{self.path.name}-wal") if self.path else None
+        return log.stat().st_size if log and log.exists() else 0
 
     async def close(self) -> None:
         """Close every connection."""
@@ -192,6 +197,15 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> AsyncEngine:
     @sa.event.listens_for(engine.sync_engine, "begin")
     def start(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
+
+    @sa.event.listens_for(engine.sync_engine, "commit")
+    def refuse_a_half(connection: Connection) -> None:
+        """Refuse to commit what a full disk has ended already (sqlite.org/lang_transaction.html), without a word."""
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        if not driver.in_transaction:
+            ended = sqlite3.OperationalError("the transaction had ended before its commit")
+            raise OperationalError("COMMIT", None, ended)
 
     return engine
 

@@ -23,7 +23,7 @@ class Waits:
     match: timedelta  # entries without their hits
     alert: timedelta  # entries whose alerts are not all written
     digest: timedelta  # digests that are due
-    send: timedelta  # messages that may be sent
+    send: timedelta  # messages to be sent, those that wait for their next try too
     answer: timedelta  # updates that are stored and not applied
 
 
@@ -40,8 +40,10 @@ async def waits(connection: AsyncConnection, now: datetime) -> Waits:
     """Return how long the oldest of each queue has been waiting."""
     free = sa.or_(chat.c.hold_until.is_(None), chat.c.hold_until <= now)
     wanted = sa.or_(chat.c.state == "active", delivery.c.kind == "reply")
-    ready = sa.select(sa.func.min(delivery.c.not_before)).join(chat, chat.c.id == delivery.c.chat_id)
-    sending = ready.where(deliveries.is_in(deliveries.READY), delivery.c.not_before <= now, free, wanted)
+    # Since it was made, whenever its next try is: each try that fails puts that off, and none would ever wait long.
+    since = sa.case((chat.c.hold_until > delivery.c.created_at, chat.c.hold_until), else_=delivery.c.created_at)
+    ready = sa.select(sa.func.min(since)).join(chat, chat.c.id == delivery.c.chat_id)
+    sending = ready.where(deliveries.is_in(deliveries.READY), free, wanted)
     new = inbox.c.state == sa.literal("NEW", literal_execute=True)  # as `ix_inbox_new` says it
     may_match = sa.or_(entry.c.match_after.is_(None), entry.c.match_after <= now)
     since_site = sa.case((site.c.free_at > page.c.due_at, site.c.free_at), else_=page.c.due_at)
@@ -61,8 +63,8 @@ async def waits(connection: AsyncConnection, now: datetime) -> Waits:
     }
     found = {}
     for name, statement in oldest.items():
-        since: datetime | None = (await connection.execute(statement)).scalar_one()
-        found[name] = max(timedelta(), now - since) if since else timedelta()
+        at: datetime | None = (await connection.execute(statement)).scalar_one()
+        found[name] = max(timedelta(), now - at) if at else timedelta()
     return Waits(**found)
 
 

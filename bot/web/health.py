@@ -20,6 +20,7 @@ PATIENCE = {
 SILENCE = 300.0  # seconds without one message sent, while some wait
 UPDATES = 180.0  # seconds without an answer to getUpdates, which comes every 25 seconds
 LATE = 5.0  # seconds the event loop was late within the last minutes
+LONGEST_LOG = 64 * 2**20  # bytes; it is cut whenever nobody reads it
 FAILURES = 3  # of one step, in a row
 
 
@@ -30,11 +31,13 @@ def problems(
     fetched: float | None,
     delays: Sequence[float],
     failures: dict[str, int],
+    log_bytes: int = 0,
 ) -> list[str]:
     """Return one sentence for each thing that is wrong, none if the bot is well.
 
     `sent` and `fetched` are the seconds since the last message was sent and since Telegram last gave updates (None:
-    not yet, or not asked); `delays` how late the loop ran, in seconds; `failures` of each step, in a row.
+    not yet, or not asked); `delays` how late the loop ran, in seconds; `failures` of each step, in a row; `log_bytes`
+    how large SQLite's log is.
     """
     found = []
     for name, patience in PATIENCE.items():
@@ -46,6 +49,8 @@ def problems(
         found.append(f"updates: Telegram has given none for {round(fetched)} s")
     if delays and max(delays) > LATE:
         found.append(f"loop: was late by {max(delays):.1f} s")
+    if log_bytes > LONGEST_LOG:
+        found.append(f"database: its log has grown to {log_bytes // 2**20} MB; something reads it without an end")
     found += [f"{step}: failed {count} times in a row" for step, count in failures.items() if count >= FAILURES]
     return found
 

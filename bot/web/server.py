@@ -83,6 +83,7 @@ class Status:
             fetched=pulse.since("updates"),
             delays=pulse.delays,
             failures=pulse.failures,
+            log_bytes=self.database.log_bytes(),
         )
 
 

@@ -82,6 +82,23 @@ async def test_a_long_queue_is_well_while_messages_arrive(
     assert (await get(f"{url}/healthz"))[0] == 200
 
 
+async def test_a_message_that_fails_again_and_again_is_no_short_wait(
+    status: tuple[Status, str, Later], database: Database
+) -> None:
+    """Each failure puts the next try off: counted from that, a message that never arrives would never wait long."""
+    _, url, clock = status
+    chat = await World(database).chat()
+    async with database.begin() as connection:
+        await deliveries.add(connection, chat_id=chat.id, kind=deliveries.ALERT, payload={"text": "x"}, now=NOW)
+    for minute in range(0, 12, 2):
+        clock.at = NOW + timedelta(minutes=minute)
+        async with database.begin() as connection:
+            (claimed,) = await deliveries.claim(connection, clock.at, free=1, lease=timedelta(minutes=1))
+            later = clock.at + timedelta(minutes=2)
+            await deliveries.retry(connection, claimed, clock.at, not_before=later, error="no route")
+        assert (await get(f"{url}/healthz"))[0] == (200 if minute <= 5 else 503)
+
+
 async def test_ready_means_started(status: tuple[Status, str, Later]) -> None:
     page, url, _ = status
     assert (await get(f"{url}/readyz"))[0] == 503
@@ -111,8 +128,8 @@ async def test_metrics_tell_the_lag_of_each_source(status: tuple[Status, str, La
 
 def test_each_thing_that_is_wrong_has_a_sentence() -> None:
     assert problems(CALM, sent=None, fetched=30, delays=[0.1], failures={"match": 1}) == []
-    found = problems(CALM, sent=None, fetched=500, delays=[9.0], failures={"match": 3})
-    assert [line.split(":")[0] for line in found] == ["updates", "loop", "match"]
+    found = problems(CALM, sent=None, fetched=500, delays=[9.0], failures={"match": 3}, log_bytes=65 * 2**20)
+    assert [line.split(":")[0] for line in found] == ["updates", "loop", "database", "match"]
 
 
 def test_percentiles_of_many() -> None:
