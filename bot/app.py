@@ -35,6 +35,7 @@ from bot.pipeline.pages import Pages
 from bot.pipeline.poll import Pace, Poller
 from bot.pipeline.send import Sender, doubt
 from bot.pipeline.tidy import tidy
+from bot.pipeline.week import Week
 from bot.pulse import Pulse
 from bot.scheduler import build
 from bot.services import Access, Services, Settings
@@ -113,7 +114,9 @@ async def _services(config: Config, clock: Clock, wakeups: Wakeups, stack: Async
         async with database.begin() as connection:
             await subscriptions.remove_all(connection)
     signer = await _signer(database)
-    return Services(database, clock, wakeups, fetcher, parser, _settings(config), signer, aliases), presence
+    week = Week(database, clock, aliases)
+    stack.callback(week.close)
+    return Services(database, clock, wakeups, fetcher, parser, _settings(config), signer, aliases, week), presence
 
 
 async def _signer(database: Database) -> Signer:
@@ -231,6 +234,7 @@ async def _work(config: Config, services: Services, presence: Presence, applicat
         Step.CARE: lambda: _look_after(presence, sender, clockwise, wakeups),
         Step.TIDY: lambda: _tidy(clockwise, storage.retention),
         Step.BACKUP: backups.make_if_due,
+        Step.WEEK: services.week.catch_up,
     }
     if callbacks:
         hubs = Hubs(database, fetcher, poller, clock, callbacks=callbacks, max_bytes=config.fetch.max_bytes)

@@ -22,6 +22,7 @@ class Step(StrEnum):
     CARE = "care"
     TIDY = "tidy"
     BACKUP = "backup"
+    WEEK = "week"
 
 
 class Wakeups:

@@ -21,6 +21,7 @@ TICKS = {
     Step.CARE: timedelta(seconds=10),
     Step.TIDY: timedelta(hours=1),
     Step.BACKUP: timedelta(minutes=1),
+    Step.WEEK: timedelta(seconds=20),
 }
 
 

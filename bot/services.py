@@ -8,6 +8,7 @@ from bot.clock import Clock
 from bot.engine import Wakeups
 from bot.models import Schedule
 from bot.pipeline.aliases import AliasBook
+from bot.pipeline.week import Week
 from bot.signing import Signer
 from bot.sources.fetch import Fetcher
 from bot.sources.parse import FeedParser
@@ -48,3 +49,4 @@ class Services:
     settings: Settings
     signer: Signer
     aliases: AliasBook
+    week: Week

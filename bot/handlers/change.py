@@ -16,7 +16,7 @@ from bot.locales import Words
 from bot.matching.syntax import format_query, parse, split_queries
 from bot.models import Button, Message, Schedule
 from bot.pipeline import search
-from bot.pipeline.search import Found
+from bot.pipeline.search import Found, Outcome
 from bot.storage import deliveries, offers, subscriptions
 from bot.storage.offers import Offer
 from bot.storage.subscriptions import Subscription
@@ -60,7 +60,7 @@ async def plain_text(turn: Turn) -> None:
 
 async def _propose(turn: Turn, text: str) -> None:
     labels, exprs = watch.read_all(text, turn.words)
-    found = await search.search(turn.services.database, exprs, turn.now)
+    found = await search.search(turn.services.week, exprs)
     async with turn.apply() as connection:
         offer_id = await turn.offer(connection, WATCH, {"text": text}, PROPOSAL_LASTS)
         lines = [turn.words.say("Watch {labels}?", labels=named(labels, turn.words))]
@@ -69,14 +69,14 @@ async def _propose(turn: Turn, text: str) -> None:
         await turn.reply(connection, Markup("\n").join(lines), yes_no(turn.words, offer_id))
 
 
-async def look_for(turn: Turn, offer: Offer) -> list[list[Found]]:
+async def look_for(turn: Turn, offer: Offer) -> list[Outcome]:
     """Return what the last week had for a proposal."""
     __, exprs = watch.read_all(offer.payload["text"], turn.words)
-    return await search.search(turn.services.database, exprs, turn.now)
+    return await search.search(turn.services.week, exprs)
 
 
 async def watch_taken(
-    turn: Turn, connection: AsyncConnection, offer: Offer, choice: str, found: list[list[Found]]
+    turn: Turn, connection: AsyncConnection, offer: Offer, choice: str, found: list[Outcome]
 ) -> tuple[Message, str]:
     """Watch what was proposed, or leave it."""
     labels, exprs = watch.read_all(offer.payload["text"], turn.words)
@@ -163,8 +163,8 @@ async def stop_all_taken(
 async def look_again(turn: Turn, offer: Offer) -> list[list[Found]]:
     """Return what came, since they were stopped, for the subscriptions that an undo brings back."""
     exprs = [parse(one["text"], turn.words) for one in offer.payload["subscriptions"]]
-    found = await search.search(turn.services.database, exprs, turn.now)
-    return [[one for one in matches if one.entry.seen_at >= offer.created_at] for matches in found]
+    found = await search.search(turn.services.week, exprs, since=offer.created_at, most=None)
+    return [outcome.newest for outcome in found]
 
 
 async def undo_taken(
@@ -238,7 +238,7 @@ async def ask(turn: Turn, connection: AsyncConnection, one: Subscription) -> Mes
 async def _rewrite(turn: Turn, subscription_id: int, text: str, asked: Offer | None = None) -> None:
     """Give a subscription new words; its schedule stays. What cannot be read may be sent again."""
     expr = watch.read(text, turn.words)
-    (found,) = await search.search(turn.services.database, [expr], turn.now)
+    (found,) = await search.search(turn.services.week, [expr])
     async with turn.apply() as connection:
         old = await watch.mine(turn, connection, subscription_id)
         have = await subscriptions.of_chat(connection, turn.chat.id)
@@ -250,7 +250,7 @@ async def _rewrite(turn: Turn, subscription_id: int, text: str, asked: Offer | N
         new = await subscriptions.change(connection, old, text=canonical, label=text, now=turn.now)
         if new.query_id != old.query_id:
             await deliveries.cancel_queries(connection, turn.chat.id, [old.query_id], turn.now)
-            await search.keep(connection, new.query_id, found, turn.now)
+            await search.keep(connection, new.query_id, found.newest, turn.now)
         lines = [
             watch.confirmation(turn, new, added=True, expr=expr, found=found),
             watch.when(turn, new.schedule),

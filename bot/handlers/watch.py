@@ -1,8 +1,5 @@
 """/subscribe and /list: what a chat watches for."""
 
-from collections.abc import Sequence
-from datetime import timedelta
-
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,7 +12,8 @@ from bot.matching.expr import Expr
 from bot.matching.syntax import describe, format_query, parse, split_queries
 from bot.models import Button, Message, Schedule
 from bot.pipeline import search
-from bot.pipeline.search import Found
+from bot.pipeline.search import Found, Outcome
+from bot.pipeline.week import DAYS
 from bot.storage import hits, sources, subscriptions
 from bot.storage.subscriptions import Subscription
 
@@ -34,7 +32,7 @@ async def subscribe(turn: Turn) -> None:
         raise UserError(_("Tell me what to watch for, like this: /subscribe Idlib"))
     await turn.require_say()
     labels, exprs = read_all(turn.args, turn.words)
-    found = await search.search(turn.services.database, exprs, turn.now)
+    found = await search.search(turn.services.week, exprs)
     async with turn.apply() as connection:
         await turn.show(connection, await add(turn, connection, labels, exprs, found))
 
@@ -48,7 +46,7 @@ def read_all(text: str, words: Words) -> tuple[list[str], list[Expr]]:
 
 
 async def add(
-    turn: Turn, connection: AsyncConnection, labels: list[str], exprs: list[Expr], found: list[list[Found]]
+    turn: Turn, connection: AsyncConnection, labels: list[str], exprs: list[Expr], found: list[Outcome]
 ) -> Message:
     """Subscribe the chat to these queries; return what to say. UserError if there is no room for them."""
     have = await subscriptions.of_chat(connection, turn.chat.id)
@@ -100,7 +98,7 @@ async def _subscribe(
     connection: AsyncConnection,
     label: str,
     expr: Expr,
-    found: list[Found],
+    found: Outcome,
     have: list[Subscription],
 ) -> tuple[Subscription, bool]:
     """Return the subscription, and whether it is new: the same words in other capitals are no second interest."""
@@ -116,11 +114,11 @@ async def _subscribe(
         now=turn.now,
     )
     if added:
-        await search.keep(connection, made.query_id, found, turn.now)
+        await search.keep(connection, made.query_id, found.newest, turn.now)
     return made, added
 
 
-def confirmation(turn: Turn, made: Subscription, *, added: bool, expr: Expr, found: list[Found]) -> Markup:
+def confirmation(turn: Turn, made: Subscription, *, added: bool, expr: Expr, found: Outcome) -> Markup:
     """Say what is watched now, how it was read, and what the last week had."""
     say = turn.words.say
     first = say("Watching <b>{label}</b>", label=made.label)
@@ -129,7 +127,7 @@ def confirmation(turn: Turn, made: Subscription, *, added: bool, expr: Expr, fou
     lines = [first, reading(expr, turn.words, turn.aliases), week(turn, found)]
     zone, now = turn.chat.zone, turn.now
     newest: dict[int, Found] = {}
-    for one in found:
+    for one in found.newest:
         newest.setdefault(one.entry.story_id or one.entry.id, one)
     samples = list(newest.values())[:SAMPLES]
     lines += [line(search.item(one, made.label), turn.words, zone=zone, now=now) for one in samples]
@@ -142,12 +140,18 @@ def reading(expr: Expr, words: Words, aliases: Aliases | None = None) -> Markup:
     return Markup("🔎 {mark}{reading}").format(mark=words.mark, reading=describe(bound, words))
 
 
-def week(turn: Turn, found: Sequence[Found]) -> Markup:
+def week(turn: Turn, found: Outcome) -> Markup:
     """Say how much the last seven days had, and how much that is a day."""
-    stories = len({one.entry.story_id or one.entry.id for one in found})
-    if not stories:
-        return turn.words.say("Nothing in the last 7 days; you hear from me when there is.")
-    return turn.words.say_many("Last 7 days: {number} story", "Last 7 days: {number} stories", stories)
+    say, say_many, days = turn.words.say, turn.words.say_many, Markup("{} · {}")
+    if not found.stories:
+        return say("Nothing in the last 7 days; you hear from me when there is.")
+    had = say_many("Last 7 days: {number} story", "Last 7 days: {number} stories", found.stories)
+    return days.format(had, a_day(found.stories, turn.words)) if found.stories >= DAYS.days else had
+
+
+def a_day(stories: int, words: Words) -> Markup:
+    """Say how many stories of a week that is a day; it is one at least."""
+    return words.say_many("about {number} a day", "about {number} a day", round(stories / DAYS.days))
 
 
 def when(turn: Turn, schedule: Schedule) -> Markup:
@@ -253,7 +257,7 @@ async def list_page(
 
 
 async def _list_line(turn: Turn, connection: AsyncConnection, number: int, one: Subscription) -> Markup:
-    in_week = await hits.count_since(connection, one.query_id, turn.now - timedelta(days=search.DAYS))
+    in_week = await hits.count_since(connection, one.query_id, turn.now - DAYS)
     line = Markup("{number}. <b>{label}</b> · {schedule} · {week}")
     found = turn.words.ngettext("{number} this week", "{number} this week", in_week).format(number=in_week)
     return line.format(

@@ -74,8 +74,10 @@ class Aliases:
         return bool(self.groups)
 
     def _add(self, name: str, group: Group) -> None:
-        found = tokens(name)
         self._group_of[_key(name)] = group
+        if places.reviewed(name) == concept_of(group):
+            return  # found as the place is, where it is no person or team
+        found = tokens(name)
         wanted = [make_word(token)._replace(close=0) for token in found]
         if len(wanted) == 1 and wanted[0].is_name:  # "Apple" is no apple
             wanted = [wanted[0]._replace(needs_case=True)]

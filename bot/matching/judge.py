@@ -50,6 +50,11 @@ def judge(expr: Expr, reading: Reading) -> Match | None:
     return Match(round(score, 4), tuple(terms[:MOST_TERMS]))
 
 
+def is_match(expr: Expr, reading: Reading) -> bool:
+    """Return whether a query matches an article that was read; where, nobody asks."""
+    return _find(expr, reading, ("title", "text")) is not None
+
+
 # --- whether an article has it ----------------------------------------------------------------------
 
 

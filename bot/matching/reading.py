@@ -1,6 +1,7 @@
 """An article read once for all queries: which words stand where, under which keys, and which places they name."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import zip_longest
@@ -39,13 +40,35 @@ class Reading:
         self.text = FieldReading(article.text, self.language)
         self.source = frozenset(token.folded for token in tokens(article.source))
         for part, named in self._name_places():
+            part.named = [(mention.start, mention.end) for mention in named]
             if aliases:
-                self._name_aliases(part, named, aliases)
+                self._name_aliases(part, aliases)
 
     @property
     def fields(self) -> tuple[tuple[str, "FieldReading"], ...]:
         """The fields by name, the one that counts most first."""
         return (("title", self.title), ("text", self.text))
+
+    def set_aliases(self, aliases: "Aliases") -> None:
+        """Find the names of other aliases than before."""
+        for _name, part in self.fields:
+            for key, span in part.aliased:
+                left = [one for one in part.spans[key] if one is not span]
+                part.spans[key] = left
+                if not left:
+                    del part.spans[key]
+            part.aliased = []
+            self._name_aliases(part, aliases)
+
+    def pare(self) -> None:
+        """Let go of the texts, for whoever keeps many: it can be judged, but not quoted."""
+        self.title, self.text = self.title.pared(), self.text.pared()
+
+    def copy(self) -> "Reading":
+        """Return this reading without what was worked out about it: what judging it makes goes with the copy."""
+        same = copy(self)
+        same.title, same.text = copy(self.title), copy(self.text)
+        return same
 
     def certainty(self, folded: str, part: "FieldReading", position: int) -> bool | None:
         """Return whether the word at `position` is a name: True, False, or None without evidence.
@@ -82,15 +105,13 @@ class Reading:
                 part.spans.setdefault(f"{PLACE}in:{places.country_of(concept)}", []).append(span)
         return by_field
 
-    def _name_aliases(self, part: "FieldReading", named: Sequence[places.Mention], aliases: "Aliases") -> None:
+    def _name_aliases(self, part: "FieldReading", aliases: "Aliases") -> None:
         """Record the names of aliases, but not those that are part of a place's longer name."""
         for alias in aliases.mentions(part.tokens, self.language):
-            if any(
-                place.start <= alias.start and alias.end <= place.end != alias.end - alias.start + place.start
-                for place in named
-            ):
+            length = alias.end - alias.start
+            if any(start <= alias.start and alias.end <= end and end - start > length for start, end in part.named):
                 continue
-            if alias.end - alias.start == 1 and self._is_word(part, alias.start):
+            if length == 1 and self._is_word(part, alias.start):
                 continue
             keys = [PLACE + alias.concept]
             if places.is_reviewed(alias.concept):
@@ -98,7 +119,9 @@ class Reading:
             for key in keys:
                 spans = part.spans.setdefault(key, [])
                 if all((span.start, span.end) != (alias.start, alias.end) for span in spans):
-                    spans.append(Span(alias.start, alias.end))
+                    span = Span(alias.start, alias.end)
+                    spans.append(span)
+                    part.aliased.append((key, span))
 
     def _is_word(self, part: "FieldReading", position: int) -> bool:
         """Return whether a word that begins a sentence is written small in the rest: no name, then."""
@@ -170,9 +193,18 @@ class FieldReading:
         self.tokens: list[Token] = self.text.tokens
         self.spans: dict[str, list[Span]] = {}
         self._language = language
+        self.named: list[tuple[int, int]] = []  # where places are named, or what is only named after one
+        self.aliased: list[tuple[str, Span]] = []  # the spans that aliases added
         self._is_table = False
         self._named: list[places.Mention] = []
         self._join_compounds()
+
+    def pared(self) -> "FieldReading":
+        """Return it without its text, and without what was worked out about it."""
+        same = FieldReading("", self._language)
+        same.tokens, same.spans = self.tokens, self.spans
+        same.named, same.aliased = self.named, self.aliased
+        return same
 
     def mentions(self, language: str) -> list[places.Mention]:
         """Return the places that are named here, and what may be only named after one."""

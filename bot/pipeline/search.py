@@ -1,25 +1,22 @@
 """Search: what a query would have found in the last days. A confirmation shows it, and keeps it as past hits."""
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.digests.compose import Item
+from bot.matching.aliases import Aliases
 from bot.matching.expr import Expr
-from bot.matching.percolator import Percolator
+from bot.matching.judge import matches
 from bot.models import Match, Placement
 from bot.pipeline.match import article
+from bot.pipeline.week import DAYS, OVERLAP, Held, Week
 from bot.storage import entries, hits
-from bot.storage.database import Database
 from bot.storage.entries import StoredEntry
 
-DAYS = 7
-OVERLAP = timedelta(minutes=5)  # longer than an entry is on its way from the feed into the database
-MOST = 4000  # entries looked through: a newer one is worth more than a slower answer
-_THREAD = ThreadPoolExecutor(1, "search")  # one at a time: many who ask must not keep the matcher from its work
+KEPT = 100  # of what the week had is shown by /latest: nobody reads more of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +27,42 @@ class Found:
     match: Match
 
 
-async def search(database: Database, exprs: list[Expr], now: datetime) -> list[list[Found]]:
-    """Return, for each query, the entries of the last week it matches, newest first."""
-    async with database.read() as connection:
-        recent = await entries.recent(connection, now - timedelta(days=DAYS), MOST)
-    return await asyncio.get_running_loop().run_in_executor(_THREAD, _match, exprs, recent)
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the last week had for a query: of how many stories, and the newest KEPT entries, newest first."""
+
+    stories: int = 0
+    newest: list[Found] = field(default_factory=list)
+
+    @property
+    def per_day(self) -> float:
+        """How many stories that is a day."""
+        return self.stories / DAYS.days
 
 
-def _match(exprs: list[Expr], recent: list[StoredEntry]) -> list[list[Found]]:
-    percolator = Percolator()
-    for number, expr in enumerate(exprs):
-        percolator.add(number, expr)
-    found: list[list[Found]] = [[] for _ in exprs]
-    for entry in sorted(recent, key=lambda one: one.published_at, reverse=True):
-        for number, match in percolator.match(article(entry)).items():
-            found[number].append(Found(entry, match))
-    return found
+async def search(
+    week: Week, exprs: Sequence[Expr], *, since: datetime | None = None, most: int | None = KEPT
+) -> list[Outcome]:
+    """Return what the last week had for each query; with `since`, only of what was seen since then."""
+    await week.catch_up()
+    held = await week.find(exprs)
+    if since is not None:
+        held = [[one for one in found if one.head.seen_at >= since] for found in held]
+    wanted = [found[:most] for found in held]
+    async with week.database.read() as connection:
+        rows = await entries.by_ids(connection, list({one.head.id for found in wanted for one in found}))
+    known = {row.id: row for row in rows}
+    aliases = week.aliases.current
+    return [
+        Outcome(week.stories(all_found), await week.run(_explained, expr, found, known, aliases))
+        for expr, all_found, found in zip(exprs, held, wanted, strict=True)
+    ]
+
+
+def _explained(expr: Expr, found: Sequence[Held], known: dict[int, StoredEntry], aliases: Aliases) -> list[Found]:
+    """Return how the query matches each entry; one that was changed or removed a moment ago may be none any more."""
+    rows = [known[one.head.id] for one in found if one.head.id in known]
+    return [Found(row, match) for row in rows if (match := matches(expr, article(row), aliases))]
 
 
 def item(found: Found, label: str) -> Item:
@@ -73,9 +90,11 @@ async def keep(
     Entries that came since the search looked are matched again: they may have been matched before this query was there.
     """
     await entries.match_again(connection, now - OVERLAP)
-    placed = await entries.placements(connection, [one.entry.id for one in found])
+    ids = [one.entry.id for one in found]
+    placed, there = await entries.placements(connection, ids), await entries.existing(connection, ids)
     new = []
     for one in found:
         alone = Placement(one.entry.id, one.entry.id)  # not clustered yet: what is past is grouped with nothing
-        new.append(hits.New(query_id, one.entry.id, placed.get(one.entry.id, alone), one.match))
+        if one.entry.id in there:
+            new.append(hits.New(query_id, one.entry.id, placed.get(one.entry.id, alone), one.match))
     await hits.add(connection, new, now, past=past)

@@ -42,6 +42,17 @@ class StoredEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """An entry without its text. `story_id` is None until it was clustered."""
+
+    id: int
+    content_hash: str
+    story_id: int | None
+    published_at: datetime
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """What of a poll's entries was new, under which ids, and how many had changed."""
 
@@ -190,16 +201,29 @@ async def at_url(connection: AsyncConnection, canonical_url: str, limit: int = 5
     return list((await connection.execute(statement.order_by(entry.c.id.desc()).limit(limit))).scalars())
 
 
-async def recent(connection: AsyncConnection, since: datetime, limit: int) -> list[StoredEntry]:
-    """Return entries seen since a time, newest first."""
-    statement = (
-        sa.select(*_STORED)
-        .join(source, source.c.id == entry.c.source_id)
-        .where(entry.c.seen_at >= since)
-        .order_by(entry.c.id.desc())
-        .limit(limit)
-    )
-    return [StoredEntry(**row) for row in (await connection.execute(statement)).mappings()]
+async def heads(connection: AsyncConnection, since: datetime, limit: int) -> list[Head]:
+    """Return the newest entries seen, or edited, since a time, newest first."""
+    columns = [entry.c[name] for name in Head.__dataclass_fields__]
+    wanted = sa.or_(entry.c.seen_at >= since, sa.and_(entry.c.edited_at.is_not(None), entry.c.edited_at >= since))
+    statement = sa.select(*columns).where(wanted).order_by(entry.c.id.desc()).limit(limit)
+    return [Head(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def by_ids(connection: AsyncConnection, entry_ids: Sequence[int]) -> list[StoredEntry]:
+    """Return entries by their ids, in no order; those that are gone are left out."""
+    found: list[StoredEntry] = []
+    for some in _chunks(entry_ids):
+        statement = sa.select(*_STORED).join(source, source.c.id == entry.c.source_id).where(entry.c.id.in_(some))
+        found += [StoredEntry(**row) for row in (await connection.execute(statement)).mappings()]
+    return found
+
+
+async def existing(connection: AsyncConnection, entry_ids: Sequence[int]) -> set[int]:
+    """Return which of these entries there are (still)."""
+    found: set[int] = set()
+    for some in _chunks(entry_ids):
+        found.update((await connection.execute(sa.select(entry.c.id).where(entry.c.id.in_(some)))).scalars())
+    return found
 
 
 async def placed_since(connection: AsyncConnection, since: datetime) -> list[tuple[Headline, Placement]]:

@@ -363,11 +363,11 @@ async def test_every_admin_command_and_button_is_refused_to_everybody_else(bot: 
             assert (await bot.told(1, person))["text"] == "Only the bot's admins can do that."
         sign = (await signer(bot)).sign
         words = [word for word, press in PRESSES.items() if press.for_admins]
-        assert words == ["test", "revoke"]
+        assert words == ["test", "aliases", "unalias", "revoke"]
         for count, word in enumerate(words, start=1):
             press_made_up(bot, mine, sign(1, f"{word}:1"))
             assert await answered(bot, count) == "Only the bot's admins can do that."
-        assert {kind for kind, taking in TAKINGS.items() if taking.for_admins} == {"broadcast", "ban"}
+        assert {kind for kind, taking in TAKINGS.items() if taking.for_admins} == {"alias undo", "broadcast", "ban"}
 
 
 @ON_ONE

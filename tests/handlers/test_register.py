@@ -7,6 +7,7 @@ from bot.engine import Wakeups
 from bot.handlers.register import COMMANDS, register
 from bot.locales import LANGUAGES, words
 from bot.pipeline.aliases import AliasBook
+from bot.pipeline.week import Week
 from bot.services import Services, Settings
 from bot.signing import Signer
 from bot.sources.fetch import Fetcher
@@ -40,15 +41,17 @@ FOR_ADMINS = {
 def callbacks() -> list[Any]:
     application = Application.builder().token("1:token").updater(None).build()
     fetcher = Fetcher(AddressGuard())
+    database, clock, aliases = Database("sqlite:///unused.db"), Clock(), AliasBook()
     services = Services(
-        Database("sqlite:///unused.db"),
-        Clock(),
+        database,
+        clock,
         Wakeups(),
         fetcher,
         FeedParser(),
         Settings(),
         Signer(b"key"),
-        AliasBook(),
+        aliases,
+        Week(database, clock, aliases),
     )
     register(application, services)
     return [handler.callback for group in application.handlers.values() for handler in group]

@@ -8,9 +8,9 @@ from bot.models import Article
 
 WORDS = (
     "dam", "dams", "river", "Egypt", "Egyptian", "Sudan", "South", "Syria", "syrian", "Idlib", "Idleb", "إدلب", "Сирии",
-    "Shoigu", "Shoygu", "Шойгу", "Pedersen", "Pederson", "Real", "Madrid", "Al-Sisi", "AlSisi", "Covid-19", "AT&T",
-    "US", "us", "Turkey", "turkey", "Hama", "Hamas", "S.", "Steve", "Waugh", "terror", "terrorists", "北京", "Houthis",
-    "the", "Sergei", "sergei", "Covid19", "real-madrid", "U-S", "tur-key",
+    "Shoigu", "Shoygu", "Шойгу", "Pedersen", "Pederson", "Peterson", "Real", "Madrid", "Al-Sisi", "AlSisi", "Covid-19",
+    "AT&T", "US", "us", "Turkey", "turkey", "Hama", "Hamas", "S.", "Steve", "Waugh", "terror", "terrorists", "北京",
+    "Houthis", "the", "Sergei", "sergei", "Covid19", "real-madrid", "U-S", "tur-key",
 )  # fmt: skip
 
 _NAMES = (

@@ -12,7 +12,9 @@ from bot.clock import Clock
 from bot.matching.syntax import parse
 from bot.models import FeedEntry, Schedule
 from bot.pipeline import search
+from bot.pipeline.aliases import AliasBook
 from bot.pipeline.match import Matcher
+from bot.pipeline.week import Week
 from bot.storage import chats, entries, hits, sources, subscriptions
 from bot.storage.database import Database
 from bot.storage.schema import subscription
@@ -33,11 +35,13 @@ class Reader:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.now = datetime.now(UTC)
+        self.week = Week(database, Clock(), AliasBook())
         self.found: list[search.Found] = []
         self.chat_id = 0
 
     async def look(self) -> None:
-        (self.found,) = await search.search(self.database, [parse("Idlib")], self.now)
+        (outcome,) = await search.search(self.week, [parse("Idlib")])
+        self.found = outcome.newest
 
     async def subscribe(self) -> None:
         async with self.database.begin() as connection:
