@@ -179,7 +179,7 @@ def keys(folded: str, language: str) -> tuple[str, ...]:
     if not language:
         return ()
     if language == "ar":
-        return tuple(KEY + form for form in sorted(_without_clitics(folded)))
+        return tuple(KEY + form for form in sorted(arabic_forms(folded)))
     return (KEY + (_english_stem(folded) if language == "en" else _snowball(folded, language)),)
 
 
@@ -342,7 +342,7 @@ def _english_stem(folded: str) -> str:
     return folded
 
 
-def _without_clitics(folded: str) -> set[str]:
+def arabic_forms(folded: str) -> set[str]:
     """Return an Arabic word without each number of its leading و ف, ب ك ل and ال, and as it is."""
     forms = {folded}
     for prefixes in ("وف", "بكل"):

@@ -17,11 +17,11 @@ from typing import Generic, TypeVar
 
 from rapidfuzz.distance import OSA
 
-from bot.matching import places
+from bot.matching import places, translit
 
 Value = TypeVar("Value")
 
-SHORTEST_NAME = 6  # letters: shorter names have close spellings only when asked for
+SHORTEST_NAME = 6  # letters: shorter names have close spellings in their own script only when asked for
 SHORTEST_ASKED = 4
 LONG = 8  # letters from which two misspelt ones are allowed, else one
 MOST_MISSPELT = 2
@@ -39,11 +39,15 @@ _CYRILLIC = str.maketrans(
         "ю": "iu", "я": "ia",
     }
 )  # fmt: skip
-_SOUNDS = re.compile("sch|sh|tch|ch|kh|gh|dh|th|ph|zh|ck|tz|[cqxyjw]")
 _SOUND = {
-    "sch": "S", "sh": "S", "tch": "C", "ch": "C", "kh": "k", "gh": "g", "dh": "d", "th": "t", "ph": "f", "zh": "Z",
+    "chr": "kr", "sch": "S", "sh": "S", "tch": "C", "ch": "C", "cz": "C", "wsk": "vsk", "wicz": "viC",
+    "ce": "se", "ci": "si",
+    "cy": "si", "kh": "k", "gh": "g", "dh": "d", "th": "t", "ph": "f", "zh": "Z",
     "ck": "k", "tz": "ts", "c": "k", "q": "k", "x": "ks", "y": "i", "j": "i", "w": "u",
 }  # fmt: skip
+_SOUNDS = re.compile("|".join(_SOUND))
+_COARSE = str.maketrans("Czg", "Ssk")  # sounds that another language's letters confuse
+_ARABIC_LOOK = re.compile("q|dh|gh|kh|dd")  # in a name, lets a k be a g: Gaddafi, Kadhafi
 _DOUBLED = re.compile(r"(.)\1+")
 _VOWELS = str.maketrans("", "", "aeiouh")
 
@@ -59,25 +63,46 @@ def romanised(folded: str) -> str:
 @lru_cache(1 << 17)
 def skeleton(folded: str) -> str:
     """Return the consonants of a name, and its first sound: what its spellings share."""
+    return consonants(folded).translate(_COARSE)
+
+
+@lru_cache(1 << 17)
+def consonants(folded: str) -> str:
+    """Return the first sound of a name, and the consonants after it."""
     return _without_vowels(romanised(folded))
 
 
 def fresh_skeleton(name: str) -> str:
-    """Return the same without keeping it: what is kept is for the words of articles."""
-    return _without_vowels(romanised.__wrapped__(name))
+    """Return the skeleton without keeping it: what is kept is for the words of articles."""
+    return _without_vowels(romanised.__wrapped__(name)).translate(_COARSE)
 
 
 def _without_vowels(sounds: str) -> str:
-    """Return the first sound, and the consonants after it."""
     return sounds[:1] + sounds[1:].translate(_VOWELS)
 
 
+def _agree(name: str, word: str) -> bool:
+    """Return whether two words of one skeleton have the same consonants, but for one that languages write otherwise."""
+    ours, theirs = consonants(name), consonants(word)
+    if ours == theirs:
+        return True
+    differ = [one + two for one, two in zip(ours, theirs, strict=True) if one != two]
+    if len(differ) > 1:
+        return False
+    return differ[0] not in ("gk", "kg") or bool(_ARABIC_LOOK.search(name) or _ARABIC_LOOK.search(word))
+
+
 def is_spelling(name: str, word: str) -> bool:
-    """Return whether `word` is another spelling of `name` (both folded)."""
-    if name == word or skeleton(name) != skeleton(word) or is_known(word):
+    """Return whether `word` is another spelling of `name` (both folded), in Arabic and Latin letters too."""
+    if name == word or is_known(word):
+        return False
+    if translit.is_same(name, word):
+        return True
+    if (name.isascii() and len(name) < SHORTEST_NAME) or skeleton(name) != skeleton(word):
         return False
     one, two = romanised(name), romanised(word)
-    return OSA.distance(one, two, score_cutoff=2) <= (2 if min(len(one), len(two)) >= LONG_SOUNDS else 1)
+    most = 2 if min(len(one), len(two)) >= LONG_SOUNDS else 1
+    return OSA.distance(one, two, score_cutoff=most) <= most and _agree(name, word)
 
 
 def is_near(name: str, word: str) -> bool:
@@ -144,6 +169,8 @@ class Vocabulary(Generic[Value]):
         if not self._slots:
             return []
         found = set(memoryview(self._slots[_slot(skeleton(word))]).cast("I"))
+        for bridge in translit.bridges(word):
+            found.update(memoryview(self._slots[_slot(_other_side(word, bridge))]).cast("I"))
         if self._asked and len(word) >= SHORTEST_ASKED - 1:
             packed = b"".join([self._slots[hash(rest) & LAST_SLOT] for rest in rests(word, MOST_MISSPELT)])
             lengths, shortest, longest = self._lengths, len(word) - MOST_MISSPELT, len(word) + MOST_MISSPELT
@@ -155,9 +182,20 @@ def _slot(rest: str) -> int:
     return hash(rest) & LAST_SLOT
 
 
+def _this_side(word: str, bridge: str) -> str:
+    """Return the key under which a word waits for its spellings in the other script (see `translit`)."""
+    return ("<" if word.isascii() else ">") + bridge
+
+
+def _other_side(word: str, bridge: str) -> str:
+    """Return the key under which the spellings of a word in the other script wait."""
+    return (">" if word.isascii() else "<") + bridge
+
+
 def _slots_of(name: str, *, asked: bool) -> set[int]:
     """Return the slots that a name is found by."""
     slots = {_slot(fresh_skeleton(name))}
+    slots.update([_slot(_this_side(name, bridge)) for bridge in translit.bridges.__wrapped__(name)])
     if asked:
         slots.update([hash(rest) & LAST_SLOT for rest in rests(name, _misspelt(name))])
     return slots

@@ -10,12 +10,13 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from bot.matching import places
-from bot.matching.analysis import Case, Token, case_of, name_keys, tokens
+from bot.matching.analysis import Case, Token, case_of, name_keys, script, tokens
 from bot.matching.analysis import keys as inflection_keys
 from bot.matching.expr import Alias, Exact, Leaf, Name, Prefix, Within
-from bot.matching.fuzzy import SHORTEST_ASKED, SHORTEST_NAME, is_near, is_spelling, skeleton
+from bot.matching.fuzzy import SHORTEST_ASKED, is_near, is_spelling, skeleton
 from bot.matching.reading import PLACE, FieldReading, Reading
 from bot.matching.terms import JOINED, plurals
+from bot.matching.translit import SHORTEST_LATIN, bridges
 
 LONGEST_ACRONYM = 4  # letters: typed in capitals, it is looked for in capitals
 MOST_JOINED = 3  # words that may also be written as one
@@ -107,7 +108,8 @@ def _make_word(folded: str, case: Case, *, exact: bool, close: bool) -> Word:
     spelt = 0
     if folded.isalpha() and not exact:
         asked = close and len(folded) >= SHORTEST_ASKED
-        spelt = 2 if asked else int(is_name and len(folded) >= SHORTEST_NAME)
+        by_itself = len(folded) >= SHORTEST_LATIN if is_name else script(folded) == "ARABIC" and bool(bridges(folded))
+        spelt = 2 if asked else int(by_itself)
     return Word(folded, case, spelt, exact, is_name, needs_case)
 
 
@@ -265,7 +267,9 @@ def _spellings(word: Word, part: FieldReading) -> Iterator[int]:
             if is_near(word.folded, folded):
                 yield from positions
         return
-    for folded in part.sounds.get(skeleton(word.folded), ()):
+    found = list(part.sounds.get(skeleton(word.folded), ()))
+    found += [folded for bridge in bridges(word.folded) for folded in part.bridges.get(bridge, ())]
+    for folded in dict.fromkeys(found):
         if is_spelling(word.folded, folded):
             yield from (p for p in part.folded[folded] if part.tokens[p].case is not Case.LOWER)
 

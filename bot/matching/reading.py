@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from bot.matching import namesakes, places
+from bot.matching import namesakes, places, translit
 from bot.matching.analysis import Case, Text, Token, guess_language, keys, tokens
 from bot.matching.fuzzy import skeleton
 from bot.matching.terms import JOINED
@@ -284,6 +284,15 @@ class FieldReading:
         found: dict[str, list[str]] = {}
         for folded in self.folded:
             found.setdefault(skeleton(folded), []).append(folded)
+        return found
+
+    @cached_property
+    def bridges(self) -> dict[str, list[str]]:
+        """The folded forms by what their spellings in Arabic and in Latin letters share."""
+        found: dict[str, list[str]] = {}
+        for folded in self.folded:
+            for bridge in translit.bridges(folded):
+                found.setdefault(bridge, []).append(folded)
         return found
 
     @cached_property
