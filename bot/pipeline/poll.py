@@ -164,10 +164,8 @@ class Poller:
         found |= {} if fetched.not_modified else {"validators": fetched.validators}
         baseline = not source.baseline_done and not self.pace.first_poll_is_news
         stored, wishes, known = entries.Stored(), source.wishes, rhythm.load(source.rhythm, now)
-        async with self.database.read() as connection:  # beside other polls: only one can write
-            published = await sources.publishing_times(connection, source.id)
         if reading is None and _is_quiet(source, fetched, moved_to):
-            next_at = self._next(source, published, now, known=known, wishes=wishes, fresh_for=fetched.fresh_for)
+            next_at = self._next(source, now, known=known, wishes=wishes, fresh_for=fetched.fresh_for)
             await self._note_quiet(source, now, next_at)
             return stored
         async with self.database.begin() as connection:
@@ -187,7 +185,7 @@ class Poller:
             if stored.fresh or source.rhythm is None:
                 known = known if baseline else rhythm.learn(known, _times(stored, now), now)
                 found["rhythm"] = rhythm.dump(known)
-            next_at = self._next(source, published, now, known=known, wishes=wishes, fresh_for=fetched.fresh_for)
+            next_at = self._next(source, now, known=known, wishes=wishes, fresh_for=fetched.fresh_for)
             if not await sources.finish_poll(connection, source, now, next_poll_at=next_at, **found):
                 raise SourceError("lease", "Another poll of this source was faster.")
             if stored.new:
@@ -276,7 +274,6 @@ class Poller:
     def _next(
         self,
         source: Source,
-        published: Sequence[datetime],
         now: datetime,
         *,
         known: rhythm.Rhythm,
@@ -286,7 +283,7 @@ class Poller:
         """Return when to poll next after a success: in the source's rhythm, as far as server and document agree."""
         fastest = self._fastest(source.url)
         slowest = max(self.pace.slowest, fastest)
-        usual = poll_interval(published, now, usual=self.pace.interval, fastest=fastest, slowest=slowest)
+        usual = poll_interval(known.recent, now, usual=self.pace.interval, fastest=fastest, slowest=slowest)
         interval = rhythm.next_at(now, usual, rhythm.rates(known)) - now
         if source.pushed:
             interval = min(interval * FALLBACK, slowest)

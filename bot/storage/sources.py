@@ -307,14 +307,3 @@ async def move(connection: AsyncConnection, polled: Source, url: str) -> bool:
 def host_of(url: str) -> str:
     """Return whose server a source is on."""
     return urlsplit(url).hostname or ""
-
-
-async def publishing_times(connection: AsyncConnection, source_id: int, limit: int = 20) -> list[datetime]:
-    """Return when the source's newest entries were first seen, newest first."""
-    statement = (
-        sa.select(entry.c.seen_at)
-        .where(entry.c.source_id == source_id, sa.not_(entry.c.baseline))
-        .order_by(entry.c.id.desc())
-        .limit(limit)
-    )
-    return list((await connection.execute(statement)).scalars())

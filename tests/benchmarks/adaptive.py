@@ -11,14 +11,14 @@ import io
 import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from statistics import mean
 
 import feedparser
 
 from bot.sources import rhythm
-from bot.sources.rhythm import Rhythm
+from bot.sources.rhythm import Rates, Rhythm
 from tests.pipeline import replay
 
 SERIES = ("bbc", "nzherald", "rnz", "straittimes")
@@ -100,20 +100,20 @@ def learnt(intervals: Sequence[Watched]) -> Rhythm:
     """Return the rhythm of the intervals; what is between them was not watched."""
     known = Rhythm(intervals[0].start)
     for one in intervals:
-        known = rhythm.learn(Rhythm(one.start, known.entries, known.watched), one.arrivals, one.end)
+        known = rhythm.learn(replace(known, until=one.start), one.arrivals, one.end)
     return known
 
 
-def hindsight(known: Rhythm) -> list[float]:
+def hindsight(known: Rhythm) -> Rates:
     """Return the rates as they were, hour of the week by hour of the week."""
     average = sum(known.entries) / sum(known.watched)
     pairs = zip(known.entries, known.watched, strict=True)
-    return [max(count / hours, average * NEVER) if hours else average for count, hours in pairs]
+    return Rates(tuple(max(count / hours, average * NEVER) if hours else average for count, hours in pairs))
 
 
-def compare(hourly: Sequence[float], judged: Sequence[Watched]) -> tuple[float, list[float], list[float]]:
+def compare(known: Rates, judged: Sequence[Watched]) -> tuple[float, list[float], list[float]]:
     """Return polls in the judged intervals, and the waits (seconds) with these rates and at a fixed interval."""
-    polls, waits = simulate(lambda now: rhythm.next_at(now, INTERVAL, hourly), judged, INTERVAL)
+    polls, waits = simulate(lambda now: rhythm.next_at(now, INTERVAL, known), judged, INTERVAL)
     covered = sum((one.end - one.start for one in judged), timedelta())
     every = covered / polls
     _, fixed = simulate(lambda now: now + every, judged, every)
