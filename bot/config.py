@@ -341,6 +341,9 @@ def _contradictions(config: Config) -> list[str]:
     if config.telegram.mode == "webhook":
         missing = [key for key in ("webhook_url", "webhook_secret") if getattr(config.telegram, key) is None]
         problems += [f'telegram.{key}: is needed for telegram.mode = "webhook"' for key in missing]
+    is_public = config.web.public_url is not None or config.telegram.mode == "webhook"
+    if is_public and config.web.listen == config.telegram.webhook_listen:
+        problems.append("web.listen: should not be telegram.webhook_listen: that is for the public, this is not")
     if config.polling.min_interval > config.polling.max_interval:
         problems.append("polling.min_interval: should not be longer than polling.max_interval")
     if config.access.mode != "open" and not (config.access.ids or config.admin.ids):

@@ -115,6 +115,21 @@ def test_settings_that_contradict_each_other_are_named(tmp_path: Path) -> None:
     assert [line.split(":")[0] for line in problems(path)] == ["polling.min_interval", "access.ids"]
 
 
+def test_what_is_private_is_not_served_where_the_public_comes(tmp_path: Path) -> None:
+    text = '[web]\nlisten = "127.0.0.1:8081"\n'
+    assert load(write(tmp_path, text)).web.listen == "127.0.0.1:8081"
+    (problem,) = problems(write(tmp_path, text + 'public_url = "https://bot.example"\n'))
+    assert problem.startswith("web.listen: ")
+
+
+@pytest.mark.parametrize(
+    "url", ["bot.example", "ftp://bot.example/", "https://u:p@bot.example", "https://b.example/?a"]
+)
+def test_an_address_that_cannot_be_public_is_named(tmp_path: Path, url: str) -> None:
+    (problem,) = problems(write(tmp_path, f'[web]\npublic_url = "{url}"\n'))
+    assert problem.startswith("web.public_url: ")
+
+
 @pytest.mark.parametrize(
     "url", ["sqlite://memory", "sqlite:///:memory:", "sqlite:///", "postgresql://u:p@h:port/x", "x"]
 )

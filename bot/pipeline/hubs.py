@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.clock import Clock
 from bot.errors import SourceError
 from bot.pipeline.poll import Poller
+from bot.sources.address import canonical_url
 from bot.sources.compression import decompress
 from bot.sources.fetch import Fetcher, Lanes
 from bot.storage import websub
@@ -102,18 +103,20 @@ class Hubs:
 
         A hub may ask again what it asked before, for its lease or because an answer was lost: the answer is the same.
         """
-        mode, now = question.get("hub.mode"), self.clock.now()
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:  # whoever guesses keeps nobody from writing
             one = await websub.by_token(connection, token)
-            if one is None or question.get("hub.topic") != one.topic:
-                return None
-            if mode == "denied":
+        if one is None or not _is_same(question.get("hub.topic", ""), one.topic):
+            return None
+        mode, now = question.get("hub.mode"), self.clock.now()
+        if mode == "denied":
+            async with self.database.begin() as connection:
                 await websub.denied(connection, one, now + REFUSED)
-                log.warning("hub refuses", source_id=one.source_id)
-                return ""
-            challenge = question.get("hub.challenge")
-            if not challenge or one.asked_at is None or mode != ("subscribe" if one.wanted else "unsubscribe"):
-                return None
+            log.warning("hub refuses", source_id=one.source_id)
+            return ""
+        challenge = question.get("hub.challenge")
+        if not challenge or one.asked_at is None or mode != ("subscribe" if one.wanted else "unsubscribe"):
+            return None
+        async with self.database.begin() as connection:
             if one.wanted:
                 lease = _lease(question.get("hub.lease_seconds"))
                 renew_at = now + lease * (RENEW - random.random() / 10)
@@ -182,6 +185,14 @@ def is_signed(body: bytes, signature: str, secret: str) -> bool:
         return False
     right = hmac.new(secret.encode(), body, getattr(hashlib, method)).hexdigest()
     return hmac.compare_digest(told.strip().lower().encode("utf-8", "surrogateescape"), right.encode())
+
+
+def _is_same(told: str, topic: str) -> bool:
+    """Return whether a hub means our topic: it may write "~" where we wrote "%7E" (WebSub, 5.1.1)."""
+    try:
+        return told == topic or canonical_url(told) == canonical_url(topic)
+    except SourceError:
+        return False
 
 
 def _request(one: Subscription) -> dict[str, str]:

@@ -66,6 +66,7 @@ async def add(
                 "failures": 0,
                 "error": None,
             }
+            values |= {"body_hash": None, "etag": None, "last_modified": None}  # as `set_state` does
             values["baseline_done"] = False  # what it published while it was away is no news
             await connection.execute(source.update().where(source.c.id == found.id).values(values))
         return int(found.id), back
@@ -87,11 +88,14 @@ async def add(
 
 
 async def set_state(connection: AsyncConnection, source_id: int, state: str, now: datetime) -> bool:
-    """Set a source's state and return whether that changed it; an active one is due at once."""
+    """Set a source's state and return whether that changed it; an active one is due at once, and read whatever it says.
+
+    For that also tells whether it names a hub.
+    """
     statement = source.update().where(source.c.id == source_id, source.c.state != state)
     values: dict[str, Any] = {"state": state}
     if state == ACTIVE:
-        values |= {"next_poll_at": now, "failures": 0}
+        values |= {"next_poll_at": now, "failures": 0, "body_hash": None, "etag": None, "last_modified": None}
     return (await connection.execute(statement.values(values))).rowcount == 1
 
 

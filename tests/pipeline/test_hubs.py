@@ -146,6 +146,7 @@ async def test_only_what_was_asked_for_is_confirmed(world: World) -> None:
         assert await world.hub.verify(changed) == (404, "")
     assert await world.hubs.answer("a" * 43, question) is None
     assert (await world.row())["verified_at"] is None
+    assert await world.hub.verify({"topic": row["topic"].replace("/a.xml", "/%61.xml")}) == (200, CHALLENGE)
     assert await world.hub.verify() == (200, CHALLENGE)
     assert await world.hub.verify() == (200, CHALLENGE)  # its answer was lost: the same again
 
@@ -336,6 +337,19 @@ async def test_the_subscription_of_a_source_that_is_removed_is_ended(on_both: Wo
     assert await on_both.hub.distribute(on_both.feed("Two")) == 410
     assert await on_both.hub.verify() == (200, CHALLENGE)
     assert await on_both.rig.rows(schema.websub) == []
+
+
+async def test_a_source_that_rested_is_subscribed_to_again(world: World) -> None:
+    await world.subscribed()
+    for state in (sources.PAUSED, sources.ACTIVE):
+        async with world.rig.database.begin() as connection:
+            await sources.set_state(connection, 1, state, world.rig.clock.time)
+        await world.ask()
+    assert await world.hub.verify() == (200, CHALLENGE)
+    await world.rig.poll()  # the document is as it was
+    assert await world.ask() == 1
+    assert [form["hub.mode"] for form in world.hub.asked] == ["subscribe", "unsubscribe", "subscribe"]
+    assert await world.rig.titles() == ["Zero", "One"]
 
 
 async def test_a_hub_that_never_says_goodbye_is_forgotten(world: World) -> None:

@@ -1,3 +1,7 @@
+import contextlib
+import random
+import re
+
 import pytest
 
 from bot.errors import SourceError
@@ -90,3 +94,22 @@ def test_what_is_no_page_is_refused_in_a_sentence(body: bytes) -> None:
 def test_a_long_article_is_cut() -> None:
     body = page(*(f"In paragraph {number} the ministers said {number} things about the dam." for number in range(2000)))
     assert 32_000 < len(read_page(body, "text/html", TITLE, SUMMARY).text) <= 32 * 1024
+
+
+PIECES = (b"<", b">", b"\0", b"</p>", b"<table>", b"\xff", b"&#0;", b"<!--", b"<script>", b"</article>")
+
+
+def test_no_page_makes_the_reader_fail_or_leaves_what_is_no_text() -> None:
+    chance = random.Random(5)
+    whole = page(FIRST, SECOND, "One &amp; &#1; &#xD800; \u202e two <b>three</b> four five six seven eight nine.")
+    for _ in range(150):
+        body = bytearray(whole)
+        for _ in range(chance.randint(1, 12)):
+            start = chance.randrange(len(body))
+            piece = bytes(
+                chance.choice([b"<", b">", b"\0", b"</p>", b"<table>", b"\xff", b"&#0;", b"<!--", b"<script>"])
+            )
+            body[start : start + chance.randint(0, 40)] = piece
+        with contextlib.suppress(SourceError):
+            found = read_page(bytes(body), "text/html", TITLE, SUMMARY)
+            assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\ud800-\udfff]", found.text)
