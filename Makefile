@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install -q --disable-pip-version-check
 INSTALL_PROJECT = $(INSTALL) --no-deps --no-build-isolation -e .
 
-.PHONY: help setup run test lint pictures bench fuzz chaos lock clean texts catalogues
+.PHONY: help setup run test lint pictures bench bench-long fuzz chaos lock clean texts catalogues
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -23,6 +23,8 @@ pictures: $(VENV)/.dev     ## take the README's pictures anew (needs Chromium)
 	WATCHWORD_PICTURES=$(CURDIR)/docs/images $(BIN)/pytest tests/browser/test_three_people.py
 bench: $(VENV)/.dev        ## benchmarks: ratios against baselines of the same run
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+bench-long: $(VENV)/.dev   ## twenty thousand digests at 30 a second, 100,000 paid ones: a quarter of an hour
+	$(BIN)/python -m tests.benchmarks.sending --messages 20000 --paid 100000
 fuzz: $(VENV)/.dev         ## broken documents, by the thousand, through the reader
 	$(BIN)/python -m tests.fuzz $(ARGS)
 texts: $(VENV)/.run        ## print every sentence the bot says, in each language

@@ -26,7 +26,7 @@ from bot.engine import Step, Wakeups
 from bot.pulse import Pulse
 from bot.storage import chats, deliveries
 from bot.storage.database import Database
-from bot.storage.deliveries import CLASSES, Claimed
+from bot.storage.deliveries import BROADCAST, DIGEST, PRIORITY, Claimed
 
 log = structlog.get_logger()
 
@@ -39,7 +39,8 @@ TOKEN_REFUSED_WAIT = timedelta(minutes=1)
 TICK = 1.0  # seconds; at least this often the outbox is looked at
 BREATH = 0.01  # seconds between two looks at the least: at a high rate a look takes several messages
 DATABASE_RETRY = 0.5  # seconds between two tries to write a mark: it is known to have arrived, so it is worth many
-TURN_OF_THE_LAST = 10  # every so many claims digests go before alerts: nobody waits for ever
+TURN_OF_THE_LAST = 10  # every so many claims one of these goes before alerts, in turn: nobody waits for ever
+LAST = PRIORITY[DIGEST], PRIORITY[BROADCAST]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +111,8 @@ class Sender:
         if free <= 0:
             return []
         self._claims += 1
-        urgent, *others = CLASSES
-        classes = [urgent, *(reversed(others) if self._claims % TURN_OF_THE_LAST == 0 else others)]
+        turn, is_theirs = divmod(self._claims, TURN_OF_THE_LAST)
+        favoured = LAST[turn % len(LAST)] if is_theirs == 0 else None
         busy = self.limiter.busy(moment)
         try:
             async with self.database.begin() as connection:
@@ -121,7 +122,7 @@ class Sender:
                     free=free,
                     lease=LEASE,
                     busy_chats=busy,
-                    classes=classes,
+                    favoured=favoured,
                     run=self.database.run,
                 )
         except SQLAlchemyError as error:

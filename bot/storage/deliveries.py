@@ -24,7 +24,6 @@ OPEN = (READY, SENDING, UNCERTAIN)
 
 REPLY, ALERT, DIGEST, NOTICE, BROADCAST = "reply", "alert", "digest", "notice", "broadcast"
 PRIORITY = {REPLY: 0, NOTICE: 0, ALERT: 1, DIGEST: 2, BROADCAST: 3}
-CLASSES = tuple(sorted(set(PRIORITY.values())))
 
 
 def is_in(state: str) -> sa.ColumnElement[bool]:
@@ -132,38 +131,52 @@ async def claim(
     free: int,
     lease: timedelta,
     busy_chats: Collection[int] = (),
-    classes: Sequence[int] = CLASSES,
+    favoured: int | None = None,
     run: str = "",
 ) -> list[Claimed]:
-    """Take up to `free` deliveries, at most one a chat, none of `busy_chats` (Telegram's ids).
+    """Take up to `free` deliveries, at most one a chat (topics are one), none of `busy_chats` (Telegram's ids).
 
-    Those of the first of `classes` (priorities) go first, the oldest first within one. What waits: a chat with one in
-    flight, a chat Telegram asked us to spare, a part whose earlier part has not ended, and all but answers for a chat
-    that is paused or blocked. `run` signs the leases (`Database.run`).
+    Lower priorities go first, the oldest first within one; `favoured` is one that has its turn right after the answers.
+    What waits: a chat with one in flight, a chat Telegram asked us to spare, a part whose earlier part has not ended,
+    and all but answers for a chat that is paused or blocked. `run` signs the leases (`Database.run`).
     """
-    first: dict[int, int] = {}
-    for priority in classes:
-        if len(first) < free:
-            rows = await connection.execute(_ready(now, priority, busy_chats).limit(free * 4))
-            for row in rows:
-                first.setdefault(row.chat_id, row.id)
-    ids = list(first.values())[:free]
-    if not ids:
+    everything = _ready(now, busy_chats)
+    turns = [everything]
+    if favoured is not None:
+        turns[:0] = [everything.where(delivery.c.priority == one) for one in (PRIORITY[REPLY], favoured)]
+    chosen: dict[int, sa.Row[Any]] = {}  # by Telegram's id of the chat
+    for ready in turns:
+        if len(chosen) < free:
+            for row in await connection.execute(ready.limit(free * 2)):
+                chosen.setdefault(row.telegram_id, row)
+    where_to = {row.id: row for row in list(chosen.values())[:free]}
+    if not where_to:
         return []
     token = new_token(run)
-    taken = delivery.update().where(delivery.c.id.in_(ids), delivery.c.state == READY)
     values = {
         "state": SENDING,
         "lease_until": now + lease,
         "lease_token": token,
         "attempts": delivery.c.attempts + 1,
     }
-    await connection.execute(taken.values(values))
-    return await _claimed(connection, ids, token, now)
+    columns = [delivery.c[name] for name in ("id", "chat_id", "kind", "payload", "attempts", "uncertain_count")]
+    taken = delivery.update().where(delivery.c.id.in_(where_to), delivery.c.state == READY).values(values)
+    claimed = [
+        Claimed(
+            **row,
+            telegram_id=where_to[row["id"]].telegram_id,
+            thread_id=where_to[row["id"]].thread_id,
+            chat_kind=where_to[row["id"]].chat_kind,
+            lease_token=token,
+            claimed_at=now,
+        )
+        for row in (await connection.execute(taken.returning(*columns))).mappings()
+    ]
+    return sorted(claimed, key=lambda one: (PRIORITY[one.kind], one.id))
 
 
-def _ready(now: datetime, priority: int, busy_chats: Collection[int]) -> sa.Select[tuple[int, int]]:
-    """Return the deliveries of a class that may be sent now, oldest first: a walk along `ix_delivery_open`."""
+def _ready(now: datetime, busy_chats: Collection[int]) -> sa.Select[tuple[int, int, int, str]]:
+    """Return the deliveries that may be sent now, in their order: a walk along `ix_delivery_open`."""
     other, earlier = delivery.alias("other"), delivery.alias("earlier")
     in_flight = sa.exists().where(other.c.chat_id == delivery.c.chat_id, other.c.state == SENDING)
     blocked_by_part = sa.exists().where(
@@ -172,34 +185,15 @@ def _ready(now: datetime, priority: int, busy_chats: Collection[int]) -> sa.Sele
         earlier.c.state.in_(OPEN),
     )
     return (
-        sa.select(delivery.c.id, delivery.c.chat_id)
+        sa.select(delivery.c.id, chat.c.telegram_id, chat.c.thread_id, chat.c.kind.label("chat_kind"))
         .join(chat, chat.c.id == delivery.c.chat_id)
-        .where(is_in(READY), delivery.c.priority == priority, delivery.c.not_before <= now)
+        .where(is_in(READY), delivery.c.not_before <= now)
         .where(sa.or_(chat.c.hold_until.is_(None), chat.c.hold_until <= now))
         .where(sa.or_(chat.c.state == ACTIVE, delivery.c.kind == REPLY))
         .where(chat.c.telegram_id.not_in(list(busy_chats)), sa.not_(in_flight), sa.not_(blocked_by_part))
-        .order_by(delivery.c.id)
+        .order_by(delivery.c.priority, delivery.c.id)
         .with_for_update(of=delivery, skip_locked=True)
     )
-
-
-async def _claimed(connection: AsyncConnection, ids: list[int], token: str, now: datetime) -> list[Claimed]:
-    columns = (
-        *(
-            delivery.c[name]
-            for name in ("id", "chat_id", "kind", "payload", "attempts", "uncertain_count", "lease_token")
-        ),
-        chat.c.telegram_id,
-        chat.c.thread_id,
-        chat.c.kind.label("chat_kind"),
-    )
-    statement = (
-        sa.select(*columns)
-        .join(chat, chat.c.id == delivery.c.chat_id)
-        .where(delivery.c.id.in_(ids), delivery.c.lease_token == token)
-        .order_by(delivery.c.priority, delivery.c.id)
-    )
-    return [Claimed(**row, claimed_at=now) for row in (await connection.execute(statement)).mappings()]
 
 
 async def _leave_sending(connection: AsyncConnection, claimed: Claimed, **values: Any) -> bool:

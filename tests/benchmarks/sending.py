@@ -11,8 +11,11 @@ import argparse
 import asyncio
 import itertools
 import multiprocessing
+import os
 import sys
 import tempfile
+import time
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -21,6 +24,7 @@ import sqlalchemy as sa
 from telegram import Bot
 
 from bot.clock import Clock
+from bot.delivery.limiter import Limiter
 from bot.delivery.request import AiohttpRequest
 from bot.engine import Step, Wakeups
 from bot.log import configure
@@ -40,6 +44,7 @@ ASK_EVERY = 0.5  # seconds
 RATE = 30
 PAID_RATE = 1000
 CHUNK = 500
+PEOPLE = 300_000
 
 
 @dataclass
@@ -48,6 +53,7 @@ class Result:
 
     times: list[float]
     refused: int
+    cpu: float  # of the bot's process
     answers: list[float] = field(default_factory=list)
 
     @property
@@ -68,9 +74,13 @@ class Result:
     def show(self, name: str) -> None:
         """Print a line."""
         answers = sorted(self.answers)
-        p99 = f"answers p99 {answers[int(len(answers) * 0.99)] * 1000:.0f} ms ({len(answers)})" if answers else ""
-        sent = len(self.times)
-        sys.stdout.write(f"{name}: {sent} sent, {self.rate:.2f}/s, window {self.window}, 429: {self.refused} {p99}\n")
+        p50, p99 = (answers[int(len(answers) * part)] * 1000 if answers else 0 for part in (0.5, 0.99))
+        waits = f"; {len(answers)} answers after p50 {p50:.0f} ms, p99 {p99:.0f} ms" if answers else ""
+        cost = f"{self.cpu / len(self.times) * 1000:.2f} ms of CPU each"
+        sys.stdout.write(
+            f"{name}: {len(self.times)} sent, {self.rate:.2f}/s, window {self.window}, 429: {self.refused}, "
+            f"{cost}{waits} (load {os.getloadavg()[0]:.1f})\n"
+        )
 
 
 async def serve(pipe: Connection, people: int) -> None:
@@ -139,6 +149,7 @@ async def measure(url: str, pipe: Connection, messages: int, *, paid: bool) -> R
         everybody = await make_people(database, messages + ASKING)
         await owe(database, everybody[ASKING:], deliveries.DIGEST)
         clock = Clock()
+        began = time.process_time()
         sender = Sender(database, bot, clock, wakeups, Pulse(clock), rate=PAID_RATE if paid else RATE, paid=paid)
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(sender.run(stop))
@@ -151,7 +162,7 @@ async def measure(url: str, pipe: Connection, messages: int, *, paid: bool) -> R
             await sending
         pipe.send("stop")
         times, refused = pipe.recv()
-        return Result(times, refused, await waited(database))
+        return Result(times, refused, time.process_time() - began, await waited(database))
 
 
 async def waiting(database: Database) -> bool:
@@ -173,6 +184,21 @@ def run(messages: int, *, paid: bool, url: str | None = None) -> Result:
     return result
 
 
+def remembered(people: int) -> int:
+    """Return how many bytes a limiter takes at most while each of `people` gets a message, a thousand a second."""
+    limiter = Limiter(PAID_RATE)
+    tracemalloc.start()
+    for one in range(people):
+        now = one / PAID_RATE
+        limiter.available(now)
+        limiter.busy(now)
+        limiter.take(FIRST + one, group=False, now=now)
+        limiter.landed(now, now, arrived=True)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser()
@@ -181,6 +207,7 @@ def main() -> None:
     parser.add_argument("--url", help="an empty database; without it, a new SQLite file")
     options = parser.parse_known_args()[0]
     configure("WARNING", "console")
+    sys.stdout.write(f"the limiter remembers {remembered(PEOPLE) / 1024:.0f} kB of {PEOPLE:,} chats\n")
     if options.messages:
         run(options.messages, paid=False, url=options.url).show("30 a second")
     if options.paid:

@@ -198,8 +198,16 @@ async def test_now_and_then_a_digest_goes_before_an_alert(world: World) -> None:
     for number, kind in enumerate((deliveries.ALERT, deliveries.DIGEST, deliveries.REPLY)):
         await owe(world, await world.chat(number + 1), kind)
     async with world.database.begin() as connection:
-        taken = await deliveries.claim(connection, NOW, free=2, lease=LEASE, classes=(0, 2, 1))
+        taken = await deliveries.claim(
+            connection, NOW, free=2, lease=LEASE, favoured=deliveries.PRIORITY[deliveries.DIGEST]
+        )
     assert sorted(one.kind for one in taken) == [deliveries.DIGEST, deliveries.REPLY]
+
+
+async def test_two_topics_of_a_group_are_one_chat_to_telegram(world: World) -> None:
+    for thread_id in (0, 5, 6):
+        await owe(world, await world.chat(-100, thread_id=thread_id))
+    assert len(await claim(world)) == 1
 
 
 async def test_what_a_dead_sender_left_is_in_doubt_and_an_answer_after_the_resend_changes_nothing(

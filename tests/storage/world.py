@@ -17,12 +17,12 @@ class World:
     database: Database
     made: int = field(default=0)
 
-    async def chat(self, telegram_id: int = 7, *, kind: str = "private") -> Chat:
+    async def chat(self, telegram_id: int = 7, *, thread_id: int = 0, kind: str = "private") -> Chat:
         async with self.database.begin() as connection:
             chat, _ = await chats.meet(
                 connection,
                 telegram_id=telegram_id,
-                thread_id=0,
+                thread_id=thread_id,
                 kind=kind,
                 locale="en",
                 zone="UTC",
