@@ -23,6 +23,7 @@ GROUP_INTERVAL = 60 / 18  # the same for a group or channel
 CHAT_BURST = 2  # messages to one chat that may follow each other at once, after a rest: an answer and an alert
 WINDOW = 1.01  # seconds: the one in which Telegram counts, and a hair
 OVER = 0.02  # more than the pace that may fall into one such second: else nothing lost could be made up for
+SPARE = 1  # messages that may be over besides, for what is urgent: the others may have filled the second
 LOST = 0.35  # seconds of the pace that are made up for at the most
 SLOWER_TRIPS = 0.002  # how much slower, each second, the fastest trip there ever was is taken to have been
 TOGETHER = 10.0  # seconds within which two chats' 429 mean that all of us are too fast
@@ -53,14 +54,19 @@ class Limiter:
         left, at = self._slowed
         return self.rate * min(1.0, left + max(0.0, now - at) / RECOVERY)
 
-    def available(self, now: float) -> int:
-        """Return how many messages may be sent at this moment, whoever gets them."""
+    def available(self, now: float, *, urgent: bool = False) -> int:
+        """Return how many messages may be sent at this moment, whoever gets them.
+
+        What is urgent keeps no even pace, and has SPARE places a second to itself.
+        """
         if now < self._held_until:
             return 0
         pace = self.pace(now)
         while self._landed and self._counts_until(self._landed[0]) <= now:
             self._landed.popleft()
         left = math.ceil(pace * (1 + OVER)) - self._flying - len(self._landed)
+        if urgent:
+            return max(0, left + SPARE)
         return max(0, min(left, int((now - self._earliest(now, pace)) * pace + 1e-9)))
 
     def take(self, chat_id: int, *, group: bool, now: float) -> None:

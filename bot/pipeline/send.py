@@ -31,6 +31,8 @@ from bot.storage.deliveries import BROADCAST, DIGEST, PRIORITY, Claimed
 log = structlog.get_logger()
 
 SLOTS = 8  # in flight: a crash leaves at most as many in doubt
+SPARE_SLOTS = 1  # of those, for answers: the others may be on a slow way
+SOON = 0.05  # seconds that an answer can well wait for its turn
 PAID_SLOTS = 128  # 1,000 a second at the 50 to 100 ms an answer takes
 REQUEST_TIMEOUT = timedelta(seconds=40)
 LEASE = REQUEST_TIMEOUT * 3  # a paused sender must be surely dead before its message counts as in doubt
@@ -106,13 +108,12 @@ class Sender:
 
     async def _claim(self) -> list[Flight]:
         moment = self.clock.monotonic()
-        room = min(self.slots, self.breaker.allowed(moment)) - self._in_flight
-        free = min(room, self.limiter.available(moment))
+        free, answers_only = self._room(moment)
         if free <= 0:
             return []
         self._claims += 1
         turn, is_theirs = divmod(self._claims, TURN_OF_THE_LAST)
-        favoured = LAST[turn % len(LAST)] if is_theirs == 0 else None
+        favoured = LAST[turn % len(LAST)] if is_theirs == 0 and not answers_only else None
         busy = self.limiter.busy(moment)
         try:
             async with self.database.begin() as connection:
@@ -123,6 +124,7 @@ class Sender:
                     lease=LEASE,
                     busy_chats=busy,
                     favoured=favoured,
+                    answers_only=answers_only,
                     run=self.database.run,
                 )
         except SQLAlchemyError as error:
@@ -135,6 +137,16 @@ class Sender:
         for one in claimed:
             self.limiter.take(one.telegram_id, group=one.chat_kind != "private", now=leaving)
         return [Flight(one, moment + LEASE.total_seconds()) for one in claimed]
+
+    def _room(self, moment: float) -> tuple[int, bool]:
+        """Return how many may be claimed now, and whether only answers may: where the others have to wait for long."""
+        allowed = self.breaker.allowed(moment)
+        slots = min(self.slots - SPARE_SLOTS, allowed) - self._in_flight
+        free = min(slots, self.limiter.available(moment))
+        if free > 0 or self.limiter.next_at(moment) - moment < SOON:
+            return free, False
+        slots = min(self.slots, allowed) - self._in_flight
+        return min(slots, self.limiter.available(moment, urgent=True)), True
 
     async def look_after(self) -> None:
         """Find what was left in doubt, resend what waited long enough, expire what waited too long."""

@@ -132,6 +132,7 @@ async def claim(
     lease: timedelta,
     busy_chats: Collection[int] = (),
     favoured: int | None = None,
+    answers_only: bool = False,
     run: str = "",
 ) -> list[Claimed]:
     """Take up to `free` deliveries, at most one a chat (topics are one), none of `busy_chats` (Telegram's ids).
@@ -141,9 +142,10 @@ async def claim(
     and all but answers for a chat that is paused or blocked. `run` signs the leases (`Database.run`).
     """
     everything = _ready(now, busy_chats)
-    turns = [everything]
+    answers = everything.where(delivery.c.priority == PRIORITY[REPLY])
+    turns = [answers] if answers_only else [everything]
     if favoured is not None:
-        turns[:0] = [everything.where(delivery.c.priority == one) for one in (PRIORITY[REPLY], favoured)]
+        turns[:0] = [answers, everything.where(delivery.c.priority == favoured)]
     chosen: dict[int, sa.Row[Any]] = {}  # by Telegram's id of the chat
     for ready in turns:
         if len(chosen) < free:

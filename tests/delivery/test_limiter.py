@@ -66,6 +66,18 @@ def test_what_is_on_its_way_counts_and_what_was_late_counts_for_as_much_longer()
     assert limiter.available(16.02) > 0
 
 
+def test_an_answer_finds_a_place_when_the_second_is_full() -> None:
+    limiter = Limiter(30)
+    for chat in range(31):
+        send(limiter, chat, 10.0)
+    assert limiter.available(10.5) == 0
+    assert limiter.available(10.5, urgent=True) == 1
+    send(limiter, 31, 10.5)
+    assert limiter.available(10.5, urgent=True) == 0
+    limiter.hold_all(30, 12.0)
+    assert limiter.available(20.0, urgent=True) == 0
+
+
 def test_at_a_thousand_a_second_no_window_is_three_per_cent_over() -> None:
     times = [when for when, _ in send_all(Limiter(1000), list(range(3000)), step=0.01)]
 
@@ -83,7 +95,7 @@ def refusals(seed: int, people: int, messages: int = 300) -> int:
     travelling: list[tuple[float, int, float, bool]] = []  # when it is there, chat, when it left, is it the answer
     now, refused = 100.0, 0
     while waiting or travelling:
-        free, busy = limiter.available(now), limiter.busy(now)
+        free, busy = limiter.available(now, urgent=chance.random() < 0.1), limiter.busy(now)
         for chat in [one for one in dict.fromkeys(waiting) if one not in busy][:free]:
             waiting.remove(chat)
             limiter.take(chat, group=chat % 5 == 0, now=now)

@@ -204,6 +204,14 @@ async def test_now_and_then_a_digest_goes_before_an_alert(world: World) -> None:
     assert sorted(one.kind for one in taken) == [deliveries.DIGEST, deliveries.REPLY]
 
 
+async def test_where_others_have_to_wait_answers_are_claimed_alone(world: World) -> None:
+    for number, kind in enumerate((deliveries.ALERT, deliveries.DIGEST, deliveries.REPLY)):
+        await owe(world, await world.chat(number + 1), kind)
+    async with world.database.begin() as connection:
+        taken = await deliveries.claim(connection, NOW, free=3, lease=LEASE, answers_only=True)
+    assert [one.kind for one in taken] == [deliveries.REPLY]
+
+
 async def test_two_topics_of_a_group_are_one_chat_to_telegram(world: World) -> None:
     for thread_id in (0, 5, 6):
         await owe(world, await world.chat(-100, thread_id=thread_id))
