@@ -7,7 +7,8 @@ entries would be lost.
 import asyncio
 import ipaddress
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -88,7 +89,6 @@ class Poller:
         self._own = [ipaddress.ip_network(network) for network in pace.own_networks]
         self._in_hand = 0
         self._quiet: list[tuple[Source, datetime, datetime]] = []
-        self._writing = asyncio.Lock()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Poll what is due until `stop` is set; then finish what is in hand."""
@@ -98,6 +98,7 @@ class Poller:
                     self._in_hand += 1
                     group.create_task(self._poll_one(source))
                 await self.wakeups.wait(Step.POLL)
+        await self.record()
 
     async def _claim(self) -> list[Source]:
         free = AT_ONCE - self._in_hand
@@ -105,7 +106,7 @@ class Poller:
             return []
         now = self.clock.now()
         try:
-            async with self.database.begin() as connection:
+            async with self._recording() as connection:
                 limits = {"limit": free, "per_host": PER_HOST}
                 due = await sources.claim_due(connection, now, lease=LEASE, run=self.database.run, **limits)
                 ids = [source.id for source in due] if self.callbacks else []
@@ -114,6 +115,24 @@ class Poller:
         except SQLAlchemyError:
             log.exception("sources not claimed")  # the next tick looks again
             return []
+
+    async def record(self) -> None:
+        """Write down the polls that found nothing, if the next claim is not to do it."""
+        try:
+            async with self._recording():
+                pass
+        except SQLAlchemyError:
+            log.exception("polls not recorded")  # their leases will end, and they are due again
+
+    @asynccontextmanager
+    async def _recording(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that first writes down the polls that found nothing: many, and none of them urgent."""
+        polls = tuple(self._quiet)
+        async with self.database.begin() as connection:
+            if polls:
+                await sources.finish_quiet(connection, polls)
+            yield connection
+        del self._quiet[: len(polls)]
 
     async def _poll_one(self, source: Source) -> None:
         """Poll one source; nothing it does may end the poller."""
@@ -166,7 +185,7 @@ class Poller:
         stored, wishes, known = entries.Stored(), source.wishes, rhythm.load(source.rhythm, now)
         if reading is None and _is_quiet(source, fetched, moved_to):
             next_at = self._next(source, now, known=known, wishes=wishes, fresh_for=fetched.fresh_for)
-            await self._note_quiet(source, now, next_at)
+            self._quiet.append((source, now, next_at))
             return stored
         async with self.database.begin() as connection:
             if reading is not None:
@@ -261,15 +280,6 @@ class Poller:
             await sources.poll_soon(connection, source.id, now, self._fastest(source.url))
             self.wakeups.wake(Step.POLL)
         return stored
-
-    async def _note_quiet(self, source: Source, now: datetime, next_at: datetime) -> None:
-        """Record a poll that found nothing; whoever comes first writes for all who wait behind."""
-        self._quiet.append((source, now, next_at))
-        async with self._writing:
-            polls, self._quiet = self._quiet, []
-            if polls:
-                async with self.database.begin() as connection:
-                    await sources.finish_quiet(connection, polls)
 
     def _next(
         self,

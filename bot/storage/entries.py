@@ -97,7 +97,7 @@ async def store(
     for item, entry_id in zip(fresh, ids, strict=True):
         keys |= dict.fromkeys(item.keys, entry_id)
     edited = await _edit(connection, edits, now)
-    await _note_seen(connection, source_id, keys, now)
+    await _note_seen(connection, source_id, keys, now, again=[key for key in keys if key in known])
     return Stored(tuple(fresh), tuple(ids), edited)
 
 
@@ -105,9 +105,14 @@ async def seen_keys(connection: AsyncConnection, source_id: int, keys: Sequence[
     """Return which of these keys a source has shown, and of which entry (None: it was removed)."""
     known: dict[str, int | None] = {}
     for some in _chunks(keys):
-        statement = sa.select(seen.c.key, seen.c.entry_id).where(seen.c.source_id == source_id, seen.c.key.in_(some))
-        known |= {row.key: row.entry_id for row in await connection.execute(statement)}
+        rows = await connection.execute(_SEEN_KEYS, {"source": source_id, "keys": some})
+        known |= {row.key: row.entry_id for row in rows}
     return known
+
+
+_IS_SEEN = sa.and_(seen.c.source_id == sa.bindparam("source"), seen.c.key.in_(sa.bindparam("keys", expanding=True)))
+_SEEN_KEYS = sa.select(seen.c.key, seen.c.entry_id).where(_IS_SEEN)
+_SEE_AGAIN = seen.update().where(_IS_SEEN).values(seen_at=sa.bindparam("at"))
 
 
 async def _insert(
@@ -154,12 +159,19 @@ async def _edit(connection: AsyncConnection, edits: dict[int, FeedEntry], now: d
     return changed
 
 
-async def _note_seen(connection: AsyncConnection, source_id: int, keys: dict[str, int | None], now: datetime) -> None:
-    rows = [{"source_id": source_id, "key": key, "entry_id": of, "seen_at": now} for key, of in keys.items()]
+async def _note_seen(
+    connection: AsyncConnection, source_id: int, keys: dict[str, int | None], now: datetime, *, again: Sequence[str]
+) -> None:
+    """Note keys (→ entry) as seen now; those in `again` were seen before."""
+    before = frozenset(again)
+    rows = [
+        {"source_id": source_id, "key": key, "entry_id": of, "seen_at": now}
+        for key, of in keys.items()
+        if key not in before
+    ]
     await insert_many(connection, seen, rows)
-    for some in _chunks(list(keys)):
-        mine = sa.and_(seen.c.source_id == source_id, seen.c.key.in_(some))
-        await connection.execute(seen.update().where(mine).values(seen_at=now))
+    for some in _chunks(again):
+        await connection.execute(_SEE_AGAIN, {"source": source_id, "keys": some, "at": now})
 
 
 def content_hash(item: FeedEntry) -> str:

@@ -1,5 +1,6 @@
 """Sources: which are due, who is polling them, and what the poll found."""
 
+import functools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.models import Source, Validators, Wishes
 from bot.storage.database import insert_many, insert_new
 from bot.storage.lease import held_by, new_token
-from bot.storage.schema import entry, source, source_alias
+from bot.storage.schema import UtcDateTime, entry, source, source_alias
 
 ACTIVE, PAUSED, REMOVED = "active", "paused", "removed"
 VALIDATORS_LAST = timedelta(days=8)  # some servers answer 304 for ever (NetNewsWire drops them at this age too)
@@ -135,21 +136,33 @@ async def claim_due(
 
     Of one host no more than `per_host` are in anybody's hands: a hundred feeds of a slow server hold up no other's.
     """
-    free = sa.or_(source.c.lease_until.is_(None), source.c.lease_until < now)
-    is_due = sa.and_(source.c.state == ACTIVE, source.c.next_poll_at <= now, free)
-    due = sa.select(source.c.id).where(is_due).order_by(source.c.next_poll_at, source.c.id).limit(limit)
-    if per_host is not None:
-        due = due.where(source.c.id.in_(_whose_turn_it_is(is_due, now, per_host)))
-    ids = list((await connection.execute(due.with_for_update(skip_locked=True))).scalars())
+    ids = list((await connection.execute(_due(per_host), {"now": now, "number": limit})).scalars())
     if not ids:
         return []
-    token = new_token(run)
-    claimed = source.update().where(source.c.id.in_(ids)).values(lease_until=now + lease, lease_token=token)
-    rows = (await connection.execute(claimed.returning(source))).mappings()
-    return [_source(row, now) for row in rows]
+    lease_of = {"ids": ids, "until": now + lease, "token": new_token(run)}
+    return [_source(row, now) for row in (await connection.execute(_CLAIM, lease_of)).mappings()]
 
 
-def _whose_turn_it_is(is_due: sa.ColumnElement[bool], now: datetime, per_host: int) -> sa.Select[Any]:
+@functools.lru_cache  # built once: that takes longer than running it
+def _due(per_host: int | None) -> sa.Select[Any]:
+    now = sa.bindparam("now", type_=UtcDateTime)
+    free = sa.or_(source.c.lease_until.is_(None), source.c.lease_until < now)
+    is_due = sa.and_(source.c.state == ACTIVE, source.c.next_poll_at <= now, free)
+    due = sa.select(source.c.id).where(is_due).order_by(source.c.next_poll_at, source.c.id)
+    if per_host is not None:
+        due = due.where(source.c.id.in_(_whose_turn_it_is(is_due, now, per_host)))
+    return due.limit(sa.bindparam("number", type_=sa.Integer)).with_for_update(skip_locked=True)
+
+
+_CLAIM = (
+    source.update()
+    .where(source.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .values(lease_until=sa.bindparam("until"), lease_token=sa.bindparam("token"))
+    .returning(source)
+)
+
+
+def _whose_turn_it_is(is_due: sa.ColumnElement[bool], now: sa.ColumnElement[datetime], per_host: int) -> sa.Select[Any]:
     """Select the due sources that are among the first of their host, those in hand counted."""
     leased = source.alias("leased")
     in_hand = (
@@ -256,16 +269,23 @@ async def finish_quiet(connection: AsyncConnection, polls: Sequence[tuple[Source
 
     One whose lease was lost to another poller changes nothing.
     """
-    mine = sa.and_(source.c.id == sa.bindparam("one"), source.c.lease_token == sa.bindparam("token"))
-    statement = source.update().where(mine)
-    statement = statement.values(
-        polled_at=sa.bindparam("at"), ok_at=sa.bindparam("at"), next_poll_at=sa.bindparam("next_at"),
-        lease_until=None, lease_token=None,
-    )  # fmt: skip
     rows = [
         {"one": polled.id, "token": polled.lease_token, "at": at, "next_at": next_at} for polled, at, next_at in polls
     ]
-    await connection.execute(statement, rows)
+    await connection.execute(_FINISH_QUIET, rows)
+
+
+_FINISH_QUIET = (
+    source.update()
+    .where(source.c.id == sa.bindparam("one"), source.c.lease_token == sa.bindparam("token"))
+    .values(
+        polled_at=sa.bindparam("at"),
+        ok_at=sa.bindparam("at"),
+        next_poll_at=sa.bindparam("next_at"),
+        lease_until=None,
+        lease_token=None,
+    )
+)
 
 
 async def fail_poll(

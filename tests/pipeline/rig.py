@@ -62,6 +62,7 @@ class Rig:
         self.clock.time += after
         for source in await self.claim():
             await self.poller._poll_one(source)
+        await self.poller.record()
 
     async def read_pages(self, after: timedelta = timedelta()) -> int:
         """Put the clock forward and read the pages that are due then, one of each site; return how many."""

@@ -389,6 +389,7 @@ async def test_polls_are_fewer_while_a_hub_is_faster_and_as_ever_when_it_is_not(
         rig.clock.time += timedelta(hours=8)
         (source,) = await rig.poller._claim()
         await rig.poller._poll_one(source)
+        await rig.poller.record()
         waits: timedelta = (await rig.source())["next_poll_at"] - rig.clock.time
         return waits
 
