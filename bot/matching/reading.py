@@ -159,6 +159,9 @@ class Reading:
         single = mention.end - mention.start == 1
         if part.is_namesake(mention):
             return False
+        is_unsure = single and not part.is_loud and not places.is_reviewed(mention.concepts[0])
+        if is_unsure and namesakes.has_forename(part.text, mention.start):
+            return False  # Scott Draper is no town of America
         if single and folded in people:
             is_where = namesakes.says_where(part.text, mention.start, mention.end)
             if not is_where or self._is_person(part, mention):

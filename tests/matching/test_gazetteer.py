@@ -87,3 +87,38 @@ def test_a_longer_name_is_not_found_beyond_the_end_of_a_text() -> None:
     text = "He flew to San Luis"  # where San Luis Potosí could begin
     for mention in mentions(tokens(text), "en"):
         assert mention.end <= len(tokens(text))
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("in:Syria", "shelling in Idlib"),
+        ("in:Syria", "talks in Damascus"),
+        ("in:India", "floods in Kerala"),
+        ("in:Germany", "a vote in Bavaria"),
+        ("in:US", "fires in Colorado"),
+        ("in:Egypt", "tourists in North Sinai"),
+        ("in:Nigeria", "an attack in Zamfara"),
+        ("in:Russia", "the governor of Belgorod"),
+        ("in:Ukraine", "в Харькове"),
+        ("in:Mexico", "a race in Mexico City"),
+    ],
+)
+def test_a_country_has_its_capital_its_regions_and_its_cities(query: str, text: str) -> None:
+    assert found(query, f"It was late; {text} today.")
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("in:US", "a goal by Scott Draper of Australia"),
+        ("in:Cuba", "a win for Felix Mantilla of Spain"),
+        ("in:Philippines", "an antique chair"),
+        ("in:Russia", "the Jewish quarter"),
+        ("in:Pakistan", "floods in Punjab"),  # two countries have one
+        ("in:Ireland", "said Clare of the bank"),
+        ("in:Syria", "talks in Amman"),
+    ],
+)
+def test_and_not_what_is_a_person_a_word_or_another_countrys(query: str, text: str) -> None:
+    assert not found(query, f"It was late; {text} today.", "en")
