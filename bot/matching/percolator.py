@@ -22,6 +22,7 @@ atomic in CPython. So a match sees each query either with or without a change th
 it. `add` and `remove` must not run in two threads at once.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -36,7 +37,8 @@ from bot.matching.reading import PLACE, FieldReading, Reading
 from bot.matching.terms import JOINED, Term, Terms
 from bot.models import Article, Match
 
-MOST_JUDGED = 20_000  # queries judged in full for one article; beyond, `overruns` counts
+MOST_WORK = 2_000_000  # words looked at to judge queries in full for one article: a second or two
+WORK_OF_ANY = 100  # words that judging a query costs whatever the article
 
 UNEXPLAINED = Match(0.1, ())  # should look-up and judgement ever disagree (tests/matching): a hit rather than an error
 
@@ -74,9 +76,15 @@ class Statistics:
 
 
 class Matches(Mapping[int, Match]):
-    """The queries an article matches, by id; how each matches is made out when it is asked for."""
+    """The queries an article matches, by id; how each matches is made out when it is asked for.
 
-    def __init__(self, found: dict[int, Expr], judged: dict[int, Match], reading: Reading) -> None:
+    `unjudged` are those that may match, but the budget was spent.
+    """
+
+    def __init__(
+        self, found: dict[int, Expr], judged: dict[int, Match], reading: Reading, unjudged: tuple[int, ...] = ()
+    ) -> None:
+        self.unjudged = unjudged
         self._found = found
         self._judged = judged
         self._reading = reading
@@ -223,24 +231,34 @@ class Percolator:
         queries = self._queries  # one of them may go meanwhile
         found = {query_id: expr for query_id in ids if (expr := queries.get(query_id)) is not None}
         judged: dict[int, Match] = {}
-        self._judge([query for query in allowed if query.verify], reading, found, judged)
+        unjudged = self._judge([query for query in allowed if query.verify], reading, found, judged)
         self.statistics.articles += 1
         self.statistics.candidates += len(called)
         self.statistics.matches += len(found)
-        return Matches(found, judged, reading)
+        return Matches(found, judged, reading, unjudged)
 
-    def _judge(self, asked: list[Asked], reading: Reading, found: dict[int, Expr], judged: dict[int, Match]) -> None:
-        """Judge queries in full, and add those that match to `found` and `judged`."""
-        if len(asked) > MOST_JUDGED:
-            asked = sorted(asked, key=lambda query: query.id)[:MOST_JUDGED]
+    def _judge(
+        self, asked: list[Asked], reading: Reading, found: dict[int, Expr], judged: dict[int, Match]
+    ) -> tuple[int, ...]:
+        """Judge queries in full, and add those that match; return those that the budget did not reach."""
+        most = MOST_WORK // (WORK_OF_ANY + len(reading.title.tokens) + len(reading.text.tokens))
+        if len(asked) > most:
+            asked = _least_crowded(asked)
             self.statistics.overruns += 1
-        self.statistics.judged += len(asked)
-        for query in asked:
+        self.statistics.judged += len(asked[:most])
+        for query in asked[:most]:
             expr = self._queries.get(query.id)
             match = judge(expr, reading) if expr is not None else None
             if expr is not None and match is not None:
                 found[query.id] = expr
                 judged[query.id] = match
+        return tuple([query.id for query in asked[most:]])
+
+
+def _least_crowded(asked: list[Asked]) -> list[Asked]:
+    """Return queries in an order that no crowd can fill: those first that few others are called with."""
+    crowds = Counter(query.call for query in asked)
+    return sorted(asked, key=lambda query: (crowds[query.call], query.id))
 
 
 def _call(bag: Waiter | dict[Waiter, None], called: set[Waiter]) -> None:

@@ -1,7 +1,10 @@
 """Match: new entries are put into stories and looked up in the index of unique queries."""
 
 import asyncio
+import gc
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
@@ -24,6 +27,8 @@ from bot.stories.cluster import Clusterer
 log = structlog.get_logger()
 
 BATCH = 200
+CHANGES = 1000  # of queries read at once: between two readings others get their turn
+SHOWN = 20  # queries named in a line of the log
 STORIES_LAST = timedelta(hours=48)  # a later headline begins a story of its own
 
 
@@ -39,12 +44,26 @@ class Matcher:
         self.version = 0
 
     async def warm(self) -> None:
-        """Fill the indexes from the database."""
+        """Fill the indexes from the database.
+
+        They are millions of objects that stay: the collector, which would look at all of them again and again, waits
+        meanwhile, and leaves them alone from then on.
+        """
+        gc.collect()
+        gc.disable()
+        try:
+            await self._fill()
+        finally:
+            gc.enable()
+        gc.freeze()
+
+    async def _fill(self) -> None:
         async with self.database.read() as connection:
             for headline, placement in await entries.placed_since(connection, self.clock.now() - STORIES_LAST):
                 self.clusterer.restore(headline, placement)
             await self._load_aliases(connection)
-            await self._load_queries(connection)
+            async for _ in self._changes(connection):
+                pass
 
     async def match_new(self) -> int:
         """Match one batch of entries that wait; return how many there were.
@@ -55,15 +74,17 @@ class Matcher:
         async with self.database.read() as connection:
             waiting = await entries.unmatched(connection, self.clock.now(), BATCH)
             await self._load_aliases(connection)
-            await self._load_queries(connection)
+            async for _ in self._changes(connection):
+                pass
         if not waiting:
             return 0
         placed, found = await asyncio.to_thread(self._analyse, waiting)
         now = self.clock.now()
         async with self.database.begin() as connection:
-            for query_id, expr in (await self._load_queries(connection)).items():
+            changed = {query_id: expr async for query_id, expr in self._changes(connection)}
+            for query_id, expr in changed.items():
                 for entry in waiting:
-                    if match := matches(expr, article(entry), self.percolator.aliases):
+                    if expr and (match := matches(expr, article(entry), self.percolator.aliases)):
                         found[entry.id][query_id] = match
             await entries.place(
                 connection, {entry.id: placed[entry.id] for entry in waiting if not entry.story_id}, now
@@ -85,20 +106,19 @@ class Matcher:
         if aliases is not self.percolator.aliases:
             await asyncio.to_thread(self.percolator.set_aliases, aliases)
 
-    async def _load_queries(self, connection: AsyncConnection) -> dict[int, Expr]:
-        """Take over every change of the queries that is committed; return those that are new."""
-        new: dict[int, Expr] = {}
-        for query_id, text, live, version in await subscriptions.queries_since(connection, self.version):
-            self.percolator.remove(query_id)
-            new.pop(query_id, None)
-            if live:
-                try:
-                    new[query_id] = parse(text)
-                    self.percolator.add(query_id, new[query_id])
-                except QueryError as error:  # written by a version whose language had more
-                    log.error("query unreadable", query_id=query_id, reason=str(error))
-            self.version = version
-        return new
+    async def _changes(self, connection: AsyncConnection) -> AsyncIterator[tuple[int, Expr | None]]:
+        """Take over every change of the queries that is committed, and yield each: None where there is none now."""
+        changes: Sequence[Any] | None = None
+        while changes is None or len(changes) == CHANGES:
+            changes = await subscriptions.queries_since(connection, self.version, CHANGES)
+            for query_id, text, live, version in changes:
+                expr = _read(query_id, text) if live else None
+                if expr is None:
+                    self.percolator.remove(query_id)
+                else:
+                    self.percolator.add(query_id, expr)
+                self.version = version
+                yield query_id, expr
 
     def _analyse(self, waiting: list[StoredEntry]) -> tuple[dict[int, Placement], dict[int, dict[int, Match]]]:
         """Place and match each entry; runs in a thread, so that a long batch delays no message.
@@ -106,7 +126,22 @@ class Matcher:
         An entry keeps its story: an edited one is not placed again, and one whose transaction failed is remembered.
         """
         placed = {entry.id: _placement(entry) or self.clusterer.place(headline(entry)) for entry in waiting}
-        return placed, {entry.id: dict(self.percolator.match(article(entry))) for entry in waiting}
+        return placed, {entry.id: self._match(entry) for entry in waiting}
+
+    def _match(self, entry: StoredEntry) -> dict[int, Match]:
+        found = self.percolator.match(article(entry))
+        if found.unjudged:
+            some = found.unjudged[:SHOWN]
+            log.warning("match budget spent", entry_id=entry.id, unjudged=len(found.unjudged), query_ids=some)
+        return dict(found)
+
+
+def _read(query_id: int, text: str) -> Expr | None:
+    try:
+        return parse(text)
+    except QueryError as error:  # written by a version whose language had more
+        log.error("query unreadable", query_id=query_id, reason=str(error))
+        return None
 
 
 def _placement(entry: StoredEntry) -> Placement | None:

@@ -115,10 +115,10 @@ async def set_schedule(connection: AsyncConnection, chat_id: int, subscription_i
     return (await connection.execute(statement)).rowcount == 1
 
 
-async def queries_since(connection: AsyncConnection, version: int) -> list[tuple[int, str, bool, int]]:
-    """Return (id, text, live, version) of the queries that changed after `version`, in the order of their change."""
+async def queries_since(connection: AsyncConnection, version: int, limit: int) -> list[tuple[int, str, bool, int]]:
+    """Return (id, text, live, version) of up to `limit` queries that changed first after `version`, in that order."""
     statement = sa.select(query.c.id, query.c.text, query.c.live, query.c.version).where(query.c.version > version)
-    return [tuple(row) for row in await connection.execute(statement.order_by(query.c.version))]
+    return [tuple(row) for row in await connection.execute(statement.order_by(query.c.version).limit(limit))]
 
 
 async def purge_queries(connection: AsyncConnection, limit: int) -> int:

@@ -243,6 +243,19 @@ def test_a_hostile_article_costs_bounded_time(text: str) -> None:
     assert all(len(match.terms) <= MOST_TERMS for match in found.values())
 
 
+def test_a_crowd_of_queries_keeps_an_article_from_no_other() -> None:
+    percolator = Percolator()
+    for query_id in range(300):
+        percolator.add(query_id, parse(f"title:dam NOT x{query_id}"))
+    percolator.add(300, parse("title:river"))
+
+    found = percolator.match(Article("The dam and the river", "dam " * 16_000, "en"))
+
+    assert 300 in found
+    assert len(found) + len(found.unjudged) == 301
+    assert percolator.statistics.overruns == 1
+
+
 def test_queries_come_and_go_while_articles_are_matched_in_a_thread() -> None:
     percolator = Percolator()
     percolator.add(0, Name("dam"))

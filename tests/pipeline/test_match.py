@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from bot.clock import Clock
 from bot.matching.syntax import parse
@@ -17,7 +18,7 @@ from bot.pipeline.match import Matcher
 from bot.pipeline.week import Week
 from bot.storage import chats, entries, hits, sources, subscriptions
 from bot.storage.database import Database
-from bot.storage.schema import subscription
+from bot.storage.schema import query, subscription
 
 NEWS = FeedEntry(("key",), "Rain over Idlib", "https://e.org/1", None, "Fields are flooded.", "en", None)
 
@@ -149,5 +150,24 @@ async def test_who_subscribes_while_the_last_subscriber_leaves_has_a_live_query(
 
     async with database.read() as connection:
         wanted = (await connection.execute(sa.select(subscription.c.query_id))).scalars().all()
-        changes = {one[0]: one[2] for one in await subscriptions.queries_since(connection, 0)}
+        changes = {one[0]: one[2] for one in await subscriptions.queries_since(connection, 0, 10)}
     assert [changes[query_id] for query_id in wanted] == [True]
+
+
+async def test_queries_that_an_article_leaves_no_time_for_are_named_in_the_log(database: Database) -> None:
+    now = datetime.now(UTC)
+    async with database.begin() as connection:
+        source_id, _ = await sources.add(connection, url="https://e.org/feed", title="E", now=now)
+        endless = FeedEntry(("key",), "The dam", "https://e.org/1", None, "dam " * 16_000, "en", None)
+        await entries.store(connection, source_id, [endless], now, baseline=False)
+        rows = [{"text": f"title:dam NOT x{n}", "live": True, "version": n} for n in range(1, 301)]
+        await connection.execute(query.insert(), rows)
+
+    with structlog.testing.capture_logs() as logs:
+        await Matcher(database, Clock()).match_new()
+
+    (spent,) = [line for line in logs if line["event"] == "match budget spent"]
+    (matched,) = [line for line in logs if line["event"] == "matched"]
+    assert spent["entry_id"]
+    assert spent["query_ids"]
+    assert matched["hits"] + spent["unjudged"] == 300

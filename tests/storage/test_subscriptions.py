@@ -15,7 +15,7 @@ def world(database: Database) -> World:
 
 async def changes(world: World, since: int = 0) -> list[tuple[str, bool]]:
     async with world.database.read() as connection:
-        return [(text, live) for _, text, live, _ in await subscriptions.queries_since(connection, since)]
+        return [(text, live) for _, text, live, _ in await subscriptions.queries_since(connection, since, 10)]
 
 
 async def test_subscribing_twice_is_one_subscription(world: World) -> None:
@@ -63,7 +63,7 @@ async def test_many_at_once_make_one_query_and_versions_in_order(world: World) -
     await asyncio.gather(*(world.subscribe(chat, text) for chat in everybody for text in ("syria", "idlib")))
 
     async with world.database.read() as connection:
-        found = await subscriptions.queries_since(connection, 0)
+        found = await subscriptions.queries_since(connection, 0, 10)
     assert sorted(text for _, text, _, _ in found) == ["idlib", "syria"]
     versions = [version for *_, version in found]
     assert versions == sorted(set(versions))
