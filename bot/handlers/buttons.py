@@ -11,6 +11,7 @@ from datetime import time
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
+from telegram import LinkPreviewOptions
 from telegram.constants import ParseMode
 from telegram.error import TelegramError
 
@@ -41,7 +42,7 @@ class Taking:
     """What taking up an offer does. `prepare` is what has to be looked up before, outside of the transaction."""
 
     act: Callable[[Turn, AsyncConnection, Offer, str, Any], Awaitable[Result]]
-    prepare: Callable[[Turn, Offer], Awaitable[Any]] | None = None
+    prepare: Callable[[Turn, Offer, str], Awaitable[Any]] | None = None
     for_admins: bool = False
     for_all: bool = False
 
@@ -97,7 +98,7 @@ async def _take(turn: Turn, ids: list[str]) -> Result:
     await turn.require_say()
     if offer.user_id != turn.user_id:
         raise UserError(turn.words.gettext("That question was for somebody else."))
-    prepared = await taking.prepare(turn, offer) if taking.prepare else None
+    prepared = await taking.prepare(turn, offer, choice) if taking.prepare else None
     async with turn.apply() as connection:
         if not await offers.take(connection, offer.id, turn.now):
             raise _too_old(turn)
@@ -115,7 +116,10 @@ async def _edit(turn: Turn, shown: Message) -> None:
     signed = turn.services.signer.sign_buttons(turn.chat.id, shown)
     with contextlib.suppress(TelegramError):  # deleted, or as it was
         await turn.update.callback_query.edit_message_text(
-            str(signed.text), parse_mode=ParseMode.HTML, reply_markup=keyboard(freeze(signed).get("buttons"))
+            str(signed.text),
+            parse_mode=ParseMode.HTML,
+            reply_markup=keyboard(freeze(signed).get("buttons")),
+            link_preview_options=LinkPreviewOptions(is_disabled=True),
         )
 
 
@@ -125,7 +129,7 @@ async def _show_list(turn: Turn, connection: AsyncConnection, ids: list[str]) ->
 
 
 async def _show_item(turn: Turn, connection: AsyncConnection, ids: list[str]) -> Result:
-    return watch.item_page(turn, await watch.mine(turn, connection, int(ids[0])), int(ids[1])), ""
+    return await watch.item_page(turn, connection, await watch.mine(turn, connection, int(ids[0])), int(ids[1])), ""
 
 
 async def _set_schedule(turn: Turn, connection: AsyncConnection, ids: list[str]) -> Result:
@@ -133,7 +137,7 @@ async def _set_schedule(turn: Turn, connection: AsyncConnection, ids: list[str])
     await subscriptions.set_schedule(connection, turn.chat.id, one.id, schedule)
     await turn.set_slot(connection, schedule)
     changed = await watch.mine(turn, connection, one.id)
-    return watch.item_page(turn, changed, 0), str(watch.when(turn, schedule).unescape())
+    return await watch.item_page(turn, connection, changed, 0), str(watch.when(turn, schedule).unescape())
 
 
 async def _stop(turn: Turn, connection: AsyncConnection, ids: list[str]) -> Result:
@@ -175,6 +179,8 @@ PRESSES: dict[str, Press] = {
 TAKINGS: dict[str, Taking] = {
     change.WATCH: Taking(change.watch_taken, prepare=change.look_for),
     change.UNDO: Taking(change.undo_taken, prepare=change.look_again),
+    watch.INSTEAD: Taking(change.instead_taken, prepare=change.look_for_form),
+    change.CHANGE_BACK: Taking(change.change_back_taken, prepare=change.look_for_what_was),
     change.STOP_ALL: Taking(change.stop_all_taken),
     data.FORGET: Taking(data.forget_taken, for_all=True),
     aliases.UNDO: Taking(aliases.undo_taken, for_admins=True),

@@ -13,6 +13,7 @@ from bot.errors import QueryError, UserError
 from bot.handlers import watch
 from bot.handlers.turn import Turn
 from bot.locales import Words
+from bot.matching.expr import Expr
 from bot.matching.syntax import format_query, parse, split_queries
 from bot.models import Button, Message, Schedule
 from bot.pipeline import search
@@ -21,7 +22,7 @@ from bot.storage import deliveries, offers, subscriptions
 from bot.storage.offers import Offer
 from bot.storage.subscriptions import Subscription
 
-WATCH, UNDO, STOP_ALL, EDIT = "watch", "undo", "stop all", "edit"
+WATCH, UNDO, STOP_ALL, EDIT, CHANGE_BACK = "watch", "undo", "stop all", "edit", "change back"
 PROPOSAL_LASTS = timedelta(days=1)
 UNDO_LASTS = timedelta(hours=1)
 QUESTION_LASTS = timedelta(minutes=15)
@@ -69,7 +70,7 @@ async def _propose(turn: Turn, text: str) -> None:
         await turn.reply(connection, Markup("\n").join(lines), yes_no(turn.words, offer_id))
 
 
-async def look_for(turn: Turn, offer: Offer) -> list[Outcome]:
+async def look_for(turn: Turn, offer: Offer, choice: str) -> list[Outcome]:
     """Return what the last week had for a proposal."""
     __, exprs = watch.read_all(offer.payload["text"], turn.words)
     return await search.search(turn.services.week, exprs)
@@ -160,7 +161,7 @@ async def stop_all_taken(
     return (await remove(turn, connection, have) if have else Message(watch.nothing_watched(turn.words))), ""
 
 
-async def look_again(turn: Turn, offer: Offer) -> list[list[Found]]:
+async def look_again(turn: Turn, offer: Offer, choice: str) -> list[list[Found]]:
     """Return what came, since they were stopped, for the subscriptions that an undo brings back."""
     exprs = [parse(one["text"], turn.words) for one in offer.payload["subscriptions"]]
     found = await search.search(turn.services.week, exprs, since=offer.created_at, most=None)
@@ -241,21 +242,75 @@ async def _rewrite(turn: Turn, subscription_id: int, text: str, asked: Offer | N
     (found,) = await search.search(turn.services.week, [expr])
     async with turn.apply() as connection:
         old = await watch.mine(turn, connection, subscription_id)
-        have = await subscriptions.of_chat(connection, turn.chat.id)
-        canonical = format_query(expr)
-        if any(one.text.casefold() == canonical.casefold() and one.id != old.id for one in have):
-            raise UserError(turn.words.say("You are already watching <b>{label}</b>", label=text))
         if asked is not None:
             await offers.take(connection, asked.id, turn.now)
-        new = await subscriptions.change(connection, old, text=canonical, label=text, now=turn.now)
-        if new.query_id != old.query_id:
-            await deliveries.cancel_queries(connection, turn.chat.id, [old.query_id], turn.now)
-            await search.keep(connection, new.query_id, found.newest, turn.now)
-        lines = [
-            watch.confirmation(turn, new, added=True, expr=expr, found=found),
-            watch.when(turn, new.schedule),
-        ]
-        await turn.reply(connection, Markup("\n\n").join(lines), tuple(watch.schedule_buttons(new, turn.words)))
+        await turn.show(connection, await _change(turn, connection, old, text, expr, found))
+
+
+async def _change(
+    turn: Turn, connection: AsyncConnection, old: Subscription, label: str, expr: Expr, found: Outcome
+) -> Message:
+    """Give a subscription another query; return what to say, with a way back."""
+    await _refuse_twice(turn, connection, old, format_query(expr), label)
+    new = await subscriptions.change(connection, old, text=format_query(expr), label=label, now=turn.now)
+    if new.query_id != old.query_id:
+        await deliveries.cancel_queries(connection, turn.chat.id, [old.query_id], turn.now)
+        await search.keep(connection, new.query_id, found.newest, turn.now)
+    lines = [
+        watch.confirmation(turn, new, added=True, expr=expr, found=found),
+        watch.when(turn, new.schedule),
+    ]
+    was = {"subscription": old.id, "text": old.text, "label": old.label, "created_at": old.created_at.isoformat()}
+    offer_id = await turn.offer(connection, CHANGE_BACK, was, UNDO_LASTS)
+    rows = watch.schedule_buttons(new, turn.words)
+    rows.append((Button(turn.words.gettext("Undo"), f"offer:{offer_id}:undo"),))
+    return Message(Markup("\n\n").join(lines), tuple(rows))
+
+
+async def _refuse_twice(turn: Turn, connection: AsyncConnection, old: Subscription, canonical: str, label: str) -> None:
+    """Raise UserError if the chat has another subscription to this query."""
+    have = await subscriptions.of_chat(connection, turn.chat.id)
+    if any(one.text.casefold() == canonical.casefold() and one.id != old.id for one in have):
+        raise UserError(turn.words.say("You are already watching <b>{label}</b>", label=label))
+
+
+async def look_for_form(turn: Turn, offer: Offer, choice: str) -> tuple[str, Expr, Outcome]:
+    """Return the form that was chosen, and what the last week had for it."""
+    text = offer.payload["forms"][int(choice)]
+    expr = parse(text, turn.words)
+    (found,) = await search.search(turn.services.week, [expr])
+    return text, expr, found
+
+
+async def instead_taken(
+    turn: Turn, connection: AsyncConnection, offer: Offer, choice: str, prepared: tuple[str, Expr, Outcome]
+) -> tuple[Message, str]:
+    """Watch a wider or narrower form instead of what was typed."""
+    text, expr, found = prepared
+    old = await watch.mine(turn, connection, int(offer.payload["subscription"]))
+    return await _change(turn, connection, old, text, expr, found), ""
+
+
+async def look_for_what_was(turn: Turn, offer: Offer, choice: str) -> Outcome:
+    """Return what came for a subscription's former words since they were changed."""
+    expr = parse(offer.payload["text"], turn.words)
+    return (await search.search(turn.services.week, [expr], since=offer.created_at, most=None))[0]
+
+
+async def change_back_taken(
+    turn: Turn, connection: AsyncConnection, offer: Offer, choice: str, found: Outcome
+) -> tuple[Message, str]:
+    """Give a subscription its former words again, as they were: since when, and what came meanwhile."""
+    was, say = offer.payload, turn.words.say
+    old = await watch.mine(turn, connection, int(was["subscription"]))
+    await _refuse_twice(turn, connection, old, was["text"], was["label"])
+    since = datetime.fromisoformat(was["created_at"])
+    back = await subscriptions.change(connection, old, text=was["text"], label=was["label"], now=since)
+    if back.query_id != old.query_id:
+        await deliveries.cancel_queries(connection, turn.chat.id, [old.query_id], turn.now)
+        await search.keep(connection, back.query_id, found.newest, turn.now, past=False)
+    text = say("Watching {labels} again.", labels=named([back.label], turn.words))
+    return Message(text, tuple(watch.schedule_buttons(back, turn.words))), ""
 
 
 async def cancel(turn: Turn) -> None:

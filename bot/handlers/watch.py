@@ -1,9 +1,13 @@
 """/subscribe and /list: what a chat watches for."""
 
+from collections.abc import Sequence
+from datetime import timedelta
+
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.digests.compose import line
+from bot.digests.text import clip
 from bot.errors import QueryError, UserError
 from bot.handlers.turn import Turn
 from bot.locales import Words
@@ -12,6 +16,7 @@ from bot.matching.expr import Expr
 from bot.matching.syntax import describe, format_query, parse, split_queries
 from bot.models import Button, Message, Schedule
 from bot.pipeline import search
+from bot.pipeline.advice import Form, advise
 from bot.pipeline.search import Found, Outcome
 from bot.pipeline.week import DAYS
 from bot.storage import hits, sources, subscriptions
@@ -22,6 +27,9 @@ SAMPLES = 3
 PAGE = 12  # subscriptions on one page of the list
 AROUND = 40  # characters shown on each side of a mistake
 CHECK = "✓ "
+INSTEAD = "instead"
+FORMS_LAST = timedelta(days=1)
+FORM = 36  # characters of a query on a button
 
 
 async def subscribe(turn: Turn) -> None:
@@ -65,6 +73,9 @@ async def add(
     if not await sources.listing(connection):
         texts.append(no_sources(turn))
     buttons = [row for one, __ in made for row in schedule_buttons(one, turn.words, named=len(made) > 1)]
+    if len(made) == 1 and found[0].forms:
+        texts.insert(1, better(turn, found[0].stories))
+        buttons += await form_buttons(turn, connection, made[0][0], found[0].forms)
     return Message(Markup("\n\n").join(texts), tuple(buttons))
 
 
@@ -146,12 +157,40 @@ def week(turn: Turn, found: Outcome) -> Markup:
     if not found.stories:
         return say("Nothing in the last 7 days; you hear from me when there is.")
     had = say_many("Last 7 days: {number} story", "Last 7 days: {number} stories", found.stories)
-    return days.format(had, a_day(found.stories, turn.words)) if found.stories >= DAYS.days else had
+    return days.format(had, a_day(found.stories, turn.words)) if found.stories >= 2 * DAYS.days else had
 
 
 def a_day(stories: int, words: Words) -> Markup:
-    """Say how many stories of a week that is a day; it is one at least."""
+    """Say how many stories of a week that is a day, where it is one at least."""
     return words.say_many("about {number} a day", "about {number} a day", round(stories / DAYS.days))
+
+
+def better(turn: Turn, stories: int) -> Markup:
+    """Say what the other forms under a message are."""
+    if stories:
+        return turn.words.say("That is much. Less comes for one of these; tap it to watch it instead:")
+    return turn.words.say("These found something; tap one to watch it instead:")
+
+
+async def form_buttons(
+    turn: Turn, connection: AsyncConnection, one: Subscription, forms: Sequence[Form]
+) -> list[tuple[Button, ...]]:
+    """Return a button for each other form of a subscription's query."""
+    payload = {"subscription": one.id, "forms": [form.text for form in forms]}
+    offer_id = await turn.offer(connection, INSTEAD, payload, FORMS_LAST)
+    return [
+        (Button(f"{clip(form.text, FORM)} · {width(form.stories, turn.words)}", f"offer:{offer_id}:{at}"),)
+        for at, form in enumerate(forms)
+    ]
+
+
+def width(stories: int, words: Words) -> str:
+    """Return how much a week with so many stories is, short."""
+    if stories >= 2 * DAYS.days:
+        return str(a_day(stories, words))
+    if not stories:
+        return words.gettext("nothing this week")
+    return words.ngettext("{number} this week", "{number} this week", stories).format(number=stories)
 
 
 def when(turn: Turn, schedule: Schedule) -> Markup:
@@ -202,18 +241,45 @@ async def mine(turn: Turn, connection: AsyncConnection, subscription_id: int) ->
     return one
 
 
-def item_page(turn: Turn, one: Subscription, page: int) -> Message:
+async def item_page(turn: Turn, connection: AsyncConnection, one: Subscription, page: int) -> Message:
     """Return one subscription, with buttons to change it; `page` of the list is where it came from."""
     _ = turn.words.gettext
-    text = Markup("<b>{label}</b>\n{reading}\n{when}").format(
-        label=turn.words.isolate(one.label),
-        reading=reading(read(one.text, turn.words), turn.words, turn.aliases),
-        when=when(turn, one.schedule),
-    )
+    expr, week_now = read(one.text, turn.words), turn.services.week
+    lines = [
+        Markup("<b>{label}</b> · {width}").format(
+            label=turn.words.isolate(one.label), width=(await _widths(turn, connection, [one]))[0]
+        ),
+        reading(expr, turn.words, turn.aliases),
+        when(turn, one.schedule),
+    ]
     rows = schedule_buttons(one, turn.words)
+    (found,) = await week_now.find([expr])
+    forms = await advise(week_now, expr, found) if week_now.is_filled else []
+    if forms:
+        lines.append(better(turn, week_now.stories(found)))
+        rows += await form_buttons(turn, connection, one, forms)
     rows.append((Button(_("Change the words"), f"edit:{one.id}"), Button(_("Stop watching"), f"stop:{one.id}")))
     rows.append((Button("‹ " + _("List"), f"list:{page}"),))
-    return Message(text, tuple(rows))
+    return Message(Markup("\n").join(lines), tuple(rows))
+
+
+def _readable(text: str) -> Expr | None:
+    """Return a stored query; None if it was written by a version whose language had more."""
+    try:
+        return parse(text)
+    except QueryError:
+        return None
+
+
+async def _widths(turn: Turn, connection: AsyncConnection, shown: Sequence[Subscription]) -> list[str]:
+    """Return how much the last week had for each subscription: by the index, or (while that is filled) as stored."""
+    index, since = turn.services.week, turn.now - DAYS
+    exprs = [_readable(one.text) for one in shown]
+    if index.is_filled and None not in exprs:
+        counts = [index.stories(found) for found in await index.find([expr for expr in exprs if expr])]
+    else:
+        counts = [await hits.count_since(connection, one.query_id, since) for one in shown]
+    return [width(stories, turn.words) for stories in counts]
 
 
 def nothing_watched(words: Words) -> Markup:
@@ -244,8 +310,8 @@ async def list_page(
     page = min(max(page, 0), pages - 1)
     shown = list(enumerate(have, start=1))[page * PAGE : (page + 1) * PAGE]
     lines = [turn.words.say_many("You are watching {number} thing:", "You are watching {number} things:", len(have))]
-    for number, one in shown:
-        lines.append(await _list_line(turn, connection, number, one))
+    widths = await _widths(turn, connection, [one for __, one in shown])
+    lines += [_list_line(turn, number, one, wide) for (number, one), wide in zip(shown, widths, strict=True)]
     lines.append(Markup("\n") + turn.words.say("Tap a number to change it or to stop."))
     numbers = [Button(str(number), f"item:{one.id}:{page}") for number, one in shown]
     rows = [tuple(numbers[start : start + 6]) for start in range(0, len(numbers), 6)]
@@ -256,13 +322,10 @@ async def list_page(
     return Markup("\n").join(lines), tuple(rows)
 
 
-async def _list_line(turn: Turn, connection: AsyncConnection, number: int, one: Subscription) -> Markup:
-    in_week = await hits.count_since(connection, one.query_id, turn.now - DAYS)
-    line = Markup("{number}. <b>{label}</b> · {schedule} · {week}")
-    found = turn.words.ngettext("{number} this week", "{number} this week", in_week).format(number=in_week)
-    return line.format(
+def _list_line(turn: Turn, number: int, one: Subscription, wide: str) -> Markup:
+    return Markup("{number}. <b>{label}</b> · {schedule} · {width}").format(
         number=number,
         label=turn.words.isolate(one.label),
         schedule=schedule_names(turn.words)[one.schedule].lower(),
-        week=found,
+        width=wide,
     )

@@ -1,5 +1,6 @@
 """/why, and the button under an alert: why a story was sent, or was not."""
 
+import asyncio
 from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -7,14 +8,21 @@ from operator import attrgetter
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.digests.compose import when as shown_time
 from bot.digests.text import clean, clip
-from bot.errors import UserError
+from bot.errors import QueryError, UserError
 from bot.handlers.turn import Turn
 from bot.handlers.watch import when
 from bot.locales import Words
-from bot.models import Message, Schedule
+from bot.matching.aliases import Aliases
+from bot.matching.expr import without_exclusions
+from bot.matching.judge import judge
+from bot.matching.reading import Reading
+from bot.matching.syntax import format_query, parse
+from bot.models import Article, Message, Schedule
+from bot.pipeline.match import article
 from bot.sources.address import canonical_link
-from bot.storage import entries, hits, subscriptions
+from bot.storage import chats, deliveries, entries, hits, subscriptions
 from bot.storage.hits import Finding
 
 MOST = 10  # stories explained at once
@@ -38,9 +46,17 @@ async def why(turn: Turn) -> None:
 
 
 async def pressed(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tuple[Message | None, str]:
-    """Explain the alert whose button was pressed."""
-    await turn.reply(connection, await _of_entries(turn, connection, [int(ids[0])]))
-    return None, ""
+    """Explain the alert whose button was pressed, in place: it grows by what matched."""
+    explained = await _of_entries(turn, connection, [int(ids[0])])
+    message = turn.update.effective_message
+    text = await deliveries.text_of(connection, turn.chat.id, message.message_id) if message else None
+    if text is None:  # sent without markup, or so long ago that it is forgotten
+        await turn.reply(connection, explained)
+        return None, ""
+    alert = Markup(text)  # noqa: S704 - our own markup, as it was sent
+    return Message(
+        Markup("{alert}\n\n🔎 {mark}{explained}").format(alert=alert, mark=turn.words.mark, explained=explained)
+    ), ""
 
 
 async def _of_entries(turn: Turn, connection: AsyncConnection, entry_ids: Sequence[int]) -> Markup:
@@ -64,34 +80,43 @@ async def _of_entries(turn: Turn, connection: AsyncConnection, entry_ids: Sequen
 def sentence(finding: Finding, words: Words) -> Markup:
     """Say where a query was found, and as which words."""
     say, label = words.say, finding.label
-    terms = _shown_terms(finding, words)
-    in_title = any(field == "title" for __, field, *__rest in finding.terms)
-    in_text = any(field == "text" for __, field, *__rest in finding.terms)
-    match (bool(terms), in_title, in_text):
-        case (True, True, True):
-            return say("Matched <b>{label}</b> as {terms}, in the headline and the text.", label=label, terms=terms)
-        case (True, True, False):
-            return say("Matched <b>{label}</b> as {terms} in the headline.", label=label, terms=terms)
-        case (True, False, _):
-            return say("Matched <b>{label}</b> as {terms} in the text.", label=label, terms=terms)
-        case (False, True, True):
-            return say("Matched <b>{label}</b> in the headline and the text.", label=label)
-        case (False, True, False):
-            return say("Matched <b>{label}</b> in the headline.", label=label)
-        case (False, False, True):
-            return say("Matched <b>{label}</b> in the text.", label=label)
+    title, text = (_shown_terms(finding, field, words) for field in ("title", "text"))
+    match (bool(title), bool(text)):
+        case (True, True) if title == text:
+            found = say("{terms}, in the headline and the text", terms=title)
+        case (True, True):
+            found = say("{title} in the headline and {text} in the text", title=title, text=text)
+        case (True, False):
+            found = say("{terms} in the headline", terms=title)
+        case (False, True):
+            found = say("{terms} in the text", terms=text)
+        case _:
+            return _where(finding, words)
+    return say("Matched <b>{label}</b> as {found}.", label=label, found=found)
+
+
+def _where(finding: Finding, words: Words) -> Markup:
+    """Say where a query was found that was found as it was typed, or in no word of the article."""
+    say, label = words.say, finding.label
+    fields = {field for __, field, *__rest in finding.terms}
+    if fields == {"title", "text"}:
+        return say("Matched <b>{label}</b> in the headline and the text.", label=label)
+    if fields == {"title"}:
+        return say("Matched <b>{label}</b> in the headline.", label=label)
+    if fields == {"text"}:
+        return say("Matched <b>{label}</b> in the text.", label=label)
     return say("Matched <b>{label}</b> by its source or language.", label=label)
 
 
-def _shown_terms(finding: Finding, words: Words) -> Markup:
-    """Return the words of the article that matched, each once, unless they are just what was typed."""
-    rules = {text: rule for text, __, __start, __end, rule in reversed(finding.terms)}
-    if not rules or set(rules) == {finding.label}:
+def _shown_terms(finding: Finding, field: str, words: Words) -> Markup:
+    """Return the words of a field that matched, each once; none where all that matched is what was typed."""
+    if {(text, rule) for text, __, __start, __end, rule in finding.terms} <= {(finding.label, "exact")}:
         return Markup()
     kinds = {
         "spelling": words.say("a close spelling"),
-        "uncertain-case": words.say("capitals leave it open"),
+        "uncertain-case": words.say("perhaps: its capitals do not tell"),
     }
+    rules = {text: rule for text, where, __start, __end, rule in reversed(finding.terms) if where == field}
     shown = []
     for text, rule in list(reversed(rules.items()))[:WORDS]:
         term = Markup("<i>{text}</i>").format(text=words.isolate(clip(clean(text), TITLE)))
@@ -111,20 +136,70 @@ async def _of_link(turn: Turn, connection: AsyncConnection, typed: str) -> Marku
     if not await subscriptions.of_chat(connection, turn.chat.id):
         return say("You are not watching anything yet. Try: /subscribe Idlib")
     findings = await hits.findings(connection, turn.chat.id, found)
-    if not findings:
-        return say("I have read that article: it has none of what you watch.")
-    return Markup("\n").join(sentence(one, turn.words) + " " + _fate(turn, one) for one in findings)
+    lines = [sentence(one, turn.words) + " " + _fate(turn, one) for one in findings]
+    lines += await _not_found(turn, connection, found[0], {one.query_id for one in findings})
+    return Markup("\n").join(lines) if lines else say("I have read that article: it has none of what you watch.")
+
+
+async def _not_found(turn: Turn, connection: AsyncConnection, entry_id: int, found: set[int]) -> list[Markup]:
+    """Say why an article was no hit of the other subscriptions, where there is a reason: what they exclude, or time."""
+    say, lines = turn.words.say, []
+    rows = await entries.by_ids(connection, [entry_id])
+    watched = [one for one in await subscriptions.of_chat(connection, turn.chat.id) if one.query_id not in found]
+    for one in watched if rows else ():
+        reasons = await asyncio.to_thread(explain, one.text, article(rows[0]), turn.aliases)
+        if reasons is None:
+            continue
+        if reasons:
+            terms = turn.words.say(", ").join(Markup("<i>{}</i>").format(turn.words.isolate(text)) for text in reasons)
+            lines.append(
+                say("<b>{label}</b> is in it, but so is {terms}, which you left out.", label=one.label, terms=terms)
+            )
+        elif await entries.waits(connection, entry_id):
+            lines.append(say("<b>{label}</b> is in it; it was published a moment ago and comes soon.", label=one.label))
+        else:
+            lines.append(
+                say(
+                    "<b>{label}</b> is in it, but it was there before you began to watch, so it was no news.",
+                    label=one.label,
+                )
+            )
+    return lines
+
+
+def explain(query: str, read: Article, aliases: Aliases) -> list[str] | None:
+    """Return the words of an article that a query excludes, none if it matches; None if it would not match anyway."""
+    try:
+        expr = aliases.bind(parse(query))
+    except QueryError:
+        return None
+    reading = Reading(read, aliases)
+    wanted, unwanted = without_exclusions(expr)
+    if judge(wanted, reading) is None:
+        return None
+    if judge(expr, reading) is not None:
+        return []
+    left_out: dict[str, None] = {}
+    for one in unwanted:
+        if match := judge(one, reading):
+            left_out |= dict.fromkeys([term.text for term in match.terms] or [format_query(one)])
+    return list(left_out)[:WORDS] or None
 
 
 def _fate(turn: Turn, one: Finding) -> Markup:
     """Say whether a finding was sent, or when it will be, or why it will not."""
     say = turn.words.say
     if one.told:
-        return say("You were told.")
+        at = shown_time(one.told_at, turn.words, zone=turn.chat.zone, now=turn.now) if one.told_at else ""
+        return say("You were told ({time}).", time=at) if at else say("A message on its way tells you.")
     if one.past or one.found_at < one.subscribed_at:
         return say("It was there before you began to watch, so it was no news.")
     if turn.now - one.found_at > hits.PENDING_FOR:
         return say("It was too old to be sent when its turn came.")
+    if turn.chat.state == chats.PAUSED:
+        return say("News is paused: /resume brings it.")
+    if one.schedule is Schedule.INSTANT and one.story_told:
+        return say("You had this story from another source; it comes in your next digest.")
     if one.schedule is Schedule.INSTANT:
-        return say("It comes in your next digest: it told of a story you had, or there were too many at once.")
+        return say("It comes in your next digest: there were too many at once.")
     return say("It is not sent yet.") + " " + when(turn, one.schedule)

@@ -109,3 +109,20 @@ def leaves(expr: Expr) -> list[Leaf]:
         case Near(left, right, _):
             return leaves(left) + leaves(right)
     return [expr]
+
+
+def without_exclusions(expr: Expr) -> "tuple[Expr, list[Expr]]":
+    """Return the query without what it excludes, and what that is."""
+    match expr:
+        case And(items):
+            wanted = [without_exclusions(item) for item in items if not isinstance(item, Not)]
+            unwanted = [item.item for item in items if isinstance(item, Not)]
+            left = tuple(item for item, _ in wanted)
+            return left[0] if len(left) == 1 else And(left), [*unwanted, *(one for _, more in wanted for one in more)]
+        case Or(items):
+            pairs = [without_exclusions(item) for item in items]
+            return Or(tuple(item for item, _ in pairs)), [one for _, more in pairs for one in more]
+        case Field(name, item):
+            wanted_item, unwanted = without_exclusions(item)
+            return Field(name, wanted_item), [Field(name, one) for one in unwanted]
+    return expr, []

@@ -265,6 +265,12 @@ def is_american_state(concept: str) -> bool:
     )
 
 
+def name_of(concept: str) -> str | None:
+    """Return the main name of a place of the reviewed tables, or None."""
+    place = _places().get(concept)
+    return place.name if place else None
+
+
 def country_of(concept: str) -> str:
     """Return the country (or land) that a concept is, or belongs to."""
     place = _places().get(concept)

@@ -11,8 +11,9 @@ from bot.matching.aliases import Aliases
 from bot.matching.expr import Expr
 from bot.matching.judge import matches
 from bot.models import Match, Placement
+from bot.pipeline.advice import Form, advise
 from bot.pipeline.match import article
-from bot.pipeline.week import DAYS, OVERLAP, Held, Week
+from bot.pipeline.week import OVERLAP, Held, Week
 from bot.storage import entries, hits
 from bot.storage.entries import StoredEntry
 
@@ -29,15 +30,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the last week had for a query: of how many stories, and the newest KEPT entries, newest first."""
+    """What the last week had for a query: how many stories, the newest KEPT entries (newest first), its other forms."""
 
     stories: int = 0
     newest: list[Found] = field(default_factory=list)
-
-    @property
-    def per_day(self) -> float:
-        """How many stories that is a day."""
-        return self.stories / DAYS.days
+    forms: list[Form] = field(default_factory=list)
 
 
 async def search(
@@ -54,7 +51,11 @@ async def search(
     known = {row.id: row for row in rows}
     aliases = week.aliases.current
     return [
-        Outcome(week.stories(all_found), await week.run(_explained, expr, found, known, aliases))
+        Outcome(
+            week.stories(all_found),
+            await week.run(_explained, expr, found, known, aliases),
+            await advise(week, expr, all_found) if since is None else [],
+        )
         for expr, all_found, found in zip(exprs, held, wanted, strict=True)
     ]
 

@@ -208,6 +208,13 @@ async def _leave_sending(connection: AsyncConnection, claimed: Claimed, **values
     return (await connection.execute(delivery.update().where(*mine).values(values))).rowcount == 1
 
 
+async def text_of(connection: AsyncConnection, chat_id: int, message_id: int) -> str | None:
+    """Return the text (HTML) of a message that was sent to a chat, by Telegram's number of it; None if it is gone."""
+    mine = (delivery.c.chat_id == chat_id, delivery.c.message_id == message_id)
+    payload = (await connection.execute(sa.select(delivery.c.payload).where(*mine).limit(1))).scalar_one_or_none()
+    return None if payload is None or payload.get("plain") else str(payload["text"])
+
+
 async def sent(connection: AsyncConnection, claimed: Claimed, now: datetime, message_id: int) -> bool:
     """Telegram has it. An answer that came after its lease still counts, while nobody has sent it again."""
     return await sent_many(connection, [(claimed, message_id)], now) == 1

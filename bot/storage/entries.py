@@ -213,6 +213,12 @@ async def at_url(connection: AsyncConnection, canonical_url: str, limit: int = 5
     return list((await connection.execute(statement.order_by(entry.c.id.desc()).limit(limit))).scalars())
 
 
+async def waits(connection: AsyncConnection, entry_id: int) -> bool:
+    """Return whether an entry has not been matched yet."""
+    mine = sa.select(entry.c.id).where(entry.c.id == entry_id, entry.c.matched_at_version.is_(None))
+    return (await connection.execute(mine)).first() is not None
+
+
 async def heads(connection: AsyncConnection, since: datetime, limit: int) -> list[Head]:
     """Return the newest entries seen, or edited, since a time, newest first."""
     columns = [entry.c[name] for name in Head.__dataclass_fields__]

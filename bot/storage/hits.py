@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Match, Placement, Schedule
 from bot.storage.database import insert_many
-from bot.storage.schema import chat, delivery, delivery_item, entry, hit, source, subscription, told
+from bot.storage.schema import UtcDateTime, chat, delivery, delivery_item, entry, hit, source, subscription, told
 
 PENDING_FOR = timedelta(days=14)
 SHOWN = 1000  # characters of a page, where the feed says nothing about the article: a message shows fewer
@@ -167,9 +167,13 @@ async def count_since(connection: AsyncConnection, query_id: int, since: datetim
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """That a chat's subscription was found in an entry, and what became of it. `terms` as in `Owed`."""
+    """That a chat's subscription was found in an entry, and what became of it. `terms` as in `Owed`.
+
+    `told_at` is when a message told of it, or of another entry with its text; `story_told`: one told of its story.
+    """
 
     entry_id: int
+    query_id: int
     title: str
     label: str
     schedule: Schedule
@@ -178,20 +182,39 @@ class Finding:
     found_at: datetime
     subscribed_at: datetime
     told: bool
+    told_at: datetime | None
+    story_told: bool
 
 
 async def findings(connection: AsyncConnection, chat_id: int, entry_ids: Sequence[int]) -> list[Finding]:
     """Return what a chat's subscriptions found in these entries, entry by entry, the best match first."""
     mine = sa.and_(told.c.chat_id == subscription.c.chat_id, told.c.query_id == hit.c.query_id)
-    was_told = sa.exists().where(mine, told.c.text_id == hit.c.text_id).label("told")
-    columns = (hit.c.entry_id, entry.c.title, subscription.c.label, subscription.c.schedule, hit.c.terms, hit.c.past)
+    same_text = sa.and_(mine, told.c.text_id == hit.c.text_id)
+    ended = sa.select(sa.func.min(delivery.c.ended_at)).join(told, told.c.delivery_id == delivery.c.id).where(same_text)
+    columns = (hit.c.entry_id, hit.c.query_id, entry.c.title, subscription.c.label, subscription.c.schedule)
     statement = (
-        _joined(*columns, hit.c.found_at, subscription.c.created_at.label("subscribed_at"), was_told)
+        _joined(
+            *columns,
+            *(hit.c.terms, hit.c.past, hit.c.found_at, subscription.c.created_at.label("subscribed_at")),
+            sa.exists().where(same_text).label("told"),
+            sa.type_coerce(ended.correlate(subscription, hit).scalar_subquery(), UtcDateTime).label("told_at"),
+            sa.exists().where(mine, told.c.story_id == hit.c.story_id).label("story_told"),
+        )
         .where(subscription.c.chat_id == chat_id, hit.c.entry_id.in_(entry_ids))
         .order_by(hit.c.entry_id, hit.c.score.desc(), hit.c.query_id)
     )
     rows = (await connection.execute(statement)).mappings()
-    return [Finding(**{**row, "schedule": Schedule(row["schedule"]), "told": bool(row["told"])}) for row in rows]
+    return [
+        Finding(
+            **{
+                **row,
+                "schedule": Schedule(row["schedule"]),
+                "told": bool(row["told"]),
+                "story_told": bool(row["story_told"]),
+            }
+        )
+        for row in rows
+    ]
 
 
 async def entries_told_in(connection: AsyncConnection, chat_id: int, message_id: int) -> list[int]:

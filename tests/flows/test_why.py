@@ -1,0 +1,86 @@
+"""Why a story came, or did not: one sentence, exact."""
+
+import pytest
+
+from bot.handlers.why import explain
+from bot.matching.aliases import Aliases
+from bot.matching.expr import And, Name, Or, without_exclusions
+from bot.matching.syntax import parse
+from bot.models import Article
+from bot.sandbox.people import BEN
+from tests.flows.living import Bot
+from tests.flows.test_more_commands import ON_ONE
+
+TITLE, TEXT = "Syrian bakers and Shoygu meet", "Turkey. Floods came to إدلب, and Shoygu said so again in Moscow."
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("bakers", "Matched bakers in the headline."),
+        ("said", "Matched said in the text."),
+        ("flood", "Matched flood as Floods in the text."),
+        ("Idlib", "Matched Idlib as \u2068إدلب\u2069 in the text."),
+        ("Shoigu", "Matched Shoigu as Shoygu (a close spelling), in the headline and the text."),
+        ("Turkey", "Matched Turkey as Turkey (perhaps: its capitals do not tell) in the text."),
+        ("Syria–Russia", "Matched Syria–Russia as Syrian in the headline."),
+        ("title:Syria", "Matched title:Syria as Syrian in the headline."),
+        ("Syria AND flood", "Matched Syria AND flood as Syrian in the headline and Floods in the text."),
+        ("source:demo", "Matched source:demo by its source or language."),
+        ("shoygu", "Matched shoygu as Shoygu, in the headline and the text."),
+    ],
+)
+async def test_each_rule_has_its_sentence(bot: Bot, query: str, sentence: str) -> None:
+    bot.news(TITLE, TEXT.replace("in Moscow", "in Moscow and Russia") if "Russia" in query else TEXT)
+    async with bot.running():
+        await bot.polled()
+        await bot.say(f"/subscribe {query}")
+        said = (await bot.say("/why https://demo.example/0"))["text"]
+        if "Russia" in query:
+            assert said.startswith("Matched Syria–Russia as Syrian in the headline and Russia in the text.")
+        else:
+            assert said == sentence + " It was there before you began to watch, so it was no news."
+
+
+async def test_what_did_not_come_is_explained_too(bot: Bot) -> None:
+    async with bot.running():
+        await bot.polled()
+        await bot.say("/subscribe Syria -football, Idlib, wheat")
+        bot.news("Syrian football resumes", "In Idlib, too.")
+        await bot.polled()
+        said = (await bot.say("/why https://demo.example/0"))["text"]
+        assert said.startswith("Matched Idlib in the text. It is not sent yet. I send one digest a day")
+        assert said.endswith("\nSyria -football is in it, but so is football, which you left out.")
+        await bot.say("/pause")
+        assert "News is paused: /resume brings it." in (await bot.say("/why https://demo.example/0"))["text"]
+        await bot.say("/resume")
+        await bot.told(len(bot.sandbox.sent_to(BEN)))
+
+
+@ON_ONE
+async def test_a_second_source_of_a_story_waits_for_the_digest_and_says_so(bot: Bot) -> None:
+    async with bot.running():
+        await bot.polled()
+        made = await bot.say("/subscribe Idlib")
+        bot.sandbox.press(made["message_id"], "At once", user_id=BEN)
+        await bot.shows(made, "at once")
+        bot.news("Convoy with flour reaches besieged Idlib today", "Aid workers cheered.")
+        await bot.told(2)
+        bot.news("Convoy with flour reaches besieged Idlib", "Different words entirely here; nobody cheered at all.")
+        await bot.polled()
+        said = (await bot.say("/why https://demo.example/1"))["text"]
+        assert "You were told" in said or "You had this story from another source" in said
+
+
+def test_what_a_query_leaves_out_is_told_from_what_it_wants() -> None:
+    expr = parse("(Syria -football) OR wheat")
+    assert without_exclusions(expr) == (Or((Name("Syria"), Name("wheat"))), [Name("football")])
+    assert without_exclusions(parse("dam river -x1")) == (Name("dam river"), [Name("x1")])
+    assert isinstance(without_exclusions(parse("dam AND river NOT x1"))[0], And)
+    article = Article("Syrian football", "", "en")
+    assert explain("Syria -football", article, Aliases()) == ["football"]
+    assert explain("Syria -lang:en", article, Aliases()) == ["lang:en"]
+    assert explain("Syria -wheat", article, Aliases()) == []
+    assert explain("wheat -football", article, Aliases()) is None
+    assert explain("(((", article, Aliases()) is None
