@@ -25,7 +25,8 @@ WINDOW = 1.01  # seconds: the one in which Telegram counts, and a hair
 OVER = 0.02  # more than the pace that may fall into one such second: else nothing lost could be made up for
 SPARE = 1  # messages that may be over besides, for what is urgent: the others may have filled the second
 LOST = 0.35  # seconds of the pace that are made up for at the most
-SLOWER_TRIPS = 0.002  # how much slower, each second, the fastest trip there ever was is taken to have been
+LEARNING = 3.0  # seconds until the fastest trip seen is taken to be the fastest there is
+SLOWER_TRIPS = 0.002  # how much slower, each second in use, the fastest trip is taken to have become
 TOGETHER = 10.0  # seconds within which two chats' 429 mean that all of us are too fast
 SLOWER = 0.8  # what is left of the pace then
 SLOWEST = 0.2
@@ -39,7 +40,9 @@ class Limiter:
         self.rate = rate
         self._flying = 0  # messages without an answer yet
         self._landed: deque[float] = deque()  # when those of the last second were answered
-        self._fastest = (math.inf, 0.0)  # seconds from leaving to the answer, and when that was found
+        self._fastest = math.inf  # seconds from leaving to the answer
+        self._answered_at = 0.0  # when the last answer came
+        self._trusted_from = math.inf  # from when on so many were seen that the fastest is known
         self._next = 0.0  # when the next message would go at an even pace
         self._held_until = 0.0
         self._lanes: dict[int, tuple[float, float]] = {}  # chat → (free again, wholly rested)
@@ -89,15 +92,16 @@ class Limiter:
         """Note that a message that was taken is answered, or given up: it counts until a second after it landed."""
         self._flying -= 1
         if arrived:
-            fastest, found_at = self._fastest
-            self._fastest = min(now - left_at, fastest + SLOWER_TRIPS * (now - found_at)), now
+            slower = SLOWER_TRIPS * min(1.0, now - self._answered_at)
+            self._fastest, self._answered_at = min(now - left_at, self._fastest + slower), now
+            self._trusted_from = min(self._trusted_from, now + LEARNING)
         self._landed.append(now)
         if arrived and self._last_429 and left_at >= self._last_429[1]:
             self._arrived_since = True
 
     def _counts_until(self, landed_at: float) -> float:
         """Return until when a message counts that was answered at `landed_at`; it came there that much earlier."""
-        return landed_at - self._fastest[0] + WINDOW
+        return landed_at - (self._fastest if landed_at > self._trusted_from else 0.0) + WINDOW
 
     def _earliest(self, now: float, pace: float) -> float:
         """Return when the next message would have gone; what was lost long ago is not made up for."""
