@@ -108,9 +108,10 @@ class Pages:
             await self._failed(waiting, error, max(delays))
             return
         crash.point("page-read")
+        now = self.clock.now()
         async with self.database.begin() as connection:
-            await pages.done(connection, waiting.entry_id, found.text, found.language)
-            await pages.free(connection, waiting.origin, self.clock.now() + max(delays), failures=0)
+            await pages.done(connection, waiting.entry_id, now, found.text, found.language)
+            await pages.free(connection, waiting.origin, now + max(delays), failures=0)
         self.wakeups.wake(Step.MATCH)
         log.info("page read", entry_id=waiting.entry_id, source_id=waiting.source_id, characters=len(found.text))
 
@@ -130,7 +131,7 @@ class Pages:
                 wait = ROBOTS_RETRY if kind == "robots-unknown" else RETRY * 4**waiting.attempts
                 await pages.later(connection, waiting.entry_id, now + wait)
             else:
-                await pages.done(connection, waiting.entry_id, None)
+                await pages.done(connection, waiting.entry_id, now, None)
             failures = waiting.failures + 1 if _is_the_sites(error) else 0
             await pages.free(connection, waiting.origin, _free_at(now, pace, failures, error), failures=failures)
         self.wakeups.wake(Step.MATCH)

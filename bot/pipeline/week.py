@@ -115,7 +115,9 @@ class Week:
 
     def _is_new(self, head: Head) -> bool:
         known = self._held.get(head.id)
-        return known is None or known.head.content_hash != head.content_hash
+        if known is None:
+            return True
+        return (known.head.content_hash, known.head.has_page) != (head.content_hash, head.has_page)
 
     async def _place(self, heads: Sequence[Head]) -> None:
         """Note which story entries belong to, of those that were not placed when they came."""
@@ -140,7 +142,8 @@ class Week:
             await self.run(self._add, numbers, rows)
             for number, row in zip(numbers, rows, strict=True):
                 await self._forget([row.id])
-                head = Head(row.id, row.content_hash, row.story_id, row.published_at, row.seen_at)
+                has_page = row.page is not None
+                head = Head(row.id, row.content_hash, row.story_id, row.published_at, row.seen_at, has_page)
                 self._held[row.id] = Held(number, head)
                 self._entries[number] = row.id
             await asyncio.sleep(time.perf_counter() - began)

@@ -50,6 +50,7 @@ class Head:
     story_id: int | None
     published_at: datetime
     seen_at: datetime
+    has_page: bool  # its text has what its web page adds
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +222,10 @@ async def waits(connection: AsyncConnection, entry_id: int) -> bool:
 
 async def heads(connection: AsyncConnection, since: datetime, limit: int) -> list[Head]:
     """Return the newest entries seen, or edited, since a time, newest first."""
-    columns = [entry.c[name] for name in Head.__dataclass_fields__]
+    columns = [entry.c[name] for name in Head.__dataclass_fields__ if name != "has_page"]
+    has_page = entry.c.page.is_not(None).label("has_page")
     wanted = sa.or_(entry.c.seen_at >= since, sa.and_(entry.c.edited_at.is_not(None), entry.c.edited_at >= since))
-    statement = sa.select(*columns).where(wanted).order_by(entry.c.id.desc()).limit(limit)
+    statement = sa.select(*columns, has_page).where(wanted).order_by(entry.c.id.desc()).limit(limit)
     return [Head(**row) for row in (await connection.execute(statement)).mappings()]
 
 

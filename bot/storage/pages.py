@@ -84,12 +84,14 @@ async def later(connection: AsyncConnection, entry_id: int, due_at: datetime) ->
     await connection.execute(statement.values(due_at=due_at, attempts=page.c.attempts + 1))
 
 
-async def done(connection: AsyncConnection, entry_id: int, text: str | None, language: str | None = None) -> None:
+async def done(
+    connection: AsyncConnection, entry_id: int, now: datetime, text: str | None, language: str | None = None
+) -> None:
     """Keep what a page said, or that it said nothing: its entry is matched now, if need be once more."""
     await connection.execute(page.delete().where(page.c.entry_id == entry_id))
     values: dict[str, Any] = {"match_after": None}
     if text is not None:
-        values |= {"page": text, "matched_at_version": None}
+        values |= {"page": text, "edited_at": now, "matched_at_version": None}
         values["language"] = sa.func.coalesce(entry.c.language, sa.literal(language, sa.Text))
     await connection.execute(entry.update().where(entry.c.id == entry_id).values(values))
 

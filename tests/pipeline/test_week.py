@@ -13,7 +13,7 @@ from bot.pipeline.aliases import AliasBook
 from bot.pipeline.match import Matcher
 from bot.pipeline.search import Outcome
 from bot.pipeline.week import Week
-from bot.storage import aliases, entries, sources
+from bot.storage import aliases, entries, pages, sources
 from bot.storage.database import Database
 from bot.storage.schema import entry, hit
 from tests.pipeline.rig import SetClock
@@ -47,6 +47,15 @@ class World:
 @pytest.fixture
 def world(database: Database) -> World:
     return World(database)
+
+
+async def test_it_follows_the_pages_that_come(world: World) -> None:
+    await world.publish("Rain over Idlib")
+    assert await world.titles("Homs") == []
+    world.clock.time += DAY
+    async with world.database.begin() as connection:
+        await pages.done(connection, 1, world.clock.time, "It rained over Homs, too.")
+    assert await world.titles("Homs") == ["Rain over Idlib"]
 
 
 async def test_it_follows_what_comes_is_edited_and_grows_old(world: World) -> None:
