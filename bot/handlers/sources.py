@@ -45,7 +45,7 @@ def _source_line(turn: Turn, number: int, one: SourceStatus) -> Markup:
     else:
         health = Markup("✓ {ago}").format(ago=shown_time(one.polled_at, turn.words, zone=turn.chat.zone, now=turn.now))
     line = Markup("{number}. <b>{title}</b> {host} · {entries}{full} · {health}")
-    full = Markup(" · ") + _("whole articles") if one.full_text else ""
+    full = Markup(" · ") + _("whole articles: {number}").format(number=one.pages) if one.full_text else ""
     entries = turn.words.ngettext("{number} article", "{number} articles", one.entries).format(number=one.entries)
     title = turn.words.isolate(shown_title(one))
     host = shown_host(one.url)

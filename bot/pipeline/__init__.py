@@ -2,6 +2,7 @@
 stage, writes, and wakes the next.
 
     poll    due sources    → fetch → parse → entries, new or seen          (with their validators, in one transaction)
+    hubs    subscriptions  → WebSub hubs are asked → what they bring, as a poll's
     pages   new entries    → fetch → read → their whole articles            (of sources that are read in full)
     match   new entries    → which story → which unique queries → hits      (marked with the queries' version)
     alert   new hits       → chats that want them at once → deliveries      (with what they tell)

@@ -21,7 +21,11 @@ VALIDATORS_LAST = timedelta(days=8)  # some servers answer 304 for ever (NetNews
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """A source as an admin sees it. `entries` counts what is stored of it, `error` is the last poll's, or None."""
+    """A source as an admin sees it.
+
+    `entries` counts what is stored of it, `pages` those whose web page was read (0 where it is not read in full);
+    `error` is the last poll's, or None.
+    """
 
     id: int
     url: str
@@ -34,6 +38,7 @@ class SourceStatus:
     failures: int
     error: str | None
     entries: int
+    pages: int
 
 
 async def add(
@@ -116,8 +121,14 @@ async def make_due(connection: AsyncConnection, now: datetime, source_id: int | 
 async def listing(connection: AsyncConnection) -> list[SourceStatus]:
     """Return every source that was not removed, in the order they were added."""
     entries = sa.select(sa.func.count()).where(entry.c.source_id == source.c.id).correlate(source).scalar_subquery()
-    columns = [source.c[name] for name in SourceStatus.__dataclass_fields__ if name != "entries"]
-    statement = sa.select(*columns, entries.label("entries")).where(source.c.state != REMOVED).order_by(source.c.id)
+    read = sa.select(sa.func.count()).where(entry.c.source_id == source.c.id, entry.c.page.is_not(None))
+    pages = sa.case((source.c.full_text, read.correlate(source).scalar_subquery()), else_=0)
+    columns = [source.c[name] for name in SourceStatus.__dataclass_fields__ if name not in {"entries", "pages"}]
+    statement = (
+        sa.select(*columns, entries.label("entries"), pages.label("pages"))
+        .where(source.c.state != REMOVED)
+        .order_by(source.c.id)
+    )
     return [SourceStatus(**row) for row in (await connection.execute(statement)).mappings()]
 
 
@@ -222,10 +233,10 @@ async def hold(connection: AsyncConnection, source_id: int, now: datetime) -> So
 
 
 async def poll_soon(connection: AsyncConnection, source_id: int, now: datetime, fastest: timedelta) -> None:
-    """Have a source polled now, or as soon as `fastest` after its last poll allows."""
+    """Have a source polled now, or as soon as `fastest` after its last poll allows; one that fails keeps its time."""
     polled_at = (await connection.execute(sa.select(source.c.polled_at).where(source.c.id == source_id))).scalar_one()
     at = max(now, polled_at + fastest) if polled_at else now
-    sooner = source.update().where(source.c.id == source_id, source.c.next_poll_at > at)
+    sooner = source.update().where(source.c.id == source_id, source.c.next_poll_at > at, source.c.failures == 0)
     await connection.execute(sooner.values(next_poll_at=at))
 
 

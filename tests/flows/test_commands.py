@@ -137,7 +137,7 @@ async def test_whole_articles_are_read_where_an_admin_says_so(bot: Bot) -> None:
         bot.sandbox.press(added["message_id"], "Read its whole articles", user_id=ADA)
         assert "read the whole articles" in (await bot.told(2, ADA))["text"]
         bot.sandbox.press(added["message_id"], "Read its whole articles", user_id=ADA)  # again: nothing
-        assert "1 article · whole articles" in (await bot.say("/sources", ADA))["text"]
+        assert "1 article · whole articles: 0" in (await bot.say("/sources", ADA))["text"]
         watching = await bot.say("/subscribe Cairo")
         bot.sandbox.press(watching["message_id"], "At once", user_id=BEN)
         await bot.shows(watching, "at once")
@@ -145,6 +145,7 @@ async def test_whole_articles_are_read_where_an_admin_says_so(bot: Bot) -> None:
         new = item(TITLE, bot.feeds.url("/dam"), text="Talks.")
         bot.feeds.serve("/new.xml", rss([new, item("Old", bot.feeds.url("/old"))], title="New Times"))
         assert TITLE in (await bot.told(3))["text"]
+        assert "2 articles · whole articles: 1" in (await bot.say("/sources", ADA))["text"]
         assert "what its feed says" in (await bot.say("/fulltext 2", ADA))["text"]
         assert "whole articles" not in (await bot.say("/sources", ADA))["text"]
 

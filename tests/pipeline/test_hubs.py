@@ -441,6 +441,17 @@ async def test_what_may_be_an_old_item_under_a_new_id_is_left_to_a_poll(world: W
     assert due_at - world.rig.clock.time <= 5 * MINUTE
 
 
+async def test_a_hub_cannot_have_a_server_asked_that_wants_to_be_left_alone(world: World) -> None:
+    await world.subscribed()
+    world.rig.feeds.serve("/a.xml", "", status=503, headers={"Retry-After": "36000"})
+    await world.rig.poll()
+    before = (await world.rig.source())["next_poll_at"]
+    await world.hub.distribute(world.feed("One", link="https://news.example/one", guid="a new id"))
+    assert (await world.rig.source())["next_poll_at"] == before
+    assert await world.hub.distribute(world.feed("Two")) == 200
+    assert "Two" in await world.rig.titles()  # what it brings is taken all the same
+
+
 async def test_a_hub_cannot_make_us_ask_a_feed_more_often_than_is_polite(world: World) -> None:
     await world.rig.add()
     world.rig.feeds.serve("/a.xml", world.feed("One", "Zero", guid="the same"))
