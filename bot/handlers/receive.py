@@ -119,26 +119,21 @@ class Receiver:
         async with asyncio.TaskGroup() as group:
             while not stop.is_set():
                 for waiting in await self._next():
-                    self._busy[waiting.update_id] = _chat_of(waiting.payload)
+                    self._busy[waiting.update_id] = waiting.chat_id
                     group.create_task(self._apply(waiting, stop))
                 await self.wakeups.wait(Step.ANSWER)
 
     async def _next(self) -> list[Waiting]:
         """Return updates to apply now: the oldest of each chat that has none in hand."""
+        free = SIDE_BY_SIDE - len(self._busy)
+        if not free:
+            return []
         try:
             async with self.database.read() as connection:
-                waiting = await inbox.waiting(connection, SIDE_BY_SIDE * 8, self._busy)
+                return await inbox.waiting(connection, free, set(self._busy.values()))
         except SQLAlchemyError:
             log.exception("inbox not read")  # the next tick looks again
             return []
-        taken = set(self._busy.values())
-        chosen: list[Waiting] = []
-        for one in waiting:
-            chat = _chat_of(one.payload)
-            if chat not in taken and len(self._busy) + len(chosen) < SIDE_BY_SIDE:
-                chosen.append(one)
-            taken.add(chat)
-        return chosen
 
     async def _apply(self, waiting: Waiting, stop: asyncio.Event) -> None:
         """Apply one update; nothing it does may end the receiver. Its chat's next ones wait for it."""
@@ -184,18 +179,6 @@ def _is_excused(error: Exception) -> bool:
     if isinstance(error, (OperationalError, InterfaceError, InternalError, RetryAfter)):
         return True
     return isinstance(error, NetworkError) and not isinstance(error, BadRequest)
-
-
-def _chat_of(payload: dict[str, Any]) -> int:
-    """Return the chat an update belongs to; 0 where it has none, or is not what an update looks like."""
-    try:
-        for kind in KINDS:
-            if kind in payload:
-                message = payload[kind].get("message", payload[kind])
-                return int(message.get("chat", {}).get("id", 0))
-    except (AttributeError, TypeError, ValueError):
-        pass
-    return 0
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

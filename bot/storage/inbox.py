@@ -17,9 +17,10 @@ ATTEMPTS = 3  # then an update is parked, so that those behind it proceed
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An update that has not been applied yet, as Telegram sent it."""
+    """An update that has not been applied yet, as Telegram sent it. `chat_id` is Telegram's, 0 where it has none."""
 
     update_id: int
+    chat_id: int
     payload: dict[str, Any]
     attempts: int
     received_at: datetime
@@ -28,20 +29,46 @@ class Waiting:
 async def keep(connection: AsyncConnection, updates: list[dict[str, Any]], now: datetime) -> None:
     """Store updates; one that is there already stays as it is."""
     rows = [
-        {"update_id": update["update_id"], "payload": update, "state": NEW, "received_at": now} for update in updates
+        {
+            "update_id": update["update_id"],
+            "chat_id": chat_of(update),
+            "payload": update,
+            "state": NEW,
+            "received_at": now,
+        }
+        for update in updates
     ]
     await insert_many(connection, inbox, rows)
 
 
-async def waiting(connection: AsyncConnection, limit: int, busy: Collection[int] = ()) -> list[Waiting]:
-    """Return updates to apply, oldest first, without those in hand."""
-    statement = (
-        sa.select(inbox.c.update_id, inbox.c.payload, inbox.c.attempts, inbox.c.received_at)
+def chat_of(payload: dict[str, Any]) -> int:
+    """Return the chat an update belongs to; 0 where it has none, or is not what an update looks like."""
+    for kind, what in payload.items():
+        try:
+            if kind != "update_id":
+                chat_id = int(what.get("message", what)["chat"]["id"])
+                return chat_id if abs(chat_id) < 2**63 else 0
+        except (AttributeError, KeyError, TypeError, ValueError):
+            pass
+    return 0
+
+
+async def waiting(connection: AsyncConnection, limit: int, busy_chats: Collection[int] = ()) -> list[Waiting]:
+    """Return the oldest update of each chat to apply now, oldest first, none of `busy_chats` (Telegram's ids).
+
+    However much one person sends, it is one update of many chats: it keeps nobody else waiting.
+    """
+    oldest = (
+        sa.select(sa.func.min(inbox.c.update_id).label("update_id"))
         .where(inbox.c.state == sa.literal(NEW, literal_execute=True))  # as `ix_inbox_new` says it
-        .where(inbox.c.update_id.not_in(list(busy)))
-        .order_by(inbox.c.update_id)
+        .where(inbox.c.chat_id.not_in(list(busy_chats)))
+        .group_by(inbox.c.chat_id)
+        .order_by(sa.text("1"))
         .limit(limit)
+        .subquery()
     )
+    columns = [inbox.c[name] for name in Waiting.__dataclass_fields__]
+    statement = sa.select(*columns).join(oldest, oldest.c.update_id == inbox.c.update_id).order_by(inbox.c.update_id)
     return [Waiting(**row) for row in (await connection.execute(statement)).mappings()]
 
 

@@ -372,13 +372,14 @@ inbox = Table(
     "inbox",
     meta,
     Column("update_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    Column("chat_id", sa.BigInteger, nullable=False, server_default="0"),  # Telegram's; 0: it belongs to none
     Column("payload", sa.JSON, nullable=False),
     _text("state"),  # NEW DONE POISON
     _count("attempts"),
     Column("error", sa.Text),
     _at("received_at"),
 )
-_part_index("ix_inbox_new", inbox.c.state == "NEW", inbox.c.update_id)
+_part_index("ix_inbox_new", inbox.c.state == "NEW", inbox.c.chat_id, inbox.c.update_id)
 
 offer = Table(  # what the bot offered and may be taken up once, before it expires; what a button or an answer means
     "offer",

@@ -137,10 +137,23 @@ async def test_a_group_that_moves_while_a_message_waits_gets_it_at_its_new_addre
 async def test_a_poison_update_is_parked_and_those_behind_it_proceed(bot: Bot) -> None:
     async with bot.running():
         await bot.polled()
-        poison = {"message_id": "x", "date": "never", "chat": {"id": ADA, "type": "private"}, "text": "/list"}
-        bot.sandbox.world.tell_bot("message", poison)
+        bot.sandbox.world.tell_bot("message", poison(ADA))
         await bot.say("/list")
         await bot.until(_parked, timeout=30)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_however_much_one_person_sends_others_are_answered(bot: Bot) -> None:
+    async with bot.running():
+        await bot.polled()
+        for _ in range(150):  # each is tried three times, six seconds in all
+            bot.sandbox.world.tell_bot("message", poison(BEN))
+        assert "not watching" in (await bot.say("/list", ADA))["text"]
+
+
+def poison(chat_id: int) -> dict[str, object]:
+    """Return a message that cannot be read."""
+    return {"message_id": "x", "date": "never", "chat": {"id": chat_id, "type": "private"}, "text": "/list"}
 
 
 async def _parked(connection: AsyncConnection) -> bool:

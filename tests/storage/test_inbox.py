@@ -8,7 +8,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 async def keep(database: Database, *ids: int) -> None:
     async with database.begin() as connection:
-        await inbox.keep(connection, [{"update_id": number, "message": {"text": str(number)}} for number in ids], NOW)
+        await inbox.keep(connection, [{"update_id": one, "message": {"chat": {"id": one}}} for one in ids], NOW)
 
 
 async def waiting(database: Database) -> list[int]:
@@ -45,3 +45,35 @@ async def test_old_updates_are_removed_but_never_one_that_waits(database: Databa
         assert await inbox.purge(connection, NOW, 10) == 0
         assert await inbox.purge(connection, NOW + timedelta(days=9), 10) == 2
     assert await waiting(database) == [3]
+
+
+def test_the_chat_of_an_update_is_found_and_what_is_no_update_has_none() -> None:
+    chat = {"id": -100, "type": "group"}
+    assert inbox.chat_of({"update_id": 1, "message": {"chat": chat}}) == -100
+    assert inbox.chat_of({"update_id": 1, "channel_post": {"chat": chat}}) == -100
+    assert inbox.chat_of({"update_id": 1, "callback_query": {"id": "1", "message": {"chat": chat}}}) == -100
+    assert inbox.chat_of({"update_id": 1, "my_chat_member": {"chat": chat}}) == -100
+    odds: list[object] = [
+        None,
+        5,
+        "x",
+        [],
+        {},
+        {"chat": None},
+        {"chat": {"id": "x"}},
+        {"chat": {"id": 2**70}},
+        {"message": 3},
+    ]
+    for odd in odds:
+        assert inbox.chat_of({"update_id": 1, "message": odd}) == 0
+
+
+async def test_whoever_sends_much_keeps_nobody_waiting(database: Database) -> None:
+    updates = [{"update_id": number, "message": {"chat": {"id": 7}}} for number in range(1, 500)]
+    updates += [{"update_id": 500, "message": {"chat": {"id": 8}}}, {"update_id": 501, "poll": {"id": "1"}}]
+    async with database.begin() as connection:
+        await inbox.keep(connection, updates, NOW)
+    async with database.read() as connection:
+        assert [one.update_id for one in await inbox.waiting(connection, 16)] == [1, 500, 501]
+        assert [one.update_id for one in await inbox.waiting(connection, 16, [7, 0])] == [500]
+        assert [one.update_id for one in await inbox.waiting(connection, 2)] == [1, 500]
