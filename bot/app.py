@@ -22,6 +22,7 @@ from bot.delivery.request import AiohttpRequest
 from bot.digests.zones import pin_zone_rules
 from bot.engine import Step, Wakeups
 from bot.errors import ConfigError, SourceError
+from bot.handlers.members import Members
 from bot.handlers.receive import KINDS, SIDE_BY_SIDE, Receiver
 from bot.handlers.register import App, register, set_menu
 from bot.pipeline.alert import write_alerts
@@ -116,7 +117,9 @@ async def _services(config: Config, clock: Clock, wakeups: Wakeups, stack: Async
     signer = await _signer(database)
     week = Week(database, clock, aliases)
     stack.callback(week.close)
-    return Services(database, clock, wakeups, fetcher, parser, _settings(config), signer, aliases, week), presence
+    return Services(
+        database, clock, wakeups, fetcher, parser, _settings(config), signer, aliases, week, Members(clock)
+    ), presence
 
 
 async def _signer(database: Database) -> Signer:

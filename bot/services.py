@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from bot.clock import Clock
 from bot.engine import Wakeups
+from bot.handlers.members import Members
 from bot.models import Schedule
 from bot.pipeline.aliases import AliasBook
 from bot.pipeline.week import Week
@@ -50,3 +51,4 @@ class Services:
     signer: Signer
     aliases: AliasBook
     week: Week
+    members: Members

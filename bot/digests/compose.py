@@ -133,17 +133,19 @@ def digest(
     return parts
 
 
-def latest(items: Iterable[Item], words: Words, *, zone: str, now: datetime) -> Message:
-    """Return one message with as many of the items as it holds, in the order given."""
+def latest(items: Iterable[Item], words: Words, *, zone: str, now: datetime) -> Part:
+    """Return one message with as many of the items as it holds, in the order given, and those items."""
     reader = _reader(words, zone, now)
     text, used = words.say("<b>Latest</b>"), FRAME
+    shown = []
     for item in items:
         block = SEPARATOR + _block(item, reader)
         used = used.plus(measure(block))
         if not used.within(LIMIT):
             break
         text += block
-    return Message(text)
+        shown.append(item)
+    return Part(Message(text), tuple(shown))
 
 
 def line(item: Item, words: Words, *, zone: str, now: datetime) -> Markup:

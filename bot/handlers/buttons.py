@@ -17,7 +17,7 @@ from telegram.error import TelegramError
 
 from bot.delivery.telegram import freeze, keyboard
 from bot.errors import UserError
-from bot.handlers import access, aliases, change, data, operate, pause, people, settings, sources, watch, why
+from bot.handlers import access, aliases, change, data, digests, operate, pause, people, settings, sources, watch, why
 from bot.handlers.turn import Turn
 from bot.models import Message, Schedule
 from bot.storage import offers, subscriptions
@@ -168,6 +168,7 @@ PRESSES: dict[str, Press] = {
     "time": Press(_set_time),
     "resume": Press(_resume),
     "set": Press(settings.pressed),
+    "latest": Press(digests.latest_pressed, changes=False),
     "why": Press(why.pressed, changes=False),
     "forget": Press(data.asked_twice, for_all=True),
     "test": Press(operate.test_pressed, for_admins=True),

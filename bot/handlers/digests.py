@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.digests.compose import latest as latest_message
 from bot.handlers.settings import settings
 from bot.handlers.turn import Turn
-from bot.models import Button
+from bot.models import Button, Message
 from bot.pipeline.digest import freeze_now
 from bot.pipeline.items import item, stories
 from bot.storage import chats, hits
@@ -35,15 +35,24 @@ async def digest(turn: Turn) -> None:
 async def latest(turn: Turn) -> None:
     """Show the newest stories for what the chat watches, told or not."""
     async with turn.apply() as connection:
-        await _show_latest(turn, connection)
+        await turn.show(connection, await _latest_page(turn, connection, 0))
 
 
-async def _show_latest(turn: Turn, connection: AsyncConnection) -> None:
-    found = await hits.latest(connection, turn.chat.id, LATEST * 4)
+async def latest_pressed(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
+    """Turn the page."""
+    return await _latest_page(turn, connection, max(0, int(ids[0]))), ""
+
+
+async def _latest_page(turn: Turn, connection: AsyncConnection, skipped: int) -> Message:
+    """Return the newest stories after the first `skipped`, as many as a message holds, with buttons to the others."""
+    _ = turn.words.gettext
+    found = await hits.latest(connection, turn.chat.id, LATEST + 1, skipped)
+    newer = Button("‹ " + _("Newer"), f"latest:{max(0, skipped - LATEST)}")
     if not found:
-        await turn.reply(connection, turn.words.say("Nothing yet for what you watch. /list shows what that is."))
-        return
-    items = [item(owed) for owed in list(stories(found).values())[:LATEST]]
-    newest_first = sorted(items, key=lambda one: one.published_at or turn.now, reverse=True)
-    message = latest_message(newest_first, turn.words, zone=turn.chat.zone, now=turn.now)
-    await turn.reply(connection, message.text)
+        nothing = turn.words.say("Nothing yet for what you watch. /list shows what that is.")
+        return Message(nothing, ((newer,),) if skipped else ())
+    items = [item(owed) for owed in stories(found).values()]
+    part = latest_message(items[:LATEST], turn.words, zone=turn.chat.zone, now=turn.now)
+    older = Button(_("Older") + " ›", f"latest:{skipped + len(part.items)}")
+    row = ((newer,) if skipped else ()) + ((older,) if len(part.items) < len(items) else ())
+    return Message(part.message.text, (row,) if row else ())

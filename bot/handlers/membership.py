@@ -18,6 +18,15 @@ async def changed(turn: Turn) -> None:
             await deliveries.cancel_chat(connection, turn.chat.id, turn.now, "the bot was put out")
 
 
+async def member_changed(turn: Turn) -> None:
+    """Somebody's say in a group may have changed. (Telegram tells it where the bot is an admin.)"""
+    member = turn.update.chat_member
+    assert member is not None
+    turn.services.members.forget(member.chat.id, member.new_chat_member.user.id)
+    async with turn.apply(meet=False):
+        pass
+
+
 async def migrated(turn: Turn) -> None:
     """A group became a supergroup: its subscriptions follow it to its new id."""
     message = turn.update.effective_message

@@ -38,7 +38,7 @@ from bot.storage.inbox import Waiting
 
 log = structlog.get_logger()
 
-KINDS = ["message", "channel_post", "callback_query", "my_chat_member"]
+KINDS = ["message", "channel_post", "callback_query", "my_chat_member", "chat_member"]
 LONG_POLL = 25  # seconds Telegram may hold a getUpdates
 SIDE_BY_SIDE = 16
 PAUSE_AFTER_ERROR = 3.0  # seconds

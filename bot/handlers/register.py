@@ -6,13 +6,14 @@ update, and denied by default.
 
 import contextlib
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from markupsafe import escape
 from telegram import (
+    Bot,
     BotCommand,
     BotCommandScope,
     BotCommandScopeAllGroupChats,
@@ -57,6 +58,7 @@ from bot.handlers.sources import translated
 from bot.handlers.turn import AlreadyApplied, Turn
 from bot.locales import DEFAULT, LANGUAGES, words
 from bot.services import Services
+from bot.storage import chats
 
 log = structlog.get_logger()
 
@@ -130,6 +132,8 @@ def register(application: App, services: Services) -> None:
         application.add_handler(CommandHandler(command.name, act, filters=new))
     application.add_handler(CallbackQueryHandler(guarded(buttons.pressed, for_all=True)))
     application.add_handler(ChatMemberHandler(guarded(membership.changed, by_telegram=True)))
+    others = guarded(membership.member_changed, by_telegram=True)
+    application.add_handler(ChatMemberHandler(others, ChatMemberHandler.CHAT_MEMBER))
     application.add_handler(
         MessageHandler(filters.StatusUpdate.MIGRATE, guarded(membership.migrated, by_telegram=True))
     )
@@ -166,6 +170,8 @@ class Guard:
                         return
                     await access.check(turn, for_admins=for_admins, for_all=for_all)
                 await act(turn)
+                if turn.speaks_anew:
+                    await _set_menu_of(turn)
             except AlreadyApplied:
                 log.info("update was applied before", update_id=update.update_id)
             except (UserError, SourceError) as error:
@@ -211,17 +217,38 @@ async def _explain(turn: Turn, error: UserError | SourceError) -> None:
 async def set_menu(application: App, services: Services) -> None:
     """Tell Telegram the command menus, for each scope and language. A failure costs that menu, nothing else."""
     everybodys = [one for one in COMMANDS if not one.for_admins]
-    scopes: list[tuple[BotCommandScope, list[Command]]] = [
+    scopes: list[tuple[BotCommandScope, Sequence[Command]]] = [
         (BotCommandScopeDefault(), everybodys),
         (BotCommandScopeAllPrivateChats(), everybodys),
         (BotCommandScopeAllGroupChats(), [one for one in everybodys if one.in_groups]),
     ]
-    scopes += [(BotCommandScopeChat(admin), list(COMMANDS)) for admin in sorted(services.settings.admins)]
     for scope, commands in scopes:
-        for language in LANGUAGES:
-            menu = [BotCommand(command.name, words(language).gettext(command.menu)) for command in commands]
-            code = None if language == DEFAULT else language  # English is for every language without a menu of its own
-            try:
-                await application.bot.set_my_commands(menu, scope=scope, language_code=code)
-            except (TelegramError, *ODD_ANSWER) as error:  # an admin who never wrote to the bot is "chat not found"
-                log.info("menu not set", scope=scope.type, reason=type(error).__name__)
+        await _tell_menus(application.bot, scope, commands, _spoken(None))
+    for admin in sorted(services.settings.admins):
+        async with services.database.read() as connection:
+            chat = await chats.find(connection, admin, 0)
+        await _tell_menus(application.bot, BotCommandScopeChat(admin), COMMANDS, _spoken(chat.locale if chat else None))
+
+
+def _spoken(chosen: str | None) -> dict[str, str]:
+    """Return, for each language an app may have, the language of the menu: the chosen one, or else its own."""
+    return {language: chosen or language for language in LANGUAGES}
+
+
+async def _set_menu_of(turn: Turn) -> None:
+    """Let the menu of a chat that chose a language speak it, whatever the language of the app is. Best effort."""
+    shown = [one for one in COMMANDS if (turn.is_admin and turn.is_private) or not one.for_admins]
+    if not turn.is_private:
+        shown = [one for one in shown if one.in_groups]
+    scope = BotCommandScopeChat(turn.chat.telegram_id)
+    await _tell_menus(turn.bot, scope, shown, _spoken(turn.chat.locale))
+
+
+async def _tell_menus(bot: Bot, scope: BotCommandScope, commands: Sequence[Command], spoken: dict[str, str]) -> None:
+    for app, language in spoken.items():
+        menu = [BotCommand(command.name, words(language).gettext(command.menu)) for command in commands]
+        code = None if app == DEFAULT else app  # English is for every app without a menu of its own
+        try:
+            await bot.set_my_commands(menu, scope=scope, language_code=code)
+        except (TelegramError, *ODD_ANSWER) as error:  # an admin who never wrote to the bot is "chat not found"
+            log.info("menu not set", scope=scope.type, reason=type(error).__name__)

@@ -91,6 +91,7 @@ async def pressed(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tu
     match ids:
         case ["language", code] if code in LANGUAGES:
             await chats.set_locale(connection, turn.chat.id, code)
+            turn.speaks_anew = True
         case ["new"]:
             return _new_page(turn), ""
         case ["new", schedule]:

@@ -51,6 +51,7 @@ class Turn:
     words: Words = field(init=False)
     is_new_chat: bool = field(init=False, default=False)
     knows_chat: bool = field(init=False, default=False)
+    speaks_anew: bool = field(init=False, default=False)  # the chat chose a language: its menu of commands follows
 
     def __post_init__(self) -> None:
         """Read the clock once, and begin in the language Telegram says its reader uses."""
@@ -103,10 +104,10 @@ class Turn:
             return  # an anonymous admin of this group, or the channel itself; a press is always a person's
         _ = self.words.gettext
         try:
-            member = await self.bot.get_chat_member(chat.id, self.user_id)
+            status = await self.services.members.status(self.bot, chat.id, self.user_id)
         except TelegramError as error:
             raise UserError(_("Telegram did not answer. Try again in a moment.")) from error
-        if member.status not in GROUP_ADMINS:
+        if status not in GROUP_ADMINS:
             raise UserError(_("Only admins of this group can do that."))
 
     async def look_busy(self) -> None:

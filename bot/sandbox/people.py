@@ -166,8 +166,19 @@ class People:
         self.world.tell_bot_of(message)
 
     def promote(self, chat_id: int, user_id: int, status: str = "administrator") -> None:
-        """Change a person's status in a group or channel."""
-        self.world.chat(chat_id).members[self.world.person(user_id).id] = status
+        """Change a person's status in a group or channel; a bot that is an admin there is told."""
+        chat, person = self.world.chat(chat_id), self.world.person(user_id)
+        old = chat.members.get(person.id, "left")
+        chat.members[person.id] = status
+        if chat.members.get(self.world.bot["id"]) == "administrator":
+            update = {
+                "chat": self.world.chat_object(chat),
+                "from": self.world.person(ADA).user(),
+                "date": int(time.time()),
+                "old_chat_member": member_object(person.user(), old),
+                "new_chat_member": member_object(person.user(), status),
+            }
+            self.world.tell_bot("chat_member", update)
 
     def migrate(self, chat_id: int, new_chat_id: int | None = None) -> int:
         """Upgrade a group to a supergroup, with the messages to both that Telegram sends; return the new id."""

@@ -16,6 +16,8 @@ from bot.storage.chats import Chat
 from bot.storage.inbox import NEW
 from bot.storage.schema import admin_act, chat, delivery, forgotten, hit, inbox, person, query, subscription
 
+CHAT_KINDS = ("message", "channel_post", "my_chat_member", "chat_member")  # of updates that name their chat
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
@@ -58,11 +60,12 @@ async def _forget_query(connection: AsyncConnection, query_id: int) -> None:
 
 async def _forget_updates(connection: AsyncConnection, telegram_id: int, user_id: int | None) -> None:
     """Empty the updates of the chat and the person; their numbers stay, so that none is applied twice."""
-    paths: list[tuple[str, ...]] = [(kind, "chat", "id") for kind in ("message", "channel_post", "my_chat_member")]
+    paths: list[tuple[str, ...]] = [(kind, "chat", "id") for kind in CHAT_KINDS]
     paths.append(("callback_query", "message", "chat", "id"))
     ours = [_number(*path) == telegram_id for path in paths]
     if user_id is not None:
-        ours += [_number(kind, "from", "id") == user_id for kind in ("message", "callback_query")]
+        ours += [_number(kind, "from", "id") == user_id for kind in ("message", "callback_query", "chat_member")]
+        ours.append(_number("chat_member", "new_chat_member", "user", "id") == user_id)
     statement = inbox.update().where(inbox.c.state != NEW, sa.or_(*ours))
     await connection.execute(statement.values(payload={}))
 

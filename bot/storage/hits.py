@@ -144,13 +144,15 @@ async def pending(
 
 
 async def latest(connection: AsyncConnection, chat_id: int, limit: int, offset: int = 0) -> list[Owed]:
-    """Return the newest hits of a chat's queries, told or not, newest first."""
+    """Return the hits of a chat's queries, told or not, of the `limit` newest stories after the `offset` newest."""
+    newest = sa.func.max(entry.c.published_at)
+    mine = subscription.c.chat_id == chat_id
+    chosen = _joined(hit.c.story_id).where(mine).group_by(hit.c.story_id).order_by(newest.desc(), hit.c.story_id.desc())
+    stories = list((await connection.execute(chosen.limit(limit).offset(offset))).scalars())
     statement = (
         _joined(*_OWED)
-        .where(subscription.c.chat_id == chat_id)
+        .where(mine, hit.c.story_id.in_(stories))
         .order_by(entry.c.published_at.desc(), hit.c.entry_id.desc(), hit.c.score.desc(), hit.c.query_id)
-        .limit(limit)
-        .offset(offset)
     )
     return [Owed(**row) for row in (await connection.execute(statement)).mappings()]
 

@@ -225,13 +225,12 @@ def test_a_title_longer_than_a_headline_ever_is_is_cut_with_a_sign() -> None:
 
 
 def test_the_latest_are_one_message_in_the_order_given() -> None:
-    message = latest(
-        [story(number, title="A long headline " * 20) for number in range(60)], ENGLISH, zone=ZONE, now=NOW
-    )
-    read = Reader(message.text)
+    part = latest([story(number, title="A long headline " * 20) for number in range(60)], ENGLISH, zone=ZONE, now=NOW)
+    read = Reader(part.message.text)
     assert read.plain.startswith("Latest\n\n")
     assert len(read.plain) <= 4096
     assert [url for url, _ in read.links] == [f"https://www.example.org/{number}" for number in range(len(read.links))]
+    assert len(part.items) == len(read.links) < 60
 
 
 @pytest.mark.parametrize(

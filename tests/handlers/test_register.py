@@ -4,6 +4,7 @@ from telegram.ext import Application
 
 from bot.clock import Clock
 from bot.engine import Wakeups
+from bot.handlers.members import Members
 from bot.handlers.register import COMMANDS, register
 from bot.locales import LANGUAGES, words
 from bot.pipeline.aliases import AliasBook
@@ -52,6 +53,7 @@ def callbacks() -> list[Any]:
         Signer(b"key"),
         aliases,
         Week(database, clock, aliases),
+        Members(clock),
     )
     register(application, services)
     return [handler.callback for group in application.handlers.values() for handler in group]
@@ -59,10 +61,10 @@ def callbacks() -> list[Any]:
 
 def test_every_handler_is_guarded() -> None:
     found = callbacks()
-    assert len(found) == len(COMMANDS) + 6
+    assert len(found) == len(COMMANDS) + 7
     assert all(hasattr(callback, "act") for callback in found)
     told_by_telegram = {callback.act.__name__ for callback in found if callback.by_telegram}
-    assert told_by_telegram == {"changed", "migrated"}
+    assert told_by_telegram == {"changed", "member_changed", "migrated"}
 
 
 def test_admin_commands_are_those_the_design_names() -> None:
