@@ -127,5 +127,5 @@ def _warnings(config: Config) -> list[str]:
         found.append(f"{EXPAT_VERSION} is older than 2.7.4; feeds with a DTD that defines entities are refused")
     if (config.web.public_url or "").startswith("http:"):
         found.append("web.public_url is no https address: who reads along learns the secrets that hubs are given")
-    found.append(f"Python {platform.python_version()}")
+    found.append(f"Python {platform.python_version()}, {EXPAT_VERSION.replace('_', ' ')}")
     return found

@@ -122,6 +122,7 @@ class Feed:
     hub: str | None = None
     skipped: int = 0  # items with neither title nor link, or over the limit
     ids_distinct: bool = False  # every item has an id of its own
+    troubles: frozenset[str] = frozenset()  # "ids" (many items share one), "letters" (garbled): for an admin to know
     ttl: timedelta | None = None  # how long the document asks to be left alone (RSS `ttl`, `sy:updatePeriod`)
     skip_hours: frozenset[int] = frozenset()  # UTC, when it asks not to be polled (RSS `skipHours`)
     skip_days: frozenset[int] = frozenset()  # Monday is 0 (RSS `skipDays`)
@@ -146,7 +147,8 @@ class Source:
 
     `wishes` are those of its last document. `moved_to` is where its last polls were permanently redirected, `moves` of
     them in a row. `rhythm` is what `bot.sources.rhythm` keeps of it. `ids_distinct` says that ids told the items of the
-    last whole document apart, `pushed` that a hub brings its news before polls find them.
+    last whole document apart, `pushed` that a hub brings its news before polls find them; `troubles` are that
+    document's, and known to the admins.
     """
 
     id: int
@@ -165,6 +167,7 @@ class Source:
     rhythm: str | None = None
     ids_distinct: bool = False
     pushed: bool = False
+    troubles: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

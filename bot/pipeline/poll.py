@@ -5,6 +5,7 @@ entries would be lost.
 """
 
 import asyncio
+import functools
 import ipaddress
 import random
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -47,6 +48,7 @@ FALLBACK = 4  # times as long between two polls of a source whose hub brings its
 MOVED_FOR_GOOD = 3  # polls in a row that were permanently redirected to the same address
 PAGES = 50  # that one poll has read, where a source is read in full; the oldest of more go by what the feed says
 PAGE_PATIENCE = timedelta(minutes=2)  # that an entry waits for its page before it is matched without
+LONG_FAILING = 8  # failures in a row, most of a day: then admins are told
 POLITE = timedelta(minutes=1)  # nobody's server is asked more often, whatever is configured; our own may be
 
 
@@ -200,7 +202,10 @@ class Poller:
                 wishes = feed.wishes
                 found |= {"body_hash": fetched.body_hash, "title": None if source.title else feed.title}
                 found |= {"language": source.language or feed.language, "wishes": wishes}
-                found |= {"size": len(feed.entries), "ids_distinct": feed.ids_distinct} if reading.whole else {}
+                if reading.whole:
+                    found |= {"size": len(feed.entries), "ids_distinct": feed.ids_distinct}
+                    found |= {"troubles": sorted(feed.troubles)}
+                    await self._tell(connection, source, feed.troubles - source.troubles, now)
             if stored.fresh or source.rhythm is None:
                 known = known if baseline else rhythm.learn(known, _times(stored, now), now)
                 found["rhythm"] = rhythm.dump(known)
@@ -338,11 +343,20 @@ class Poller:
                 mine = await sources.fail_poll(connection, source, now, next_poll_at=next_at, kind=kind, reason=reason)
                 if mine and is_dead(kind, failures):
                     await sources.set_state(connection, source.id, sources.PAUSED, now)
-                    await tell_admins(connection, self.admins, lambda words: _paused(source, words), now)
+                    await self._tell(connection, source, {"paused"}, now)
                 elif mine and kind == "blocked" and not source.failures:
-                    await tell_admins(connection, self.admins, lambda words: _blocked(source, words), now)
+                    await self._tell(connection, source, {"blocked"}, now)
+                elif mine and failures == LONG_FAILING:
+                    await self._tell(connection, source, {"failing"}, now)
         except SQLAlchemyError:
             log.exception("poll not recorded", source_id=source.id)  # its lease will end, and it is due again
+
+    async def _tell(
+        self, connection: AsyncConnection, source: Source, troubles: Collection[str], now: datetime
+    ) -> None:
+        """Owe the admins a sentence for each of these troubles of a source."""
+        for trouble in sorted(troubles):
+            await tell_admins(connection, self.admins, functools.partial(_TROUBLES[trouble], source), now)
 
 
 _REASONS = {"timeout": "Reading it took too long.", "bug": "Something in Watchword broke; the log says what."}
@@ -360,6 +374,32 @@ def _blocked(source: Source, words: Words) -> Markup:
         "The server of <b>{title}</b> refuses to serve us. It is asked again every few hours: /sources",
         title=source.title or sources.host_of(source.url),
     )
+
+
+def _failing(source: Source, words: Words) -> Markup:
+    return words.say(
+        "The feed of <b>{title}</b> could not be read {count} times in a row. It is tried again every day: /sources",
+        title=source.title or sources.host_of(source.url),
+        count=LONG_FAILING,
+    )
+
+
+def _ids(source: Source, words: Words) -> Markup:
+    return words.say(
+        "The feed of <b>{title}</b> gives one id to several entries. They are told apart by their links and titles; "
+        "should entries come twice, that is why: /sources",
+        title=source.title or sources.host_of(source.url),
+    )
+
+
+def _letters(source: Source, words: Words) -> Markup:
+    return words.say(
+        "The feed of <b>{title}</b> has letters that look wrong, as if it named the wrong encoding: /sources",
+        title=source.title or sources.host_of(source.url),
+    )
+
+
+_TROUBLES = {"paused": _paused, "blocked": _blocked, "failing": _failing, "ids": _ids, "letters": _letters}
 
 
 def _hub(fetched: Fetched, feed: Feed) -> tuple[str, str] | None:

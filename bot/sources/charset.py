@@ -60,6 +60,10 @@ _CHARACTER_REFERENCE = re.compile(  # but for those that are plainly right, and 
     r"(?:x([0-9a-f]+)|([0-9]+));?",
     re.IGNORECASE,
 )
+_GARBLED = re.compile(  # UTF-8 read as Latin-1 ("Ã©", "Ð½Ð°"), Cyrillic read as Latin-1 ("Íîâîñòè"), what was lost
+    "(?:[\u00c2\u00c3\u00d0\u00d1\u00d8\u00d9][\u0080-\u00bf\u0152-\u0178\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]){2}"
+    "|[\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u00ff]{5}|\ufffd"
+)
 _FEW_ERRORS = 1000  # at most one damaged character in so many: damaged UTF-8, not another encoding
 _SAMPLE = 64 * 1024
 
@@ -88,6 +92,11 @@ def _valid_reference(reference: re.Match[str]) -> str:
     digits = reference[1] or reference[2]
     code = int(digits, 16 if reference[1] else 10) if len(digits) < 12 else -1
     return reference[0] if any(code in characters for characters in _CHARACTERS) else "\ufffd"
+
+
+def is_garbled(text: str) -> bool:
+    """Return whether a text looks as if it had been read with the wrong codec, here or by its publisher."""
+    return bool(_GARBLED.search(text))
 
 
 def codec_for(name: str) -> str | None:

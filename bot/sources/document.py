@@ -10,6 +10,7 @@ import json
 import re
 import time
 from bisect import bisect
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,16 +18,17 @@ from typing import Any
 from xml.parsers import expat
 
 from bot.errors import SourceError
-from bot.models import Feed
+from bot.models import Feed, FeedEntry
 from bot.sources import pieces, quicker
 from bot.sources.address import absolute_link, canonical_link
-from bot.sources.charset import decode, only_characters
+from bot.sources.charset import decode, is_garbled, only_characters
 from bot.sources.clean import clean_text
 from bot.sources.headers import RETRY_LATEST
 from bot.sources.normalise import Item, language_code, normalise, shorten
 from bot.sources.pieces import Layout, Reading, Recall
 
 _MAX_FEED_TITLE = 256
+_TOLERATED = 0.05  # of a document's items may be odd, before an admin hears of it
 _JSON_FEED = "https://jsonfeed.org/version/"
 _PERIODS = {
     "hourly": timedelta(hours=1),
@@ -267,6 +269,15 @@ def _are_distinct(guids: Sequence[str]) -> bool:
     return all(guids) and len(set(guids)) == len(guids)
 
 
+def _troubles(items: Sequence[Item], entries: Sequence[FeedEntry]) -> frozenset[str]:
+    """Return what is wrong with a document's items, though they can be told and read (`Feed.troubles`)."""
+    guids = Counter(guid for item in items if (guid := (item.guid or "").strip()))
+    sharing = sum(count for count in guids.values() if count > 1)
+    garbled = sum(is_garbled(entry.title) for entry in entries)
+    found = {"ids": sharing > len(items) * _TOLERATED, "letters": garbled > max(2, len(entries) * _TOLERATED)}
+    return frozenset(name for name, wrong in found.items() if wrong)
+
+
 def _feed(
     items: Sequence[Item],
     *,
@@ -293,5 +304,6 @@ def _feed(
         hub=absolute_link(url, hub),
         skipped=skipped,
         ids_distinct=_are_distinct([(item.guid or "").strip() for item in items]),
+        troubles=_troubles(items, entries),
         ttl=ttl,
     )

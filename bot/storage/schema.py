@@ -109,6 +109,7 @@ source = Table(
     _count("size"),  # items of the document, when it was last read whole
     Column("rhythm", sa.Text),  # when it publishes
     _flag("ids_distinct"),  # of the items of its document, when it was last read whole
+    Column("troubles", sa.JSON),  # that document's, of which admins were told
     _at("created_at"),
     Index("ix_source_due", "state", "next_poll_at"),
     Index("ix_source_lease_until", "lease_until"),

@@ -210,6 +210,7 @@ def _source(row: Any, now: datetime) -> Source:
         moves=row["moves"],
         rhythm=row["rhythm"],
         ids_distinct=row["ids_distinct"],
+        troubles=frozenset(row["troubles"] or ()),
     )
 
 
@@ -256,8 +257,8 @@ async def finish_poll(
 ) -> bool:
     """Record a poll that worked, in the transaction that stores its entries; False if the lease was lost.
 
-    `found` may hold title, language, body_hash, validators, wishes, size, ids_distinct and rhythm, to be kept from now
-    on, and moved_to: where the poll was permanently redirected, None for nowhere.
+    `found` may hold title, language, body_hash, validators, wishes, size, ids_distinct, troubles and rhythm, to be kept
+    from now on, and moved_to: where the poll was permanently redirected, None for nowhere.
     """
     validators: Validators | None = found.pop("validators", None)
     wishes: Wishes | None = found.pop("wishes", None)

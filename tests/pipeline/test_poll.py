@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from bot.engine import Wakeups
 from bot.errors import SourceError
-from bot.pipeline.poll import LEASE, Poller
+from bot.pipeline.poll import LEASE, LONG_FAILING, Poller
 from bot.sources.memory import WHOLE_EVERY
 from bot.storage import chats, schema, sources
 from bot.storage.database import Database
@@ -175,6 +175,49 @@ async def test_admins_are_told_once_of_a_server_that_refuses_us(rig: Rig) -> Non
     assert (await rig.source())["state"] == "active"
     (notice,) = await notices(rig)
     assert "refuses" in notice
+
+
+async def test_admins_are_told_once_of_a_feed_that_fails_for_most_of_a_day(rig: Rig) -> None:
+    await rig.add()
+    await meet_admin(rig)
+    for count in (LONG_FAILING - 1, 3):
+        for _ in range(count):
+            rig.feeds.serve("/a.xml", b"", status=404)
+            await rig.poll()
+        assert len(await notices(rig)) == (count == 3)
+    assert f"{LONG_FAILING} times" in (await notices(rig))[0]
+    assert (await rig.source())["state"] == "active"
+
+
+async def test_admins_are_told_once_of_shared_ids_and_of_garbled_letters_and_again_when_they_return(rig: Rig) -> None:
+    await rig.add()
+    await meet_admin(rig)
+    fine = rss([item("One"), item("Two")])
+    shared = rss([item("One", guid="x"), item("Two", guid="x"), item("Three", guid="x")])
+    garbled = rss([item("Íîâîñòè íåäåëè", f"https://news.example/{one}") for one in range(3)])
+    told = []
+    for body in (fine, shared, shared + b" ", fine, shared, garbled, garbled + b" "):
+        rig.feeds.serve("/a.xml", body)
+        await rig.poll()
+        told.append(len(await notices(rig)))
+    assert told == [0, 1, 1, 1, 2, 3, 3]
+    said = await notices(rig)
+    assert "one id" in said[0]
+    assert "encoding" in said[2]
+
+
+async def test_a_feed_that_changes_its_format_and_its_ids_repeats_nothing(rig: Rig) -> None:
+    rig.poller.pace = NEWS
+    await rig.add()
+    rig.feeds.serve("/a.xml", rss([item("Two"), item("One")]))
+    await rig.poll()
+    entries = "".join(
+        f"<entry><id>urn:x:{title}</id><title>{title}</title><link href='https://news.example/{title.lower()}'/></entry>"
+        for title in ("Three", "Two", "One")
+    )
+    rig.feeds.serve("/a.xml", f"<feed xmlns='http://www.w3.org/2005/Atom'><title>News</title>{entries}</feed>")
+    await rig.poll()
+    assert await rig.titles() == ["One", "Two", "Three"]
 
 
 async def test_a_server_that_asks_for_time_gets_it(rig: Rig) -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.sources.charset import codec_for, decode
+from bot.sources.charset import codec_for, decode, is_garbled
 
 ARABIC = "أخبار اليوم: زلزال يضرب إدلب وحلب"
 RUSSIAN = "Новости дня: землетрясение в Идлибе и Алеппо, сообщает агентство"
@@ -66,3 +66,17 @@ def test_codecs_that_are_not_for_documents_are_never_used(name: str) -> None:
 @given(st.binary(max_size=300), st.none() | st.text(max_size=30))
 def test_any_bytes_become_text_that_can_be_stored(body: bytes, content_type: str | None) -> None:
     decode(body, content_type).encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Новости Донецка", "أخبار سوريا اليوم", "Élections à Saint-Étienne : créées", "Größenänderung", "Þjóðhátíð"],
+)
+def test_letters_that_were_read_with_the_wrong_codec_are_seen(text: str) -> None:
+    assert not is_garbled(text)
+    assert is_garbled(text.encode().decode("latin-1"))
+    assert is_garbled(text.encode().decode("cp1252", "replace"))
+
+
+def test_cyrillic_read_as_latin_1_is_seen() -> None:
+    assert is_garbled("Новости недели".encode("cp1251").decode("latin-1"))

@@ -197,3 +197,26 @@ def test_damage_anywhere_gives_a_feed_or_an_error_and_clean_entries(noise: bytes
     for entry in found.entries:
         (entry.title + entry.summary).encode()
         assert "\0" not in entry.title + entry.summary
+
+
+def test_podcasts_pictures_and_places_are_read_like_any_other_item() -> None:
+    names = "xmlns:media='http://search.yahoo.com/mrss/' xmlns:georss='http://www.georss.org/georss'"
+    items = (
+        "<item><enclosure url='https://news.example/1.mp3' length='1' type='audio/mpeg'/></item>"
+        "<item><title>Heard</title><enclosure url='https://news.example/2.mp3' length='1' type='audio/mpeg'/></item>"
+        "<item><media:content url='https://news.example/3.jpg'/><media:title>Seen</media:title></item>"
+        "<item><title>Quake</title><georss:point>36.2 37.1</georss:point></item>"
+    )
+    found = read(f"<rss version='2.0' {names}><channel><title>All</title>{items}</channel></rss>")
+    assert {"Heard", "Quake"} <= set(titles(found))
+    assert all(entry.title and entry.keys for entry in found.entries)
+
+
+def test_what_an_admin_should_know_of_a_document_is_said() -> None:
+    fine = [item(f"Number {number}") for number in range(40)]
+    assert read(rss(fine)).troubles == frozenset()
+    assert read(rss([item("Odd", guid="x"), item("Two", guid="x"), *fine])).troubles == frozenset()  # two of 42
+    assert read(rss([item(f"Item {number}", guid="x") for number in range(3)])).troubles == {"ids"}
+    assert read(rss([item("Íîâîñòè íåäåëè", f"https://news.example/{one}") for one in range(3)])).troubles == {
+        "letters"
+    }

@@ -229,6 +229,18 @@ async def test_a_dripping_body_ends_at_the_deadline(server: FeedServer, fetcher:
     assert time.monotonic() - started < 2
 
 
+async def test_dripping_headers_end_at_the_deadline(server: FeedServer, fetcher: Fetcher) -> None:
+    async def drop_by_drop(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n")
+        for number in range(400):
+            writer.write(b"X-%d: y\r\n" % number)
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    server.serve_raw("/a", drop_by_drop)
+    assert (await failure(fetcher, server.url("/a"))).kind == "timeout"
+
+
 async def test_slow_hops_share_one_deadline(server: FeedServer, fetcher: Fetcher) -> None:
     async def slowly(request: Request, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.4)
