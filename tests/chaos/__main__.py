@@ -8,6 +8,7 @@ The two databases go side by side, each in a process of its own: one life of the
 import argparse
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -90,7 +91,8 @@ def run(name: str, *, seed: int, kills: int, bug: str | None = None) -> Verdict:
             url = f"sqlite:///{folder}/chaos.db"
             verdict = asyncio.run(seasons(url, folder, seed=seed, kills=kills, bug=bug, autumn=bug is None))
         if verdict.violations and not bug:
-            Path(f"chaos-{name}.log").write_bytes((folder / "bot.log").read_bytes())
+            for file in folder.glob("*.*"):  # to be looked into: the log, and SQLite's database
+                shutil.copy(file, f"chaos-{name}-{file.name}")
     title = f"\n{name}" + (f" with a planted bug: {bug}" if bug else "") + f" ({time.monotonic() - began:.0f} s)"
     say("\n".join([title, *(f"  {figure:56} {value}" for figure, value in verdict.figures.items())]))
     return verdict

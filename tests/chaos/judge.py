@@ -48,7 +48,7 @@ async def judge(rig: Rig) -> Verdict:
         "messages": str(len(sent)),
         "deliveries by state": await _states(rig),
     }
-    verdict.demand("I1 nothing lost without a record", await _lost(rig, pairs, sent))
+    verdict.demand("I1 nothing lost without a record", await _lost(rig, pairs, sent, verdict))
     verdict.demand("I2 two copies at most, the second marked and recorded", _copies(rig, sent, verdict))
     verdict.demand("I3 nothing to who did not ask", await _unasked(rig, sent))
     verdict.demand("I4 the database is whole", _damaged(rig))
@@ -95,12 +95,16 @@ async def _promised(rig: Rig) -> set[tuple[int, str]]:
     }
 
 
-async def _lost(rig: Rig, pairs: set[tuple[int, str]], sent: list[SentMessage]) -> list[str]:
+async def _lost(rig: Rig, pairs: set[tuple[int, str]], sent: list[SentMessage], verdict: Verdict) -> list[str]:
+    """Return what nobody was told of. A digest of very many shows the biggest and counts the rest: "… and 7 more"."""
+    counted = {(rig.migrated.get(chat_id, chat_id), title) for chat_id, title in rig.counted}
     told: defaultdict[int, list[str]] = defaultdict(list)
     for message in sent:
         told[rig.migrated.get(message["chat_id"], message["chat_id"])].append(message["text"])
     shown = {chat_id: "\n".join(texts) for chat_id, texts in told.items()}
-    missing = [(chat_id, title) for chat_id, title in sorted(pairs) if title not in shown.get(chat_id, "")]
+    hidden = [(chat_id, title) for chat_id, title in sorted(pairs) if title not in shown.get(chat_id, "")]
+    missing = [pair for pair in hidden if pair not in counted]
+    verdict.figures["counted in a digest, not shown in it"] = str(len(hidden) - len(missing))
     return [f"{title!r} for {chat_id} ({await _record(rig, chat_id, title)})" for chat_id, title in missing]
 
 
@@ -128,9 +132,7 @@ def _copies(rig: Rig, sent: list[SentMessage], verdict: Verdict) -> list[str]:
         copies[key] += 1
         marked[key] += one["text"].startswith(RESENT.strip())
     double = {key: count for key, count in copies.items() if count > 1}
-    recorded = {
-        (rig.migrated.get(chat_id, chat_id), frozenset(_told(rig, text))) for chat_id, text in rig.doubtful.values()
-    }
+    recorded = {(rig.migrated.get(chat_id, chat_id), frozenset(_told(rig, text))) for _, chat_id, text in rig.doubtful}
     verdict.figures["copies"] = f"{len(double)} of {len(copies)} twice, {len(rig.doubtful)} were in doubt"
     verdict.figures["duplicates per 1,000"] = f"{1000 * sum(double.values()) / 2 / max(1, len(copies)):.1f}"
     wrong = [f"{count} copies of {key[1][:40]!r} for {key[0]}" for key, count in double.items() if count > 2]

@@ -89,7 +89,8 @@ LIFE = 2.5  # seconds a life lasts at most after its birth, if it is not to come
 ERRAND = 6.0  # seconds it has to come to one
 BACKUP_EVERY = timedelta(hours=2)
 FEED_SECRET = "key=feed-canary-that-nobody-may-show"
-QUIET = 90.0  # seconds a season may take to become quiet
+QUIET = 60.0  # seconds it may take to become quiet
+LONGEST_LEAP = 100.0  # minutes the program is dead: several in a row may not make a digest twelve hours late
 
 
 @dataclass
@@ -122,12 +123,12 @@ class Rig:
     migrated: dict[int, int] = field(default_factory=dict)
     filled: int = 0
     old: set[str] = field(default_factory=set)  # titles of seasons past, which retention may have removed
-    doubtful: dict[int, tuple[int, str]] = field(
-        default_factory=dict
-    )  # delivery → (chat, text); retention removes them
+    doubtful: set[tuple[int, int, str]] = field(default_factory=set)  # (delivery, chat, text); retention removes rows
+    counted: set[tuple[int, str]] = field(default_factory=set)  # (chat, title) told by a digest that says "… more"
     runs: set[tuple[int, int, str]] = field(default_factory=set)  # (run, chat, local date) of daily digests
     dates: set[tuple[int, str]] = field(default_factory=set)  # (chat, local date) on which one was due
     restless: list[str] = field(default_factory=list)  # what kept a season from becoming quiet
+    slowness: float = 1.0  # of this machine, now: how many seconds the program took to be born, one at least
     lateness: Counter[float] = field(default_factory=Counter)  # upper bound in seconds → beats of the program's loop
     shown: datetime = field(default=SPRING)
     season: datetime = field(default=SPRING)  # when the present one began
@@ -360,7 +361,7 @@ class Rig:
         self.trouble()
         process = await self.start(crash_at or "")
         await self._work(process, typing=name in TYPED or self.random.random() < 0.5, full_disk=full_disk)
-        deadline = time.monotonic() + ERRAND
+        deadline = time.monotonic() + ERRAND * self.slowness
         while crash_at and process.returncode is None and time.monotonic() < deadline:
             self.publish(1)
             await self._ended(process, 0.5)
@@ -368,7 +369,7 @@ class Rig:
         how = crash_at if crash_at and process.returncode is not None else "at random"
         await self.end(process, how, signal.SIGKILL)
         self.peace()
-        self.leap(timedelta(minutes=self.random.uniform(1, 160)))
+        self.leap(timedelta(minutes=self.random.uniform(1, LONGEST_LEAP)))
 
     def _next_point(self) -> tuple[str, int]:
         """Return the named moment whose turn it is: all have one before any has its next."""
@@ -394,7 +395,7 @@ class Rig:
             self._move_a_group()
         if full_disk:
             await self.fill_disk(process, 1.5)
-        await self._ended(process, self.random.uniform(0.2, LIFE))
+        await self._ended(process, self.random.uniform(0.2, LIFE) * self.slowness)
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         """Ask the program how late its loop was by its own fault in this life, as Prometheus does."""
@@ -426,9 +427,10 @@ class Rig:
     async def _awake(self, process: asyncio.subprocess.Process) -> bool:
         """Wait until the program asks for updates; False if it ended before."""
         asked = sum(one.method.lower() == "getupdates" for one in self.sandbox.requests)
-        deadline = time.monotonic() + BIRTH
-        while process.returncode is None and time.monotonic() < deadline:
+        began = time.monotonic()
+        while process.returncode is None and time.monotonic() < began + BIRTH:
             if sum(one.method.lower() == "getupdates" for one in self.sandbox.requests) > asked:
+                self.slowness = max(1.0, time.monotonic() - began)
                 return True
             await asyncio.sleep(0.05)
         return False
@@ -464,7 +466,7 @@ class Rig:
         process = await self.start()
         assert await self._awake(process)
         source = schema.source.c
-        async with asyncio.timeout(QUIET):
+        async with asyncio.timeout(QUIET * self.slowness):
             while len(await self.ask(sa.select(source.id).where(source.baseline_done))) < FEEDS:
                 await asyncio.sleep(0.1)
         await self.end(process, "SIGTERM", signal.SIGTERM)
@@ -475,7 +477,7 @@ class Rig:
         process = await self.start()
         assert await self._awake(process)
         slot = schema.digest_slot.c
-        async with asyncio.timeout(QUIET):
+        async with asyncio.timeout(QUIET * self.slowness):
             while await self.ask(sa.select(slot.chat_id).where(slot.due_at < shown).limit(1)):
                 await asyncio.sleep(0.1)
         await self.end(process, "SIGTERM", signal.SIGTERM)
@@ -488,11 +490,11 @@ class Rig:
         process = await self.start()
         assert await self._awake(process)
         await self._come_back()
-        deadline = time.monotonic() + QUIET
         for leaps in range(4):
-            while await self._waits():
-                if time.monotonic() > deadline:
-                    self.restless.append(f"{await self._waits()} after {QUIET} s")
+            began = time.monotonic()
+            while waits := await self._waits():
+                if time.monotonic() > began + QUIET * self.slowness:
+                    self.restless.append(f"{waits} after {time.monotonic() - began:.0f} s")
                     break
                 await asyncio.sleep(0.25)
             if leaps == 1 and not self.paused:
@@ -509,11 +511,25 @@ class Rig:
         run, delivery, chat = schema.digest_run.c, schema.delivery.c, schema.chat.c
         doubtful = sa.select(delivery.id, chat.telegram_id, delivery.payload).where(delivery.uncertain_count > 0)
         rows = await self.ask(doubtful.join(schema.chat, chat.id == delivery.chat_id))
-        self.doubtful |= {row.id: (row.telegram_id, row.payload["text"]) for row in rows}
+        self.doubtful |= {(row.id, row.telegram_id, row.payload["text"]) for row in rows}
+        self.counted |= await self._told_by_count()
         await self._remember_dates()
         daily = sa.select(run.id, run.chat_id, run.period).where(run.kind == "daily")
         self.runs |= {(row.id, row.chat_id, row.period[:10]) for row in await self.ask(daily)}
         self.old |= set(self.published)
+
+    async def _told_by_count(self) -> set[tuple[int, str]]:
+        """Return (chat, title) of what a digest tells by counting it: of very many stories it shows the biggest."""
+        chat, entry, told, delivery = schema.chat.c, schema.entry.c, schema.told.c, schema.delivery.c
+        statement = (
+            sa.select(chat.telegram_id, entry.title, delivery.payload)
+            .join(schema.told, told.delivery_id == delivery.id)
+            .join(schema.chat, chat.id == told.chat_id)
+            .join(schema.entry, entry.text_id == told.text_id)
+            .where(delivery.kind == "digest", delivery.state == "SENT")
+        )
+        rows = await self.ask(statement)
+        return {(row.telegram_id, row.title) for row in rows if "more: /latest" in row.payload["text"]}
 
     async def _remember_dates(self) -> None:
         """Note on which local dates of this season a chat was due its digest, if nothing ever kept it from having one.
