@@ -1,0 +1,18 @@
+import asyncio
+import time
+
+from bot.engine import Step, Wakeups
+from bot.scheduler import TICKS, build
+
+
+async def test_a_tick_that_comes_late_is_not_dropped() -> None:
+    """By itself APScheduler drops a job that is more than a second late, as after a second of a blocked loop."""
+    wakeups = Wakeups()
+    scheduler = build(wakeups)
+    scheduler.start()
+    try:
+        time.sleep(TICKS[Step.POLL].total_seconds() + 1.2)
+        async with asyncio.timeout(0.5):  # at once, not with the next tick in a second
+            await wakeups.wait(Step.POLL)
+    finally:
+        scheduler.shutdown(wait=False)
