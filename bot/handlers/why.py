@@ -137,6 +137,8 @@ async def _of_link(turn: Turn, connection: AsyncConnection, typed: str) -> Marku
         return say("You are not watching anything yet. Try: /subscribe Idlib")
     findings = await hits.findings(connection, turn.chat.id, found)
     lines = [sentence(one, turn.words) + " " + _fate(turn, one) for one in findings]
+    if await entries.is_waiting(connection, found[:1]):
+        return Markup("\n").join([*lines, say("I am still reading that article. Ask again in two minutes.")])
     lines += await _not_found(turn, connection, found[0], {one.query_id for one in findings})
     return Markup("\n").join(lines) if lines else say("I have read that article: it has none of what you watch.")
 

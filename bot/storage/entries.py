@@ -220,6 +220,12 @@ async def waits(connection: AsyncConnection, entry_id: int) -> bool:
     return (await connection.execute(mine)).first() is not None
 
 
+async def is_waiting(connection: AsyncConnection, entry_ids: Sequence[int]) -> bool:
+    """Return whether one of these entries still waits for the matcher, perhaps for its page first."""
+    statement = sa.select(entry.c.id).where(entry.c.id.in_(entry_ids), entry.c.matched_at_version.is_(None)).limit(1)
+    return (await connection.execute(statement)).first() is not None
+
+
 async def heads(connection: AsyncConnection, since: datetime, limit: int) -> list[Head]:
     """Return the newest entries seen, or edited, since a time, newest first."""
     columns = [entry.c[name] for name in Head.__dataclass_fields__ if name != "has_page"]

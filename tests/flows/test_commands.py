@@ -1,9 +1,11 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.sandbox.people import ADA, BEN, CHO, GROUP
 from bot.sandbox.state import SentMessage
+from bot.storage import pages
 from tests.feedserver import item, rss
 from tests.flows.living import Bot
 from tests.sources.test_page import FIRST, SECOND, TITLE, page
@@ -142,12 +144,21 @@ async def test_whole_articles_are_read_where_an_admin_says_so(bot: Bot) -> None:
         bot.sandbox.press(watching["message_id"], "At once", user_id=BEN)
         await bot.shows(watching, "at once")
 
+        bot.feeds.hang("/dam")
         new = item(TITLE, bot.feeds.url("/dam"), text="Talks.")
         bot.feeds.serve("/new.xml", rss([new, item("Old", bot.feeds.url("/old"))], title="New Times"))
-        assert TITLE in (await bot.told(3))["text"]
+        await bot.until(page_waits)
+        assert "still reading" in (await bot.say(f"/why {bot.feeds.url('/dam')}"))["text"]
+        bot.feeds.serve("/dam", page(FIRST, SECOND), content_type="text/html")
+        bot.clock.ahead += timedelta(minutes=2)  # it is tried again
+        assert TITLE in (await bot.told(4))["text"]
         assert "2 articles · whole articles: 1" in (await bot.say("/sources", ADA))["text"]
         assert "what its feed says" in (await bot.say("/fulltext 2", ADA))["text"]
         assert "whole articles" not in (await bot.say("/sources", ADA))["text"]
+
+
+async def page_waits(connection: AsyncConnection) -> bool:
+    return await pages.waiting(connection) > 0
 
 
 @pytest.mark.parametrize(
