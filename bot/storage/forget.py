@@ -59,7 +59,7 @@ async def _forget_query(connection: AsyncConnection, query_id: int) -> None:
 
 
 async def _forget_updates(connection: AsyncConnection, telegram_id: int, user_id: int | None) -> None:
-    """Empty the updates of the chat and the person; their numbers stay, so that none is applied twice."""
+    """Empty the updates of the chat and the person; the updates' numbers stay, so that none is applied twice."""
     paths: list[tuple[str, ...]] = [(kind, "chat", "id") for kind in CHAT_KINDS]
     paths.append(("callback_query", "message", "chat", "id"))
     ours = [_number(*path) == telegram_id for path in paths]
@@ -67,7 +67,7 @@ async def _forget_updates(connection: AsyncConnection, telegram_id: int, user_id
         ours += [_number(kind, "from", "id") == user_id for kind in ("message", "callback_query", "chat_member")]
         ours.append(_number("chat_member", "new_chat_member", "user", "id") == user_id)
     statement = inbox.update().where(inbox.c.state != NEW, sa.or_(*ours))
-    await connection.execute(statement.values(payload={}))
+    await connection.execute(statement.values(payload={}, chat_id=0))
 
 
 def _number(*path: str) -> sa.ColumnElement[int]:
