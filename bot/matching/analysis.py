@@ -17,11 +17,22 @@ from enum import IntEnum
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
+import gcld3
 import Stemmer
 
 MAX_CHARACTERS = 1 << 16  # of one field: what is beyond is not matched (docs/queries.md)
+MOST_GUESSED = 400  # characters that a language is guessed by
+SURE = 0.9  # probability from which the guess is taken
+ENOUGH = 12  # words from which it may be any language
+FEW_SCRIPTS = 60  # words that say which script a text is in
 LONGEST_KEPT = 40  # characters between two spaces whose reading is kept
 CASE = "\x02"  # in a form, before the case of a word that is not in small letters
+
+
+def word_set(text: str) -> frozenset[str]:
+    """Return the words of a list kept as one readable string."""
+    return frozenset(text.split())
+
 
 STEMMERS = {
     "ca": "catalan",
@@ -30,14 +41,20 @@ STEMMERS = {
     "de": "german",
     "el": "greek",
     "en": "english",
+    "eo": "esperanto",
     "es": "spanish",
+    "et": "estonian",
+    "eu": "basque",
     "fa": "persian",
     "fi": "finnish",
     "fr": "french",
+    "ga": "irish",
     "hi": "hindi",
     "hu": "hungarian",
     "hy": "armenian",
+    "id": "indonesian",
     "it": "italian",
+    "lt": "lithuanian",
     "ne": "nepali",
     "nl": "dutch",
     "no": "norwegian",
@@ -46,25 +63,29 @@ STEMMERS = {
     "ro": "romanian",
     "ru": "russian",
     "sr": "serbian",
+    "st": "sesotho",
     "sv": "swedish",
     "ta": "tamil",
     "tr": "turkish",
+    "yi": "yiddish",
 }
 LANGUAGES_OF_SCRIPT = {
-    "LATIN": ("en", "fr", "es", "de", "it", "pt", "nl", "sv", "da", "no", "fi", "hu", "ro", "ca", "tr", "pl", "cs"),
+    "LATIN": (
+        "en", "fr", "es", "de", "it", "pt", "nl", "sv", "da", "no", "fi", "hu", "ro", "ca", "tr", "pl", "cs", "eo",
+        "et", "eu", "ga", "id", "lt", "st",
+    ),
     "CYRILLIC": ("ru", "sr"),
     "ARABIC": ("ar", "fa"),
     "GREEK": ("el",),
     "ARMENIAN": ("hy",),
     "DEVANAGARI": ("hi", "ne"),
+    "HEBREW": ("he", "yi"),
     "TAMIL": ("ta",),
 }  # fmt: skip
-NAMES_INFLECT = frozenset(("ar", "cs", "el", "fa", "fi", "hu", "hy", "pl", "ru", "sr", "tr"))
-
-
-def word_set(text: str) -> frozenset[str]:
-    """Return the words of a list kept as one readable string."""
-    return frozenset(text.split())
+NOT_ARABIC = frozenset(("ckb", "ku", "ps", "sd", "ug", "ur"))  # written in its letters, without a stemmer
+NAMES_INFLECT = frozenset(
+    ("ar", "cs", "el", "et", "eu", "fa", "fi", "he", "hu", "hy", "lt", "pl", "ru", "sr", "tr", "yi")
+)
 
 
 class Case(IntEnum):
@@ -178,23 +199,37 @@ def keys(folded: str, language: str) -> tuple[str, ...]:
     language = language_of(folded, language)
     if not language:
         return ()
-    if language == "ar":
-        return tuple(KEY + form for form in sorted(arabic_forms(folded)))
+    if language in WRITTEN_ON:
+        return tuple(KEY + form for form in sorted(WRITTEN_ON[language](folded)))
     return (KEY + (_english_stem(folded) if language == "en" else _snowball(folded, language)),)
+
+
+@lru_cache(1 << 17)
+def wanted_keys(folded: str, language: str) -> tuple[str, ...]:
+    """Return the keys by which a word of a query is looked for in an article in `language`.
+
+    What is written on before an Arabic or Hebrew word is a text's: a query's is as typed, but for its article. (وزير is
+    a minister, and no زير with an "and".)
+    """
+    article = ARTICLES.get(language_of(folded, language))
+    if article is None:
+        return keys(folded, language)
+    bare = folded.removeprefix(article)
+    return (KEY + folded, KEY + bare) if bare != folded and len(bare) >= SHORTEST_LEFT else (KEY + folded,)
 
 
 def language_of(folded: str, language: str) -> str:
     """Return the language a word of an article in `language` is read as, by its script: "" for an unknown one."""
     languages = LANGUAGES_OF_SCRIPT.get(script(folded))
-    if not languages:
+    if not languages or (language in NOT_ARABIC and "ar" in languages):
         return ""
     return language if language in languages else languages[0]
 
 
 @lru_cache(1 << 17)
 def name_keys(folded: str, language: str) -> tuple[str, ...]:
-    """Return the keys of a name: none where names do not inflect, so that Gates is no gate."""
-    return keys(folded, language) if language_of(folded, language) in NAMES_INFLECT else ()
+    """Return the keys a query's name is looked for by: none where names do not inflect, so that Gates is no gate."""
+    return wanted_keys(folded, language) if language_of(folded, language) in NAMES_INFLECT else ()
 
 
 def script(folded: str) -> str:
@@ -208,10 +243,17 @@ def _script(folded: str) -> str:
 
 
 def guess_language(text: str) -> str:
-    """Return the likely language of `text` by its script and commonest small words: "en" without evidence."""
-    words = [token.folded for token in Text(text[:2000]).tokens]
-    scripts = [script(word) for word in words[:60]]
+    """Return the likely language of `text` (ISO 639-1): CLD3's, where it is sure; else by its script and, in Latin
+    letters, its commonest small words: "en" without evidence. A few words are never in a rare language."""
+    sample = text[:MOST_GUESSED]
+    words = [token.folded for token in Text(sample).tokens]
+    scripts = [script(word) for word in words[:FEW_SCRIPTS]]
     main = max(set(scripts), key=scripts.count, default="LATIN")
+    guess = _guesser.FindLanguage(text=sample) if any(scripts) else None
+    if guess is not None and guess.probability >= SURE and "-" not in guess.language:  # no newspaper is in "ru-Latn"
+        code = _CODES.get(str(guess.language), str(guess.language))
+        if main != "LATIN" or code in LANGUAGES_OF_SCRIPT[main] or len(words) >= ENOUGH:
+            return code
     if main != "LATIN":
         return LANGUAGES_OF_SCRIPT.get(main, ("und",))[0]
     counts = {language: sum(word in small for word in words) for language, small in _SMALL_WORDS.items()}
@@ -319,8 +361,7 @@ def _breaks(gap: str, previous: Token | None) -> bool:
 # --- inflection -------------------------------------------------------------------------------------
 
 _ENDINGS = frozenset(["", "s", "es", "ed", "d", "ing", "e", "y", "ies", "ied", "i", "er", "ers"])
-_CLITICS = re.compile(r"([وف]?)([بكل]?)(ال)?")
-_SHORTEST_ARABIC = 3  # letters that must remain when a clitic is taken off
+SHORTEST_LEFT = 3  # letters of an Arabic or Hebrew word that must be left when what is written on is off
 
 _stemmers = {language: Stemmer.Stemmer(name, 0) for language, name in STEMMERS.items()}
 _stemming = threading.Lock()  # PyStemmer's objects are not thread-safe; the caches above keep this rare
@@ -349,8 +390,22 @@ def arabic_forms(folded: str) -> set[str]:
         forms |= {form[1:] for form in forms if form[:1] in prefixes}
     forms |= {"ال" + form[2:] for form in (folded, folded[1:]) if form.startswith("لل")}
     forms |= {form[2:] for form in forms if form.startswith("ال")}
-    return {form for form in forms if len(form) >= _SHORTEST_ARABIC} | {folded}
+    return {form for form in forms if len(form) >= SHORTEST_LEFT} | {folded}
 
+
+def hebrew_forms(folded: str) -> set[str]:
+    """Return a Hebrew word without each number of its leading ו, ש (כש, מש), ב כ ל מ and ה, and as it is."""
+    forms = {folded}
+    for prefixes in (("ו",), ("כש", "מש", "ש"), ("ב", "כ", "ל", "מ"), ("ה",)):
+        forms |= {form.removeprefix(prefix) for form in forms for prefix in prefixes}
+    return {form for form in forms if len(form) >= SHORTEST_LEFT} | {folded}
+
+
+WRITTEN_ON = {"ar": arabic_forms, "he": hebrew_forms}
+ARTICLES = {"ar": "ال", "he": "ה"}
+
+_guesser = gcld3.NNetLanguageIdentifier(min_num_bytes=0, max_num_bytes=MOST_GUESSED)
+_CODES = {"iw": "he"}
 
 _SMALL_WORDS = {
     language: word_set(words)

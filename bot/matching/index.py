@@ -20,7 +20,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from bot.matching.aliases import Aliases
-from bot.matching.analysis import CASE, Case, Token, keys, name_keys, read_form
+from bot.matching.analysis import CASE, Case, Token, keys, name_keys, read_form, wanted_keys
 from bot.matching.expr import And, Expr, Field, Near, Not, Or
 from bot.matching.fuzzy import skeleton
 from bot.matching.judge import is_match
@@ -101,7 +101,7 @@ class _Vocabulary:
         if kind.is_name:
             yield from plurals(folded)
         for language, stems in self.stems.items():
-            for key in (name_keys if kind.is_name else keys)(folded, language):
+            for key in (name_keys if kind.is_name else wanted_keys)(folded, language):
                 yield from stems.get(key, ())
         if kind.close:
             yield from self.sounds.get(skeleton(folded), ())

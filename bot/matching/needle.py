@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from functools import lru_cache
+from itertools import takewhile
 from typing import NamedTuple
 
 from bot.matching import places
 from bot.matching.analysis import Case, Token, case_of, name_keys, script, tokens
-from bot.matching.analysis import keys as inflection_keys
+from bot.matching.analysis import wanted_keys as inflection_keys
 from bot.matching.expr import Alias, Exact, Leaf, Name, Prefix, Within
 from bot.matching.fuzzy import SHORTEST_ASKED, is_near, is_spelling, skeleton
 from bot.matching.reading import PLACE, FieldReading, Reading
@@ -19,8 +20,10 @@ from bot.matching.terms import JOINED, plurals
 from bot.matching.translit import SHORTEST_LATIN, bridges
 
 LONGEST_ACRONYM = 4  # letters: typed in capitals, it is looked for in capitals
+SEVERAL = 2  # words of a person's name
+HYPHENS = ("-", "‐", "‑")
 MOST_JOINED = 3  # words that may also be written as one
-_SIMPLE_WORDS = re.compile("[A-Za-z]+(?: [A-Za-z]+)+")
+_SIMPLE_WORDS = re.compile("(?![A-Z]{2} )[A-Za-z]{2,}(?: [A-Za-z]{2,})+")  # no initials
 
 
 class Rule(IntEnum):
@@ -176,6 +179,8 @@ def _of_place(concepts: tuple[str, ...], text: str) -> Needle:
     spans = tuple(PLACE + concept for concept in concepts)
     words = tuple(token.folded for token in found)
     word = make_word(found[0])
+    if not places.is_everywhere(words):  # found as typed, whatever language a text seems to be in
+        return Needle((tuple(make_word(token) for token in found),), spans, words=words)
     if len(words) > 1 or word.is_name or word.folded not in places.WORDS_TOO:
         return Needle((), spans, words=words)
     return Needle(((word,),), (*spans, JOINED + word.folded), words=words)
@@ -202,6 +207,7 @@ def _of_name(text: str, close: bool) -> Needle:
         and any(len(token.folded) <= 2 for token in found)
     )
     ways = [] if short else [words]  # AT&T is not "at T"
+    ways += [tuple(make_word(token, close=close) for token in other) for other in _as_people_write(found)]
     if 1 < len(words) <= MOST_JOINED:
         ways.append((make_word(found[0]._replace(folded=joined[1:])),))
         return Needle(tuple(ways), (joined,))
@@ -209,6 +215,33 @@ def _of_name(text: str, close: bool) -> Needle:
         ways.append(tuple(make_word(token, close=close) for token in parts))
         return Needle(tuple(ways), (joined,))
     return Needle(tuple(ways), (joined,) if len(words) == 1 else ())
+
+
+def _as_people_write(found: list[Token]) -> list[list[Token]]:
+    """Return other ways to write a person's name of several words: without the initials in the middle (George W. Bush),
+    the first ones together or apart (J. K. Rowling, JK), what a hyphen joins as one word (Ing-wen, Ingwen)."""
+    if len(found) < SEVERAL or any(token.case < Case.TITLE and not token.glued for token in found):
+        return []
+    ways = []
+    first, last = found[0], found[-1]
+    bare = [first, *(token for token in found[1:-1] if len(token.folded) > 1), last]
+    if len(first.folded) > 1 and len(bare) < len(found):
+        ways.append(bare)
+    initials = list(takewhile(lambda token: len(token.folded) == 1, found))
+    if 1 < len(initials) < len(found):
+        together = first._replace(folded="".join(token.folded for token in initials), case=Case.UPPER)
+        ways.append([together, *found[len(initials) :]])
+    if len(first.folded) == len("JK") and first.case is Case.UPPER and first.folded.isalpha():
+        ways.append([*(first._replace(folded=letter, case=Case.TITLE) for letter in first.folded), *found[1:]])
+    whole: list[Token] = []
+    for token in found:
+        if whole and token.glued in HYPHENS:
+            whole[-1] = whole[-1]._replace(folded=whole[-1].folded + token.folded)
+        else:
+            whole.append(token)
+    if 1 < len(whole) < len(found):
+        ways.append(whole)
+    return ways
 
 
 def _humps(text: str) -> list[Token]:

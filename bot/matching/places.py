@@ -107,6 +107,7 @@ GEORGIA, GEORGIA_OF_AMERICA = "georgia", "US/Georgia, U.S."
 NEAR_GEORGIA = word_set("GE RU AM AZ TR UA")
 OF_THE_WORLD = ("US/Washington", "US/New York")  # what news from everywhere names
 
+LETTERS_WRITTEN_ON = {"ARABIC": "ar", "HEBREW": "he"}  # scripts in which small words are written on before a name
 MOST_KNOWN = 1 << 17  # words of which is kept whether they begin a name
 _SHORTEST_DERIVED = 4  # letters of a Russian name whose cases are formed by rule
 _RUSSIAN_ENDINGS = (
@@ -169,6 +170,11 @@ def is_name(folded: str) -> bool:
 @cache
 def _single_names() -> frozenset[str]:
     return frozenset([words[0] for words in _anywhere() if len(words) == 1]) | _cities().single_names()
+
+
+def is_everywhere(words: tuple[str, ...]) -> bool:
+    """Return whether a name (folded words) counts in articles in any language."""
+    return words in _names("")
 
 
 def is_reviewed(concept: str) -> bool:
@@ -335,8 +341,8 @@ def _forms(folded: str) -> tuple[str, ...]:
     if folded.isascii():
         return (folded,)
     kind = script(folded)
-    if kind == "ARABIC":
-        return (folded, *(key[1:] for key in keys(folded, "ar") if key[1:] != folded))
+    if kind in LETTERS_WRITTEN_ON:
+        return (folded, *(key[1:] for key in keys(folded, LETTERS_WRITTEN_ON[kind]) if key[1:] != folded))
     return (folded, *keys(folded, "ru")) if kind == "CYRILLIC" else (folded,)
 
 

@@ -23,7 +23,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from bot.matching.analysis import KEY, NAMES_INFLECT, Case, keys, language_of, name_keys, read_form
+from bot.matching.analysis import KEY, NAMES_INFLECT, Case, keys, language_of, name_keys, read_form, wanted_keys
 from bot.matching.bags import Bag, Table, each, put, take
 from bot.matching.fuzzy import Vocabulary, is_near, is_spelling
 
@@ -74,7 +74,7 @@ class Kind(NamedTuple):
             return True
         if self.close and (is_near(wanted, folded) if self.close > 1 else _is_named(wanted, folded, case)):
             return True
-        inflections = name_keys if self.is_name else keys
+        inflections = name_keys if self.is_name else wanted_keys
         return not set(inflections(wanted, language)).isdisjoint(keys(folded, language))
 
     def may_be(self, folded: str, case: Case) -> bool:
@@ -317,7 +317,9 @@ def _lane_keys(term: Term, language: str) -> list[str]:
     if not inflects or language_of(term.folded, language) != language:
         return []
     own = KEY + term.folded
-    return [key for key in keys.__wrapped__(term.folded, language) if key != own]  # the cache is for articles' words
+    return [
+        key for key in wanted_keys.__wrapped__(term.folded, language) if key != own
+    ]  # the cache is for articles' words
 
 
 def _put_in_lane(lane: Lane, term: Term, language: str) -> None:

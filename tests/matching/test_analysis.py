@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.matching.analysis import Case, case_of, fold, guess_language, keys, tokens
+from bot.matching.analysis import (
+    LANGUAGES_OF_SCRIPT,
+    STEMMERS,
+    Case,
+    case_of,
+    fold,
+    guess_language,
+    keys,
+    tokens,
+    wanted_keys,
+)
 
 
 def folded(text: str) -> list[str]:
@@ -78,6 +88,28 @@ def test_arabic_words_share_a_key_with_and_without_clitics() -> None:
     assert set(keys("سوري", "ar")) & set(keys("للسوري", "ar")) or set(keys("السوري", "ar")) & set(keys("للسوري", "ar"))
 
 
+def test_a_query_in_arabic_or_hebrew_is_as_typed_but_for_its_article() -> None:
+    assert set(wanted_keys("بوتين", "ar")) & set(keys("وبوتين", "ar"))
+    assert set(wanted_keys("السعوديه", "ar")) & set(keys("للسعوديه", "ar"))
+    assert set(wanted_keys("سعوديه", "ar")) & set(keys("والسعوديه", "ar"))
+    assert not set(wanted_keys("وزير", "ar")) & set(keys("زير", "ar"))  # a minister is no "and a …"
+    assert set(wanted_keys("ירושלים", "he")) & set(keys("ומירושלים", "he"))
+    assert set(wanted_keys("ממשלה", "he")) & set(keys("שבממשלה", "he"))
+    assert set(wanted_keys("הכנסת", "he")) & set(keys("כנסת", "he"))
+    assert not set(wanted_keys("שלום", "he")) & set(keys("בלום", "he"))
+
+
+def test_urdu_and_other_languages_in_arabic_letters_have_no_arabic_clitics() -> None:
+    assert keys("وزير", "ur") == ()
+    assert keys("وزير", "en") == keys("وزير", "ar")
+
+
+@pytest.mark.parametrize("language", sorted(STEMMERS))
+def test_every_language_of_snowball_is_one_of_a_script(language: str) -> None:
+    assert any(language in languages for languages in LANGUAGES_OF_SCRIPT.values())
+    assert keys("abc", language) or language not in LANGUAGES_OF_SCRIPT["LATIN"]
+
+
 def test_a_word_is_read_in_its_own_script_whatever_the_language_is_said_to_be() -> None:
     assert keys("ادلب", "en") == keys("ادلب", "ar")
     assert keys("flood", "ru") == keys("flood", "en")
@@ -92,8 +124,18 @@ def test_a_word_is_read_in_its_own_script_whatever_the_language_is_said_to_be() 
         ("El ministro dijo que los precios suben y que las ventas en el país caen", "es"),
         ("قال الوزير إن السد", "ar"),
         ("Министр сказал", "ru"),
-        ("北京", "und"),
+        ("Bakan, barajın ülkenin kuzeyinde olduğunu söyledi", "tr"),
+        ("Міністр сказав, що гребля на півночі країни", "uk"),
+        ("השר אמר כי הסכר נמצא בצפון המדינה", "he"),
+        ("وزیر گفت که سد در شمال کشور است", "fa"),
+        ("وزیر نے کہا کہ ڈیم ملک کے شمال میں ہے", "ur"),
+        ("首相は東京で会見した", "ja"),
+        ("北京", "zh"),
         ("", "en"),
+        ("…", "en"),
+        ("12 34", "und"),
+        ("Real PSG", "en"),  # a few words are in no rare language
+        ("Putin droht", "en"),
     ],
 )
 def test_a_language_is_guessed(text: str, language: str) -> None:
