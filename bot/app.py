@@ -47,6 +47,7 @@ from bot.sources.guard import AddressGuard
 from bot.sources.parse import FeedParser
 from bot.storage import secrets, sources
 from bot.storage import websub as subscriptions
+from bot.storage.backup import BackupError, backup_before_migrating
 from bot.storage.database import Database
 from bot.storage.presence import Presence, present
 from bot.web.callbacks import public, webhook, websub
@@ -98,6 +99,7 @@ async def _services(config: Config, clock: Clock, wakeups: Wakeups, stack: Async
     aliases = AliasBook(read_file(config.matching.aliases) if config.matching.aliases else ())
     database = Database(config.storage.url.get_secret_value())
     presence = await stack.enter_async_context(present(database))
+    await _save_old_tables(config, database)
     await stack.enter_async_context(database)
     guard = AddressGuard(config.fetch.allow_networks, config.fetch.allow_ports)
     fetcher = Fetcher(
@@ -138,6 +140,17 @@ def _settings(config: Config) -> Settings:
         subscriptions=config.limits.subscriptions,
         commands_per_minute=config.limits.commands_per_minute,
     )
+
+
+async def _save_old_tables(config: Config, database: Database) -> None:
+    """Back up what an older version left, where backups are made; without one the tables are not changed."""
+    if config.storage.backup_dir is not None:
+        try:
+            saved = await backup_before_migrating(database, config.storage.backup_dir)
+        except BackupError as error:
+            raise ConfigError([f"storage.backup_dir: before the tables are updated: {error}"]) from error
+        if saved is not None:
+            log.info("backup made before the update", file=saved.name)
 
 
 async def _take_over(presence: Presence, clock: Clock) -> None:

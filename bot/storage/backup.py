@@ -58,6 +58,19 @@ async def backup_to_folder(database: Database, folder: Path, now: datetime, *, k
     return target
 
 
+async def backup_before_migrating(database: Database, folder: Path) -> Path | None:
+    """Write a backup of a SQLite file whose tables are about to be changed; None if they are not, or it is PostgreSQL.
+
+    New tables cannot be made old again: this is the way back. It is named for its tables, and never gives way.
+    """
+    revision = await database.revision_before()
+    if revision is None:
+        return None
+    target = folder / f"watchword-before-update-from-{revision}.db"
+    await backup(database, target)
+    return target
+
+
 def backups_in(folder: Path) -> list[Path]:
     """Return the backups in a folder, oldest first."""
     return sorted(path for path in folder.glob("watchword-*.db") if SHAPE.fullmatch(path.name))

@@ -98,6 +98,17 @@ class Database:
         except (OSError, sqlite3.Error, DBAPIError) as error:
             raise cannot_be_opened(error) from error
 
+    async def revision_before(self) -> str | None:
+        """Return which version made the tables of a SQLite file that `migrate` is to change; None if it is not."""
+        if self.path is None or not self.path.exists():
+            return None
+        try:
+            async with self.read() as connection:
+                current = await connection.run_sync(_revision)
+        except (sqlite3.Error, DBAPIError):
+            return None  # `migrate` says what is wrong with it
+        return None if current == ScriptDirectory.from_config(alembic_config()).get_current_head() else current
+
     async def empty_log(self) -> None:
         """Write SQLite's log back into its file and cut it, if no reader holds it: by itself it only grows."""
         if not self.is_sqlite:
@@ -231,10 +242,14 @@ def alembic_config() -> AlembicConfig:
     return config
 
 
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
 def _upgrade(connection: Connection) -> None:
     config = alembic_config()
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    current = MigrationContext.configure(connection).get_current_revision()
+    current = _revision(connection)
     if current is not None and current not in known:
         raise ConfigError(["storage.url: this database was written by a newer Watchword; update the program"])
     config.attributes["connection"] = connection

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 
 from bot.errors import ConfigError
 from bot.storage import deliveries
-from bot.storage.backup import BackupError, backup, backup_to_folder, backups_in, restore
-from bot.storage.database import Database
+from bot.storage.backup import BackupError, backup, backup_before_migrating, backup_to_folder, backups_in, restore
+from bot.storage.database import Database, alembic_config
 from bot.storage.schema import meta
 from tests.conftest import BACKENDS, new_postgresql_url
 from tests.storage.world import NOW, World
@@ -108,6 +109,31 @@ async def test_a_full_disk_leaves_the_last_backup_and_nothing_half(tmp_path: Pat
             await backup(database, tmp_path / "kept" / "saved.db")
     assert (tmp_path / "kept" / "saved.db").read_bytes() == good
     assert names(tmp_path / "kept") == ["saved.db"]
+
+
+async def test_what_an_older_version_left_is_saved_before_its_tables_are_changed(tmp_path: Path) -> None:
+    old, folder = Database(f"sqlite:///{tmp_path}/a.db"), tmp_path / "kept"
+    assert await backup_before_migrating(old, folder) is None  # there is nothing yet
+
+    def first_tables(connection: sa.Connection) -> None:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+
+    async with old.begin() as connection:
+        await connection.run_sync(first_tables)
+        await connection.execute(sa.text("INSERT INTO counter (name, value) VALUES ('kept', 7)"))
+
+    saved = await backup_before_migrating(old, folder)
+
+    assert saved is not None
+    assert names(folder) == ["watchword-before-update-from-0001.db"]
+    with sqlite3.connect(saved) as file:
+        assert file.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        assert file.execute("SELECT value FROM counter").fetchone() == (7,)
+    await old.migrate()
+    assert await backup_before_migrating(old, folder) is None
+    await old.close()
 
 
 async def test_a_copied_file_that_lost_its_log_is_no_backup(tmp_path: Path) -> None:
