@@ -1,7 +1,8 @@
 """Replay the real feeds as they changed through the real poller, and count: `python -m tests.benchmarks.replay`.
 
 Needs WATCHWORD_DATA. `ids` are the different ids in all snapshots, as feedparser reads them; `entries` is how many
-were stored as new. An id may come back after it was away for longer than seen keys are kept: it is new again then.
+were stored as new. Each id that was not stored exactly once is named, with the reason: it may come back after it was
+away for longer than seen keys are kept, and is new again then.
 """
 
 import asyncio
@@ -27,10 +28,11 @@ def main() -> None:
 async def _replay(name: str, directory: str) -> str:
     async with Database(f"sqlite:///{directory}/watchword.db") as database:
         played = await replay.replay(name, database)
-    return (
-        f"{played.snapshots} snapshots ({played.failed} not a feed): {played.ids} ids, {played.entries} entries; "
-        f"{played.returned} ids came back after {replay.RETENTION.days} days away; {played.edited} edits"
+    counts = (
+        f"{played.snapshots} snapshots ({played.failed} not a feed): {played.ids} ids, {played.entries} entries, "
+        f"{played.edited} edits; {len(played.unexplained)} differences without a good reason"
     )
+    return "\n".join([counts, *(f"    {line}" for line in played.differences)])
 
 
 if __name__ == "__main__":

@@ -13,4 +13,4 @@ async def test_every_entry_of_a_real_feed_comes_once(name: str, tmp_path: Path) 
     async with Database(f"sqlite:///{tmp_path}/watchword.db") as database:
         played = await replay.replay(name, database, last=40)
     assert played.entries == played.ids
-    assert played.repeated == 0
+    assert (played.repeated, played.differences) == (0, ())
