@@ -89,6 +89,7 @@ def _admins(turn: Turn) -> list[tuple[str, Markup]]:
     return [
         ("/sources, /addsource, /removesource", say("the news sources")),
         ("/pausesource, /resumesource, /pollnow", say("rest one, or ask now")),
+        ("/fulltext", say("read a source's whole articles, or not")),
         ("/import, /export", say("sources from and to an OPML file")),
         ("/alias", say("names that are one")),
         ("/stats, /queue, /testalert", say("how the bot is doing")),

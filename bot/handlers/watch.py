@@ -74,7 +74,7 @@ async def add(
         texts.append(no_sources(turn))
     buttons = [row for one, __ in made for row in schedule_buttons(one, turn.words, named=len(made) > 1)]
     if len(made) == 1 and found[0].forms:
-        texts.insert(1, better(turn, found[0].stories))
+        texts.append(better(turn, found[0].stories))
         buttons += await form_buttons(turn, connection, made[0][0], found[0].forms)
     return Message(Markup("\n\n").join(texts), tuple(buttons))
 
@@ -168,7 +168,7 @@ def a_day(stories: int, words: Words) -> Markup:
 def better(turn: Turn, stories: int) -> Markup:
     """Say what the other forms under a message are."""
     if stories:
-        return turn.words.say("That is much. Less comes for one of these; tap it to watch it instead:")
+        return turn.words.say("That is a lot. These find less; tap one to watch it instead:")
     return turn.words.say("These found something; tap one to watch it instead:")
 
 

@@ -53,7 +53,7 @@ async def test_narrower_forms_of_what_finds_too_much(bot: Bot, monkeypatch: pyte
     async with bot.running():
         await bot.polled()
         made = await bot.say("/subscribe grain")
-        assert "That is much" in made["text"]
+        assert "That is a lot" in made["text"]
         assert [label for label in labels(made) if " · " in label] == [
             "title:grain · 8 this week",
             "grain AND Egypt · about 3 a day",
@@ -62,7 +62,7 @@ async def test_narrower_forms_of_what_finds_too_much(bot: Bot, monkeypatch: pyte
         await bot.say("/list")
         listed = bot.sandbox.sent_to(BEN)[-1]
         bot.sandbox.press(listed["message_id"], "1", user_id=BEN)
-        await bot.shows(listed, "That is much")
+        await bot.shows(listed, "That is a lot")
         bot.sandbox.press(listed["message_id"], "title:grain · 8 this week", user_id=BEN)
         await bot.shows(listed, "Watching title:grain")
         await bot.shows(listed, "in the title: grain")
