@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from markupsafe import Markup
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import crash
@@ -49,6 +49,7 @@ MOVED_FOR_GOOD = 3  # polls in a row that were permanently redirected to the sam
 PAGES = 50  # that one poll has read, where a source is read in full; the oldest of more go by what the feed says
 PAGE_PATIENCE = timedelta(minutes=2)  # that an entry waits for its page before it is matched without
 LONG_FAILING = 8  # failures in a row, most of a day: then admins are told
+DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)  # full, gone, or for reading only
 POLITE = timedelta(minutes=1)  # nobody's server is asked more often, whatever is configured; our own may be
 
 
@@ -90,6 +91,7 @@ class Poller:
         self.memory = Memory()
         self._own = [ipaddress.ip_network(network) for network in pace.own_networks]
         self._in_hand = 0
+        self._unstored: list[tuple[Source, datetime]] = []  # with the time when they are due again
         self._quiet: list[tuple[Source, datetime, datetime]] = []
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -128,13 +130,18 @@ class Poller:
 
     @asynccontextmanager
     async def _recording(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction that first writes down the polls that found nothing: many, and none of them urgent."""
-        polls = tuple(self._quiet)
+        """Open a transaction that first writes down the polls that found nothing: many, and none of them urgent.
+
+        And those that the database could not take: they are due again, else they would wait for their leases to end.
+        """
+        polls, unstored = tuple(self._quiet), tuple(self._unstored)
         async with self.database.begin() as connection:
             if polls:
                 await sources.finish_quiet(connection, polls)
+            if unstored:
+                await sources.give_back(connection, unstored)
             yield connection
-        del self._quiet[: len(polls)]
+        del self._quiet[: len(polls)], self._unstored[: len(unstored)]
 
     async def _poll_one(self, source: Source) -> None:
         """Poll one source; nothing it does may end the poller."""
@@ -142,6 +149,9 @@ class Poller:
             await self.poll(source)
         except (SourceError, TimeoutError) as error:
             await self._failed(source, error)
+        except DATABASE_AWAY as error:  # its trouble, not the source's
+            log.error("poll not stored", source_id=source.id, reason=type(error).__name__)
+            self._unstored.append((source, self.clock.now() + self._fastest(source.url)))
         except Exception as error:  # the boundary of one poll
             log.exception("poll broke", source_id=source.id)
             await self._failed(source, error)
@@ -349,7 +359,8 @@ class Poller:
                 elif mine and failures == LONG_FAILING:
                     await self._tell(connection, source, {"failing"}, now)
         except SQLAlchemyError:
-            log.exception("poll not recorded", source_id=source.id)  # its lease will end, and it is due again
+            log.exception("poll not recorded", source_id=source.id)
+            self._unstored.append((source, next_at))
 
     async def _tell(
         self, connection: AsyncConnection, source: Source, troubles: Collection[str], now: datetime

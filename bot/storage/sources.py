@@ -300,6 +300,15 @@ _FINISH_QUIET = (
 )
 
 
+async def give_back(connection: AsyncConnection, polls: Sequence[tuple[Source, datetime]]) -> None:
+    """End the leases of polls (source, next poll) of which nothing could be stored."""
+    mine = sa.and_(source.c.id == sa.bindparam("one"), source.c.lease_token == sa.bindparam("token"))
+    statement = source.update().where(mine)
+    statement = statement.values(next_poll_at=sa.bindparam("next_at"), lease_until=None, lease_token=None)
+    rows = [{"one": polled.id, "token": polled.lease_token, "next_at": next_at} for polled, next_at in polls]
+    await connection.execute(statement, rows)
+
+
 async def fail_poll(
     connection: AsyncConnection,
     polled: Source,

@@ -343,6 +343,27 @@ async def test_an_address_that_holds_a_key_is_shown_to_nobody(
     assert not any("s3cret" in text for text in said)
 
 
+async def test_what_a_full_disk_kept_from_being_stored_is_asked_for_again_as_soon_as_there_is_room(rig: Rig) -> None:
+    """It is no fault of the source, and it does not wait for its lease of ten minutes to end."""
+    if not rig.database.is_sqlite:
+        pytest.skip("only SQLite can be told how large it may get")
+    rig.poller.pace = NEWS
+    await rig.add()
+    rig.feeds.serve("/a.xml", rss([item("One", text="x" * 60_000)]))
+    async with rig.database.begin() as connection:
+        pages = (await connection.execute(sa.text("PRAGMA page_count"))).scalar_one()
+        await connection.execute(sa.text(f"PRAGMA max_page_count = {pages}"))
+    await rig.poll()
+    assert await rig.titles() == []
+    async with rig.database.begin() as connection:
+        await connection.execute(sa.text(f"PRAGMA max_page_count = {pages * 100}"))
+    await rig.poller.record()
+    source = await rig.source()
+    assert source["failures"] == 0
+    await rig.poll(after=MINUTE * 5)
+    assert await rig.titles() == ["One"]
+
+
 async def test_a_database_that_fails_in_the_middle_keeps_nothing_of_the_poll(rig: Rig) -> None:
     if not rig.database.is_sqlite:
         pytest.skip("the trigger is SQLite's")
