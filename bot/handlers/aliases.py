@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.errors import UserError
 from bot.handlers.turn import Turn
 from bot.locales import Words
-from bot.matching.aliases import MOST_ALIASES, Group, check, joined, read, shared
+from bot.matching.aliases import MOST_ALIASES, Group, check, joined, place_of, read, shared
+from bot.matching.expr import Exact
 from bot.models import Button, Message
 from bot.storage import aliases, stats
 from bot.storage.aliases import StoredAlias
@@ -17,6 +18,8 @@ from bot.storage.offers import Offer
 UNDO = "alias undo"
 UNDO_LASTS = timedelta(hours=1)
 PAGE = 10
+ENOUGH = 200  # articles of a week tell whether a name is common
+COMMON = 10  # of 100 articles
 ACT = 200  # characters of what the record of acts keeps
 REMOVE = ("remove", "delete", "احذف")
 ADD = ("add", "أضف")
@@ -26,14 +29,33 @@ async def alias(turn: Turn) -> None:
     """Show the aliases; "/alias Myanmar = Burma" makes or extends one, "/alias remove 3" or a name takes one away."""
     await turn.look()
     word, __, rest = turn.args.strip().partition(" ")
+    removes = word.casefold() in REMOVE and "=" not in rest
+    names: Group = ()
+    if turn.args.strip() and not removes:
+        names = read(rest if word.casefold() in ADD and "=" in rest else turn.args, turn.words)
+        await _refuse_common(turn, names)
     async with turn.apply() as connection:
-        if not turn.args.strip():
-            await turn.show(connection, await _page(turn, connection, 0))
-        elif word.casefold() in REMOVE and "=" not in rest:
+        if names:
+            await turn.show(connection, await _add(turn, connection, names))
+        elif removes:
             await turn.show(connection, await _remove(turn, connection, rest.strip()))
         else:
-            written = rest if word.casefold() in ADD and "=" in rest else turn.args
-            await turn.show(connection, await _add(turn, connection, read(written, turn.words)))
+            await turn.show(connection, await _page(turn, connection, 0))
+
+
+async def _refuse_common(turn: Turn, names: Group) -> None:
+    """Raise UserError for a name that the week's articles are full of, unless it is a place's."""
+    week = turn.services.week
+    await week.catch_up()
+    if len(week) < ENOUGH:
+        return
+    for name, found in zip(names, await week.find([Exact(name) for name in names]), strict=True):
+        share = round(100 * len(found) / len(week))
+        if share >= COMMON and place_of(name) is None:
+            sentence = turn.words.say(
+                "“{name}” is in {share} of 100 articles: too common to be another name.", name=name, share=share
+            )
+            raise UserError(sentence)
 
 
 def _names(names: Group, words: Words) -> Markup:

@@ -75,7 +75,7 @@ async def add(
     buttons = [row for one, __ in made for row in schedule_buttons(one, turn.words, named=len(made) > 1)]
     if len(made) == 1 and found[0].forms:
         texts.append(better(turn, found[0].stories))
-        buttons += await form_buttons(turn, connection, made[0][0], found[0].forms)
+        buttons = [*await form_buttons(turn, connection, made[0][0], found[0].forms), *buttons]
     return Message(Markup("\n\n").join(texts), tuple(buttons))
 
 
@@ -257,7 +257,7 @@ async def item_page(turn: Turn, connection: AsyncConnection, one: Subscription, 
     forms = await advise(week_now, expr, found) if week_now.is_filled else []
     if forms:
         lines.append(better(turn, week_now.stories(found)))
-        rows += await form_buttons(turn, connection, one, forms)
+        rows = [*await form_buttons(turn, connection, one, forms), *rows]
     rows.append((Button(_("Change the words"), f"edit:{one.id}"), Button(_("Stop watching"), f"stop:{one.id}")))
     rows.append((Button("‹ " + _("List"), f"list:{page}"),))
     return Message(Markup("\n").join(lines), tuple(rows))

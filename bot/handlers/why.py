@@ -53,7 +53,8 @@ async def pressed(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tu
     if text is None:  # sent without markup, or so long ago that it is forgotten
         await turn.reply(connection, explained)
         return None, ""
-    alert = Markup(text)  # noqa: S704 - our own markup, as it was sent
+    told, __, labels = text.rpartition("\n\n")  # the queries stand in the last line: the sentences name them, too
+    alert = Markup(told if labels.startswith("<i>") and labels.endswith("</i>") else text)  # noqa: S704 - our own
     return Message(
         Markup("{alert}\n\n🔎 {mark}{explained}").format(alert=alert, mark=turn.words.mark, explained=explained)
     ), ""

@@ -137,8 +137,8 @@ def _is_at(one: _Spelling, start: int, rows: Sequence[tuple[Term, ...]], text: S
 
 
 def _key(name: str) -> tuple[str, ...]:
-    if name.isascii() and name.isalpha():
-        return (name.lower(),)
+    if name.isascii() and name.replace(" ", "").isalpha():
+        return tuple(name.lower().split())
     return _key_of_any(name)
 
 
@@ -242,23 +242,21 @@ def _is_spaced(token: Token) -> bool:
 def read_lines(text: str) -> tuple[list[Group], list[str]]:
     """Return the aliases of a file, one a line, and what is wrong with it. A line that begins with "#" is a remark."""
     groups: list[Group] = []
-    lines: list[int] = []
+    lines: dict[tuple[str, ...], int] = {}
     problems: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         try:
             group = read(line)
-            before = next(
-                ((at, name) for at, one in zip(lines, groups, strict=True) if (name := shared(group, one))), None
-            )
-            if before:
-                raise UserError(f"“{before[1]}” stands in line {before[0]} too: write all its names in one line")
+            for name in group:
+                if before := lines.get(_key(name)):
+                    raise UserError(f"“{name}” stands in line {before} too: write all its names in one line")
         except UserError as error:
             problems.append(f"line {number}: {error}")
         else:
             groups.append(group)
-            lines.append(number)
+            lines |= dict.fromkeys(map(_key, group), number)
     if len(groups) > MOST_ALIASES:
         problems.append(f"has more than {MOST_ALIASES} aliases")
     return groups, problems
@@ -266,19 +264,16 @@ def read_lines(text: str) -> tuple[list[Group], list[str]]:
 
 def joined(groups: Iterable[Group]) -> list[Group]:
     """Return groups of which no two share a name: those that do are one, under the main name of the first."""
-    whole: list[Group] = []
-    for group in groups:
-        keys = set(map(_key, group))
-        same = [one for one in whole if not keys.isdisjoint(map(_key, one))]
-        if not same:
-            whole.append(group)
-            continue
-        names: dict[tuple[str, ...], str] = {}
-        for name in (name for one in (*same, group) for name in one):
+    whole: dict[int, dict[tuple[str, ...], str]] = {}  # names by key, of each group that is left
+    where: dict[tuple[str, ...], int] = {}
+    for number, group in enumerate(groups):
+        same = sorted({where[key] for name in group if (key := _key(name)) in where})
+        at = same[0] if same else number
+        names = whole.setdefault(at, {})
+        for name in [*(name for other in same[1:] for name in whole.pop(other).values()), *group]:
             names.setdefault(_key(name), name)
-        whole[whole.index(same[0])] = tuple(names.values())
-        whole = [one for one in whole if one not in same[1:]]
-    return whole
+        where |= dict.fromkeys(names, at)
+    return [tuple(names.values()) for names in whole.values()]
 
 
 def shared(one: Group, other: Group) -> str | None:

@@ -174,8 +174,9 @@ class Percolator:
         """
         self.aliases = aliases
         for query_id, expr in list(self._queries.items()):
-            if aliases.bind(expr) != expr:
-                self.add(query_id, expr)
+            bound = aliases.bind(expr)
+            if bound is not expr and bound != expr:
+                self.add(query_id, bound)
 
     def match(self, article: Article) -> Matches:
         """Return the queries that the article matches."""

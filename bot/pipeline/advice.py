@@ -1,5 +1,6 @@
 """Advice: for a query that found nothing in a week, or too much, other forms of it that the week had."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,10 +8,11 @@ from bot.matching import places
 from bot.matching.analysis import Case, is_small_word, tokens
 from bot.matching.expr import Expr, Language, leaves
 from bot.matching.reading import PLACE
-from bot.matching.syntax import format_query
+from bot.matching.syntax import format_query, parse
 from bot.matching.variants import narrower, wider
 from bot.pipeline.week import DAYS, Held, Week
 
+EXCLUDED = re.compile(r" NOT (\w+)(?=[ )]|$)")
 MANY = 50  # stories a day: more is nobody's interest
 MOST = MANY * DAYS.days  # stories of a week
 OFFERED = 3
@@ -44,7 +46,7 @@ async def advise(week: Week, expr: Expr, found: Sequence[Held]) -> list[Form]:
 async def _with_stories(week: Week, exprs: Sequence[Expr], most: int) -> list[Form]:
     """Return the forms that find something, and no more than `most`, in their order."""
     found = await week.find(exprs)
-    forms = [Form(format_query(expr), week.stories(held)) for expr, held in zip(exprs, found, strict=True)]
+    forms = [Form(_typed(expr), week.stories(held)) for expr, held in zip(exprs, found, strict=True)]
     return [form for form in forms if 0 < form.stories <= most][:OFFERED]
 
 
@@ -69,3 +71,10 @@ async def _beside(week: Week, expr: Expr, found: Sequence[Held]) -> list[str]:
 
 def _tells(folded: str) -> bool:
     return len(folded) >= SHORTEST and folded.isalpha() and not is_small_word(folded) and not places.is_name(folded)
+
+
+def _typed(expr: Expr) -> str:
+    """Return a query as people type it: an exclusion with its dash."""
+    text = format_query(expr)
+    short = EXCLUDED.sub(r" -\1", text)
+    return short if parse(short) == expr else text

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
+from bot.handlers import aliases
 from bot.sandbox.people import ADA, BEN
 from bot.storage.database import Database
 from bot.storage.schema import admin_act
@@ -96,3 +98,15 @@ async def test_what_cannot_be_an_alias_is_told_and_only_admins_may(bot: Bot) -> 
         bold = await bot.say("/alias <b>Foo = Bar & Sons, B<i>z", user_id=ADA)
         assert "cannot be a name" in bold["text"] or "one name" in bold["text"]
         assert "Only the bot's admins" in (await bot.say("/alias Foo = Bar"))["text"]
+
+
+@ON_ONE
+async def test_a_name_that_the_week_is_full_of_is_refused(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aliases, "ENOUGH", 10)
+    for number in range(20):
+        bot.news(f"Harvest{number} of field{number * 7}", f"The ministry of Syria has year{number * 9}.")
+    async with bot.running():
+        await bot.polled()
+        said = await bot.say("/alias Foo Office = Ministry", user_id=ADA)
+        assert said["text"] == "“Ministry” is in 100 of 100 articles: too common to be another name."
+        assert "one name from now on" in (await bot.say("/alias Syria = Old Levant", user_id=ADA))["text"]
