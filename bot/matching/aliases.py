@@ -137,7 +137,7 @@ def _is_at(one: _Spelling, start: int, rows: Sequence[tuple[Term, ...]], text: S
 
 
 def _key(name: str) -> tuple[str, ...]:
-    if name.isascii() and name.replace(" ", "").isalpha():
+    if name.isascii() and name.replace(" ", "").isalnum():
         return tuple(name.lower().split())
     return _key_of_any(name)
 
