@@ -158,8 +158,6 @@ async def _not_found(turn: Turn, connection: AsyncConnection, entry_id: int, fou
             lines.append(
                 say("<b>{label}</b> is in it, but so is {terms}, which you left out.", label=one.label, terms=terms)
             )
-        elif await entries.waits(connection, entry_id):
-            lines.append(say("<b>{label}</b> is in it; it was published a moment ago and comes soon.", label=one.label))
         else:
             lines.append(
                 say(

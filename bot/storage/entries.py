@@ -214,12 +214,6 @@ async def at_url(connection: AsyncConnection, canonical_url: str, limit: int = 5
     return list((await connection.execute(statement.order_by(entry.c.id.desc()).limit(limit))).scalars())
 
 
-async def waits(connection: AsyncConnection, entry_id: int) -> bool:
-    """Return whether an entry has not been matched yet."""
-    mine = sa.select(entry.c.id).where(entry.c.id == entry_id, entry.c.matched_at_version.is_(None))
-    return (await connection.execute(mine)).first() is not None
-
-
 async def is_waiting(connection: AsyncConnection, entry_ids: Sequence[int]) -> bool:
     """Return whether one of these entries still waits for the matcher, perhaps for its page first."""
     statement = sa.select(entry.c.id).where(entry.c.id.in_(entry_ids), entry.c.matched_at_version.is_(None)).limit(1)

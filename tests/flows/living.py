@@ -112,7 +112,7 @@ class Bot:
         """Wait until what is published now was fetched, stored and matched."""
         asked = self.feeds.hits("/feed.xml")
         await self.until(lambda _: _count(self.feeds.hits("/feed.xml") - asked >= 2))
-        await self.until(_nothing_unmatched)
+        await self.until(nothing_unmatched)
 
     async def until(self, condition: Any, timeout: float = 15.0) -> None:
         """Wait until a question to the database has the answer true, waking every step meanwhile."""
@@ -154,7 +154,8 @@ async def _count(answer: bool) -> bool:
     return answer
 
 
-async def _nothing_unmatched(connection: AsyncConnection) -> bool:
+async def nothing_unmatched(connection: AsyncConnection) -> bool:
+    """Whether every entry was matched, and its alerts written."""
     table = schema.entry
     waiting = sa.or_(table.c.matched_at_version.is_(None), table.c.alerted_to.is_not(None))
     statement = sa.select(sa.func.count()).select_from(table).where(waiting)

@@ -8,7 +8,7 @@ from bot.matching.expr import And, Name, Or, without_exclusions
 from bot.matching.syntax import parse
 from bot.models import Article
 from bot.sandbox.people import BEN
-from tests.flows.living import Bot
+from tests.flows.living import Bot, nothing_unmatched
 from tests.flows.test_more_commands import ON_ONE
 
 TITLE, TEXT = "Syrian bakers and Shoygu meet", "Turkey. Floods came to إدلب, and Shoygu said so again in Moscow."
@@ -36,6 +36,7 @@ async def test_each_rule_has_its_sentence(bot: Bot, query: str, sentence: str) -
     async with bot.running():
         await bot.polled()
         await bot.say(f"/subscribe {query}")
+        await bot.until(nothing_unmatched)
         said = (await bot.say("/why https://demo.example/0"))["text"]
         if "Russia" in query:
             assert said.startswith("Matched Syria–Russia as Syrian in the headline and Russia in the text.")
