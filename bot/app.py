@@ -32,6 +32,7 @@ from bot.pipeline.clockwise import Clockwise
 from bot.pipeline.digest import freeze_due
 from bot.pipeline.hubs import Hubs
 from bot.pipeline.match import Matcher
+from bot.pipeline.notice import tell_of_absence
 from bot.pipeline.pages import Pages
 from bot.pipeline.poll import Pace, Poller
 from bot.pipeline.send import Sender, doubt
@@ -113,6 +114,9 @@ async def _services(config: Config, clock: Clock, wakeups: Wakeups, stack: Async
     parser = await stack.enter_async_context(FeedParser())
     await _take_over(presence, clock)
     await _add_sources(config, database, clock)
+    async with database.begin() as connection:
+        if await tell_of_absence(connection, config.admin.ids, clock.now()):
+            log.warning("away for more than a day: what people wrote before that is lost")
     if not config.web.public_url:
         async with database.begin() as connection:
             await subscriptions.remove_all(connection)

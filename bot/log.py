@@ -8,6 +8,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterable
+from types import TracebackType
 from typing import Any
 
 import structlog
@@ -73,6 +74,15 @@ def configure(level: str, style: str, secrets: Iterable[str] = ()) -> None:
     for name in TALKATIVE:  # at INFO httpx writes the Bot API's URL, which holds the token
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(capture=True)
+    sys.excepthook = _log_uncaught
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Write what ends the program the way everything is written: python itself would show it unmasked."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    logging.getLogger("bot").critical("ended by an error", exc_info=(kind, error, trace))
 
 
 def _keep(logger: Any, name: str, event: EventDict) -> EventDict:

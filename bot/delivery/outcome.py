@@ -48,7 +48,13 @@ class Outcome:
 UNREACHABLE = (
     "chat not found",
     "chat_write_forbidden",
+    "chat_admin_required",
+    "chat_forbidden",
+    "chat_send_plain_forbidden",
     "user is deactivated",
+    "input_user_deactivated",
+    "user_is_blocked",
+    "user_banned_in_channel",
     "user not found",
     "peer_id_invalid",
     "not enough rights",

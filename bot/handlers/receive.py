@@ -41,6 +41,7 @@ log = structlog.get_logger()
 KINDS = ["message", "channel_post", "callback_query", "my_chat_member", "chat_member"]
 LONG_POLL = 25  # seconds Telegram may hold a getUpdates
 SIDE_BY_SIDE = 16
+IN_HAND = 5.0  # seconds
 PAUSE_AFTER_ERROR = 3.0  # seconds
 PAUSE_AFTER_CONFLICT = 15.0
 PAUSES = (1.0, 5.0)  # seconds before an update that failed is tried again
@@ -80,8 +81,11 @@ class Receiver:
                 return None
             following = max(int(update["update_id"]) for update in updates) + 1
             await self.keep(updates)
-        except Conflict:
-            log.error("another program polls with this token; waiting for it to stop")
+        except Conflict as error:
+            if "webhook" in error.message:
+                log.error("another program has set a webhook with this token; restart this one when it has stopped")
+            else:
+                log.error("another program polls with this token; waiting for it to stop")
             await _pause(stop, PAUSE_AFTER_CONFLICT)
         except (InvalidToken, EndPointNotFound):
             log.error("Telegram refuses the token; check telegram.token")
@@ -115,13 +119,22 @@ class Receiver:
         self.wakeups.wake(Step.ANSWER)
 
     async def answer(self, stop: asyncio.Event) -> None:
-        """Apply stored updates until `stop` is set; then finish those in hand."""
+        """Apply stored updates until `stop` is set; then finish those in hand that take no longer than IN_HAND.
+
+        What takes longer waits for somebody else's server. It has had no effect yet: the next start begins it anew.
+        """
+        in_hand: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as group:
             while not stop.is_set():
                 for waiting in await self._next():
                     self._busy[waiting.update_id] = waiting.chat_id
-                    group.create_task(self._apply(waiting, stop))
+                    task = group.create_task(self._apply(waiting, stop))
+                    in_hand.add(task)
+                    task.add_done_callback(in_hand.discard)
                 await self.wakeups.wait(Step.ANSWER)
+            __, late = await asyncio.wait(in_hand, timeout=IN_HAND) if in_hand else (None, set[asyncio.Task[None]]())
+            for task in late:
+                task.cancel()
 
     async def _next(self) -> list[Waiting]:
         """Return updates to apply now: the oldest of each chat that has none in hand."""

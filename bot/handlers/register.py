@@ -163,6 +163,8 @@ class Guard:
         """
 
         async def handle(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+            if update.effective_chat is None:  # a button of a message sent by way of a person: we make none
+                return
             turn = Turn(self.services, update, context.bot, args=_arguments(update))
             try:
                 if not by_telegram:

@@ -1,7 +1,7 @@
 """Notice: what the admins should know, once, when it happens."""
 
 from collections.abc import Callable, Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,7 +9,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.delivery.telegram import freeze
 from bot.locales import Words, words
 from bot.models import Message
-from bot.storage import chats, deliveries
+from bot.storage import chats, deliveries, sources
+
+KEPT = timedelta(days=1)  # so long Telegram keeps what it could not hand over (Bot API, "Getting updates")
+
+
+async def tell_of_absence(connection: AsyncConnection, admins: Collection[int], now: datetime) -> bool:
+    """At the start, tell the admins if the bot was away for so long that what people wrote may be lost."""
+    last = await sources.last_polled(connection)
+    if last is None or now - last <= KEPT:
+        return False
+    await tell_admins(connection, admins, _away, now)
+    return True
+
+
+def _away(words: Words) -> Markup:
+    return words.say(
+        "I was away for more than a day. Telegram keeps messages no longer: what people wrote before that is lost. "
+        "News is not, as far as the feeds still show it."
+    )
 
 
 async def tell_admins(

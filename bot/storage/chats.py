@@ -119,8 +119,9 @@ async def set_state(
 
 
 async def hold(connection: AsyncConnection, telegram_id: int, until: datetime) -> None:
-    """Send nothing to a chat, in any of its topics, before a time (Telegram's answer 429)."""
-    await connection.execute(chat.update().where(chat.c.telegram_id == telegram_id).values(hold_until=until))
+    """Send nothing to a chat, in any of its topics, before a time (Telegram's answer 429); a longer hold stays."""
+    shorter = sa.or_(chat.c.hold_until.is_(None), chat.c.hold_until < until)
+    await connection.execute(chat.update().where(chat.c.telegram_id == telegram_id, shorter).values(hold_until=until))
 
 
 async def migrate(connection: AsyncConnection, old: int, new: int) -> None:

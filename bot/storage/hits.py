@@ -55,6 +55,11 @@ _OWED = (
 )
 
 
+def _wanted(*columns: Any) -> sa.Select[Any]:
+    """Return hits with who wants them: until the transaction ends nobody unsubscribes (SQLite has one writer)."""
+    return _joined(*columns).with_for_update(read=True, of=subscription)
+
+
 def _joined(*columns: Any) -> sa.Select[Any]:
     return (
         sa.select(*columns)
@@ -113,7 +118,7 @@ async def to_alert(
     Starts after chat `after_chat`; about `limit` rows, but never some of a chat's without the others.
     """
     statement = (
-        _joined(*_OWED)
+        _wanted(*_OWED)
         .join(chat, chat.c.id == subscription.c.chat_id)
         .where(hit.c.entry_id == entry_id, subscription.c.chat_id > after_chat, chat.c.state == "active")
         .where(subscription.c.schedule == Schedule.INSTANT.value, _pending(now), _story_untold())
@@ -135,7 +140,7 @@ async def pending(
     """
     alerted = sa.or_(subscription.c.schedule != Schedule.INSTANT.value, entry.c.alerted_to.is_(None))
     statement = (
-        _joined(*_OWED)
+        _wanted(*_OWED)
         .where(subscription.c.chat_id == chat_id, _pending(now), alerted)
         .where(subscription.c.schedule.in_([schedule.value for schedule in schedules]))
         .order_by(hit.c.found_at, hit.c.entry_id, hit.c.query_id)

@@ -132,6 +132,13 @@ async def listing(connection: AsyncConnection) -> list[SourceStatus]:
     return [SourceStatus(**row) for row in (await connection.execute(statement)).mappings()]
 
 
+async def last_polled(connection: AsyncConnection) -> datetime | None:
+    """Return when an active source was polled last: the last sign of life of any run. None if none was."""
+    statement = sa.select(sa.func.max(source.c.polled_at)).where(source.c.state == ACTIVE)
+    at: datetime | None = (await connection.execute(statement)).scalar_one()
+    return at
+
+
 async def claim_due(
     connection: AsyncConnection,
     now: datetime,

@@ -39,6 +39,16 @@ KEY: Any = SimpleNamespace(host="api.telegram.org", port=443, is_ssl=True, ssl=T
         (BadRequest("Can't parse entities: unexpected end tag at byte offset 3"), Verdict.PLAIN),
         (BadRequest("Chat not found"), Verdict.UNREACHABLE),
         (BadRequest("CHAT_WRITE_FORBIDDEN"), Verdict.UNREACHABLE),
+        (BadRequest("CHAT_ADMIN_REQUIRED"), Verdict.UNREACHABLE),
+        (BadRequest("INPUT_USER_DEACTIVATED"), Verdict.UNREACHABLE),
+        (BadRequest("Not enough rights to send text messages to the chat"), Verdict.UNREACHABLE),
+        (BadRequest("Need administrator rights in the channel chat"), Verdict.UNREACHABLE),
+        (BadRequest("TOPIC_CLOSED"), Verdict.UNREACHABLE),
+        (BadRequest("CHAT_RESTRICTED"), Verdict.UNREACHABLE),
+        (Forbidden("Forbidden: user is deactivated"), Verdict.UNREACHABLE),
+        (Forbidden("Forbidden: bot was kicked from the supergroup chat"), Verdict.UNREACHABLE),
+        (Forbidden("Forbidden: bot is not a member of the channel chat"), Verdict.UNREACHABLE),
+        (Forbidden("Forbidden: the group chat was deleted"), Verdict.UNREACHABLE),
         (BadRequest("Message thread not found"), Verdict.UNREACHABLE),
         (BadRequest("Message is too long"), Verdict.DEAD),
         (BadRequest("Message text is empty"), Verdict.DEAD),
@@ -65,6 +75,7 @@ def test_each_failure_has_its_verdict(error: Exception, verdict: Verdict) -> Non
 def test_a_refusal_says_how_long_and_where_to() -> None:
     assert outcome(RetryAfter(timedelta(seconds=7))).retry_after == timedelta(seconds=7)
     assert outcome(RetryAfter(3600)).retry_after == timedelta(hours=1)
+    assert outcome(RetryAfter(0)).retry_after == timedelta(seconds=1)
     assert outcome(ChatMigrated(-1009)).new_chat_id == -1009
 
 

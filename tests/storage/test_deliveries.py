@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.storage import chats, deliveries, subscriptions
+from bot.storage import chats, deliveries, hits, subscriptions
 from bot.storage.chats import Chat
 from bot.storage.database import Database
 from bot.storage.deliveries import Claimed
@@ -274,6 +274,38 @@ async def test_unsubscribing_cancels_alerts_that_tell_of_nothing_else(world: Wor
         assert await deliveries.cancel_queries(connection, chat.id, [one.query_id], NOW) == 1
 
     assert await states(world) == {deliveries.CANCELLED: 1, deliveries.READY: 1}
+
+
+async def test_who_unsubscribes_while_an_alert_is_written_gets_none(world: World) -> None:
+    chat = await world.chat()
+    wanted = await world.subscribe(chat, "syria")
+    entry_id = await world.entry(wanted)
+
+    async def unsubscribe() -> None:
+        async with world.database.begin() as connection:
+            await subscriptions.unsubscribe(connection, chat.id, [wanted.id])
+            await deliveries.cancel_queries(connection, chat.id, [wanted.query_id], NOW)
+
+    async with world.database.begin() as connection:
+        (owed,) = await hits.to_alert(connection, entry_id, NOW, after_chat=0, limit=10)
+        leaving = asyncio.create_task(unsubscribe())
+        await asyncio.wait([leaving], timeout=0.2)
+        told = deliveries.Told(owed.story_id, owed.text_id, entry_id, wanted.query_id)
+        await deliveries.add(
+            connection, chat_id=chat.id, kind=deliveries.ALERT, payload={"text": "x"}, now=NOW, told_of=[told]
+        )
+    await leaving
+    assert await claim(world) == []
+
+
+async def test_a_longer_hold_is_not_cut_short_by_a_shorter_one(world: World) -> None:
+    chat = await world.chat()
+    await owe(world, chat)
+    for seconds in (60, 5):
+        async with world.database.begin() as connection:
+            await chats.hold(connection, chat.telegram_id, NOW + timedelta(seconds=seconds))
+    assert await claim(world, 10, NOW + timedelta(seconds=30)) == []
+    assert len(await claim(world, 10, NOW + timedelta(seconds=60))) == 1
 
 
 async def test_pausing_cancels_everything_but_answers(world: World) -> None:
