@@ -25,6 +25,7 @@ MOST_GUESSED = 400  # characters that a language is guessed by
 SURE = 0.9  # probability from which the guess is taken
 ENOUGH = 12  # words from which it may be any language
 FEW_SCRIPTS = 60  # words that say which script a text is in
+MOST_CHUNKS = 1 << 17  # whose reading is kept
 LONGEST_KEPT = 40  # characters between two spaces whose reading is kept
 CASE = "\x02"  # in a form, before the case of a word that is not in small letters
 
@@ -127,9 +128,9 @@ class Text:
         self.gaps: dict[int, str] = {}  # what stands before a token, where that is more than a space or glue
         self._chunks = self.source.split(" ")
         gap = "\n"  # what stands since the last word
+        known = _known_chunks.get
         for text_of_chunk in self._chunks:
-            chunk = _chunk(text_of_chunk) if len(text_of_chunk) <= LONGEST_KEPT else _read_chunk(text_of_chunk)
-            found, head, tail = chunk
+            found, head, tail = known(text_of_chunk) or _chunk(text_of_chunk)
             if not found:
                 gap += tail + " "
             elif gap or head:
@@ -157,7 +158,7 @@ class Text:
         bases: list[int] = []
         at = 0
         for chunk in self._chunks:
-            words = (_chunk if len(chunk) <= LONGEST_KEPT else _read_chunk)(chunk).tokens
+            words = (_known_chunks.get(chunk) or _chunk(chunk)).tokens
             bases += [at] * len(words)
             at += len(chunk) + 1
         return bases
@@ -339,7 +340,17 @@ def _read_chunk(chunk: str) -> Chunk:
     return Chunk(tuple(found), head, chunk[done:])
 
 
-_chunk = lru_cache(1 << 17)(_read_chunk)
+_known_chunks: dict[str, Chunk] = {}
+
+
+def _chunk(chunk: str) -> Chunk:
+    """Return the same, and keep it: a dictionary that is emptied now and then answers quicker than an `lru_cache`."""
+    read = _read_chunk(chunk)
+    if len(chunk) <= LONGEST_KEPT:
+        if len(_known_chunks) >= MOST_CHUNKS:
+            _known_chunks.clear()
+        _known_chunks[chunk] = read
+    return read
 
 
 @lru_cache(1 << 17)

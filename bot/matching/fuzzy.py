@@ -48,7 +48,6 @@ _SOUND = {
 _SOUNDS = re.compile("|".join(_SOUND))
 _COARSE = str.maketrans("Czg", "Ssk")  # sounds that another language's letters confuse
 _ARABIC_LOOK = re.compile("q|dh|gh|kh|dd")  # in a name, lets a k be a g: Gaddafi, Kadhafi
-_DOUBLED = re.compile(r"(.)\1+")
 _VOWELS = str.maketrans("", "", "aeiouh")
 
 
@@ -57,7 +56,7 @@ def romanised(folded: str) -> str:
     """Return a Latin or Cyrillic name as its sounds in Latin letters; capitals stand for sh, ch and zh."""
     latin = folded if folded.isascii() else folded.translate(_CYRILLIC)
     sounds = _SOUNDS.sub(lambda found: _SOUND[found.group()], latin)
-    return _DOUBLED.sub(r"\1", sounds) if _DOUBLED.search(sounds) else sounds
+    return translit.undoubled(sounds)
 
 
 @lru_cache(1 << 17)
@@ -131,7 +130,7 @@ class Vocabulary(Generic[Value]):
     def __init__(self) -> None:
         self._slots: list[bytes] = []
         self._values: list[Value | None] = []
-        self._lengths: list[int] = []
+        self._names: list[str] = []
         self._free: list[int] = []  # numbers of names that are gone
         self._asked = 0
 
@@ -145,18 +144,20 @@ class Vocabulary(Generic[Value]):
         if not self._free:
             self._free.append(len(self._values))
             self._values.append(None)
-            self._lengths.append(0)
+            self._names.append("")
         number = self._free.pop()
-        self._values[number], self._lengths[number] = value, len(name)
+        self._values[number], self._names[number] = value, name
         self._asked += asked
         packed = number.to_bytes(NUMBER, sys.byteorder)
         for slot in _slots_of(name, asked=asked):
             self._slots[slot] += packed
 
     def remove(self, name: str, value: Value, *, asked: bool) -> None:
-        """Take away what one `add` added."""
-        numbers = memoryview(self._slots[_slot(fresh_skeleton(name))]).cast("I")
-        number = next(number for number in numbers if self._values[number] is value)
+        """Take away what one `add` added; what was not added is no error."""
+        numbers = memoryview(self._slots[_slot(fresh_skeleton(name))]).cast("I") if self._slots else ()
+        number = next((number for number in numbers if self._values[number] is value), None)
+        if number is None:
+            return
         for slot in _slots_of(name, asked=asked):
             left = [other for other in memoryview(self._slots[slot]).cast("I") if other != number]
             self._slots[slot] = array("I", left).tobytes()
@@ -173,8 +174,14 @@ class Vocabulary(Generic[Value]):
             found.update(memoryview(self._slots[_slot(_other_side(word, bridge))]).cast("I"))
         if self._asked and len(word) >= SHORTEST_ASKED - 1:
             packed = b"".join([self._slots[hash(rest) & LAST_SLOT] for rest in rests(word, MOST_MISSPELT)])
-            lengths, shortest, longest = self._lengths, len(word) - MOST_MISSPELT, len(word) + MOST_MISSPELT
-            found.update([n for n in set(memoryview(packed).cast("I")) if shortest <= lengths[n] <= longest])
+            names, distance = self._names, OSA.distance
+            found.update(
+                [
+                    number
+                    for number in set(memoryview(packed).cast("I"))
+                    if distance(names[number], word, score_cutoff=MOST_MISSPELT) <= MOST_MISSPELT
+                ]
+            )
         return [value for number in found if (value := self._values[number]) is not None]
 
 

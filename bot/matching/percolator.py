@@ -23,7 +23,7 @@ it. `add` and `remove` must not run in two threads at once.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -31,16 +31,16 @@ from bot.matching.aliases import Aliases
 from bot.matching.analysis import Case, Token
 from bot.matching.bags import Table, with_entry, with_value, without_entry, without_value
 from bot.matching.expr import Expr
-from bot.matching.judge import judge
+from bot.matching.judge import is_match, judge
 from bot.matching.plan import LANGUAGE, SOURCE, Plan, plan
 from bot.matching.reading import PLACE, FieldReading, Reading
-from bot.matching.terms import JOINED, Term, Terms
+from bot.matching.terms import JOINED, Term, Terms, Want
 from bot.models import Article, Match
 
 MOST_WORK = 2_000_000  # words looked at to judge queries in full for one article: a second or two
 WORK_OF_ANY = 100  # words that judging a query costs whatever the article
 
-UNEXPLAINED = Match(0.1, ())  # should look-up and judgement ever disagree (tests/matching): a hit rather than an error
+UNEXPLAINED = Match(0.1, ())  # of a query that went meanwhile; or should look-up and judgement ever disagree
 
 Row: TypeAlias = tuple[Term, ...]
 
@@ -48,17 +48,26 @@ Row: TypeAlias = tuple[Term, ...]
 class Asked:
     """A query of which something is left to ask once it is called (see `Plan`); `call` is what calls it."""
 
-    __slots__ = ("call", "id", "needs", "verify", "without")
+    __slots__ = ("call", "doubts", "id", "needs", "verify", "without")
 
-    def __init__(self, query_id: int, call: Term, needs: tuple[Row, ...], without: tuple[Row, ...], verify: bool):
-        self.id, self.call, self.needs, self.without, self.verify = query_id, call, needs, without, verify
+    def __init__(self, query_id: int, waits: Plan, use: Callable[[Want], Term]) -> None:
+        self.id = query_id
+        self.call = use(waits.call)
+        self.needs = tuple(tuple(map(use, wants)) for wants in waits.needs)
+        self.without = tuple(use(want) for wants in waits.without for want in wants)
+        self.doubts = tuple(map(use, waits.doubts))
+        self.verify = waits.verify
 
     def allows(self, present: set[Term]) -> bool:
         """Return whether an article with these terms may match."""
         for row in self.needs:
             if present.isdisjoint(row):
                 return False
-        return all(present.isdisjoint(row) for row in self.without)
+        return present.isdisjoint(self.without)
+
+    def is_doubtful(self, present: set[Term]) -> bool:
+        """Return whether it must be judged in full to know."""
+        return self.verify or not present.isdisjoint(self.doubts)
 
 
 Waiter: TypeAlias = int | Asked  # the id of a query that matches once it is called, or one with questions
@@ -82,17 +91,19 @@ class Matches(Mapping[int, Match]):
     """
 
     def __init__(
-        self, found: dict[int, Expr], judged: dict[int, Match], reading: Reading, unjudged: tuple[int, ...] = ()
+        self, found: list[int], queries: Mapping[int, Expr], reading: Reading, unjudged: tuple[int, ...] = ()
     ) -> None:
         self.unjudged = unjudged
-        self._found = found
-        self._judged = judged
+        self._found: dict[int, Match | None] = dict.fromkeys(found)
+        self._queries = queries
         self._reading = reading
 
     def __getitem__(self, query_id: int) -> Match:
-        known = self._judged.get(query_id)
+        known = self._found[query_id]
         if known is None:
-            known = self._judged[query_id] = judge(self._found[query_id], self._reading) or UNEXPLAINED
+            expr = self._queries.get(query_id)
+            known = (judge(expr, self._reading) if expr is not None else None) or UNEXPLAINED
+            self._found[query_id] = known
         return known
 
     def __iter__(self) -> Iterator[int]:
@@ -124,7 +135,9 @@ class Percolator:
         waits = plan(expr)
         use = self._terms.use
         self._queries[query_id] = expr
-        waiter: Waiter = self._ask(query_id, waits) if waits.asks else query_id
+        waiter: Waiter = query_id
+        if waits.asks:
+            waiter = self._asked[query_id] = Asked(query_id, waits, use)
         for one in waits.alone:
             term = use(one)
             term.queries = with_value(term.queries, waiter)
@@ -137,12 +150,6 @@ class Percolator:
                 term.names = with_entry(term.names, use(other), waiter)
             else:
                 term.nexts = with_entry(term.nexts, use(other), waiter)
-
-    def _ask(self, query_id: int, waits: Plan) -> Asked:
-        use = self._terms.use
-        needs, without = (tuple(tuple(map(use, wants)) for wants in part) for part in (waits.needs, waits.without))
-        asked = self._asked[query_id] = Asked(query_id, use(waits.call), needs, without, waits.verify)
-        return asked
 
     def remove(self, query_id: int) -> None:
         """Forget a query; an unknown id is no error."""
@@ -211,36 +218,38 @@ class Percolator:
 
     def _call_beside(self, tokens: list[Token], rows: list[Row], called: set[Waiter]) -> None:
         """Call the queries for two words that stand side by side here, or a name's with one word between."""
-        for before, row in enumerate(rows[:-1]):
+        for after, row in enumerate(rows[:-1], 1):
             for term in row:
-                if term.nexts is not None or term.names is not None:
-                    after = before + 1
-                    if tokens[after].breaks:
-                        break
-                    for table in (term.nexts, term.names):
-                        _call_in_row(table, rows[after], called)
-                    middle = tokens[after].case is not Case.LOWER and term.names is not None
-                    if middle and after + 1 < len(rows) and not tokens[after + 1].breaks:
-                        _call_in_row(term.names, rows[after + 1], called)
+                nexts, names = term.nexts, term.names
+                if (nexts is None and names is None) or tokens[after].breaks:
+                    continue
+                if nexts is not None:
+                    _call_in_row(nexts, rows[after], called)
+                if names is not None:
+                    _call_in_row(names, rows[after], called)
+                    is_middle = tokens[after].case is not Case.LOWER and after + 1 < len(rows)
+                    if is_middle and not tokens[after + 1].breaks:
+                        _call_in_row(names, rows[after + 1], called)
 
     def _answer(self, called: set[Waiter], present: set[Term], reading: Reading) -> Matches:
         """Return what matches of the queries that were called."""
-        asked = [waiter for waiter in called if isinstance(waiter, Asked)]
-        allowed = [query for query in asked if query.allows(present)]
-        ids = [waiter for waiter in called if isinstance(waiter, int)]
-        ids += [query.id for query in allowed if not query.verify]
-        queries = self._queries  # one of them may go meanwhile
-        found = {query_id: expr for query_id in ids if (expr := queries.get(query_id)) is not None}
-        judged: dict[int, Match] = {}
-        unjudged = self._judge([query for query in allowed if query.verify], reading, found, judged)
+        found: list[int] = []
+        doubtful: list[Asked] = []
+        for waiter in called:
+            if isinstance(waiter, int):
+                found.append(waiter)
+            elif waiter.allows(present):
+                if waiter.is_doubtful(present):
+                    doubtful.append(waiter)
+                else:
+                    found.append(waiter.id)
+        unjudged = self._judge(doubtful, reading, found) if doubtful else ()
         self.statistics.articles += 1
         self.statistics.candidates += len(called)
         self.statistics.matches += len(found)
-        return Matches(found, judged, reading, unjudged)
+        return Matches(found, self._queries, reading, unjudged)
 
-    def _judge(
-        self, asked: list[Asked], reading: Reading, found: dict[int, Expr], judged: dict[int, Match]
-    ) -> tuple[int, ...]:
+    def _judge(self, asked: list[Asked], reading: Reading, found: list[int]) -> tuple[int, ...]:
         """Judge queries in full, and add those that match; return those that the budget did not reach."""
         most = MOST_WORK // (WORK_OF_ANY + len(reading.title.tokens) + len(reading.text.tokens))
         if len(asked) > most:
@@ -248,11 +257,9 @@ class Percolator:
             self.statistics.overruns += 1
         self.statistics.judged += len(asked[:most])
         for query in asked[:most]:
-            expr = self._queries.get(query.id)
-            match = judge(expr, reading) if expr is not None else None
-            if expr is not None and match is not None:
-                found[query.id] = expr
-                judged[query.id] = match
+            expr = self._queries.get(query.id)  # it may have gone meanwhile
+            if expr is not None and is_match(expr, reading):
+                found.append(query.id)
         return tuple([query.id for query in asked[most:]])
 
 
@@ -287,7 +294,7 @@ def _call_in_row(table: Table, row: Row, called: set[Waiter]) -> None:
     if type(table) is tuple:
         if table[0] in row:
             _call(table[1], called)
-    elif table is not None:
+    else:
         for other in row:
             bag = table.get(other)
             if bag is not None:

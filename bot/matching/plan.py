@@ -53,7 +53,7 @@ class Plan(NamedTuple):
     """A query is called by any of `ones` or `besides`; the rest is asked then.
 
     Every one of `needs` must be in the article, and none of `without`. Where `verify`, that is not all, and the
-    query is judged in full. `weight` is high where the call says much.
+    query is judged in full; and where any of `doubts` is there. `weight` is high where the call says much.
     """
 
     ones: Wants
@@ -62,17 +62,23 @@ class Plan(NamedTuple):
     without: tuple[Wants, ...] = ()
     verify: bool = False
     weight: int = 0
+    doubts: Wants = ()
 
     @property
     def is_plain(self) -> bool:
         """Whether it says no more than "any of these terms"."""
-        return not (self.besides or self.needs or self.without)
+        return not (self.besides or self.needs or self.without or self.doubts)
+
+    @property
+    def callers(self) -> Wants:
+        """What an article has one of, if the query matches it."""
+        return (*self.ones, *(beside.first for beside in self.besides))
 
     @property
     def asks(self) -> bool:
         """Whether something is left to ask once the query is called."""
         one_pair = len(self.needs) == 1 and not self.besides
-        return self.verify or bool(self.without) or not (one_pair or not self.needs)
+        return self.verify or bool(self.without or self.doubts) or not (one_pair or not self.needs)
 
     @property
     def call(self) -> Want:
@@ -92,7 +98,7 @@ class Plan(NamedTuple):
     @property
     def wants(self) -> tuple[Want, ...]:
         """Every want of the above, as often as it is used."""
-        asked = ((self.call,), *self.needs, *self.without) if self.asks else ()
+        asked = ((self.call,), *self.needs, *self.without, self.doubts) if self.asks else ()
         twos = (*self.pairs, *((first, second) for first, second, _gap in self.besides))
         return (*self.alone, *(want for wants in (*asked, *twos) for want in wants))
 
@@ -111,7 +117,7 @@ def plan(expr: Expr) -> Plan:
         case Field("source", item):
             return _plan_source(item)
         case Field(_, item):
-            return plan(item)._replace(without=(), verify=True)
+            return plan(item)._replace(without=(), doubts=(), verify=True)
         case Language(code):
             return Plan((Want(LANGUAGE + code, _KEY),))
         case Not():
@@ -124,13 +130,14 @@ def _plan_all(items: tuple[Expr, ...]) -> Plan:
     unwanted = [plan(item.item) for item in items if isinstance(item, Not)]
     call = max(plans, key=lambda one: one.weight)
     others = sorted((one for one in plans if one is not call), key=lambda one: -one.weight)
-    needs = tuple(one.ones for one in others if one.is_plain)
+    needs = tuple(one.callers for one in others)
     without = tuple(one.ones for one in unwanted if one.is_plain and not one.verify)
-    told = len(needs) == len(others) and len(without) == len(unwanted)
+    doubts = tuple(want for one in unwanted if one.verify or not one.is_plain for want in one.callers)
     return call._replace(
         needs=call.needs + needs,
         without=call.without + without,
-        verify=not told or any(one.verify for one in plans),
+        doubts=call.doubts + doubts,
+        verify=any(one.verify for one in plans) or not all(one.is_plain for one in others),
     )
 
 
@@ -139,7 +146,7 @@ def _plan_any(items: tuple[Expr, ...]) -> Plan:
     return Plan(
         ones=tuple(dict.fromkeys(want for one in plans for want in one.ones)),
         besides=tuple(dict.fromkeys(beside for one in plans for beside in one.besides)),
-        verify=any(one.verify or one.needs or one.without for one in plans),
+        verify=any(one.verify or one.needs or one.without or one.doubts for one in plans),
         weight=min(one.weight for one in plans),
     )
 
@@ -187,16 +194,32 @@ def _plan_leaf(leaf: Leaf) -> Plan:
             verify = verify or word.needs_case
         weight = min(weight, longest)
     several = tuple(dict.fromkeys(ones)) if len(ones) > 1 else tuple(ones)
-    return Plan(several, tuple(besides), (), (), verify, weight)
+    longer = [way for way in made.ways if len(way) > 1]
+    needs = _others(longer[0], several) if len(longer) == 1 and len(longer[0]) > 2 else ()
+    return Plan(several, tuple(besides), needs, (), verify, weight)
+
+
+def _others(way: tuple[Word, ...], ones: Wants) -> tuple[Wants, ...]:
+    """Return the words of a name that do not call it: each must be there, unless the whole is by another name."""
+    at = _call_at(way)
+    wants = [(want(word), *ones) for word in way]
+    if may_have_initials(way):
+        wants[0] = (Want(way[0].folded[0], _INITIAL), *wants[0])
+    return tuple(tuple(dict.fromkeys(one)) for one in wants[:at] + wants[at + 2 :])
+
+
+def _call_at(way: tuple[Word, ...]) -> int:
+    """Return where the two words of a name stand that call it: the last ones of a person's, else the longest."""
+    last = len(way) - 2
+    if not last or may_have_initials(way):
+        return last
+    return max(range(last + 1), key=lambda i: len(way[i].folded) + len(way[i + 1].folded))
 
 
 def _besides(way: tuple[Word, ...]) -> list[Beside]:
-    """Return two words of a name that stand side by side: the last ones of a person's, else the longest."""
+    """Return two words of a name that stand side by side."""
     is_name = may_have_initials(way)
-    last = len(way) - 2
-    at = last
-    if last and not is_name:
-        at = max(range(last + 1), key=lambda i: len(way[i].folded) + len(way[i + 1].folded))
+    at = _call_at(way)
     first, second = want(way[at]), want(way[at + 1])
     found = [Beside(first, second, is_name)]
     if is_name and at == 0:

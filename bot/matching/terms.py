@@ -12,7 +12,7 @@ A word that is its own stem stands in the first dictionary alone, and what most 
 container (`bot.matching.bags`): a million queries are two million terms.
 
 One thread may ask while another adds and removes: see `bot.matching.bags`; and the dictionary of a language, made
-when its first article comes, is filled in small steps under the lock that writers take.
+when its first article comes, is filled in small steps under the lock that writers take. So are the spellings of names.
 """
 
 import threading
@@ -150,6 +150,7 @@ class Terms:
     def __init__(self) -> None:
         self._words: dict[str, Bag] = {}  # of terms
         self._spellings: Vocabulary[Term] = Vocabulary()
+        self._unspelt: list[Term] = []  # names that the vocabulary learns before the next word is looked up
         self._prefixes: Counter[int] = Counter()  # of the lengths of prefixes
         self._lanes: dict[str, Lane] = {}
         self._memory = Memory()
@@ -230,6 +231,7 @@ class Terms:
         words = self._words
         if folded.startswith(JOINED):
             return tuple([term for term in each(words.get(folded[1:])) if _may_be_joined(term)])
+        self._spell()
         found: list[Term] = [*each(words.get(folded)), *self._spellings.candidates(folded)]
         for other in self._other_forms(folded):
             found += each(words.get(other))
@@ -247,6 +249,15 @@ class Terms:
         for length in tuple(self._prefixes):
             if length <= len(folded):
                 yield folded[:length]
+
+    def _spell(self) -> None:
+        """Let the vocabulary learn the names that came: when the bot started, all, and no chat waits for it here."""
+        while self._unspelt:
+            with self._writing:
+                for term in self._unspelt[-STEP:]:
+                    if term.uses:  # it may have gone meanwhile
+                        self._spellings.add(term.folded, term, asked=term.kind.close > 1)
+                del self._unspelt[-STEP:]
 
     def _lane(self, language: str) -> Lane:
         """Return the dictionary of inflection keys of a language, made when its first article comes."""
@@ -270,7 +281,7 @@ class Terms:
     def _add(self, term: Term) -> None:
         put(self._words, term.folded, term)
         if term.kind.close:
-            self._spellings.add(term.folded, term, asked=term.kind.close > 1)
+            self._unspelt.append(term)
         if term.kind.sort is Sort.PREFIX:
             self._prefixes[len(term.folded)] += 1
         for language, lane in self._lanes.items():

@@ -1,18 +1,28 @@
 """How fast articles meet queries, beside the loops other bots run: `python -m tests.benchmarks.matching`.
 
-One core, CPU time. The articles are AG News where WATCHWORD_DATA points, else made up: a title and 60 words of summary.
-Queries are drawn from the articles, seldom words more often than their share, and filled up with made-up names, since
-no million people ask for different words of 3,800 articles. Each table's rows are measured in one run: trust the
-ratios, not the rates, for machines are shared. Every number of queries runs in a process of its own, so that the peak
-of memory is its own.
+One core, CPU time. The articles are news where WATCHWORD_DATA points (AG News, and Arabic news), else made up: a title
+and 60 words of summary. Each table's rows are measured in one run: trust the ratios, not the rates, for machines are
+shared. Every row is measured in a process of its own, which reads its queries as the bot does when it starts, from a
+database that another process made, so that the peak of memory is the matcher's own.
 
-- everything on (analysis, places, close spellings): 60 % words, 25 % names and phrases, 10 % pairs, 5 % with
+The matcher has read other articles before, as one that runs has, but none of those that are measured: whatever is new
+in them is looked up.
+
+- mix: everything on (analysis, places, close spellings). 60 % words, 25 % names and phrases, 10 % pairs, 5 % with
   exclusions; one in ten asks for close spellings, and longer names have them anyway
-- plain words only, beside pyahocorasick (both read the text lower-cased; its hits are held against word boundaries)
-- close spellings: a word looked up among names, beside `rapidfuzz.process.extract`
+- arabic: the same, of Arabic articles
+- plain: exactly these words, no more, so that others can be asked the same. 21 % words, 52 % phrases, 22 % pairs, 6 %
+  exclusions, beside an automaton (pyahocorasick) whose words are held against boundaries, and their sets against what
+  each query needs: what one would write with it
+- words: single words only. Here an automaton has nothing to do but to read the letters, in C
+- spellings: a word looked up among names, beside `rapidfuzz.process.extract`
+
+Queries are drawn from the articles, seldom words more often than their share, and filled up with made-up words and
+names, since no million people ask for different words of a few thousand articles: so many are real that an article has
+some seventy hits among a million queries.
 """
 
-import gc
+import asyncio
 import json
 import lzma
 import os
@@ -21,107 +31,128 @@ import re
 import resource
 import subprocess
 import sys
+import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from functools import partial
-from itertools import accumulate, pairwise
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 
 import ahocorasick
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
+from bot.clock import Clock
 from bot.errors import QueryError
 from bot.matching.analysis import tokens
-from bot.matching.expr import Expr, Name, leaves
+from bot.matching.expr import Exact, Expr, Name, leaves
 from bot.matching.fuzzy import Vocabulary, is_near
 from bot.matching.percolator import Percolator
 from bot.matching.syntax import TOO_COMMON, parse
 from bot.models import Article
+from bot.pipeline.match import Matcher
+from bot.storage.database import Database
+from bot.storage.schema import query
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
-ARTICLES = 1_000
+MEASURED = 1_000  # articles; the others warm the caches
 WORDS = 60  # of a summary
 SYLLABLES = [first + vowel + last for first in "bcdfghklmnprstvz" for vowel in "aeiou" for last in ("", "n", "r", "s")]
 REAL = 4  # queries for each article that are drawn from the articles; the others are made up
 COMMON = 0.2  # share of the articles from which a word is too common to be watched for
-KINDS = ("mix", "words", "spellings")
+CHANGES = 500  # queries taken away and put back
 HEADS = {
-    "mix": "articles/s  with terms    in loop   rapidfuzz   hits  judged  read/s   add us  remove us   MiB",
-    "words": "articles/s  ahocorasick  x ahocor.    in loop   x loop   hits   MiB",
+    "mix": "articles/s  with terms   in loop   x loop  rapidfuzz  hits judged  read/s first s add us remove us   MiB",
+    "plain": "articles/s  ahocorasick  x ahocor.   in loop   x loop   hits   MiB",
     "spellings": "us a word     extract  x extract  recall",
 }
+HEADS |= {"arabic": HEADS["mix"], "words": HEADS["plain"]}
+MIX = (0.6, 0.25, 0.1, 0.05)
+PLAIN = (0.21, 0.52, 0.21, 0.06)
 
 
 def main() -> None:
-    """Print a table for each kind, or the one row that is asked for."""
-    if len(sys.argv) == 3 and sys.argv[1] in KINDS:
-        globals()[f"measure_{sys.argv[1]}"](int(sys.argv[2]), random.Random(1))
-        return
-    for kind in KINDS:
-        show(f"{kind + ', queries':>18}  {HEADS[kind]}")
+    """Print a table for each kind."""
+    for kind, head in HEADS.items():
+        show(f"{kind + ', queries':>20}  {head}")
         for size in SIZES[1:3] if kind == "spellings" else SIZES:
-            subprocess.run([sys.executable, "-m", "tests.benchmarks.matching", kind, str(size)], check=True)
+            with tempfile.TemporaryDirectory() as folder:
+                for step in ("make", "measure"):
+                    arguments = [sys.executable, "-m", "tests.benchmarks.matching", step, kind, str(size), folder]
+                    subprocess.run(arguments, check=True)
 
 
-def measure_mix(size: int, draw: random.Random) -> None:
-    """Everything on: rates with and without terms and scores, of rebuilding, adding and removing."""
-    articles = load_articles(draw)
-    texts = make_queries(articles, size, draw)
-    parse("Syria"), Percolator().match(articles[0])  # the tables are read
-    percolator = Percolator()
-    building = seconds(partial(add_all, percolator, texts))
-    gc.freeze()
-    match_all(percolator, articles)  # the caches are warm in a bot that runs
-    percolator.statistics.matches = percolator.statistics.judged = 0
-    sample = articles[:ARTICLES]
-    ours = len(sample) / seconds(partial(match_all, percolator, sample))
-    hits, judged = percolator.statistics.matches / len(sample), percolator.statistics.judged / len(sample)
-    explained = 100 / seconds(partial(explain_all, percolator, articles[:100]))
-    few = [(query_id, parse(text)) for query_id, text in zip(range(0, size, size // 500), texts, strict=False)]
-    few = [(query_id, parse(texts[query_id])) for query_id, _expr in few]
-    removing = seconds(partial(for_all, lambda query: percolator.remove(query[0]), few))
-    adding = seconds(partial(for_all, lambda query: percolator.add(*query), few))
-    loops = in_loop_rate(articles, texts), rapidfuzz_rate(articles, texts)
+def step(name: str, kind: str, size: int, folder: Path) -> None:
+    """Make the queries of a row, or measure it."""
+    articles = load_articles(random.Random(1), "arabic" if kind == "arabic" else "ag")
+    if kind == "spellings":
+        if name == "measure":
+            measure_spellings(articles, size)
+    elif name == "make":
+        texts = make_words(articles, size) if kind == "words" else make_queries(articles, size, plain=kind == "plain")
+        asyncio.run(store(folder, texts))
+    elif kind in ("mix", "arabic"):
+        asyncio.run(measure_mix(articles, size, folder))
+    else:
+        asyncio.run(measure_plain(articles, size, folder))
+
+
+# --- measuring --------------------------------------------------------------------------------------
+
+
+async def measure_mix(articles: Sequence[Article], size: int, folder: Path) -> None:
+    """Everything on: rates with and without terms and scores, of reading the queries, adding and removing."""
+    percolator, reading = await read_queries(folder)
+    first = seconds(lambda: percolator.match(articles[0]))
+    measured = articles[:MEASURED]
+    match_all(percolator, articles[MEASURED:])
+    before = percolator.statistics.matches, percolator.statistics.judged
+    ours = len(measured) / seconds(lambda: match_all(percolator, measured))
+    hits, judged = (
+        (now - then) / len(measured)
+        for now, then in zip((percolator.statistics.matches, percolator.statistics.judged), before, strict=True)
+    )
+    explained = 100 / seconds(lambda: explain_all(percolator, measured[:100]))
+    memory = peak()
+    few = [(query_id, parse(text)) for query_id, text in some(folder, CHANGES)]
+    removing = seconds(lambda: for_each(lambda one: percolator.remove(one[0]), few)) / len(few)
+    adding = seconds(lambda: for_each(lambda one: percolator.add(*one), few)) / len(few)
+    texts = [text for _query_id, text in some(folder, size)]
+    loop, ratio = in_loop_rate(articles, texts), rapidfuzz_rate(articles, texts)
     show(
-        f"{size:>18}  {ours:>10.0f} {explained:>11.0f} {loops[0]:>10.1f} {loops[1]:>11.2f} {hits:>6.1f} {judged:>7.1f} "
-        f"{size / building:>7.0f} {adding / len(few) * 1e6:>8.1f} {removing / len(few) * 1e6:>10.1f} {peak():>5.0f}"
+        f"{size:>20}  {ours:>10.0f} {explained:>11.0f} {loop:>9.1f} {ours / loop:>8.0f} {ratio:>10.2f} {hits:>5.1f} "
+        f"{judged:>6.1f} {size / reading:>7.0f} {first:>7.1f} {adding * 1e6:>6.1f} {removing * 1e6:>9.1f} "
+        f"{memory:>5.0f}"
     )
 
 
-def measure_words(size: int, draw: random.Random) -> None:
-    """Plain words only, beside an automaton."""
-    articles = load_articles(draw)
-    words = sorted({text.lower() for text in draw_words(articles, size, draw)} - TOO_COMMON)
-    percolator = Percolator()
-    add_all(percolator, words)
+async def measure_plain(articles: Sequence[Article], size: int, folder: Path) -> None:
+    """Exact words, beside an automaton."""
+    percolator, _reading = await read_queries(folder)
+    measured = articles[:MEASURED]
+    match_all(percolator, articles[MEASURED:])
+    before = percolator.statistics.matches
+    ours = len(measured) / seconds(lambda: match_all(percolator, measured))
+    hits = (percolator.statistics.matches - before) / len(measured)
     memory = peak()
-    gc.freeze()
-    match_all(percolator, articles)
-    percolator.statistics.matches = 0
-    sample = articles[:ARTICLES]
-    ours = len(sample) / seconds(partial(match_all, percolator, sample))
-    hits = percolator.statistics.matches / len(sample)
-    automaton = ahocorasick.Automaton()
-    for word in words:
-        automaton.add_word(word, word)
-    automaton.make_automaton()
-    theirs = len(sample) / seconds(partial(walk_all, automaton, sample))
-    loop = in_loop_rate(articles, words)
-    rates = f"{ours:>10.0f} {theirs:>12.0f} {ours / theirs:>10.2f} {loop:>10.2f} {ours / loop:>8.0f}"
-    show(f"{size:>18}  {rates} {hits:>6.1f} {memory:>5.0f}")
+    texts = [text for _query_id, text in some(folder, size)]
+    automaton = Automaton(texts)
+    automaton.match_all(articles[MEASURED:])
+    theirs = len(measured) / seconds(lambda: automaton.match_all(measured))
+    same_hits(percolator, automaton, measured[:200], len(texts))
+    loop = in_loop_rate(articles, texts)
+    rates = f"{ours:>10.0f} {theirs:>12.0f} {ours / theirs:>10.2f} {loop:>9.2f} {ours / loop:>8.0f}"
+    show(f"{size:>20}  {rates} {hits:>6.1f} {memory:>5.0f}")
 
 
-def measure_spellings(size: int, draw: random.Random) -> None:
+def measure_spellings(articles: Sequence[Article], size: int) -> None:
     """Words of articles looked up among `size` names, misspellings too; recall is against comparing all."""
-    articles = load_articles(draw)
-    names = sorted({text.lower() for text in draw_words(articles, size, draw) if len(text) >= 4})
+    names = [text for text in make_words(articles, size) if len(text) >= 4]
     vocabulary: Vocabulary[str] = Vocabulary()
     for name in names:
         vocabulary.add(name, name, asked=True)
     found = {token.folded for article in articles[:300] for token in tokens(article.text) if len(token.folded) >= 4}
-    words = sorted(found)[:1_000]
+    words = sorted(found)[:MEASURED]
     neighbours: dict[str, set[str]] = {}
 
     def look_up() -> None:
@@ -138,19 +169,68 @@ def measure_spellings(size: int, draw: random.Random) -> None:
     theirs = seconds(extract) / len(few)
     right = {(word, name) for word in few for name in names if is_near(name, word)}
     recall = len({(word, name) for word in few for name in neighbours[word]} & right) / (len(right) or 1)
-    show(f"{size:>18}  {ours * 1e6:>9.1f} {theirs * 1e6:>11.1f} {theirs / ours:>10.1f} {recall:>7.3f}")
+    show(f"{size:>20}  {ours * 1e6:>9.1f} {theirs * 1e6:>11.1f} {theirs / ours:>10.1f} {recall:>7.3f}")
 
 
-def add_all(percolator: Percolator, texts: Sequence[str]) -> None:
-    """Read and add the queries, their place as id."""
-    for query_id, text in enumerate(texts):
-        percolator.add(query_id, parse(text))
+async def read_queries(folder: Path) -> tuple[Percolator, float]:
+    """Return a percolator with the stored queries, and how long the bot takes to read them when it starts."""
+    parse("Syria"), Percolator().match(Article("Syria", "", "en"))  # the tables are read
+    async with Database(url(folder)) as database:
+        matcher = Matcher(database, Clock())
+        started = time.process_time()
+        await matcher.warm()
+        return matcher.percolator, time.process_time() - started
 
 
-def for_all(work: Callable[[tuple[int, Expr]], None], queries: Sequence[tuple[int, Expr]]) -> None:
-    """Do `work` for each."""
-    for query in queries:
-        work(query)
+class Automaton:
+    """What one would write with pyahocorasick: it finds the words, sets tell which queries have all of theirs."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.automaton = ahocorasick.Automaton()
+        waiting: dict[str, list[tuple[int, str, str]]] = {}
+        for number, text in enumerate(texts):
+            first, _, unwanted = text.replace('"', "").lower().partition(" not ")
+            first, _, second = first.partition(" and ")
+            waiting.setdefault(first, []).append((number, second, unwanted))
+            for word in (second, unwanted):
+                waiting.setdefault(word, []) if word else None
+        for word, queries in waiting.items():
+            self.automaton.add_word(word, (word, queries))
+        self.automaton.make_automaton()
+
+    def match(self, article: Article) -> set[int]:
+        """Return the queries that an article matches."""
+        text = f" {article.title} \n {article.text} ".lower()
+        found = {}
+        for end, (word, queries) in self.automaton.iter(text):
+            if not text[end + 1].isalnum() and not text[end - len(word)].isalnum():
+                found[word] = queries
+        return {
+            number
+            for queries in found.values()
+            for number, second, unwanted in queries
+            if (not second or second in found) and not (unwanted and unwanted in found)
+        }
+
+    def match_all(self, articles: Sequence[Article]) -> None:
+        """Match the articles."""
+        for article in articles:
+            self.match(article)
+
+
+def same_hits(percolator: Percolator, automaton: Automaton, articles: Sequence[Article], size: int) -> None:
+    """Say how far both agree: an automaton knows neither possessives nor accents, nor where a sentence ends."""
+    ours = {(n, query_id - 1) for n, article in enumerate(articles) for query_id in percolator.match(article)}
+    theirs = {(n, number) for n, article in enumerate(articles) for number in automaton.match(article)}
+    shared, either = len(ours & theirs), len(ours | theirs)
+    if size == SIZES[-1]:
+        show(f"{'':>20}  of {either} hits of either, {shared} are of both")
+
+
+def for_each(work: Callable[[tuple[int, Expr]], None], queries: Sequence[tuple[int, Expr]]) -> None:
+    """Do `work` with each."""
+    for one in queries:
+        work(one)
 
 
 def match_all(percolator: Percolator, articles: Sequence[Article]) -> None:
@@ -163,27 +243,6 @@ def explain_all(percolator: Percolator, articles: Sequence[Article]) -> None:
     """Match the articles, and make out terms and score of every match."""
     for article in articles:
         list(percolator.match(article).values())
-
-
-def walk_all(automaton: ahocorasick.Automaton, articles: Sequence[Article]) -> None:
-    """Find every whole word of an automaton in the articles."""
-    for article in articles:
-        text = f" {article.title} {article.text} ".lower()
-        found = set()
-        for end, word in automaton.iter(text):
-            if not text[end + 1].isalnum() and not text[end - len(word)].isalnum():
-                found.add(word)
-
-
-def show(line: str) -> None:
-    """Print a line of the table."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
-def peak() -> float:
-    """Return the most memory this process ever held, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def in_loop_rate(articles: Sequence[Article], texts: Sequence[str]) -> float:
@@ -200,7 +259,8 @@ def rapidfuzz_rate(articles: Sequence[Article], texts: Sequence[str]) -> float:
 def loop_rate(
     articles: Sequence[Article], texts: Sequence[str], most: int, judge: Callable[[str, str], object]
 ) -> float:
-    keywords = [leaf.text.lower() for text in texts for leaf in leaves(parse(text)) if isinstance(leaf, Name)]
+    exprs: Iterator[Expr] = map(parse, texts)
+    keywords = [leaf.text.lower() for expr in exprs for leaf in leaves(expr) if isinstance(leaf, Name | Exact)]
     sample = articles[: max(2, most // len(keywords))]
 
     def loop() -> None:
@@ -219,14 +279,51 @@ def seconds(work: Callable[[], object]) -> float:
     return time.process_time() - started
 
 
-def load_articles(draw: random.Random) -> list[Article]:
-    """Return articles of a title and a short summary."""
+def peak() -> float:
+    """Return the most memory this process ever held, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def show(line: str) -> None:
+    """Print a line of the table."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+# --- queries and articles ---------------------------------------------------------------------------
+
+
+def url(folder: Path) -> str:
+    """Return the address of a row's database."""
+    return f"sqlite:///{folder}/bench.db"
+
+
+async def store(folder: Path, texts: Sequence[str]) -> None:
+    """Store queries, as if somebody had subscribed to each; ids and versions count from one."""
+    async with Database(url(folder)) as database, database.begin() as connection:
+        for start in range(0, len(texts), 10_000):
+            numbered = enumerate(texts[start : start + 10_000], start + 1)
+            rows = [{"id": number, "text": text, "live": True, "version": number} for number, text in numbered]
+            await connection.execute(query.insert(), rows)
+    (folder / "queries").write_text("\n".join(texts), encoding="utf-8")
+
+
+def some(folder: Path, most: int) -> list[tuple[int, str]]:
+    """Return (id, text) of up to `most` stored queries of all parts."""
+    texts = list(enumerate((folder / "queries").read_text(encoding="utf-8").split("\n"), 1))
+    return texts[:: max(1, len(texts) // most)]
+
+
+def load_articles(draw: random.Random, name: str = "ag") -> list[Article]:
+    """Return articles of a title and a short summary, in an order of their own."""
     root = os.environ.get("WATCHWORD_DATA")
     if not root:
-        return [Article(made_up(draw, 9), made_up(draw, WORDS), "en") for _ in range(ARTICLES)]
-    with lzma.open(Path(root) / "data" / "ag_news.jsonl.xz", "rt", encoding="utf-8") as file:
+        return [Article(made_up(draw, 9), made_up(draw, WORDS), "en") for _ in range(3 * MEASURED)]
+    with lzma.open(Path(root) / "data" / f"{name}_news.jsonl.xz", "rt", encoding="utf-8") as file:
         records = list(map(json.loads, file))
-    return [Article(r["title"], " ".join(r["text"].split()[:WORDS]), r["language"]) for r in records]
+    articles = [Article(r["title"], " ".join(r["text"].split()[:WORDS]), r["language"]) for r in records]
+    draw.shuffle(articles)
+    return articles
 
 
 def made_up(draw: random.Random, words: int) -> str:
@@ -239,57 +336,107 @@ def made_up_name(draw: random.Random, syllables: int) -> str:
     return "".join(draw.choice(SYLLABLES) for _ in range(min(syllables, 6))).capitalize()
 
 
-def words_of(articles: Sequence[Article]) -> tuple[dict[str, list[str]], list[float]]:
-    """Return each word of the articles that may be watched for, with the words that follow it, and its weight."""
-    following: dict[str, list[str]] = defaultdict(list)
-    for article in articles:
-        for one, two in pairwise(re.findall(r"\w+", article.text)):
-            if len(one) > 2 and one.isalpha() and one not in TOO_COMMON:
-                following[one].append(two)
-    following = {word: after for word, after in following.items() if len(after) < COMMON * len(articles)}
-    return following, list(accumulate(len(after) ** 0.5 for after in following.values()))
+class Corpus:
+    """The words of articles that may be watched for, to draw from: by the root of how many articles have them."""
+
+    def __init__(self, articles: Sequence[Article], draw: random.Random) -> None:
+        self.texts = [re.findall(r"[^\W\d_]+", article.text) for article in articles]
+        self.draw = draw
+        having = Counter(word for words in self.texts for word in set(words))
+        most = COMMON * len(articles)
+        self.wanted = {w for w, n in having.items() if n < most and len(w) > 2 and w.lower() not in TOO_COMMON}
+        self.words = sorted(self.wanted)
+        self.weights = list(accumulate(having[word] ** 0.5 for word in self.words))
+
+    def word(self) -> str:
+        """Return a word."""
+        word: str = self.draw.choices(self.words, cum_weights=self.weights)[0]
+        return word
+
+    def phrase(self) -> str:
+        """Return two words, or now and then three, that stand side by side."""
+        words = self.draw.choice(self.texts)
+        at = self.draw.randrange(max(1, len(words) - 2))
+        return " ".join(words[at : at + (3 if self.draw.random() < 0.3 else 2)])
+
+    def pair(self) -> tuple[str, str]:
+        """Return two words of one article."""
+        words = [word for word in self.draw.choice(self.texts) if word in self.wanted]
+        one, two = self.draw.sample(words, 2) if len(words) > 1 else (self.word(), self.word())
+        return one, two
 
 
-def draw_words(articles: Sequence[Article], size: int, draw: random.Random) -> list[str]:
+class MadeUp:
+    """Words that are in no article, half of them with a capital."""
+
+    def __init__(self, draw: random.Random) -> None:
+        self.draw = draw
+
+    def word(self) -> str:
+        """Return a word."""
+        made = made_up_name(self.draw, 4)
+        return made if self.draw.random() < 0.5 else made.lower()
+
+    def phrase(self) -> str:
+        """Return two words."""
+        return f"{made_up_name(self.draw, 3)} {made_up_name(self.draw, 4)}"
+
+    def pair(self) -> tuple[str, str]:
+        """Return two words."""
+        return self.word(), self.word()
+
+
+def make_words(articles: Sequence[Article], size: int) -> list[str]:
     """Return `size` different words."""
-    following, weights = words_of(articles)
-    words = list(following)
-    made = dict.fromkeys(draw.choices(words, cum_weights=weights, k=min(size // 2, REAL * len(articles))))
+    draw = random.Random(2)
+    corpus, invented = Corpus(articles, draw), MadeUp(draw)
+    made = dict.fromkeys(corpus.word().lower() for _ in range(min(size // 2, REAL * len(articles))))
     while len(made) < size:
-        made[made_up_name(draw, 4).lower()] = None
+        made[invented.word().lower()] = None
     return list(made)
 
 
-def make_queries(articles: Sequence[Article], size: int, draw: random.Random) -> list[str]:
-    """Return `size` different queries in the mix of the module's docstring."""
-    following, weights = words_of(articles)
-    words = list(following)
+def make_queries(articles: Sequence[Article], size: int, *, plain: bool) -> list[str]:
+    """Return `size` different queries in one of the mixes of the module's docstring."""
+    draw = random.Random(2)
+    corpus, invented = Corpus(articles, draw), MadeUp(draw)
     made: dict[str, None] = {}
+    real = min(size // 2, REAL * len(articles))
     while len(made) < size:
-        if len(made) < min(size / 2, REAL * len(articles)):
-            one = draw.choices(words, cum_weights=weights)[0]
-            two = draw.choice(following[one])
-        else:
-            one, two = made_up_name(draw, 3), made_up_name(draw, 4)
-            one = one.lower() if draw.random() < 0.5 else one
-        text = a_query(one, two, draw)
+        source = corpus if len(made) < real else invented
+        text = plain_query(source, draw) if plain else a_query(source, draw)
         try:
             parse(text)
         except QueryError:
-            continue  # a word of the articles that is no query
+            continue  # words of the articles that are no query
         made[text] = None
-    return list(made)
+    shuffled = list(made)
+    draw.shuffle(shuffled)
+    return shuffled
 
 
-def a_query(one: str, two: str, draw: random.Random) -> str:
-    """Return the text of one query."""
-    kind = draw.random()
-    if kind < 0.6:
-        return one + ("~" if draw.random() < 0.17 else "")
-    if kind < 0.85:
-        return f"{one} {two}"
-    return f"{one} AND {two}" if kind < 0.95 else f"{one} NOT {two}"
+def a_query(source: Corpus | MadeUp, draw: random.Random) -> str:
+    """Return a query of the realistic mix."""
+    kind = draw.choices(range(4), MIX)[0]
+    if kind == 0:
+        return source.word() + ("~" if draw.random() < 0.17 else "")
+    if kind == 1:
+        return source.phrase()
+    one, two = source.pair()
+    return f"{one} AND {two}" if kind == 2 else f"{one} NOT {two}"
+
+
+def plain_query(source: Corpus | MadeUp, draw: random.Random) -> str:
+    """Return a query for exactly these words."""
+    kind = draw.choices(range(4), PLAIN)[0]
+    if kind < 2:
+        return f'"{source.word() if kind == 0 else source.phrase()}"'.lower()
+    one, two = (word.lower() for word in source.pair())
+    return f'"{one}" AND "{two}"' if kind == 2 else f'"{one}" NOT "{two}"'
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) == 5:
+        step(sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))
+    else:
+        main()
