@@ -8,6 +8,7 @@ from operator import attrgetter
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.delivery.telegram import RESENT
 from bot.digests.compose import when as shown_time
 from bot.digests.text import clean, clip
 from bot.errors import QueryError, UserError
@@ -53,6 +54,8 @@ async def pressed(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tu
     if text is None:  # sent without markup, or so long ago that it is forgotten
         await turn.reply(connection, explained)
         return None, ""
+    if message and (message.text or "").startswith(RESENT):
+        text = RESENT + text
     told, __, labels = text.rpartition("\n\n")  # the queries stand in the last line: the sentences name them, too
     alert = Markup(told if labels.startswith("<i>") and labels.endswith("</i>") else text)  # noqa: S704 - our own
     return Message(

@@ -266,7 +266,10 @@ def joined(groups: Iterable[Group]) -> list[Group]:
     """Return groups of which no two share a name: those that do are one, under the main name of the first."""
     whole: dict[int, dict[tuple[str, ...], str]] = {}  # names by key, of each group that is left
     where: dict[tuple[str, ...], int] = {}
-    for number, group in enumerate(groups):
+    for number, written in enumerate(groups):
+        group = [name for name in written if _key(name)]  # a later version may read no word in what an older one stored
+        if not group:
+            continue
         same = sorted({where[key] for name in group if (key := _key(name)) in where})
         at = same[0] if same else number
         names = whole.setdefault(at, {})

@@ -26,8 +26,8 @@ from bot.storage.entries import Head, StoredEntry
 
 DAYS = timedelta(days=7)
 OVERLAP = timedelta(minutes=5)  # longer than an entry is on its way from the feed into the database
-MOST = 30_000  # entries
-MOST_WORDS = 4_000_000  # of all of them
+MOST = 20_000  # entries
+MOST_WORDS = 2_000_000  # of all of them
 MOST_WAITING = 2000  # entries asked for their story at a time
 AT_ONCE = 50  # entries indexed without a pause
 

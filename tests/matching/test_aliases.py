@@ -142,6 +142,7 @@ def test_groups_that_share_a_name_become_one() -> None:
     one, two, three = ("Foo", "Bar"), ("Baz", "Qux"), ("BAR", "Baz")
     assert joined([one, two]) == [one, two]
     assert joined([one, two, three]) == [("Foo", "Bar", "Baz", "Qux")]
+    assert joined([("…", "?"), one]) == [one]  # nothing to find there
     assert joined([one, ("Dam",), three]) == [("Foo", "Bar", "Baz"), ("Dam",)]
 
 
