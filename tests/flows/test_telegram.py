@@ -139,3 +139,65 @@ async def test_a_chat_that_cannot_be_written_to_is_let_be_and_welcome_back(bot: 
         digest = await bot.told(before + 1, GROUP)
     assert "Schools reopen" in digest["text"]
     assert "another story of rain" in digest["text"]
+
+
+async def test_a_button_works_once_more_after_a_restart_a_double_tap_and_when_its_query_is_too_old(bot: Bot) -> None:
+    async with bot.running():
+        made = await bot.say("/subscribe Idlib")
+    async with bot.running():
+        bot.sandbox.press(made["message_id"], "At once", user_id=BEN)
+        bot.sandbox.press(made["message_id"], "At once", user_id=BEN)  # "message is not modified"
+        await bot.shows(made, "at once")
+        bot.sandbox.world.query_seconds = -1.0  # "query is too old"
+        listed = await bot.say("/list")
+        shown = bot.sandbox.world.chats[BEN].messages[made["message_id"]]["reply_markup"]["inline_keyboard"]
+        stop = next(one for row in shown for one in row if one["text"] == "Stop watching")
+        bot.sandbox.press(made["message_id"], stop["callback_data"], user_id=BEN)
+        del bot.sandbox.world.chats[BEN].messages[listed["message_id"]]  # "message to edit not found"
+        await bot.shows(made, "Stopped watching")
+        await bot.until(_all_applied, 30)
+
+
+async def test_what_is_more_than_one_may_watch_is_refused_and_changes_nothing(bot: Bot) -> None:
+    bot.changes["limits"] = {"subscriptions": 2}
+    async with bot.running():
+        await bot.say("/subscribe Idlib, Aleppo")
+        assert "2" in (await bot.say("/subscribe Homs"))["text"]
+        assert "2 things" in (await bot.say("/list"))["text"]
+
+
+async def test_a_made_up_link_lets_nobody_in(bot: Bot) -> None:
+    bot.changes["access"] = {"mode": "invite"}
+    async with bot.running():
+        for payload in ("x" * 64, "x" * 3000, "../../etc/passwd", "' OR 1=1 --", "admin", "é\0\ud7ff"):
+            assert "need an invitation" in (await bot.say(f"/start {payload}"))["text"]
+        assert "need an invitation" in (await bot.say("/list"))["text"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"),
+    [
+        (Kind.CLOSE_BEFORE, "/pause"),
+        (Kind.FLOOD, "/pause"),
+        (Kind.FLOOD, "/unsubscribe Idlib"),
+        (Kind.CLOSE_BEFORE, "/unsubscribe Idlib"),
+        (Kind.CLOSE_BEFORE, "/forget"),
+    ],
+)
+async def test_what_waits_or_is_in_doubt_is_not_sent_after_its_reader_left(bot: Bot, kind: Kind, word: str) -> None:
+    async with bot.running():
+        await watch(bot)
+        bot.sandbox.fail(kind, method="sendMessage", chat_id=BEN)
+        bot.news("Schools reopen in Idlib")
+        await state(bot, "UNCERTAIN" if kind is Kind.CLOSE_BEFORE else "READY")
+        answer = await bot.say(word)
+        if word == "/forget":
+            bot.sandbox.press(answer["message_id"], "Delete everything", user_id=BEN)
+            await bot.shows(answer, "sure")
+            bot.sandbox.press(answer["message_id"], "Yes, delete it for good", user_id=BEN)
+            await bot.shows(answer, "Receipt:")
+        bot.clock.ahead += timedelta(minutes=3)
+        await bot.say("/list", ADA)
+        await bot.polled()
+        assert (await bot.states()).keys() <= {"CANCELLED"}
+    assert not [one for one in bot.sandbox.sent_to(BEN) if "Schools reopen" in one["text"]]
