@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -89,10 +89,11 @@ class Matcher:
             await entries.place(
                 connection, {entry.id: placed[entry.id] for entry in waiting if not entry.story_id}, now
             )
+            known = await hits.known(connection, [entry.id for entry in waiting])
             for entry in waiting:
                 new = [hits.New(query_id, entry.id, placed[entry.id], one) for query_id, one in found[entry.id].items()]
                 await hits.add(connection, new, now, past=entry.baseline)
-            alerting = {entry.id for entry in waiting if found[entry.id] and not entry.baseline}
+            alerting = {entry.id for entry in waiting if _is_news(entry, found[entry.id], known)}
             await entries.mark_matched(connection, waiting, self.version, alerting)
             crash.point("matching")
         crash.point("matched")
@@ -142,6 +143,15 @@ def _read(query_id: int, text: str) -> Expr | None:
     except QueryError as error:  # written by a version whose language had more
         log.error("query unreadable", query_id=query_id, reason=str(error))
         return None
+
+
+def _is_news(entry: StoredEntry, found: Collection[int], known: Collection[tuple[int, int]]) -> bool:
+    """Return whether queries found an entry that is to be alerted: for the first time, or new ones among them.
+
+    One that is only matched again is not: a message of it that did not arrive is owed to the next digest, and told so.
+    """
+    is_new = entry.story_id is None
+    return not entry.baseline and any(is_new or (query_id, entry.id) not in known for query_id in found)
 
 
 def _placement(entry: StoredEntry) -> Placement | None:

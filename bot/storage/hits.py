@@ -17,6 +17,7 @@ from bot.models import Match, Placement, Schedule
 from bot.storage.database import insert_many
 from bot.storage.schema import UtcDateTime, chat, delivery, delivery_item, entry, hit, source, subscription, told
 
+CHUNK = 500  # bound parameters of one statement stay far below either database's limit
 PENDING_FOR = timedelta(days=14)
 SHOWN = 1000  # characters of a page, where the feed says nothing about the article: a message shows fewer
 
@@ -108,6 +109,16 @@ async def add(connection: AsyncConnection, found: Sequence[New], now: datetime, 
         for one in found
     ]
     await insert_many(connection, hit, rows)
+
+
+async def known(connection: AsyncConnection, entry_ids: Sequence[int]) -> set[tuple[int, int]]:
+    """Return (query, entry) of the hits that are there."""
+    found: set[tuple[int, int]] = set()
+    for start in range(0, len(entry_ids), CHUNK):
+        some = entry_ids[start : start + CHUNK]
+        rows = await connection.execute(sa.select(hit.c.query_id, hit.c.entry_id).where(hit.c.entry_id.in_(some)))
+        found |= {(row.query_id, row.entry_id) for row in rows}
+    return found
 
 
 async def to_alert(

@@ -171,3 +171,33 @@ async def test_queries_that_an_article_leaves_no_time_for_are_named_in_the_log(d
     assert spent["entry_id"]
     assert spent["query_ids"]
     assert matched["hits"] + spent["unjudged"] == 300
+
+
+async def test_an_entry_that_is_only_matched_again_is_not_alerted_again(database: Database) -> None:
+    """Somebody subscribes, and the newest entries are matched again: an alert that was twice in doubt stays with the
+    digest. A query that finds the entry for the first time has it alerted."""
+    matcher, reader = Matcher(database, Clock()), Reader(database)
+
+    async def alerted(*, query_ids: int) -> bool:
+        """Match; return whether that leaves alerts to be written, and say that they are."""
+        assert await matcher.match_new() == 1
+        async with database.begin() as connection:
+            waiting = await entries.alerting(connection, 9)
+            assert len(await hits.known(connection, [1])) == query_ids
+            await entries.set_alerted_to(connection, 1, None)
+        return bool(waiting)
+
+    await reader.subscribe()
+    await publish(database)
+    assert await alerted(query_ids=1)
+
+    async with database.begin() as connection:
+        await entries.match_again(connection, reader.now)
+    assert not await alerted(query_ids=1)
+
+    async with database.begin() as connection:
+        await subscriptions.subscribe(
+            connection, chat_id=reader.chat_id, text="rain", label="rain", schedule=Schedule.INSTANT, now=reader.now
+        )
+        await entries.match_again(connection, reader.now)
+    assert await alerted(query_ids=2)
