@@ -132,6 +132,7 @@ class Vocabulary(Generic[Value]):
         self._values: list[Value | None] = []
         self._names: list[str] = []
         self._free: list[int] = []  # numbers of names that are gone
+        self._lengths = bytearray()  # of the names that are asked for misspelt; of others 0
         self._asked = 0
 
     def __len__(self) -> int:
@@ -145,8 +146,10 @@ class Vocabulary(Generic[Value]):
             self._free.append(len(self._values))
             self._values.append(None)
             self._names.append("")
+            self._lengths.append(0)
         number = self._free.pop()
         self._values[number], self._names[number] = value, name
+        self._lengths[number] = min(len(name), 255) if asked else 0
         self._asked += asked
         packed = number.to_bytes(NUMBER, sys.byteorder)
         for slot in _slots_of(name, asked=asked):
@@ -165,24 +168,34 @@ class Vocabulary(Generic[Value]):
         self._free.append(number)
         self._asked -= asked
 
-    def candidates(self, word: str) -> list[Value]:
-        """Return what `word` may be a spelling of: all that it is one of, and a few more."""
+    def candidates(self, word: str, *, named: bool = True) -> list[Value]:
+        """Return what `word` may be a spelling of: all that it is one of, and a few more.
+
+        A word that is not `named`, so no name by its case, is one only of the names that are asked for misspelt.
+        """
         if not self._slots:
             return []
+        lengths = self._lengths
         found = set(memoryview(self._slots[_slot(skeleton(word))]).cast("I"))
         for bridge in translit.bridges(word):
             found.update(memoryview(self._slots[_slot(_other_side(word, bridge))]).cast("I"))
+        if not named:
+            found = {number for number in found if lengths[number]}
         if self._asked and len(word) >= SHORTEST_ASKED - 1:
-            packed = b"".join([self._slots[hash(rest) & LAST_SLOT] for rest in rests(word, MOST_MISSPELT)])
-            names, distance = self._names, OSA.distance
-            found.update(
-                [
-                    number
-                    for number in set(memoryview(packed).cast("I"))
-                    if distance(names[number], word, score_cutoff=MOST_MISSPELT) <= MOST_MISSPELT
-                ]
-            )
+            found.update(self._misspelt(word))
         return [value for number in found if (value := self._values[number]) is not None]
+
+    def _misspelt(self, word: str) -> list[int]:
+        """Return the numbers of the names that `word` may be misspelt: told apart by length before they are read."""
+        lengths, names, distance = self._lengths, self._names, OSA.distance
+        shortest, longest = max(1, len(word) - MOST_MISSPELT), len(word) + MOST_MISSPELT
+        packed = b"".join([self._slots[hash(rest) & LAST_SLOT] for rest in rests(word, MOST_MISSPELT)])
+        return [
+            number
+            for number in set(memoryview(packed).cast("I"))
+            if shortest <= lengths[number] <= longest
+            and distance(names[number], word, score_cutoff=MOST_MISSPELT) <= MOST_MISSPELT
+        ]
 
 
 def _slot(rest: str) -> int:

@@ -227,12 +227,15 @@ class Terms:
         return tuple([term for term in each(self._words.get(key)) if term.kind.sort is Sort.KEY])
 
     def _look_up(self, form: str, language: str) -> tuple[Term, ...]:
-        folded, _case = read_form(form)
+        folded, case = read_form(form)
         words = self._words
         if folded.startswith(JOINED):
             return tuple([term for term in each(words.get(folded[1:])) if _may_be_joined(term)])
         self._spell()
-        found: list[Term] = [*each(words.get(folded)), *self._spellings.candidates(folded)]
+        found: list[Term] = [
+            *each(words.get(folded)),
+            *self._spellings.candidates(folded, named=case is not Case.LOWER),
+        ]
         for other in self._other_forms(folded):
             found += each(words.get(other))
         read_as = language_of(folded, language)
