@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from bot.matching.index import Index
 from bot.matching.percolator import Percolator
-from bot.matching.syntax import parse
+from bot.matching.syntax import TOO_COMMON, parse
 from bot.models import Article
 from tests.benchmarks.matching import load_articles
 
@@ -73,7 +73,8 @@ def names(articles: list[Article], draw: random.Random) -> list[str]:
     """Return words and pairs of words as they stand in the articles."""
     found: list[str] = []
     while len(found) < DRAWN:
-        words = [word for word in draw.choice(articles).title.split() if word.isalpha() and len(word) > 3]
+        title = draw.choice(articles).title.split()
+        words = [word for word in title if word.isalpha() and len(word) > 3 and word.lower() not in TOO_COMMON]
         if words:
             at = draw.randrange(len(words))
             found.append(" ".join(words[at : at + draw.choice((1, 1, 2))]))
