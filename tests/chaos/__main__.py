@@ -28,6 +28,7 @@ from tests.feedserver import FeedServer
 
 AUTUMN = datetime(2027, 10, 30, 12, tzinfo=UTC)  # the first season begins half a day before the clocks change in spring
 KILLS = 100  # on each database
+MANY = 20
 BUG_KILLS = 10
 FAULTS: dict[str, tuple[tuple[Kind, float, dict[str, Any]], ...]] = {
     "resend without limit": ((Kind.CLOSE_AFTER, 0.6, {}),)
@@ -53,7 +54,7 @@ async def seasons(
 
 async def _live(rig: Rig, kills: int, bug: str | None, *, autumn: bool) -> None:
     if not bug:
-        await rig.births()
+        await rig.births(every=1 if kills >= MANY else 3)
     await rig.prepare()
     await rig.warm_up()
     half = kills // 2 if autumn else kills

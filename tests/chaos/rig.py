@@ -56,8 +56,8 @@ POINTS = (  # where the program can be told to end itself, and at which time of 
     ("matched", 1),
     ("writing-alerts", 1),
     ("alerts-written", 1),
-    ("freezing-digest", 4),
-    ("digest-frozen", 4),
+    ("freezing-digest", 1),
+    ("digest-frozen", 1),
     ("claimed", 8),
     ("accepted", 12),
     ("marking", 6),
@@ -340,10 +340,10 @@ class Rig:
 
     # ---- rounds ----
 
-    async def births(self) -> None:
-        """Be killed in the middle of making the tables: once after each of its steps, until there are no more."""
+    async def births(self, every: int) -> None:
+        """Be killed in the middle of making the tables: after the first of its steps, and after each so many more."""
         self._open()
-        for step in range(1, MOST_MIGRATIONS):
+        for step in range(1, MOST_MIGRATIONS, every):
             process = await self.start(f"migrating:{step}")
             if await self._awake(process):
                 await self.end(process, "SIGTERM", signal.SIGTERM)
@@ -497,6 +497,8 @@ class Rig:
                     self.restless.append(f"{waits} after {time.monotonic() - began:.0f} s")
                     break
                 await asyncio.sleep(0.25)
+            if self.restless:  # that is a verdict; to wait for the other leaps would make it no better
+                break
             if leaps == 1 and not self.paused:
                 await self.pause_somebody()
             if leaps < 3:
