@@ -4,6 +4,7 @@ python -m tests.chaos.metronome FILE: writes the lateness of each beat, in secon
 """
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -11,10 +12,10 @@ from bot.pulse import EVERY
 
 
 async def beat(file: Path) -> None:
-    """Beat until the end of the process."""
-    loop = asyncio.get_running_loop()
+    """Beat until whoever started it is gone."""
+    loop, parent = asyncio.get_running_loop(), os.getppid()
     with file.open("w", buffering=1) as out:
-        while True:
+        while os.getppid() == parent:
             before = loop.time()
             await asyncio.sleep(EVERY)
             out.write(f"{loop.time() - before - EVERY}\n")
