@@ -60,6 +60,56 @@ def test_queries_follow_when_aliases_change(
 
 
 @settings(deadline=None)
+@given(st.lists(queries, max_size=5), st.lists(queries, max_size=5), st.data(), articles, articles)
+def test_queries_that_come_and_go_between_articles_are_matched_as_if_they_had_always_been_so(
+    before: list[Expr], after: list[Expr], data: st.DataObject, first: Article, second: Article
+) -> None:
+    percolator = Percolator()
+    there = dict(enumerate(before))
+    for query_id, expr in there.items():
+        percolator.add(query_id, expr)
+    percolator.match(first)  # what it knows of a word is kept
+    percolator.match(second)
+    for query_id in data.draw(st.sets(st.sampled_from(range(len(before))))) if before else ():
+        percolator.remove(query_id)
+        del there[query_id]
+    for query_id, expr in enumerate(after, len(before)):
+        percolator.add(query_id, expr)
+        there[query_id] = expr
+    for article in (second, first):
+        assert percolator.match(article) == {n: found for n, expr in there.items() if (found := matches(expr, article))}
+
+
+EVERY_KIND = (
+    "dam", "Syria", "إدلب", "Pedersen~", "terror*", "AT&T", "Steve Waugh", "Egypt NEAR/3 Russia", "title:dam",
+    "lang:ar", "in:Syria", "source:bbc dam", '"the dam"', "北京", "서울", "🔥", "dam NOT river", "US", "(Egypt OR Sudan) AND dam",
+)  # fmt: skip
+ODD = st.text(
+    st.sampled_from("aDام北서🔥\u200f\u202e\u0301\u00ad '’.-&\n\x00\x01\x02+@S") | st.characters(), max_size=60
+)
+
+
+@settings(deadline=None)
+@given(ODD, ODD, st.none() | ODD, ODD)
+def test_no_text_is_too_odd(title: str, text: str, language: str | None, source: str) -> None:
+    percolator = Percolator()
+    for query_id, query in enumerate(EVERY_KIND):
+        percolator.add(query_id, parse(query))
+    article = Article(title, text, language, source)
+    assert percolator.match(article) == {
+        n: found for n, query in enumerate(EVERY_KIND) if (found := matches(parse(query), article))
+    }
+
+
+def test_ten_thousand_prefixes_are_told_apart() -> None:
+    percolator = Percolator()
+    for query_id in range(10_000):
+        percolator.add(query_id, parse("".join("abcdefghij"[int(digit)] for digit in f"{query_id:04}") + "*"))
+    assert set(percolator.match(Article("abcd", "jihgfedcba abcc", "en"))) == {123, 122, 9876}
+    assert percolator.statistics.judged == 0
+
+
+@settings(deadline=None)
 @given(queries, articles)
 def test_every_term_stands_where_it_says(expr: Expr, article: Article) -> None:
     found = matches(expr, article)
