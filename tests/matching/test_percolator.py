@@ -82,7 +82,8 @@ def test_queries_that_come_and_go_between_articles_are_matched_as_if_they_had_al
 
 EVERY_KIND = (
     "dam", "Syria", "إدلب", "Pedersen~", "terror*", "AT&T", "Steve Waugh", "Egypt NEAR/3 Russia", "title:dam",
-    "lang:ar", "in:Syria", "source:bbc dam", '"the dam"', "北京", "서울", "🔥", "dam NOT river", "US", "(Egypt OR Sudan) AND dam",
+    "lang:ar", "in:Syria", "source:bbc dam", '"the dam"', "北京", "서울", "🔥", "dam NOT river", "US",
+    "(Egypt OR Sudan) AND dam",
 )  # fmt: skip
 ODD = st.text(
     st.sampled_from("aDام北서🔥\u200f\u202e\u0301\u00ad '’.-&\n\x00\x01\x02+@S") | st.characters(), max_size=60
