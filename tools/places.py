@@ -81,6 +81,7 @@ def regions(cldr: dict[str, Any]) -> Iterator[tuple[Words, str]]:
     for code, name in names.items():
         words, country = words_of(name), code[:2].upper()
         is_other = len(words) == 1 and (words[0] in NOT_REGIONS or words[0] in given_names())
+        is_other |= len(words) > 1 and any(map(places.is_known, words))  # Western Australia names Australia too
         is_short = len("".join(words)) < SHORTEST_REGION
         if (
             len(countries[words]) == 1

@@ -131,7 +131,7 @@ def is_person(text: Text, position: int) -> bool:
         return gap.strip() in ("", ".")
     if gap.strip():
         return False
-    return before.folded in given_names()
+    return before.folded in given_names() and before.folded not in GIVEN_TOO  # "Jordan Egypt talks"
 
 
 def is_who(text: Text, position: int) -> bool:

@@ -50,6 +50,7 @@ def test_what_is_only_named_after_a_place_is_not_the_place(query: str, text: str
     [
         ("Jordan", "talks with Michael, Jordan and Egypt"),
         ("Jordan", "after Michael Jordan came they flew to Jordan"),
+        ("Egypt", "Jordan Egypt talks went on"),
         ("Jordan", "the Jordan Valley and the rest of the Valley"),
         ("Ireland", "Derek Ryan ( Ireland ) won"),
         ("Russia", "Vladimir's Russia was feared"),
