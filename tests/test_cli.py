@@ -142,6 +142,15 @@ def test_every_mistake_in_the_file_of_aliases_is_shown_at_start_by_check_and_by_
     assert "No such file" in gone.stderr
 
 
+def test_a_file_of_aliases_that_is_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "aliases.txt")
+    settings = {"WATCHWORD_TELEGRAM__TOKEN": "1:token", "WATCHWORD_MATCHING__ALIASES": "aliases.txt"}
+    started = watchword("run", cwd=tmp_path, **settings)
+    assert started.returncode == 2
+    assert started.stderr.endswith("matching.aliases: aliases.txt is not a regular file\n")
+    assert "not a regular file" in watchword("check", cwd=tmp_path, **settings).stdout
+
+
 def test_match_knows_the_aliases_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "aliases.txt").write_text("Wagner = Вагнер\n")
     (tmp_path / "config.toml").write_text('[matching]\naliases = "aliases.txt"\n')

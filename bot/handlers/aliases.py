@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.errors import UserError
 from bot.handlers.turn import Turn
 from bot.locales import Words
-from bot.matching.aliases import MOST_ALIASES, Group, check, joined, place_of, read, shared
+from bot.matching.aliases import MOST_ALIASES, Group, check, joined, place_first, place_of, read, shared
 from bot.matching.expr import Exact
 from bot.models import Button, Message
 from bot.storage import aliases, stats
@@ -107,20 +107,12 @@ async def _add(turn: Turn, connection: AsyncConnection, names: Group) -> Message
     """Write an alias, or add to the one that has one of the names."""
     say, stored = turn.words.say, await aliases.begin_change(connection)
     same = [one for one in stored if shared(one.names, names)]
-    in_file = [one for one in turn.services.aliases.configured if shared(one, names)]
-    if len(same) > 1 or len(in_file) > 1:
-        one, other, *__ = [one.names for one in same] if len(same) > 1 else in_file
-        sentence = say(
-            "<b>{one}</b> and <b>{other}</b> are two aliases: remove one of them first. /alias shows them.",
-            one=one[0],
-            other=other[0],
-        )
-        raise UserError(sentence)
+    if len(same) > 1:
+        raise UserError(_are_two(turn, same[0].names, same[1].names))
     before = same[0].names if same else ()
     (after,) = joined([before, names]) if before else (names,)
-    (whole,) = joined([*in_file, after])
-    check(whole, turn.words)
-    if len(after) == len(before) or (in_file and len(whole) == len(in_file[0])):
+    whole, in_file = _together(turn, after, [one.names for one in stored if one not in same])
+    if len(after) == len(before) or len(whole) == len(in_file):
         return Message(say("{names}: these are one name already.", names=_names(whole, turn.words)), (_all(turn),))
     if not same and len(stored) >= MOST_ALIASES:
         raise UserError(say("There are {most} aliases, the most there can be. Remove one first.", most=MOST_ALIASES))
@@ -135,6 +127,28 @@ async def _add(turn: Turn, connection: AsyncConnection, names: Group) -> Message
     )
     undo = await _undo_button(turn, connection, alias_id, before, after)
     return Message(text, ((undo, *_all(turn)),))
+
+
+def _together(turn: Turn, names: Group, others: list[Group]) -> tuple[Group, Group]:
+    """Return all that would be one with `names`, made in chat beside `others`, and what of it the file has.
+
+    UserError if it cannot be one: an alias made in chat must not join two of the file's, by whatever other it has.
+    """
+    configured = turn.services.aliases.configured
+    whole = next(one for one in joined([*configured, *others, names]) if shared(one, names))
+    in_file = [one for one in configured if shared(one, whole)]
+    if len(in_file) > 1:
+        raise UserError(_are_two(turn, in_file[0], in_file[1]))
+    check(place_first(whole), turn.words)
+    return whole, in_file[0] if in_file else ()
+
+
+def _are_two(turn: Turn, one: Group, other: Group) -> Markup:
+    return turn.words.say(
+        "<b>{one}</b> and <b>{other}</b> are two aliases: remove one of them first. /alias shows them.",
+        one=one[0],
+        other=other[0],
+    )
 
 
 def _all(turn: Turn) -> tuple[Button, ...]:
@@ -215,6 +229,8 @@ async def undo_taken(
     others = [names for other, names in stored.items() if other != alias_id]
     if stored.get(alias_id, ()) != tuple(offer.payload["after"]) or any(shared(one, before) for one in others):
         raise UserError(turn.words.gettext("That alias was changed since: /alias"))
+    if before:
+        _together(turn, before, others)
     if alias_id in stored:
         await aliases.set_names(connection, alias_id, before)
     else:

@@ -142,7 +142,7 @@ def _key(name: str) -> tuple[str, ...]:
     return _key_of_any(name)
 
 
-@lru_cache(1 << 14)
+@lru_cache(1 << 16)  # more than all the names of a file and of as many aliases made in chat
 def _key_of_any(name: str) -> tuple[str, ...]:
     return tuple(token.folded for token in tokens(name))
 
@@ -176,6 +176,8 @@ def read(text: str, words: Words = ENGLISH) -> Group:
     main, sign, rest = text.partition("=")
     if not sign or not main.strip() or not rest.strip():
         raise UserError(words.gettext("Write a name, “=” and its other names, like this: Myanmar = Burma, Бирма"))
+    if "=" in rest:
+        raise UserError(words.gettext("Write “=” once, and commas between the other names: Myanmar = Burma, Бирма"))
     typed = [main.strip(), *split_queries(rest)]
     found: dict[tuple[str, ...], str] = {}
     for one in typed:
@@ -204,6 +206,11 @@ def check(names: Group, words: Words = ENGLISH) -> Group:
     if first is None and len(places.concepts(names[0])) > 1:
         raise UserError(words.gettext("“{name}” is more than one place: write which.").format(name=names[0]))
     return names
+
+
+def place_first(names: Group) -> Group:
+    """Return the names as `read` wants them written: that of the place, if there is one, before the others."""
+    return tuple(sorted(names, key=lambda name: place_of(name) is None))
 
 
 def _name(typed: str, words: Words) -> str:

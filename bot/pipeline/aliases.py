@@ -6,6 +6,7 @@ file and in the database belongs to the alias that was made in chat, with the ot
 """
 
 import asyncio
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,22 +26,29 @@ class AliasBook:
         self.configured = tuple(configured)
         self.current = Aliases(joined(self.configured))
         self._version = 0
+        self._one_at_a_time = asyncio.Lock()
 
     async def refresh(self, connection: AsyncConnection) -> Aliases:
-        """Take over what changed in the database, and return the aliases: the same object if nothing did."""
-        version = await aliases.version(connection)
-        if version != self._version:
-            stored = await aliases.listing(connection)
-            groups = [*(one.names for one in stored), *self.configured]
-            self.current = await asyncio.to_thread(lambda: Aliases(joined(groups)))  # a second, where there are 1,000
-            self._version = version
-        return self.current
+        """Take over what changed in the database, and return the aliases: the same object if nothing did.
+
+        Of those who come at once one takes over, in a thread; the others wait, so that none goes on with old ones.
+        """
+        async with self._one_at_a_time:
+            version = await aliases.version(connection)
+            if version > self._version:  # less: whoever asks reads what was, in a transaction begun before
+                stored = await aliases.listing(connection)
+                groups = [*(one.names for one in stored), *self.configured]
+                self.current = await asyncio.to_thread(lambda: Aliases(joined(groups)))  # seconds for 1,000
+                self._version = version
+            return self.current
 
 
 def read_file(path: Path) -> list[Group]:
     """Return the aliases of a file. ConfigError names every mistake in it, with its line."""
     key = "matching.aliases"
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+            raise ConfigError([f"{key}: {path} is not a regular file"])
         with path.open("rb") as file:
             written = file.read(LARGEST_FILE + 1)
         text = written.decode("utf-8-sig")

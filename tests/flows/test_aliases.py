@@ -50,6 +50,7 @@ async def test_the_list_pages_extends_and_removes(bot: Bot) -> None:
         same = await bot.say("/alias group3X = firm3x", user_id=ADA)
         assert "are one name" in same["text"]
         assert "already" in same["text"]
+        assert "“=” once" in (await bot.say("/alias Firm3x = Company = Group", user_id=ADA))["text"]
         crossed = await bot.say("/alias Firm1x = Firm2x", user_id=ADA)
         assert "two aliases" in crossed["text"]
 
@@ -110,3 +111,43 @@ async def test_a_name_that_the_week_is_full_of_is_refused(bot: Bot, monkeypatch:
         said = await bot.say("/alias Foo Office = Ministry", user_id=ADA)
         assert said["text"] == "“Ministry” is in 100 of 100 articles: too common to be another name."
         assert "one name from now on" in (await bot.say("/alias Syria = Old Levant", user_id=ADA))["text"]
+
+
+@ON_ONE
+async def test_what_is_made_in_chat_joins_no_two_aliases_of_the_file_by_a_third_name(bot: Bot) -> None:
+    path = Path(bot.database_url.removeprefix("sqlite:///")).with_name("aliases.txt")
+    many = ", ".join(f"Firm{letter}" for letter in "abcdefghijklmnopqr")
+    path.write_text(f"Syria = Shamiya\nFrance = Hexagonia\nHolding = {many}\n", encoding="utf-8")
+    bot.changes = {"matching": {"aliases": path}}
+    async with bot.running():
+        made = await bot.say("/alias Foobarland = Shamiya", user_id=ADA)
+        assert "one name from now on" in made["text"]
+        assert (
+            "Syria and France are two aliases" in (await bot.say("/alias Foobarland = Hexagonia", user_id=ADA))["text"]
+        )
+        assert "two places" in (await bot.say("/alias Iraq = Foobarland", user_id=ADA))["text"]
+        assert "one name from now on" in (await bot.say("/alias Newco = Firma", user_id=ADA))["text"]
+        assert "20 names at most" in (await bot.say("/alias Newco = Newcorp", user_id=ADA))["text"]
+        removed = await bot.say("/alias remove Foobarland", user_id=ADA)
+        assert "one name from now on" in (await bot.say("/alias Foobarland = Hexagonia", user_id=ADA))["text"]
+        bot.sandbox.press(removed["message_id"], "Undo", user_id=ADA)
+        shown = (await bot.say("/alias", user_id=ADA))["text"]
+        assert "Foobarland = Hexagonia" in shown
+        assert "Foobarland = Shamiya" not in shown
+
+
+@ON_ONE
+async def test_undo_is_refused_where_the_names_would_join_what_is_apart_in_the_file(bot: Bot) -> None:
+    path = Path(bot.database_url.removeprefix("sqlite:///")).with_name("aliases.txt")
+    path.write_text("Syria = Shamiya\nFrance = Hexagonia\n", encoding="utf-8")
+    async with bot.running():
+        made = await bot.say("/alias Shamiya = Foobarland, Hexagonia", user_id=ADA)
+        removed = await bot.say("/alias remove Shamiya", user_id=ADA)
+        assert "one name from now on" in made["text"]
+    bot.changes = {"matching": {"aliases": path}}
+    async with bot.running():
+        bot.sandbox.press(removed["message_id"], "Undo", user_id=ADA)
+        shown = (await bot.say("/alias", user_id=ADA))["text"]
+        assert "Hexagonia = " in shown or "Foobarland = Hexagonia" in shown
+        assert "Shamiya = Foobarland" not in shown
+        assert "Shamiya, Hexagonia" not in shown

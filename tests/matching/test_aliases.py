@@ -5,7 +5,7 @@ from hypothesis import given, settings
 
 from bot.errors import UserError
 from bot.locales import words
-from bot.matching.aliases import Aliases, concept_of, joined, read, read_lines
+from bot.matching.aliases import MOST_ALIASES, MOST_NAMES, Aliases, _key_of_any, concept_of, joined, read, read_lines
 from bot.matching.expr import And, Exact, Expr, Name, Not
 from bot.matching.judge import matches
 from bot.matching.syntax import describe, format_query, parse
@@ -157,3 +157,17 @@ def test_a_file_is_read_line_by_line_and_every_mistake_is_named() -> None:
     assert groups == [("Myanmar", "Burma", "Бирма"), ("C#", "CSharp")]
     assert [problem.split(":")[0] for problem in problems] == ["line 5", "line 6", "line 7"]
     assert "stands in line 3 too" in problems[1]
+
+
+def test_a_second_equals_sign_is_a_mistake() -> None:
+    groups, problems = read_lines("Foo = Bar = Baz\nFoo == Bar\n")
+    assert groups == []
+    assert all("Write “=” once" in problem for problem in problems)
+    assert len(problems) == 2
+
+
+def test_each_name_of_the_most_there_can_be_is_cut_into_words_once() -> None:
+    groups = [tuple(f"Контора {group:x} {name:x}" for name in range(MOST_NAMES)) for group in range(MOST_ALIASES)]
+    _key_of_any.cache_clear()
+    assert joined(groups) == joined(groups) == groups
+    assert _key_of_any.cache_info().misses == MOST_ALIASES * MOST_NAMES
