@@ -27,6 +27,7 @@ from bot.pulse import Pulse
 from bot.storage import chats, deliveries
 from bot.storage.database import Database
 from bot.storage.deliveries import BROADCAST, DIGEST, PRIORITY, Claimed
+from bot.storage.presence import may_send
 
 log = structlog.get_logger()
 
@@ -54,7 +55,7 @@ class Flight:
 
 
 class Sender:
-    """The one sender of a bot token."""
+    """The one sender of a bot token; where another process is that (PostgreSQL), it stands by."""
 
     def __init__(
         self,
@@ -117,6 +118,8 @@ class Sender:
         busy = self.limiter.busy(moment)
         try:
             async with self.database.begin() as connection:
+                if not self.database.is_sqlite and not await may_send(connection, self.database.run, self.clock.now()):
+                    return []
                 claimed = await deliveries.claim(
                     connection,
                     self.clock.now(),

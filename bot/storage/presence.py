@@ -4,6 +4,9 @@ A run signs its leases with its name (`Database.run`) and holds a lock that is l
 ends. SQLite: the file beside the database, so one bot alone works on it, and whatever was leased before is free.
 PostgreSQL: an advisory lock of a session of its own; whose lock can be had, whose process is gone. Behind a pooler that
 shares sessions the locks may outlive their runs: then leases are waited for, as if nobody knew.
+
+Of the runs on one PostgreSQL one sends, for Telegram's limits are a bot's, no process's. The others stand by, and one
+of them takes over when the sender stops, dies, or has not claimed anything for a while (`may_send`).
 """
 
 import asyncio
@@ -20,14 +23,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import ConfigError
 from bot.storage import deliveries, pages, sources
-from bot.storage.database import Database, cannot_be_opened
+from bot.storage.database import Database, cannot_be_opened, insert_new
 from bot.storage.lease import run_of
-from bot.storage.schema import delivery, source
+from bot.storage.schema import delivery, role, source
 
 KIND = 0x57415443  # "WATC": the first half of our advisory locks, so that they are nobody else's
 PATIENCE = 30.0  # seconds that a predecessor may take to stop
 LOOK = 0.1  # seconds between two looks whether it has
 AGES = timedelta(days=1)  # longer than any lease
+SENDER = "sender"
+SENDER_LASTS = timedelta(seconds=30)  # without a word of the sender; it says one at every claim, each second or sooner
 
 
 class Presence:
@@ -67,6 +72,7 @@ class Presence:
             if dead == []:
                 return 0
             await sources.release(connection, dead)
+            await connection.execute(role.delete().where(role.c.run.in_(dead or [])))
             if self.is_alone:
                 await pages.release(connection, now)
             return await deliveries.recover(connection, now + AGES, again_at=again_at, runs=dead)
@@ -78,6 +84,7 @@ class Presence:
             sa.select(delivery.c.lease_token).where(deliveries.is_in(deliveries.SENDING)),
         )
         runs = {run_of(str(token)) for token in (await connection.execute(held)).scalars()}
+        runs |= set((await connection.execute(sa.select(role.c.run))).scalars())
         return [run for run in sorted(runs - {self.database.run, ""}) if await _is_gone(connection, run)]
 
 
@@ -99,7 +106,23 @@ async def present(database: Database) -> AsyncIterator[Presence]:
     try:
         yield presence
     finally:
+        with suppress(SQLAlchemyError):  # then it ends by itself
+            async with database.begin() as connection:
+                await connection.execute(role.delete().where(role.c.run == database.run))
         await presence.leave()
+
+
+async def may_send(connection: AsyncConnection, run: str, now: datetime) -> bool:
+    """Return whether `run` is the one that sends: it was, nobody is, or who was says nothing any more.
+
+    An end farther away than any could be was dated by a wrong clock, and counts as past.
+    """
+    statement = insert_new(connection, role).values(name=SENDER, run=run, lease_until=now + SENDER_LASTS)
+    is_free = sa.or_(role.c.run == run, role.c.lease_until < now, role.c.lease_until > now + SENDER_LASTS * 2)
+    statement = statement.on_conflict_do_update(
+        index_elements=["name"], set_={"run": run, "lease_until": now + SENDER_LASTS}, where=is_free
+    )
+    return (await connection.execute(statement.returning(role.c.run))).first() is not None
 
 
 async def _only_one(path: Path) -> int:

@@ -420,6 +420,14 @@ invite = Table(
     sqlite_autoincrement=True,
 )
 
+role = Table(  # what one run alone may do at a time
+    "role",
+    meta,
+    Column("name", sa.Text, primary_key=True),
+    _text("run"),
+    _at("lease_until"),
+)
+
 secret = Table(  # made once, at the first start
     "secret", meta, Column("name", sa.Text, primary_key=True), Column("value", sa.Text, nullable=False)
 )

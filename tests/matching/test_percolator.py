@@ -1,5 +1,4 @@
 import threading
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -282,15 +281,14 @@ def test_a_language_is_guessed_where_none_is_given() -> None:
 @pytest.mark.parametrize(
     "text", ["dam " * 16_000, "S. " * 20_000, "Egypt Russia " * 5_000, "a-" * 30_000, "北" * 60_000]
 )
-def test_a_hostile_article_costs_bounded_time(text: str) -> None:
+@pytest.mark.timeout(30)  # it takes a fraction of a second; without a bound, minutes
+def test_a_hostile_article_is_matched_like_any_other(text: str) -> None:
     percolator = Percolator()
     for query_id, query in enumerate(
         ["dam", "dam dam dam", "Egypt NEAR/9 Russia", "Steve Waugh", "北 北", "a-a-a", "Peders~"]
     ):
         percolator.add(query_id, parse(query))
-    started = time.process_time()
     found = percolator.match(Article("", text, "en"))
-    assert time.process_time() - started < 3
     assert all(len(match.terms) <= MOST_TERMS for match in found.values())
 
 

@@ -1,5 +1,5 @@
 import contextlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from bot.errors import ConfigError
 from bot.storage import deliveries, presence, schema, sources
 from bot.storage.database import Database
-from bot.storage.presence import present
+from bot.storage.presence import SENDER_LASTS, may_send, present
 from tests.storage.world import NOW, World
 
 LEASE = timedelta(minutes=10)
@@ -79,6 +79,32 @@ async def test_a_run_whose_session_was_lost_is_alive_again(database: Database) -
         assert await alive.take_over(NOW, again_at=NOW) == 0
         assert await held(other) == (1, ["SENDING"])
     await other.close()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_one_run_sends_until_it_stops_dies_or_says_nothing_any_more(database: Database) -> None:
+    other, third = (Database(database.url.render_as_string(hide_password=False)) for _ in range(2))
+
+    async def sends(one: Database, at: datetime = NOW) -> bool:
+        async with one.begin() as connection:
+            return await may_send(connection, one.run, at)
+
+    async with present(other) as standby:
+        async with present(database):
+            assert (await sends(database), await sends(other), await sends(database)) == (True, False, True)
+        assert await sends(other)  # the first has stopped
+    async with present(third) as alive:
+        assert await sends(database)  # and says nothing more: as after a kill, it is not present
+        assert not await sends(third)
+        await alive.take_over(NOW, again_at=NOW)
+        assert await sends(third)
+        assert not await sends(database, NOW + SENDER_LASTS)
+        assert await sends(database, NOW + SENDER_LASTS * 2)
+        assert not await sends(third, NOW + SENDER_LASTS)
+        assert await sends(third, NOW - timedelta(days=1))  # a wrong clock's word
+    assert not standby.is_alone
+    await other.close()
+    await third.close()
 
 
 async def test_one_bot_alone_works_on_a_sqlite_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
