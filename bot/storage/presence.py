@@ -58,6 +58,8 @@ class Presence:
         """Let this run's lock go."""
         session, self._session = self._session, None
         if session is not None:
+            with suppress(SQLAlchemyError):  # at once: the server ends a session in its own time
+                await session.execute(sa.select(sa.func.pg_advisory_unlock_all()))
             with suppress(SQLAlchemyError):
                 await session.invalidate()  # else the pool keeps it, and it the lock
                 await session.close()
