@@ -46,11 +46,11 @@ async def alias(turn: Turn) -> None:
 async def _refuse_common(turn: Turn, names: Group) -> None:
     """Raise UserError for a name that the week's articles are full of, unless it is a place's."""
     week = turn.services.week
-    await week.catch_up()
+    await week.glance()
     if len(week) < ENOUGH:
         return
     for name, found in zip(names, await week.find([Exact(name) for name in names]), strict=True):
-        share = round(100 * len(found) / len(week))
+        share = round(100 * len(found.held) / len(week))
         if share >= COMMON and place_of(name) is None:
             sentence = turn.words.say(
                 "“{name}” is in {share} of 100 articles: too common to be another name.", name=name, share=share

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from datetime import time
 from typing import Any
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 from telegram import LinkPreviewOptions
 from telegram.constants import ParseMode
-from telegram.error import TelegramError
+from telegram.error import BadRequest, TelegramError
 
 from bot.delivery.telegram import freeze, keyboard
+from bot.digests.compose import LIMIT, measure
+from bot.engine import Step
 from bot.errors import UserError
 from bot.handlers import access, aliases, change, data, digests, operate, pause, people, settings, sources, watch, why
 from bot.handlers.turn import Turn
@@ -23,15 +26,22 @@ from bot.models import Message, Schedule
 from bot.storage import offers, subscriptions
 from bot.storage.offers import Offer
 
+log = structlog.get_logger()
+
+AS_IT_WAS = ("not modified", "to edit not found", "can't be edited", "message_id_invalid")  # nothing to do about it
 Result = tuple[Message | None, str]  # what the message becomes (None: it stays), and what the press is answered
-Act = Callable[[Turn, AsyncConnection, list[str]], Awaitable[Result]]
+Act = Callable[..., Awaitable[Result]]  # of the turn, its transaction, the ids, and what was prepared
 
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """What a press does, and who may: a group's admins where it changes something, else everybody there."""
+    """What a press does, and who may: a group's admins where it changes something, else everybody there.
+
+    `prepare` is what takes long, and is done before the transaction: SQLite has one writer.
+    """
 
     act: Act
+    prepare: Callable[[Turn, list[str]], Awaitable[Any]] | None = None
     for_admins: bool = False
     for_all: bool = False  # even for who was not let in (any more)
     changes: bool = True
@@ -82,8 +92,9 @@ async def _press(turn: Turn, word: str, ids: list[str]) -> Result:
     await access.check(turn, for_admins=press.for_admins, for_all=press.for_all)
     if press.changes:
         await turn.require_say()
+    prepared = [await press.prepare(turn, ids)] if press.prepare else []
     async with turn.apply() as connection:
-        return await press.act(turn, connection, ids)
+        return await _fitting(turn, connection, await press.act(turn, connection, ids, *prepared))
 
 
 async def _take(turn: Turn, ids: list[str]) -> Result:
@@ -102,7 +113,16 @@ async def _take(turn: Turn, ids: list[str]) -> Result:
     async with turn.apply() as connection:
         if not await offers.take(connection, offer.id, turn.now):
             raise _too_old(turn)
-        return await taking.act(turn, connection, offer, choice, prepared)
+        return await _fitting(turn, connection, await taking.act(turn, connection, offer, choice, prepared))
+
+
+async def _fitting(turn: Turn, connection: AsyncConnection, result: Result) -> Result:
+    """Return what fits in the one message that is edited; what does not is replied, in several."""
+    shown, note = result
+    if shown is None or measure(shown.text).within(LIMIT):
+        return result
+    await turn.show(connection, shown)
+    return None, note
 
 
 async def _answer(turn: Turn, note: str) -> None:
@@ -114,30 +134,47 @@ async def _answer(turn: Turn, note: str) -> None:
 async def _edit(turn: Turn, shown: Message) -> None:
     assert turn.update.callback_query is not None
     signed = turn.services.signer.sign_buttons(turn.chat.id, shown)
-    with contextlib.suppress(TelegramError):  # deleted, or as it was
+    try:
         await turn.update.callback_query.edit_message_text(
             str(signed.text),
             parse_mode=ParseMode.HTML,
             reply_markup=keyboard(freeze(signed).get("buttons")),
             link_preview_options=LinkPreviewOptions(is_disabled=True),
         )
+    except BadRequest as error:
+        if any(known in error.message.casefold() for known in AS_IT_WAS):
+            return
+        log.warning("edit refused", reason=error.message)
+        async with turn.services.database.begin() as connection:
+            await turn.show(connection, shown)
+        turn.services.wakeups.wake(Step.SEND)
+    except TelegramError as error:  # the press had its effect; only its picture is late
+        log.info("edit not shown", reason=type(error).__name__)
 
 
-async def _show_list(turn: Turn, connection: AsyncConnection, ids: list[str]) -> Result:
-    text, rows = await watch.list_page(turn, connection, int(ids[0]))
-    return Message(text, rows), ""
+async def _list_page(turn: Turn, ids: list[str]) -> Message:
+    return await watch.list_page(turn, int(ids[0]))
 
 
-async def _show_item(turn: Turn, connection: AsyncConnection, ids: list[str]) -> Result:
-    return await watch.item_page(turn, connection, await watch.mine(turn, connection, int(ids[0])), int(ids[1])), ""
+async def _show_list(turn: Turn, connection: AsyncConnection, ids: list[str], shown: Message) -> Result:
+    return shown, ""
 
 
-async def _set_schedule(turn: Turn, connection: AsyncConnection, ids: list[str]) -> Result:
+async def _item_looked_at(turn: Turn, ids: list[str]) -> watch.Width:
+    return await watch.look_at(turn, int(ids[0]))
+
+
+async def _show_item(turn: Turn, connection: AsyncConnection, ids: list[str], had: watch.Width) -> Result:
+    one = await watch.mine(turn, connection, int(ids[0]))
+    return await watch.item_page(turn, connection, one, int(ids[1]), had), ""
+
+
+async def _set_schedule(turn: Turn, connection: AsyncConnection, ids: list[str], had: watch.Width) -> Result:
     one, schedule = await watch.mine(turn, connection, int(ids[0])), Schedule(ids[1])
     await subscriptions.set_schedule(connection, turn.chat.id, one.id, schedule)
     await turn.set_slot(connection, schedule)
     changed = await watch.mine(turn, connection, one.id)
-    return await watch.item_page(turn, connection, changed, 0), str(watch.when(turn, schedule).unescape())
+    return await watch.item_page(turn, connection, changed, 0, had), str(watch.when(turn, schedule).unescape())
 
 
 async def _stop(turn: Turn, connection: AsyncConnection, ids: list[str]) -> Result:
@@ -160,9 +197,9 @@ async def _resume(turn: Turn, connection: AsyncConnection, ids: list[str]) -> Re
 
 OFFER = "offer"
 PRESSES: dict[str, Press] = {
-    "list": Press(_show_list),
-    "item": Press(_show_item),
-    "when": Press(_set_schedule),
+    "list": Press(_show_list, _list_page),
+    "item": Press(_show_item, _item_looked_at),
+    "when": Press(_set_schedule, _item_looked_at),
     "stop": Press(_stop),
     "edit": Press(_edit_query),
     "time": Press(_set_time),

@@ -17,7 +17,7 @@ from bot.matching.expr import Expr
 from bot.matching.syntax import format_query, parse, split_queries
 from bot.models import Button, Message, Schedule
 from bot.pipeline import search
-from bot.pipeline.search import Found, Outcome
+from bot.pipeline.search import Outcome
 from bot.storage import deliveries, offers, subscriptions
 from bot.storage.offers import Offer
 from bot.storage.subscriptions import Subscription
@@ -93,12 +93,13 @@ async def unsubscribe(turn: Turn) -> None:
     """Stop watching: by the numbers of /list, by the words of a query, or all (which is asked first)."""
     await turn.look()
     await turn.require_say()
+    shown = await watch.list_page(turn, 0) if not turn.args.strip() else None
     async with turn.apply() as connection:
         have = await subscriptions.of_chat(connection, turn.chat.id)
-        if not have:
+        if shown is not None:
+            await turn.show(connection, shown)
+        elif not have:
             await turn.reply(connection, watch.nothing_watched(turn.words))
-        elif not turn.args.strip():
-            await watch.show_list(turn, connection, page=0)
         elif turn.args.strip().casefold() in ALL:
             offer_id = await turn.offer(connection, STOP_ALL, {}, QUESTION_LASTS)
             sentence = turn.words.say_many(
@@ -161,27 +162,28 @@ async def stop_all_taken(
     return (await remove(turn, connection, have) if have else Message(watch.nothing_watched(turn.words))), ""
 
 
-async def look_again(turn: Turn, offer: Offer, choice: str) -> list[list[Found]]:
+async def look_again(turn: Turn, offer: Offer, choice: str) -> list[Outcome]:
     """Return what came, since they were stopped, for the subscriptions that an undo brings back."""
     exprs = [parse(one["text"], turn.words) for one in offer.payload["subscriptions"]]
-    found = await search.search(turn.services.week, exprs, since=offer.created_at, most=None)
-    return [outcome.newest for outcome in found]
+    return await search.search(turn.services.week, exprs, since=offer.created_at, most=None)
 
 
 async def undo_taken(
-    turn: Turn, connection: AsyncConnection, offer: Offer, choice: str, found: list[list[Found]]
+    turn: Turn, connection: AsyncConnection, offer: Offer, choice: str, found: list[Outcome]
 ) -> tuple[Message, str]:
     """Bring back what was stopped as it was: its schedule, since when, and what came meanwhile."""
     have = await subscriptions.of_chat(connection, turn.chat.id)
     back = offer.payload["subscriptions"]
     watch.check_room(turn, have, len({one["text"] for one in back} - {one.text for one in have}))
     for one, matches in zip(back, found, strict=True):
-        await _restore(turn, connection, one, matches)
+        await _restore(turn, connection, one, matches, offer.created_at)
     text = turn.words.say("Watching {labels} again.", labels=named([one["label"] for one in back], turn.words))
     return Message(text), ""
 
 
-async def _restore(turn: Turn, connection: AsyncConnection, one: dict[str, Any], found: list[Found]) -> None:
+async def _restore(
+    turn: Turn, connection: AsyncConnection, one: dict[str, Any], found: Outcome, stopped_at: datetime
+) -> None:
     schedule = Schedule(one["schedule"])
     made, __ = await subscriptions.subscribe(
         connection,
@@ -191,7 +193,7 @@ async def _restore(turn: Turn, connection: AsyncConnection, one: dict[str, Any],
         schedule=schedule,
         now=datetime.fromisoformat(one["created_at"]),
     )
-    await search.keep(connection, made.query_id, found, turn.now, past=False)
+    await search.keep(connection, made.query_id, found, turn.now, news_since=stopped_at)
     await turn.set_slot(connection, schedule)
 
 
@@ -204,8 +206,9 @@ async def edit(turn: Turn) -> None:
     await turn.require_say()
     number, __, text = turn.args.strip().partition(" ")
     if not number:
+        shown = await watch.list_page(turn, 0)
         async with turn.apply() as connection:
-            await watch.show_list(turn, connection, page=0)
+            await turn.show(connection, shown)
         return
     async with turn.services.database.read() as connection:
         have = await subscriptions.of_chat(connection, turn.chat.id) if turn.knows_chat else []
@@ -255,7 +258,7 @@ async def _change(
     new = await subscriptions.change(connection, old, text=format_query(expr), label=label, now=turn.now)
     if new.query_id != old.query_id:
         await deliveries.cancel_queries(connection, turn.chat.id, [old.query_id], turn.now)
-        await search.keep(connection, new.query_id, found.newest, turn.now)
+        await search.keep(connection, new.query_id, found, turn.now)
     lines = [
         watch.confirmation(turn, new, added=True, expr=expr, found=found),
         watch.when(turn, new.schedule),
@@ -308,7 +311,7 @@ async def change_back_taken(
     back = await subscriptions.change(connection, old, text=was["text"], label=was["label"], now=since)
     if back.query_id != old.query_id:
         await deliveries.cancel_queries(connection, turn.chat.id, [old.query_id], turn.now)
-        await search.keep(connection, back.query_id, found.newest, turn.now, past=False)
+        await search.keep(connection, back.query_id, found, turn.now, news_since=offer.created_at)
     text = say("Watching {labels} again.", labels=named([back.label], turn.words))
     return Message(text, tuple(watch.schedule_buttons(back, turn.words))), ""
 

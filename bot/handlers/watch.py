@@ -1,6 +1,7 @@
 """/subscribe and /list: what a chat watches for."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from markupsafe import Markup
@@ -29,6 +30,7 @@ AROUND = 40  # characters shown on each side of a mistake
 CHECK = "✓ "
 INSTEAD = "instead"
 FORMS_LAST = timedelta(days=1)
+JUDGED = 300  # entries are judged for one line of the list
 FORM = 36  # characters of a query on a button
 
 
@@ -125,7 +127,7 @@ async def _subscribe(
         now=turn.now,
     )
     if added:
-        await search.keep(connection, made.query_id, found.newest, turn.now)
+        await search.keep(connection, made.query_id, found, turn.now)
     return made, added
 
 
@@ -154,6 +156,16 @@ def reading(expr: Expr, words: Words, aliases: Aliases | None = None) -> Markup:
 def week(turn: Turn, found: Outcome) -> Markup:
     """Say how much the last seven days had, and how much that is a day."""
     say, say_many, days = turn.words.say, turn.words.say_many, Markup("{} · {}")
+    if not found.is_filled:
+        return say_many(
+            "I am still reading the last 7 days: {number} story so far.",
+            "I am still reading the last 7 days: {number} stories so far.",
+            found.stories,
+        )
+    if not found.is_whole and found.stories:
+        return say_many("Last 7 days: at least {number} story", "Last 7 days: at least {number} stories", found.stories)
+    if not found.is_whole:
+        return say("Nothing in the newest of the last 7 days; you hear from me when there is.")
     if not found.stories:
         return say("Nothing in the last 7 days; you hear from me when there is.")
     had = say_many("Last 7 days: {number} story", "Last 7 days: {number} stories", found.stories)
@@ -241,23 +253,46 @@ async def mine(turn: Turn, connection: AsyncConnection, subscription_id: int) ->
     return one
 
 
-async def item_page(turn: Turn, connection: AsyncConnection, one: Subscription, page: int) -> Message:
+@dataclass(frozen=True, slots=True)
+class Width:
+    """How many stories the last week had for a subscription, whether that is all, and other forms of its query."""
+
+    stories: int
+    is_whole: bool = True
+    forms: list[Form] = field(default_factory=list)
+
+    def shown(self, words: Words) -> str:
+        """Return it as a list shows it."""
+        if not self.is_whole and not self.stories:
+            return words.gettext("nothing in the newest")
+        if not self.is_whole:
+            return words.gettext("at least {number} this week").format(number=self.stories)
+        return width(self.stories, words)
+
+
+async def look_at(turn: Turn, subscription_id: int) -> Width:
+    """Return how much the week had for a subscription, and what to watch instead; UserError if it is gone."""
+    async with turn.services.database.read() as connection:
+        one = await mine(turn, connection, subscription_id)
+        if not turn.services.week.is_filled:
+            return Width(await hits.count_since(connection, one.query_id, turn.now - DAYS))
+    expr, index = read(one.text, turn.words), turn.services.week
+    (found,) = await index.find([expr])
+    return Width(index.stories(found.held), found.is_whole, await advise(index, expr, found))
+
+
+async def item_page(turn: Turn, connection: AsyncConnection, one: Subscription, page: int, had: Width) -> Message:
     """Return one subscription, with buttons to change it; `page` of the list is where it came from."""
     _ = turn.words.gettext
-    expr, week_now = read(one.text, turn.words), turn.services.week
     lines = [
-        Markup("<b>{label}</b> · {width}").format(
-            label=turn.words.isolate(one.label), width=(await _widths(turn, connection, [one]))[0]
-        ),
-        reading(expr, turn.words, turn.aliases),
+        Markup("<b>{label}</b> · {width}").format(label=turn.words.isolate(one.label), width=had.shown(turn.words)),
+        reading(read(one.text, turn.words), turn.words, turn.aliases),
         when(turn, one.schedule),
     ]
     rows = schedule_buttons(one, turn.words)
-    (found,) = await week_now.find([expr])
-    forms = await advise(week_now, expr, found) if week_now.is_filled else []
-    if forms:
-        lines.append(better(turn, week_now.stories(found)))
-        rows = [*await form_buttons(turn, connection, one, forms), *rows]
+    if had.forms:
+        lines.append(better(turn, had.stories))
+        rows = [*await form_buttons(turn, connection, one, had.forms), *rows]
     rows.append((Button(_("Change the words"), f"edit:{one.id}"), Button(_("Stop watching"), f"stop:{one.id}")))
     rows.append((Button("‹ " + _("List"), f"list:{page}"),))
     return Message(Markup("\n").join(lines), tuple(rows))
@@ -271,15 +306,14 @@ def _readable(text: str) -> Expr | None:
         return None
 
 
-async def _widths(turn: Turn, connection: AsyncConnection, shown: Sequence[Subscription]) -> list[str]:
+async def _widths(turn: Turn, shown: Sequence[Subscription]) -> list[Width]:
     """Return how much the last week had for each subscription: by the index, or (while that is filled) as stored."""
     index, since = turn.services.week, turn.now - DAYS
-    exprs = [_readable(one.text) for one in shown]
-    if index.is_filled and None not in exprs:
-        counts = [index.stories(found) for found in await index.find([expr for expr in exprs if expr])]
-    else:
-        counts = [await hits.count_since(connection, one.query_id, since) for one in shown]
-    return [width(stories, turn.words) for stories in counts]
+    exprs = [expr for one in shown if (expr := _readable(one.text))]
+    if index.is_filled and len(exprs) == len(shown):
+        return [Width(index.stories(one.held), one.is_whole) for one in await index.find(exprs, judged=JUDGED)]
+    async with turn.services.database.read() as connection:
+        return [Width(await hits.count_since(connection, one.query_id, since)) for one in shown]
 
 
 def nothing_watched(words: Words) -> Markup:
@@ -289,28 +323,26 @@ def nothing_watched(words: Words) -> Markup:
 
 async def list_(turn: Turn) -> None:
     """Show what the chat watches."""
+    await turn.look()
+    shown = await list_page(turn, 0)
     async with turn.apply() as connection:
-        await show_list(turn, connection, page=0)
+        await turn.show(connection, shown)
 
 
-async def show_list(turn: Turn, connection: AsyncConnection, *, page: int) -> None:
-    """Reply with a page of the list."""
-    text, buttons = await list_page(turn, connection, page)
-    await turn.reply(connection, text, buttons)
+async def list_page(turn: Turn, page: int) -> Message:
+    """Return a page of the list (0 is the first): its text, a button for each subscription, and the other pages.
 
-
-async def list_page(
-    turn: Turn, connection: AsyncConnection, page: int
-) -> tuple[Markup, tuple[tuple[Button, ...], ...]]:
-    """Return a page of the list (0 is the first): its text, a button for each subscription, and the other pages."""
-    have = await subscriptions.of_chat(connection, turn.chat.id)
+    Called before the transaction that applies the turn: to count takes seconds at worst, and SQLite has one writer.
+    """
+    async with turn.services.database.read() as connection:
+        have = await subscriptions.of_chat(connection, turn.chat.id) if turn.knows_chat else []
     if not have:
-        return nothing_watched(turn.words), ()
+        return Message(nothing_watched(turn.words))
     pages = (len(have) - 1) // PAGE + 1
     page = min(max(page, 0), pages - 1)
     shown = list(enumerate(have, start=1))[page * PAGE : (page + 1) * PAGE]
     lines = [turn.words.say_many("You are watching {number} thing:", "You are watching {number} things:", len(have))]
-    widths = await _widths(turn, connection, [one for __, one in shown])
+    widths = [one.shown(turn.words) for one in await _widths(turn, [one for __, one in shown])]
     lines += [_list_line(turn, number, one, wide) for (number, one), wide in zip(shown, widths, strict=True)]
     lines.append(Markup("\n") + turn.words.say("Tap a number to change it or to stop."))
     numbers = [Button(str(number), f"item:{one.id}:{page}") for number, one in shown]
@@ -319,7 +351,7 @@ async def list_page(
         turns = [Button("‹", f"list:{page - 1}")] if page else []
         turns += [Button("›", f"list:{page + 1}")] if page < pages - 1 else []
         rows.append(tuple(turns))
-    return Markup("\n").join(lines), tuple(rows)
+    return Message(Markup("\n").join(lines), tuple(rows))
 
 
 def _list_line(turn: Turn, number: int, one: Subscription, wide: str) -> Markup:

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
+import telegram
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.delivery.telegram import RESENT
+from bot.digests.compose import LIMIT, measure
 from bot.digests.compose import when as shown_time
 from bot.digests.text import clean, clip
 from bot.errors import QueryError, UserError
@@ -36,9 +39,10 @@ async def why(turn: Turn) -> None:
     await turn.look()
     message = turn.update.effective_message
     answered = message.reply_to_message if message else None
+    looked = await _look_up(turn, turn.args.split()[0]) if turn.args.strip() else None
     async with turn.apply() as connection:
-        if turn.args.strip():
-            await turn.reply(connection, await _of_link(turn, connection, turn.args.split()[0]))
+        if looked is not None:
+            await turn.reply(connection, await _of_link(turn, connection, looked))
         elif answered is not None:
             told = await hits.entries_told_in(connection, turn.chat.id, answered.message_id)
             await turn.reply(connection, await _of_entries(turn, connection, told))
@@ -58,9 +62,14 @@ async def pressed(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tu
         text = RESENT + text
     told, __, labels = text.rpartition("\n\n")  # the queries stand in the last line: the sentences name them, too
     alert = Markup(told if labels.startswith("<i>") and labels.endswith("</i>") else text)  # noqa: S704 - our own
-    return Message(
-        Markup("{alert}\n\n🔎 {mark}{explained}").format(alert=alert, mark=turn.words.mark, explained=explained)
-    ), ""
+    shown = message.text if isinstance(message, telegram.Message) else None
+    if (shown or "").startswith(RESENT):
+        alert = RESENT + alert  # it is added while sending: the payload does not have it
+    grown = Markup("{alert}\n\n🔎 {mark}{explained}").format(alert=alert, mark=turn.words.mark, explained=explained)
+    if measure(grown).within(LIMIT):
+        return Message(grown), ""
+    await turn.reply(connection, explained)
+    return None, ""
 
 
 async def _of_entries(turn: Turn, connection: AsyncConnection, entry_ids: Sequence[int]) -> Markup:
@@ -128,13 +137,32 @@ def _shown_terms(finding: Finding, field: str, words: Words) -> Markup:
     return words.say(", ").join(shown)
 
 
-async def _of_link(turn: Turn, connection: AsyncConnection, typed: str) -> Markup:
-    """Say what became of the article at an address."""
-    say = turn.words.say
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The entries at an address, the newest first, and what the first of them has of each query the chat watches."""
+
+    entry_ids: list[int]
+    reasons: dict[str, list[str] | None]
+
+
+async def _look_up(turn: Turn, typed: str) -> Looked:
+    """Look at the article at an address, before the transaction that answers: a long one takes a while to read."""
     url = canonical_link(typed)
     if url is None:
         raise UserError(turn.words.gettext("Send the link of an article, like this: /why https://example.org/article"))
-    found = await entries.at_url(connection, url)
+    async with turn.services.database.read() as connection:
+        found = list(await entries.at_url(connection, url))
+        rows = await entries.by_ids(connection, found[:1])
+        watched = await subscriptions.of_chat(connection, turn.chat.id) if turn.knows_chat else []
+    if not rows:
+        return Looked(found, {})
+    texts = [one.text for one in watched]
+    return Looked(found, await asyncio.to_thread(explain, texts, article(rows[0]), turn.aliases))
+
+
+async def _of_link(turn: Turn, connection: AsyncConnection, looked: Looked) -> Markup:
+    """Say what became of the article at an address."""
+    say, found = turn.words.say, looked.entry_ids
     if not found:
         return say("None of my sources has shown me that article.")
     if not await subscriptions.of_chat(connection, turn.chat.id):
@@ -143,17 +171,18 @@ async def _of_link(turn: Turn, connection: AsyncConnection, typed: str) -> Marku
     lines = [sentence(one, turn.words) + " " + _fate(turn, one) for one in findings]
     if await entries.is_waiting(connection, found[:1]):
         return Markup("\n").join([*lines, say("I am still reading that article. Ask again in two minutes.")])
-    lines += await _not_found(turn, connection, found[0], {one.query_id for one in findings})
+    lines += await _not_found(turn, connection, looked.reasons, {one.query_id for one in findings})
     return Markup("\n").join(lines) if lines else say("I have read that article: it has none of what you watch.")
 
 
-async def _not_found(turn: Turn, connection: AsyncConnection, entry_id: int, found: set[int]) -> list[Markup]:
+async def _not_found(
+    turn: Turn, connection: AsyncConnection, explained: dict[str, list[str] | None], found: set[int]
+) -> list[Markup]:
     """Say why an article was no hit of the other subscriptions, where there is a reason: what they exclude, or time."""
     say, lines = turn.words.say, []
-    rows = await entries.by_ids(connection, [entry_id])
     watched = [one for one in await subscriptions.of_chat(connection, turn.chat.id) if one.query_id not in found]
-    for one in watched if rows else ():
-        reasons = await asyncio.to_thread(explain, one.text, article(rows[0]), turn.aliases)
+    for one in watched:
+        reasons = explained.get(one.text)
         if reasons is None:
             continue
         if reasons:
@@ -171,13 +200,17 @@ async def _not_found(turn: Turn, connection: AsyncConnection, entry_id: int, fou
     return lines
 
 
-def explain(query: str, read: Article, aliases: Aliases) -> list[str] | None:
-    """Return the words of an article that a query excludes, none if it matches; None if it would not match anyway."""
+def explain(queries: Sequence[str], read: Article, aliases: Aliases) -> dict[str, list[str] | None]:
+    """Return, for each query, the words of an article that it excludes; none if it matches, None if it never would."""
+    reading = Reading(read, aliases)  # once: a long article takes a tenth of a second
+    return {query: _reasons(query, reading, aliases) for query in queries}
+
+
+def _reasons(query: str, reading: Reading, aliases: Aliases) -> list[str] | None:
     try:
         expr = aliases.bind(parse(query))
     except QueryError:
         return None
-    reading = Reading(read, aliases)
     wanted, unwanted = without_exclusions(expr)
     if judge(wanted, reading) is None:
         return None

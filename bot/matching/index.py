@@ -8,11 +8,12 @@ plan says all there is to know, that is the answer; else what may match is judge
 Hypothesis holds the answer against judging every article (tests/matching/test_index.py).
 
 An article's text is not kept, only its words (each is one object, however many articles have it), so a match is told
-without its terms. One thread at a time uses an index.
+without its terms. One thread at a time uses an index. What was judged is remembered for a while: an article under a
+number never changes.
 """
 
 from array import array
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
@@ -30,9 +31,10 @@ from bot.matching.terms import JOINED, Sort, Want, plurals
 from bot.models import Article
 
 MOST_MISSPELT = 2  # letters
+MOST_VERDICTS = 100_000  # remembered, of all queries together: some ten megabytes
 WASTE = 0.25  # share of numbers that are gone, above which the lists are cleared of them
 
-Numbers: TypeAlias = "array[int]"  # of articles, ascending
+Numbers: TypeAlias = "array[int]"  # of articles
 
 
 class Maybe(NamedTuple):
@@ -40,6 +42,44 @@ class Maybe(NamedTuple):
 
     may: set[int]
     surely: set[int]
+
+
+class Found(NamedTuple):
+    """Articles that match a query, and how many were left that may match but would have taken too long to judge."""
+
+    numbers: set[int]
+    left: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was left: these are all there are."""
+        return not self.left
+
+
+class _Verdicts:
+    """What was judged, of the queries that were asked last."""
+
+    def __init__(self) -> None:
+        self._by_query: OrderedDict[Expr, dict[int, bool]] = OrderedDict()
+        self._count = 0
+
+    def of(self, query: Expr) -> dict[int, bool]:
+        """Return whether the query matched, by the articles' numbers."""
+        verdicts = self._by_query.setdefault(query, {})
+        self._by_query.move_to_end(query)
+        return verdicts
+
+    def added(self, count: int) -> None:
+        """Forget the queries asked longest ago, if there are too many verdicts now."""
+        self._count += count
+        while self._count > MOST_VERDICTS:
+            __, oldest = self._by_query.popitem(last=False)
+            self._count -= len(oldest)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._by_query.clear()
+        self._count = 0
 
 
 class _Lists:
@@ -125,6 +165,7 @@ class Index:
         self._whole = _Lists()
         self._titles = _Lists()
         self._vocabulary = _Vocabulary()
+        self._verdicts = _Verdicts()
         self._gone = 0
         self.words = 0  # of all articles
 
@@ -135,7 +176,7 @@ class Index:
         return number in self._articles
 
     def add(self, number: int, article: Article) -> None:
-        """Add an article under a number above all that were ever added."""
+        """Add an article under a number that no article ever had: a higher one for a newer article."""
         reading = Reading(article, self.aliases)
         reading.pare()
         self._articles[number] = reading
@@ -155,6 +196,7 @@ class Index:
             self._whole.clear_of_all_but(self._articles)
             self._titles.clear_of_all_but(self._articles)
             self._gone = 0
+            self._verdicts.clear()
             self._vocabulary = _Vocabulary()
             for language, forms in self._whole.words.items():
                 for form in forms:
@@ -163,6 +205,7 @@ class Index:
     def set_aliases(self, aliases: Aliases) -> None:
         """Read the names of all articles anew."""
         self.aliases = aliases
+        self._verdicts.clear()
         for lists in (self._whole, self._titles):
             lists.keys = {key: numbers for key, numbers in lists.keys.items() if key[0] != PLACE}
         for number, reading in self._articles.items():
@@ -171,15 +214,22 @@ class Index:
             self._titles.add(number, reading.language, (), title)
             self._whole.add(number, reading.language, (), title | text)
 
-    def find(self, expr: Expr) -> set[int]:
-        """Return the numbers of all articles that a query matches."""
+    def find(self, expr: Expr, *, most: int | None = None, among: Collection[int] | None = None) -> Found:
+        """Return the numbers of all articles that a query matches (with `among`: of those).
+
+        With `most`, no more are judged than that, the newest; what was judged before for the query costs nothing.
+        """
         bound = self.aliases.bind(expr)
         found = self._find(bound, self._whole)
-        live = self._articles
-        asked = (number for number in found.may - found.surely if number in live)
-        return {number for number in found.surely if number in live} | {
-            number for number in asked if is_match(bound, live[number].copy())
-        }
+        live = self._articles if among is None else self._articles.keys() & among
+        verdicts = self._verdicts.of(bound)
+        asked = [number for number in found.may - found.surely if number in live]
+        new = sorted((number for number in asked if number not in verdicts), reverse=True)
+        for number in new[:most]:
+            verdicts[number] = is_match(bound, self._articles[number].copy())
+        judged = {number for number in asked if verdicts.get(number)}
+        self._verdicts.added(len(new[:most]))
+        return Found({number for number in found.surely if number in live} | judged, len(new) - len(new[:most]))
 
     def companions(self, numbers: Iterable[int]) -> Counter[str]:
         """Return the places (as keys of spans) that these articles name, and how many of them do."""

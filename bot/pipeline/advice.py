@@ -10,7 +10,7 @@ from bot.matching.expr import Expr, Language, leaves
 from bot.matching.reading import PLACE
 from bot.matching.syntax import format_query, parse
 from bot.matching.variants import narrower, wider
-from bot.pipeline.week import DAYS, Held, Week
+from bot.pipeline.week import DAYS, Answer, Held, Week
 
 EXCLUDED = re.compile(r" NOT (\w+)(?=[ )]|$)")
 MANY = 50  # stories a day: more is nobody's interest
@@ -20,6 +20,7 @@ BESIDE = 3  # places, and as many other names, that are tried beside a query
 SELDOM, NEARLY_ALL = 0.03, 0.7  # of what the query found: what fewer have leaves little, what more have tells nothing
 MOST_FAR = 24  # forms two steps away are tried
 SAMPLE = 500  # entries are asked what else they name
+JUDGED = 200  # entries are judged for one form: one that would take more is not offered
 SHORTEST = 4  # letters of a name that is tried
 
 
@@ -31,22 +32,22 @@ class Form:
     stories: int
 
 
-async def advise(week: Week, expr: Expr, found: Sequence[Held]) -> list[Form]:
+async def advise(week: Week, expr: Expr, found: Answer) -> list[Form]:
     """Return wider forms of a query that found nothing, narrower ones of one that found too much, else none."""
-    stories = week.stories(found)
-    if not found:
+    stories = week.stories(found.held)
+    if not found.held and found.is_whole:
         near = wider(expr)
         far = list(dict.fromkeys(farther for one in near for farther in wider(one)))[:MOST_FAR]
         return await _with_stories(week, near, MOST) or await _with_stories(week, far, MOST)
     if stories <= MOST:
         return []
-    return await _with_stories(week, narrower(expr, await _beside(week, expr, found)), int(NEARLY_ALL * stories))
+    return await _with_stories(week, narrower(expr, await _beside(week, expr, found.held)), int(NEARLY_ALL * stories))
 
 
 async def _with_stories(week: Week, exprs: Sequence[Expr], most: int) -> list[Form]:
     """Return the forms that find something, and no more than `most`, in their order."""
-    found = await week.find(exprs)
-    forms = [Form(_typed(expr), week.stories(held)) for expr, held in zip(exprs, found, strict=True)]
+    found = zip(exprs, await week.find(exprs, judged=JUDGED), strict=True)
+    forms = [Form(_typed(expr), week.stories(one.held)) for expr, one in found if one.is_whole]
     return [form for form in forms if 0 < form.stories <= most][:OFFERED]
 
 

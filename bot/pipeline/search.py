@@ -30,33 +30,39 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the last week had for a query: how many stories, the newest KEPT entries (newest first), its other forms."""
+    """What the last week had for a query: how many stories, the newest KEPT entries (newest first), its other forms.
+
+    Not `is_filled`: the week was not all indexed yet. Not `is_whole`: there may be more, for that reason or another.
+    """
 
     stories: int = 0
     newest: list[Found] = field(default_factory=list)
     forms: list[Form] = field(default_factory=list)
+    is_whole: bool = True
+    is_filled: bool = True
 
 
 async def search(
     week: Week, exprs: Sequence[Expr], *, since: datetime | None = None, most: int | None = KEPT
 ) -> list[Outcome]:
     """Return what the last week had for each query; with `since`, only of what was seen since then."""
-    await week.catch_up()
-    held = await week.find(exprs)
-    if since is not None:
-        held = [[one for one in found if one.head.seen_at >= since] for found in held]
-    wanted = [found[:most] for found in held]
+    has_all = await week.glance()
+    is_filled = week.is_filled
+    answers = await week.find(exprs, since=since)
+    wanted = [one.held[:most] for one in answers]
     async with week.database.read() as connection:
         rows = await entries.by_ids(connection, list({one.head.id for found in wanted for one in found}))
     known = {row.id: row for row in rows}
     aliases = week.aliases.current
     return [
         Outcome(
-            week.stories(all_found),
+            week.stories(one.held),
             await week.run(_explained, expr, found, known, aliases),
-            await advise(week, expr, all_found) if since is None else [],
+            await advise(week, expr, one) if since is None and is_filled else [],
+            is_whole=has_all and one.is_whole,
+            is_filled=is_filled,
         )
-        for expr, all_found, found in zip(exprs, held, wanted, strict=True)
+        for expr, one, found in zip(exprs, answers, wanted, strict=True)
     ]
 
 
@@ -83,14 +89,20 @@ def item(found: Found, label: str) -> Item:
 
 
 async def keep(
-    connection: AsyncConnection, query_id: int, found: list[Found], now: datetime, *, past: bool = True
+    connection: AsyncConnection, query_id: int, outcome: Outcome, now: datetime, *, news_since: datetime | None = None
 ) -> None:
-    """Write what was found as hits that are past: they are shown by /latest, and never sent as news (unless `past` is
-    false: an undo).
+    """Write what was found as hits that are past: they are shown by /latest, and never sent as news (unless it is
+    `news_since` a time: an undo).
 
-    Entries that came since the search looked are matched again: they may have been matched before this query was there.
+    Entries that came since the search looked are matched again: they may have been matched before this query was
+    there. So are, if they are news, all that it could not look at.
     """
-    await entries.match_again(connection, now - OVERLAP)
+    past = news_since is None
+    again_since = now - OVERLAP
+    if news_since is not None and not outcome.is_whole:
+        again_since = min(news_since, again_since)
+    await entries.match_again(connection, again_since)
+    found = outcome.newest
     ids = [one.entry.id for one in found]
     placed, there = await entries.placements(connection, ids), await entries.existing(connection, ids)
     new = []

@@ -3,6 +3,9 @@
 A cache of the database, in whatever process chats are answered: it is filled when that starts, follows what comes and
 is edited, and lets go of what is older than a week (or beyond MOST). Nothing of it has to be kept. The work is done in
 one thread, a little at a time, so that the alerts of the same process do not wait for it.
+
+Nobody who writes to the bot waits for it to be filled, which takes minutes: they are answered from what it has so far,
+the newest first, and told that it is not all.
 """
 
 import asyncio
@@ -11,18 +14,19 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from bot.clock import Clock
 from bot.matching.analysis import Case
 from bot.matching.expr import Expr
 from bot.matching.index import Index
-from bot.models import Placement
+from bot.models import Article, Placement
 from bot.pipeline.aliases import AliasBook
 from bot.pipeline.match import article
 from bot.storage import entries
 from bot.storage.database import Database
-from bot.storage.entries import Head, StoredEntry
+from bot.storage.entries import Head
 
 DAYS = timedelta(days=7)
 OVERLAP = timedelta(minutes=5)  # longer than an entry is on its way from the feed into the database
@@ -30,6 +34,10 @@ MOST = 20_000  # entries
 MOST_WORDS = 2_000_000  # of all of them
 MOST_WAITING = 2000  # entries asked for their story at a time
 AT_ONCE = 50  # entries indexed without a pause
+FEW = 200  # entries are indexed while somebody waits
+FEW_NAMED = 2000  # entries have their names read anew while somebody waits
+PATIENCE = timedelta(seconds=2)  # with who indexes just then
+JUDGED = 1000  # entries are judged for one query: a second, or two
 
 Value = TypeVar("Value")
 
@@ -45,6 +53,14 @@ class Held:
     def story(self) -> int:
         """The story it belongs to; its own until it was placed in one."""
         return self.head.story_id or self.head.id
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The entries that a query matches, the newest first; not `is_whole` where judging them all would take too long."""
+
+    held: list[Held]
+    is_whole: bool = True
 
 
 class Week:
@@ -69,23 +85,52 @@ class Week:
     async def catch_up(self) -> None:
         """Take over what came, was edited or is too old since the last time."""
         async with self._one_at_a_time:
-            now = self.clock.now()
-            async with self.database.read() as connection:
-                aliases = await self.aliases.refresh(connection)
-                since = now - DAYS if self._looked_at is None else max(now - DAYS, self._looked_at - OVERLAP)
-                heads = await entries.heads(connection, since, MOST)
-            if aliases is not self._index.aliases:
-                await self.run(self._index.set_aliases, aliases)
-            await self._place(heads)
-            await self._take([one.id for one in heads if self._is_new(one)])
-            await self._let_go(now - DAYS)
-            self._looked_at = now
-            self.is_filled = True
+            await self._catch_up()
 
-    async def find(self, exprs: Sequence[Expr]) -> list[list[Held]]:
-        """Return the entries that each query matches, the newest first, as far as the index has caught up."""
-        found = await self.run(lambda: [self._index.find(expr) for expr in exprs])
-        return [self._newest_first(numbers) for numbers in found]
+    async def glance(self) -> bool:
+        """Take over what little came since the last time; return whether the index has all there is now.
+
+        For who waits for an answer: what takes long is left to `catch_up`.
+        """
+        if not self.is_filled:
+            return False
+        try:
+            async with asyncio.timeout(PATIENCE.total_seconds()):
+                await self._one_at_a_time.acquire()
+        except TimeoutError:
+            return False
+        try:
+            return await self._catch_up(few=True)
+        finally:
+            self._one_at_a_time.release()
+
+    async def _catch_up(self, *, few: bool = False) -> bool:
+        """Return whether that was done; if only a `few` are to be read, nothing is done where there are more."""
+        now = self.clock.now()
+        async with self.database.read() as connection:
+            aliases = await self.aliases.refresh(connection)
+            since = now - DAYS if self._looked_at is None else max(now - DAYS, self._looked_at - OVERLAP)
+            heads = await entries.heads(connection, since, MOST)
+        new = [one.id for one in heads if self._is_new(one)]
+        is_renamed = aliases is not self._index.aliases
+        if few and (len(new) > FEW or (is_renamed and len(self) > FEW_NAMED)):
+            return False
+        if is_renamed:
+            await self.run(self._index.set_aliases, aliases)
+        await self._place(heads)
+        await self._take(new)
+        await self._let_go(now - DAYS)
+        self._looked_at = now
+        self.is_filled = True
+        return True
+
+    async def find(self, exprs: Sequence[Expr], *, since: datetime | None = None, judged: int = JUDGED) -> list[Answer]:
+        """Return what matches each query, as far as the index has caught up; with `since`, of what was seen since."""
+        among = None
+        if since is not None:
+            among = {one.number for one in self._held.values() if one.head.seen_at >= since}
+        found = [await self.run(partial(self._index.find, expr, most=judged, among=among)) for expr in exprs]
+        return [Answer(self._newest_first(one.numbers), one.is_whole) for one in found]
 
     async def companions(
         self, found: Sequence[Held]
@@ -132,25 +177,26 @@ class Week:
             self._held[entry_id] = replace(held, head=replace(held.head, story_id=placement.story))
 
     async def _take(self, ids: Sequence[int]) -> None:
-        """Index entries, in small portions with pauses as long as they took."""
+        """Index entries (the newest first), in small portions with pauses as long as they took."""
+        numbers = dict(zip(reversed(ids), range(self._next, self._next + len(ids)), strict=True))
+        self._next += len(ids)
         for start in range(0, len(ids), AT_ONCE):
             async with self.database.read() as connection:
                 rows = await entries.by_ids(connection, ids[start : start + AT_ONCE])
             began = time.perf_counter()
-            numbers = range(self._next, self._next + len(rows))
-            self._next += len(rows)
-            await self.run(self._add, numbers, rows)
-            for number, row in zip(numbers, rows, strict=True):
+            await self.run(self._add, [(numbers[row.id], article(row)) for row in rows])
+            for row in rows:
                 await self._forget([row.id])
                 has_page = row.page is not None
                 head = Head(row.id, row.content_hash, row.story_id, row.published_at, row.seen_at, has_page)
-                self._held[row.id] = Held(number, head)
-                self._entries[number] = row.id
-            await asyncio.sleep(time.perf_counter() - began)
+                self._held[row.id] = Held(numbers[row.id], head)
+                self._entries[numbers[row.id]] = row.id
+            if start + AT_ONCE < len(ids):
+                await asyncio.sleep(time.perf_counter() - began)
 
-    def _add(self, numbers: range, rows: Sequence[StoredEntry]) -> None:
-        for number, row in zip(numbers, rows, strict=True):
-            self._index.add(number, article(row))
+    def _add(self, numbered: Sequence[tuple[int, Article]]) -> None:
+        for number, read in numbered:
+            self._index.add(number, read)
 
     async def _let_go(self, before: datetime) -> None:
         old = [entry_id for entry_id, one in self._held.items() if one.head.seen_at < before]

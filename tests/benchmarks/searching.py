@@ -53,8 +53,8 @@ def measure(text: str, index: Index, articles: list[Article]) -> None:
     percolator = Percolator()
     percolator.add(0, expr)
     theirs, scanned = timed(lambda: {n for n, article in enumerate(articles) if percolator.match(article)})
-    wrong = "" if found == scanned else "  NOT THE SAME"
-    show(f"{text:>38}  {len(found):>6}  {ours * 1e3:>8.2f}  {theirs * 1e3:>8.0f}  {theirs / ours:>6.0f}{wrong}")
+    wrong = "" if found.numbers == scanned else "  NOT THE SAME"
+    show(f"{text:>38}  {len(found.numbers):>6}  {ours * 1e3:>8.2f}  {theirs * 1e3:>8.0f}  {theirs / ours:>6.0f}{wrong}")
 
 
 def fill(index: Index, articles: list[Article]) -> None:

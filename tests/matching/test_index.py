@@ -1,11 +1,12 @@
 """What a query would have found is what judging every article says."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.matching.aliases import Aliases
 from bot.matching.expr import Expr
-from bot.matching.index import Index
+from bot.matching.index import Found, Index
 from bot.matching.judge import matches
 from bot.matching.syntax import parse
 from bot.models import Article
@@ -28,7 +29,7 @@ def judged(expr: Expr, articles: list[Article], known: Aliases | None = None) ->
 def test_it_finds_what_judging_every_article_finds(exprs: list[Expr], texts: list[Article], known: Aliases) -> None:
     index = index_of(texts, known)
     for expr in exprs:
-        assert index.find(expr) == judged(expr, texts, known)
+        assert index.find(expr).numbers == judged(expr, texts, known)
 
 
 @settings(max_examples=100, deadline=None)
@@ -40,7 +41,7 @@ def test_what_is_removed_or_renamed_leaves_nothing_behind(
     gone = data.draw(st.sets(st.integers(0, len(texts) - 1)))
     index.remove(gone)
     index.set_aliases(after)
-    assert index.find(expr) == judged(expr, texts, after) - gone
+    assert index.find(expr).numbers == judged(expr, texts, after) - gone
     index.remove(range(len(texts)))
     assert (len(index), index.words, index._whole.keys, index._whole.words) == (0, 0, {}, {})
     assert not index._vocabulary.folded
@@ -53,7 +54,7 @@ def test_it_says_what_else_is_in_the_articles_that_were_found() -> None:
         Article("", "In Russia alone.", "en"),
     ]
     index = index_of(texts)
-    found = index.find(parse("Syria"))
+    found = index.find(parse("Syria")).numbers
     assert found == {0, 1}
     assert index.companions(found)["@RU"] == 1
     assert index.companions(found)["@SY"] == 2
@@ -66,4 +67,27 @@ def test_a_misspelling_is_found_that_sounds_otherwise() -> None:
         Article("", "then Pedresen spoke", "en"),
         Article("", "Paulsen", "en"),
     ]
-    assert index_of(texts).find(parse("Pedersen~")) == judged(parse("Pedersen~"), texts) == {0, 1}
+    assert index_of(texts).find(parse("Pedersen~")).numbers == judged(parse("Pedersen~"), texts) == {0, 1}
+
+
+def test_beyond_its_budget_the_newest_are_judged_and_the_rest_is_said_and_made_up_for() -> None:
+    texts = [Article("", f"rain over the hills of Idlib, and article {number}", "en") for number in range(5)]
+    index = index_of(texts)
+    near = parse("rain NEAR/5 Idlib")
+    assert index.find(near, most=2) == Found({3, 4}, left=3)
+    assert index.find(near, most=2) == Found({1, 2, 3, 4}, left=1)  # what was judged costs nothing
+    assert index.find(near, most=2) == Found({0, 1, 2, 3, 4}, left=0)
+    assert index.find(near, most=0, among={0, 1}) == Found({0, 1}, left=0)
+    index.set_aliases(Aliases([("Idlib", "Hills")]))
+    assert index.find(near, most=2) == Found({3, 4}, left=3)  # read anew
+
+
+def test_what_was_judged_is_not_remembered_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.matching.index.MOST_VERDICTS", 8)
+    texts = [Article("", f"rain over the hills of Idlib, and article {number}", "en") for number in range(5)]
+    index = index_of(texts)
+    first, second = parse("rain NEAR/5 Idlib"), parse("rain NEAR/6 Idlib")
+    assert index.find(first).is_whole
+    assert index.find(second).is_whole
+    assert index.find(second, most=0).is_whole
+    assert index.find(first, most=0) == Found(set(), left=5)

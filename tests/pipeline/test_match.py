@@ -38,11 +38,12 @@ class Reader:
         self.now = datetime.now(UTC)
         self.week = Week(database, Clock(), AliasBook())
         self.found: list[search.Found] = []
+        self.outcome = search.Outcome()
         self.chat_id = 0
 
     async def look(self) -> None:
         (outcome,) = await search.search(self.week, [parse("Idlib")])
-        self.found = outcome.newest
+        self.outcome, self.found = outcome, outcome.newest
 
     async def subscribe(self) -> None:
         async with self.database.begin() as connection:
@@ -60,7 +61,7 @@ class Reader:
             made, _ = await subscriptions.subscribe(
                 connection, chat_id=chat.id, text="Idlib", label="Idlib", schedule=Schedule.DAILY, now=self.now
             )
-            await search.keep(connection, made.query_id, self.found, self.now)
+            await search.keep(connection, made.query_id, self.outcome, self.now)
 
     async def knows(self) -> list[str]:
         """What the confirmation showed, and what is owed."""
@@ -80,8 +81,13 @@ class Reader:
         ("publish", "look", "match", "subscribe", "match"),
     ],
 )
-async def test_whatever_comes_first_the_reader_hears_of_it_once(database: Database, order: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("is_filled", [True, False])
+async def test_whatever_comes_first_the_reader_hears_of_it_once(
+    database: Database, order: tuple[str, ...], is_filled: bool
+) -> None:
     matcher, reader = Matcher(database, Clock()), Reader(database)
+    if is_filled:
+        await reader.week.catch_up()
     does: dict[str, Callable[[], Awaitable[Any]]] = {
         "look": reader.look,
         "subscribe": reader.subscribe,

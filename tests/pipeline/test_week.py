@@ -1,5 +1,6 @@
 """What the last week had is known from an index, and is what the database says."""
 
+import asyncio
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from bot.pipeline.aliases import AliasBook
 from bot.pipeline.match import Matcher
 from bot.pipeline.search import Outcome
 from bot.pipeline.week import Week
-from bot.storage import aliases, entries, pages, sources
+from bot.storage import aliases, entries, hits, pages, sources
 from bot.storage.database import Database
 from bot.storage.schema import entry, hit
 from tests.pipeline.rig import SetClock
@@ -45,8 +46,10 @@ class World:
 
 
 @pytest.fixture
-def world(database: Database) -> World:
-    return World(database)
+async def world(database: Database) -> World:
+    made = World(database)
+    await made.week.catch_up()  # all there is: nothing
+    return made
 
 
 async def test_it_follows_the_pages_that_come(world: World) -> None:
@@ -93,7 +96,7 @@ async def test_an_entry_that_is_gone_is_neither_shown_nor_kept(world: World) -> 
     made = await stored.subscribe(await stored.chat(), "Idlib", Schedule.DAILY)
     async with world.database.begin() as connection:
         await connection.execute(entry.delete().where(entry.c.title == "Rain over Idlib"))
-        await search.keep(connection, made.query_id, found.newest, world.clock.time)
+        await search.keep(connection, made.query_id, found, world.clock.time)
         kept = (await connection.execute(sa.select(sa.func.count()).select_from(hit))).scalar_one()
     assert kept == 1
     assert await world.titles("Idlib") == ["Snow over Idlib"]
@@ -116,7 +119,7 @@ async def test_beyond_the_bound_the_oldest_go(world: World, monkeypatch: pytest.
     assert found.newest[0].entry.title == "Snow over Idlib"
     assert len(world.week) <= 60
     (held,) = await world.week.find([Name("Idlib")])
-    assert len(held) == len(world.week)
+    assert len(held.held) == len(world.week)
 
 
 async def test_since_when_limits_what_an_undo_brings_back_and_nothing_else_does(world: World) -> None:
@@ -127,3 +130,48 @@ async def test_since_when_limits_what_an_undo_brings_back_and_nothing_else_does(
     (found,) = await search.search(world.week, [parse("Idlib")], since=since, most=None)
     assert len(found.newest) == search.KEPT + 20
     assert len((await world.look("Idlib")).newest) == search.KEPT
+
+
+async def test_who_asks_while_it_is_filled_is_answered_with_what_it_has_the_newest_first(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(week, "AT_ONCE", 1)
+    await world.publish(*(f"Rain {number} over Idlib" for number in range(300)))
+    world.week = Week(world.database, world.clock, AliasBook())
+    found = await world.look("Idlib")  # does not begin to fill it, either
+    assert (found.is_filled, found.is_whole, found.stories, found.forms) == (False, False, 0, [])
+    filling = asyncio.create_task(world.week.catch_up())
+    while not len(world.week):
+        await asyncio.sleep(0)
+    found = await world.look("Idlib")
+    assert found.newest[0].entry.title == "Rain 299 over Idlib"
+    await filling
+    found = await world.look("Idlib")
+    assert (found.is_filled, found.is_whole, found.stories) == (True, True, 300)
+
+
+async def test_nobody_waits_while_much_is_taken_over(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(week, "FEW", 2)
+    await world.publish(*(f"Rain {number} over Idlib" for number in range(3)))
+    found = await world.look("Idlib")
+    assert (found.is_filled, found.is_whole, found.stories) == (True, False, 0)
+    await world.week.catch_up()
+    assert (await world.look("Idlib")).stories == 3
+
+
+async def test_an_undo_owes_all_that_came_even_if_the_week_was_not_read_yet(world: World) -> None:
+    stored, matcher = Stored(world.database), Matcher(world.database, world.clock)
+    chat = await stored.chat()
+    stopped_at = world.clock.time
+    await world.publish("Rain over Idlib")
+    world.clock.time += timedelta(minutes=50)
+    await matcher.match_new()  # while nobody watches it
+    unread = Week(world.database, world.clock, AliasBook())
+    (found,) = await search.search(unread, [parse("Idlib")], since=stopped_at, most=None)
+    made = await stored.subscribe(chat, "Idlib", Schedule.DAILY, at=stopped_at - DAY)
+    async with world.database.begin() as connection:
+        await search.keep(connection, made.query_id, found, world.clock.time, news_since=stopped_at)
+    await matcher.match_new()
+    async with world.database.read() as connection:
+        owed = await hits.pending(connection, chat.id, world.clock.time, [Schedule.DAILY])
+    assert [one.title for one in owed] == ["Rain over Idlib"]

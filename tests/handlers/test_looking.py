@@ -1,0 +1,153 @@
+"""What takes long to look up is looked up before the transaction that answers: meanwhile others write."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pytest
+from telegram import Bot, Update
+
+from bot.clock import Clock
+from bot.engine import Wakeups
+from bot.handlers import buttons, watch, why
+from bot.handlers.members import Members
+from bot.handlers.turn import Turn
+from bot.models import FeedEntry, Schedule
+from bot.pipeline.aliases import AliasBook
+from bot.pipeline.week import Week
+from bot.services import Services, Settings
+from bot.signing import Signer
+from bot.sources.fetch import Fetcher
+from bot.sources.guard import AddressGuard
+from bot.sources.parse import FeedParser
+from bot.storage import entries, inbox, sources
+from bot.storage.database import Database
+from bot.storage.schema import delivery
+from bot.storage.subscriptions import Subscription
+from tests.storage.world import World
+
+Value = TypeVar("Value")
+USER = 7
+LINK = "https://e.org/rain"
+
+
+class GatedWeek(Week):
+    """A week whose searches wait at a gate."""
+
+    def __init__(self, database: Database, clock: Clock, aliases: AliasBook) -> None:
+        super().__init__(database, clock, aliases)
+        self.asked, self.gate = asyncio.Event(), asyncio.Event()
+
+    async def run(self, work: Callable[..., Value], *args: object) -> Value:
+        if self.is_filled:
+            self.asked.set()
+            await self.gate.wait()
+        return await super().run(work, *args)
+
+
+@dataclass
+class Chat:
+    """A chat that watches one thing, of which the week had an article."""
+
+    database: Database
+    services: Services
+    week: GatedWeek
+    watched: Subscription
+    turns: int = field(default=0)
+
+    async def turn(self, args: str = "") -> Turn:
+        self.turns += 1
+        user = {"id": USER, "is_bot": False, "first_name": "Ben", "language_code": "en"}
+        message = {"message_id": 1, "date": 0, "chat": {"id": USER, "type": "private"}, "from": user, "text": "/x"}
+        raw = {"update_id": self.turns, "message": message}
+        async with self.database.begin() as connection:
+            await inbox.keep(connection, [raw], self.services.clock.now())
+        update = Update.de_json(raw, None)
+        return Turn(self.services, update, Bot("1:token"), args)
+
+    async def press(self, word: str, *ids: object) -> Any:
+        turn = await self.turn()
+        await turn.look()
+        return await buttons._press(turn, word, [str(one) for one in ids])
+
+    async def answers(self) -> list[str]:
+        async with self.database.read() as connection:
+            rows = await connection.execute(delivery.select().order_by(delivery.c.id))
+            return [row.payload["text"] for row in rows]
+
+
+@pytest.fixture
+async def chat(database: Database) -> AsyncIterator[Chat]:
+    clock, book = Clock(), AliasBook()
+    week = GatedWeek(database, clock, book)
+    services = Services(
+        database,
+        clock,
+        Wakeups(),
+        Fetcher(AddressGuard()),
+        FeedParser(),
+        Settings(admins=frozenset({USER})),
+        Signer(b"key"),
+        book,
+        week,
+        Members(clock),
+    )
+    stored = World(database)
+    watched = await stored.subscribe(await stored.chat(USER), "rain NEAR/5 Idlib", Schedule.DAILY)
+    item = FeedEntry(("key",), "Rain over Idlib", LINK, LINK, "", "en", None)
+    async with database.begin() as connection:
+        source_id, _ = await sources.add(connection, url="https://e.org/f", title="E", now=clock.now())
+        await entries.store(connection, source_id, [item], clock.now(), baseline=False)
+    await week.catch_up()
+    yield Chat(database, services, week, watched)
+    week.close()
+
+
+async def others_write(chat: Chat, asked: asyncio.Event) -> None:
+    async with asyncio.timeout(10):
+        await asked.wait()
+        async with chat.database.begin():
+            pass
+
+
+@pytest.mark.parametrize("asked", ["/list", "list", "item", "when"])
+async def test_the_week_is_searched_while_others_write(chat: Chat, asked: str) -> None:
+    turn = await chat.turn()
+    does: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
+        "/list": lambda: watch.list_(turn),
+        "list": lambda: chat.press("list", 0),
+        "item": lambda: chat.press("item", chat.watched.id, 0),
+        "when": lambda: chat.press("when", chat.watched.id, "hourly"),
+    }
+    task = asyncio.create_task(does[asked]())
+    try:
+        await others_write(chat, chat.week.asked)
+    finally:
+        chat.week.gate.set()
+        result = await task
+    text = (await chat.answers())[0] if asked == "/list" else str(result[0].text)
+    assert "rain NEAR/5 Idlib" in text
+    assert "1 this week" in text
+
+
+async def test_an_article_is_read_for_why_while_others_write(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, asked, gate, explain = asyncio.get_running_loop(), asyncio.Event(), threading.Event(), why.explain
+
+    def gated(*args: Any) -> Any:
+        loop.call_soon_threadsafe(asked.set)
+        gate.wait(30)
+        return explain(*args)
+
+    monkeypatch.setattr(why, "explain", gated)
+    async with chat.database.begin() as connection:
+        waiting = await entries.unmatched(connection, chat.services.clock.now(), 10)
+        await entries.mark_matched(connection, waiting, 1, set())
+    task = asyncio.create_task(why.why(await chat.turn(LINK)))
+    try:
+        await others_write(chat, asked)
+    finally:
+        gate.set()
+        await task
+    assert "is in it, but it was there before you began" in (await chat.answers())[0]
