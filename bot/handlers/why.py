@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
-import telegram
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -62,9 +61,6 @@ async def pressed(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tu
         text = RESENT + text
     told, __, labels = text.rpartition("\n\n")  # the queries stand in the last line: the sentences name them, too
     alert = Markup(told if labels.startswith("<i>") and labels.endswith("</i>") else text)  # noqa: S704 - our own
-    shown = message.text if isinstance(message, telegram.Message) else None
-    if (shown or "").startswith(RESENT):
-        alert = RESENT + alert  # it is added while sending: the payload does not have it
     grown = Markup("{alert}\n\n🔎 {mark}{explained}").format(alert=alert, mark=turn.words.mark, explained=explained)
     if measure(grown).within(LIMIT):
         return Message(grown), ""

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import pytest
+from markupsafe import Markup
 from telegram import Bot, Update
 
 from bot.clock import Clock
+from bot.delivery.telegram import RESENT
+from bot.digests.compose import LIMIT, measure
 from bot.engine import Wakeups
 from bot.handlers import buttons, watch, why
 from bot.handlers.members import Members
@@ -22,11 +25,11 @@ from bot.signing import Signer
 from bot.sources.fetch import Fetcher
 from bot.sources.guard import AddressGuard
 from bot.sources.parse import FeedParser
-from bot.storage import entries, inbox, sources
+from bot.storage import aliases, deliveries, entries, inbox, sources
 from bot.storage.database import Database
 from bot.storage.schema import delivery
 from bot.storage.subscriptions import Subscription
-from tests.storage.world import World
+from tests.storage.world import NOW, World
 
 Value = TypeVar("Value")
 USER = 7
@@ -57,10 +60,10 @@ class Chat:
     watched: Subscription
     turns: int = field(default=0)
 
-    async def turn(self, args: str = "") -> Turn:
+    async def turn(self, args: str = "", text: str = "/x") -> Turn:
         self.turns += 1
         user = {"id": USER, "is_bot": False, "first_name": "Ben", "language_code": "en"}
-        message = {"message_id": 1, "date": 0, "chat": {"id": USER, "type": "private"}, "from": user, "text": "/x"}
+        message = {"message_id": 1, "date": 0, "chat": {"id": USER, "type": "private"}, "from": user, "text": text}
         raw = {"update_id": self.turns, "message": message}
         async with self.database.begin() as connection:
             await inbox.keep(connection, [raw], self.services.clock.now())
@@ -151,3 +154,29 @@ async def test_an_article_is_read_for_why_while_others_write(chat: Chat, monkeyp
         gate.set()
         await task
     assert "is in it, but it was there before you began" in (await chat.answers())[0]
+
+
+async def test_what_is_too_long_to_be_edited_in_place_is_replied_in_several_messages(chat: Chat) -> None:
+    async with chat.database.begin() as connection:
+        for number in range(10):
+            names = tuple(f"Somewhere{number}x{other} with quite some long name" for other in range(20))
+            await aliases.add(connection, names, chat.services.clock.now())
+    assert await chat.press("aliases", 0) == (None, "")
+    answers = await chat.answers()
+    assert len(answers) > 1
+    assert all(measure(Markup(one)).within(LIMIT) for one in answers)
+    assert "Somewhere9x19" in answers[-1]
+
+
+@pytest.mark.parametrize("mark", ["", RESENT])
+async def test_an_alert_that_grows_keeps_the_mark_it_was_sent_again_with(chat: Chat, mark: str) -> None:
+    async with chat.database.begin() as connection:
+        told = await deliveries.add(
+            connection, chat_id=chat.watched.chat_id, kind=deliveries.REPLY, payload={"text": "Rain"}, now=NOW
+        )
+        await connection.execute(delivery.update().where(delivery.c.id == told).values(message_id=1))
+    turn = await chat.turn(text=f"{mark}Rain")
+    await turn.look()
+    shown, _note = await buttons._press(turn, "why", ["1"])
+    assert shown is not None
+    assert shown.text.startswith(f"{mark}Rain\n\n")
