@@ -27,6 +27,9 @@ PREFIX = "WATCHWORD_"
 TOKEN = re.compile(r"\d{1,20}:[A-Za-z0-9_-]{3,}")  # as BotFather gives it out
 SECRET = re.compile(r"[A-Za-z0-9_-]{32,256}")  # of a webhook: the letters Telegram allows, and enough of them
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+PLAIN_URL = re.compile(
+    r"(?i:https?)://[\w.\[\]:-]+(/[\w.~!$&'()*+,;=:@/-]*)?", re.ASCII
+)  # nothing a route or a hub could misread
 NOT_PEOPLE = {777000, 1087968824, 136817688}  # Telegram itself, anonymous group admins, channels
 
 
@@ -77,6 +80,8 @@ def _public_url(value: str) -> str:
     parts = urlsplit(_http_url(value))
     if parts.query or parts.fragment or parts.username is not None:
         raise ValueError("should have no user name, no query and no fragment")
+    if not PLAIN_URL.fullmatch(value):
+        raise ValueError("should have plain letters, digits and signs only, without spaces and braces")
     return value.rstrip("/")
 
 

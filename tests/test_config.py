@@ -123,7 +123,16 @@ def test_what_is_private_is_not_served_where_the_public_comes(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "url", ["bot.example", "ftp://bot.example/", "https://u:p@bot.example", "https://b.example/?a"]
+    "url",
+    [
+        "bot.example",
+        "ftp://bot.example/",
+        "https://u:p@bot.example",
+        "https://b.example/?a",
+        "https://b.example/a b",
+        "https://b.example/{a}",
+        "https://b{a}.example",
+    ],
 )
 def test_an_address_that_cannot_be_public_is_named(tmp_path: Path, url: str) -> None:
     (problem,) = problems(write(tmp_path, f'[web]\npublic_url = "{url}"\n'))

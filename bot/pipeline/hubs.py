@@ -37,9 +37,9 @@ ANSWER = timedelta(hours=1)  # in which a hub that took the request comes back
 RETRY, SLOWEST = timedelta(minutes=1), timedelta(days=1)  # between two requests that fail
 REFUSED = timedelta(days=1)  # after a hub said no
 GOODBYES = 3  # requests to end a subscription; then its lease will
-WAITING = 16  # bodies that wait to be read
 READING = 2  # at once
 AN_HOUR = 120  # bodies of one subscription in an hour: a poll could have brought no more than sixty
+HOUR = 3600.0
 METHODS = frozenset({"sha1", "sha256", "sha384", "sha512"})
 
 
@@ -64,7 +64,6 @@ class Hubs:
         self.max_bytes = max_bytes
         self._lanes = Lanes(1)
         self._slots = asyncio.Semaphore(READING)
-        self._waiting = 0
         self._recent: dict[int, deque[float]] = {}
 
     async def ask_due(self) -> int:
@@ -141,15 +140,11 @@ class Hubs:
         if not is_signed(body, headers.get("X-Hub-Signature", ""), one.secret):
             log.warning("hub brought what it did not sign", source_id=one.source_id)
             return 202
-        if self._is_too_much(one) or self._waiting >= WAITING:
-            log.warning("hub brings too much", source_id=one.source_id)
+        if self.is_too_much(one):
             return 429
-        self._waiting += 1
-        try:
-            async with self._lanes.turn(one.token), self._slots:
-                return await self._take(one, body, headers)
-        finally:
-            self._waiting -= 1
+        self._note(one)
+        async with self._lanes.turn(one.token), self._slots:
+            return await self._take(one, body, headers)
 
     async def _take(self, one: Subscription, body: bytes, headers: Mapping[str, str]) -> int:
         try:
@@ -167,14 +162,22 @@ class Hubs:
             return 503
         return 200
 
-    def _is_too_much(self, one: Subscription) -> bool:
-        """Note one more body, unless there were too many within the hour."""
-        now = self.clock.monotonic()
-        times = self._recent.setdefault(one.id, deque(maxlen=AN_HOUR))
-        if len(times) == AN_HOUR and now - times[0] < 3600:
+    def is_too_much(self, one: Subscription) -> bool:
+        """Return whether one more body is to be refused: too many came within the hour."""
+        times = self._recent.get(one.id)
+        if times and len(times) == AN_HOUR and self.clock.monotonic() - times[0] < HOUR:
+            log.warning("hub brings too much", source_id=one.source_id)
             return True
-        times.append(now)
         return False
+
+    def _note(self, one: Subscription) -> None:
+        """Note one more body, and forget the subscriptions that had none for an hour."""
+        now = self.clock.monotonic()
+        times = self._recent.pop(one.id, None) or deque(maxlen=AN_HOUR)
+        times.append(now)
+        self._recent[one.id] = times
+        while now - next(iter(self._recent.values()))[-1] >= HOUR:  # whose last body is the oldest stands first
+            del self._recent[next(iter(self._recent))]
 
 
 def is_signed(body: bytes, signature: str, secret: str) -> bool:

@@ -33,6 +33,7 @@ log = structlog.get_logger()
 AT_ONCE = 8  # sites; of each one page
 PACE = timedelta(seconds=1)  # between two pages of a site, unless it asks for more
 LEASE = timedelta(minutes=5)  # longer than any page that is not dead
+LONGEST = timedelta(minutes=4)  # for all of it, robots.txt of each hop included; shorter than the lease
 READ_TIMEOUT = timedelta(minutes=2)  # to be read, others' turns included
 LASTS = timedelta(hours=1)  # a page that has not come by then is not waited for
 ATTEMPTS = 3
@@ -103,7 +104,7 @@ class Pages:
         """Fetch one page, read it and keep what it says, or when to try again."""
         delays = [PACE]
         try:
-            found = await self._page(waiting, delays)
+            found = await self._in_time(waiting, delays)
         except (SourceError, TimeoutError) as error:
             await self._failed(waiting, error, max(delays))
             return
@@ -114,6 +115,16 @@ class Pages:
             await pages.free(connection, waiting.origin, now + max(delays), failures=0)
         self.wakeups.wake(Step.MATCH)
         log.info("page read", entry_id=waiting.entry_id, source_id=waiting.source_id, characters=len(found.text))
+
+    async def _in_time(self, waiting: Waiting, delays: list[timedelta]) -> Page:
+        """Return the page; SourceError("timeout") before somebody else may take it for dead."""
+        try:
+            async with asyncio.timeout(LONGEST.total_seconds()) as whole:
+                return await self._page(waiting, delays)
+        except TimeoutError as error:
+            if not whole.expired():
+                raise
+            raise SourceError("timeout", "The page and what it needs took too long.") from error
 
     async def _page(self, waiting: Waiting, delays: list[timedelta]) -> Page:
         wanted = page.wanted(partial(self._ask_robots, delays))

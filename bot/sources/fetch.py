@@ -185,7 +185,7 @@ class Fetcher:
     async def post(self, url: str, fields: Mapping[str, str]) -> None:
         """Post a form, and again wherever a 307 or 308 leads; raises SourceError as `fetch` does unless it is accepted.
 
-        Never from https on to http: what is posted may be a secret.
+        What is posted may be a secret, so it goes over https; over http within the operator's own networks only.
         """
         form = urlencode(fields).encode()
         exchange = _Exchange(check_url(url), Validators(), FEED, self._timeout.total_seconds(), form)
@@ -195,6 +195,8 @@ class Fetcher:
     async def _hop(self, exchange: _Exchange) -> Fetched | None:
         """One request: its answer, or None if it redirected `exchange` to another address."""
         self._guard.check_url(exchange.url, by_name=self._proxy is not None)
+        if exchange.form is not None:
+            self._guard.check_secrecy(exchange.url)
         if exchange.wanted.may_fetch:
             await exchange.wanted.may_fetch(exchange.url)
         async with self._lanes.turn(exchange.url.host or ""), self._slots:

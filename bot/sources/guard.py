@@ -47,7 +47,7 @@ class AddressGuard:
     def check_address(self, ip: str, port: int) -> None:
         """Raise AddressRefusedError unless a connection to `ip` (a literal, as getaddrinfo gives it) is allowed."""
         address = _embedded(ipaddress.ip_address(ip.partition("%")[0]))
-        if any(address in network for network in self._networks):
+        if self._is_own(address):
             return
         if not is_public(address):
             raise AddressRefusedError(REFUSED_ADDRESS)
@@ -69,11 +69,23 @@ class AddressGuard:
         except AddressRefusedError as error:
             raise SourceError("address", str(error)) from error
 
+    def check_secrecy(self, url: URL) -> None:
+        """Raise SourceError("address") unless what is sent is encrypted, or stays in a network the operator named.
+
+        A name proves nothing, so over http that network must be told from a literal address.
+        """
+        host = url.raw_host or ""
+        if url.scheme != "https" and not (_is_literal(host) and self._is_own(_embedded(ipaddress.ip_address(host)))):
+            raise SourceError("address", "A secret is sent over https only.")
+
     def open_socket(self, addr_info: tuple[Any, ...]) -> socket.socket:
         """Return a socket for one of getaddrinfo's answers, as aiohttp's `socket_factory`; may raise as above."""
         family, kind, protocol, _, address = addr_info
         self.check_address(str(address[0]), int(address[1]))
         return socket.socket(family, kind, protocol)
+
+    def _is_own(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+        return any(address in network for network in self._networks)
 
     def _check_name(self, host: str, port: int) -> None:
         if "." not in host or host.endswith((".localhost", ".local", ".internal", ".home.arpa", ".lan")):

@@ -6,6 +6,7 @@ They are the public's: whoever comes is judged by a secret, and sees nothing but
 import asyncio
 import hmac
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ log = structlog.get_logger()
 
 MOST_BYTES = 1024 * 1024  # of one update; Telegram's are a few kilobytes
 SLOWEST = 20.0  # seconds for a body to arrive
+BODIES, BODIES_OF_ONE = 16, 2  # that hubs bring at once: in all, and for one subscription
 TOKEN = "[A-Za-z0-9_-]{20,100}"  # noqa: S105 - what one looks like
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the header's name
 
@@ -63,6 +65,7 @@ def webhook(path: str, secret: str, keep: Keep) -> web.RouteDef:
 def websub(hubs: Hubs) -> list[web.RouteDef]:
     """Return what hubs come to: a GET that asks whether we meant it, and a POST that brings something."""
     path = f"{urlsplit(hubs.callbacks).path}{{token:{TOKEN}}}"
+    in_hand: Counter[str] = Counter()  # bodies by token, from before they are read until they are taken
 
     async def answer(request: web.Request) -> web.Response:
         said = await hubs.answer(request.match_info["token"], request.query)
@@ -71,13 +74,31 @@ def websub(hubs: Hubs) -> list[web.RouteDef]:
         return web.Response(text=said, headers={"X-Content-Type-Options": "nosniff"})  # text/plain: nothing to run
 
     async def take(request: web.Request) -> web.Response:
-        one = await hubs.accepts(request.match_info["token"])
+        token = request.match_info["token"]
+        one = await hubs.accepts(token)
         if one is None:
             return web.Response(status=410)
-        status = await hubs.take(one, await _body(request, hubs.max_bytes), request.headers)
-        return web.Response(status=status, headers={"Retry-After": "60"} if status >= 400 else {})
+        if in_hand.total() >= BODIES:
+            return _later(503)
+        if in_hand[token] >= BODIES_OF_ONE or hubs.is_too_much(one):
+            return _later(429)
+        in_hand[token] += 1
+        try:
+            status = await hubs.take(one, await _body(request, hubs.max_bytes), request.headers)
+        finally:
+            in_hand[token] -= 1
+            if not in_hand[token]:
+                del in_hand[token]
+        return web.Response(status=status) if status < 400 else _later(status)
 
     return [web.get(path, answer, allow_head=False), web.post(path, take)]
+
+
+def _later(status: int) -> web.Response:
+    """Say that it should be brought again; what is still to come of it is not read, so the connection ends."""
+    response = web.Response(status=status, headers={"Retry-After": "60"})
+    response.force_close()
+    return response
 
 
 async def _body(request: web.Request, limit: int) -> bytes:

@@ -1,5 +1,6 @@
 import asyncio
 import gzip
+import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -9,11 +10,13 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from bot.pipeline.hubs import AN_HOUR, ANSWER, CLAIM, REFUSED, RENEW, Hubs, is_signed
 from bot.pipeline.poll import FALLBACK
 from bot.storage import queues, schema, sources, websub
 from bot.storage.database import Database
+from bot.web import callbacks
 from bot.web.callbacks import public
 from bot.web.callbacks import websub as routes
 from bot.web.server import serving
@@ -187,7 +190,6 @@ async def test_what_is_not_signed_as_it_should_be_is_acknowledged_and_passed_ove
 @pytest.mark.parametrize("method", ["sha1", "sha256", "sha384", "sha512"])
 def test_each_method_of_the_standard_is_known(method: str) -> None:
     import hashlib
-    import hmac
 
     digest = hmac.new(b"secret", b"body", getattr(hashlib, method)).hexdigest()
     assert is_signed(b"body", f"{method}={digest}", "secret")
@@ -506,3 +508,61 @@ async def test_health_notices_hubs_that_nobody_asks(on_both: World) -> None:
     on_both.rig.clock.time += 20 * MINUTE
     async with on_both.rig.database.read() as connection:
         assert (await queues.waits(connection, on_both.rig.clock.time)).hub == 20 * MINUTE
+
+
+async def test_bodies_in_hand_are_counted_before_they_are_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.subscribed()
+    callback = URL((await world.row())["callback"])
+    head = f"POST {callback.path} HTTP/1.1\r\nHost: hub\r\nContent-Length: 9\r\n\r\nslow".encode()
+
+    async def stall() -> asyncio.StreamWriter:
+        _, writer = await asyncio.open_connection(callback.host, callback.port)
+        writer.write(head)
+        await writer.drain()
+        return writer
+
+    async def until(status: int) -> None:
+        """Bring what is not signed, which counts for no hour, until it is answered so."""
+        async with asyncio.timeout(20):
+            while await world.hub.distribute(b"", signature="") != status:
+                pass
+
+    stalled = [await stall() for _ in range(callbacks.BODIES_OF_ONE)]
+    await until(429)
+    monkeypatch.setattr(callbacks, "BODIES", callbacks.BODIES_OF_ONE)
+    assert await world.hub.distribute(b"", signature="") == 503  # of all: whoever else it is
+    for writer in stalled:
+        writer.close()
+    await until(202)
+
+
+async def test_what_exceeds_the_hour_is_refused_before_it_is_read(world: World) -> None:
+    await world.subscribed()
+    for _ in range(AN_HOUR):
+        await world.hub.distribute(b"")
+    assert await world.hub.distribute(b" " * (FEW + 1)) == 429  # 413 would say that it was read
+
+
+async def test_subscriptions_that_bring_nothing_for_an_hour_are_forgotten(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.subscribed()
+    async with world.rig.database.read() as connection:
+        one = await websub.by_token(connection, (await world.row())["token"])
+    assert one is not None
+    signed = {"X-Hub-Signature": f"sha1={hmac.new(one.secret.encode(), b'', 'sha1').hexdigest()}"}
+    for number in range(5):
+        assert await world.hubs.take(replace(one, id=number), b"", signed) == 202
+    later = world.rig.clock.monotonic() + 3601
+    monkeypatch.setattr(world.rig.clock, "monotonic", lambda: later)
+    await world.hubs.take(replace(one, id=3), b"", signed)
+    assert list(world.hubs._recent) == [3]
+
+
+async def test_no_secret_is_sent_over_http_but_in_the_operators_network(world: World) -> None:
+    await world.rig.add()
+    world.rig.feeds.serve("/a.xml", world.feed("One", hub=f"http://localhost:{world.hub.port}/"))
+    await world.rig.poll()
+    await world.ask()
+    assert (await world.row())["error_kind"] == "address"
+    assert world.hub.asked == []

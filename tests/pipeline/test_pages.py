@@ -9,6 +9,7 @@ from bot.app import _add_sources
 from bot.config import Config, ConfiguredSource
 from bot.matching.syntax import format_query, parse
 from bot.models import Schedule
+from bot.pipeline import pages as page_reader
 from bot.pipeline.match import Matcher
 from bot.pipeline.pages import ATTEMPTS, LASTS, LEASE, PACE, ROBOTS_LAST, ROBOTS_RETRY
 from bot.pipeline.poll import PAGE_PATIENCE, PAGES
@@ -328,3 +329,16 @@ async def test_the_configuration_says_which_new_sources_are_read_in_full(on_both
         config = Config(sources=(ConfiguredSource(url=a, full_text=full_text), ConfiguredSource(url=b)))
         await _add_sources(config, on_both.database, on_both.clock)
         assert [row["full_text"] for row in await on_both.rows()] == [True, False]
+
+
+async def test_a_page_takes_less_than_its_lease_with_all_it_needs(
+    on_both: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert page_reader.LONGEST < LEASE
+    await follow(on_both)
+    await publish(on_both, "/dam")
+    on_both.feeds.hang("/dam")
+    monkeypatch.setattr(page_reader, "LONGEST", timedelta(milliseconds=50))  # the rig's own bound is far longer
+    await on_both.read_pages()
+    (waiting,) = await on_both.rows(schema.page)
+    assert waiting["attempts"] == 1  # it may be there next time
