@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.digests.zones import zone_info
 from bot.handlers.turn import Turn
+from bot.matching.aliases import joined, write_lines
 from bot.models import Button, Message
 from bot.sources.opml import Outline, write_opml
-from bot.storage import forget, sources, subscriptions
+from bot.storage import aliases, forget, sources, subscriptions
 from bot.storage.offers import Offer
 
 FORGET = "forget"
@@ -21,7 +22,7 @@ LASTS = timedelta(minutes=10)
 
 
 async def export(turn: Turn) -> None:
-    """Send what is stored for this chat as JSON, and to admins the sources as OPML."""
+    """Send what is stored for this chat as JSON, and to admins the sources as OPML and the aliases."""
     await turn.look()
     await turn.require_say()
     async with turn.apply() as connection:
@@ -30,8 +31,19 @@ async def export(turn: Turn) -> None:
         await turn.reply_file(connection, "watchword.json", content, say("What you watch, and your settings."))
         if turn.is_admin:
             known = await sources.listing(connection)
-            opml = write_opml([Outline(one.url, one.title or one.url, one.language) for one in known], turn.now)
+            outlines = [Outline(one.url, one.title or one.url, one.language, one.full_text) for one in known]
+            opml = write_opml(outlines, turn.now)
             await turn.reply_file(connection, "sources.opml", opml, say("The news sources. /import reads this file."))
+            await _export_aliases(turn, connection)
+
+
+async def _export_aliases(turn: Turn, connection: AsyncConnection) -> None:
+    """Send the aliases, those of the file and those made in chat as they hold together, if there are any."""
+    made = [one.names for one in await aliases.listing(connection)]
+    groups = joined([*turn.services.aliases.configured, *made])
+    if groups:
+        caption = turn.words.say("Names that are one: a file for [matching] aliases in the configuration.")
+        await turn.reply_file(connection, "aliases.txt", write_lines(groups), caption)
 
 
 async def _stored(turn: Turn, connection: AsyncConnection) -> dict[str, Any]:

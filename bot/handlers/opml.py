@@ -51,7 +51,9 @@ async def _add(turn: Turn, connection: AsyncConnection, read: Opml) -> Markup:
     added = 0
     for feed in read.feeds:
         title = feed.title or shown_host(feed.url)
-        __, new = await sources.add(connection, url=feed.url, title=title, language=feed.language, now=turn.now)
+        __, new = await sources.add(
+            connection, url=feed.url, title=title, language=feed.language, full_text=feed.full_text, now=turn.now
+        )
         added += new
     await stats.record_act(connection, turn.user_id, f"import {added}", turn.now)
     known = len(read.feeds) - added

@@ -269,6 +269,12 @@ def read_lines(text: str) -> tuple[list[Group], list[str]]:
     return groups, problems
 
 
+def write_lines(groups: Iterable[Group]) -> str:
+    """Return a file of these groups, as `read_lines` reads it."""
+    lines = (f"{main} {OWN} {', '.join(others)}\n" for main, *others in map(place_first, groups))
+    return "".join(lines)
+
+
 def joined(groups: Iterable[Group]) -> list[Group]:
     """Return groups of which no two share a name: those that do are one, under the main name of the first."""
     whole: dict[int, dict[tuple[str, ...], str]] = {}  # names by key, of each group that is left

@@ -22,15 +22,21 @@ LARGEST = 1024 * 1024  # bytes of a document; a thousand feeds take a quarter of
 MOST = 500  # feeds in one document
 DEEPEST = 20  # folders within folders; other programs make two or three
 MAX_TITLE = 256
+OWN = "urn:watchword:opml"  # the namespace of what OPML has no word for, as its specification wants it
+FULL_TEXT = f"{{{OWN}}}fullText"
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """A feed in an OPML document: its address in its one spelling, its title ("" if none), its language or None."""
+    """A feed in an OPML document: its address in its one spelling, its title ("" if none), its language or None.
+
+    `full_text` says that its articles' own pages are read; only our own documents do.
+    """
 
     url: str
     title: str
     language: str | None = None
+    full_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,8 @@ def _elements(document: bytes) -> Iterable[tuple[str, etree._Element]]:
 def _outline(address: str, element: etree._Element) -> Outline:
     title = element.get("title") or element.get("text") or ""
     url = canonical_url(address)
-    return Outline(url, shorten(clean_text(title), MAX_TITLE), language_code(element.get("language")))
+    language, full_text = language_code(element.get("language")), element.get(FULL_TEXT) == "true"
+    return Outline(url, shorten(clean_text(title), MAX_TITLE), language, full_text)
 
 
 def write_opml(feeds: Iterable[Outline], now: datetime) -> str:
@@ -96,6 +103,7 @@ def write_opml(feeds: Iterable[Outline], now: datetime) -> str:
     body = ElementTree.SubElement(opml, "body")
     for feed in feeds:
         known = {"type": "rss", "text": feed.title, "xmlUrl": feed.url}
-        ElementTree.SubElement(body, "outline", known | ({"language": feed.language} if feed.language else {}))
+        known |= {"language": feed.language} if feed.language else {}
+        ElementTree.SubElement(body, "outline", known | ({FULL_TEXT: "true"} if feed.full_text else {}))
     ElementTree.indent(opml)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(opml, encoding="unicode") + "\n"

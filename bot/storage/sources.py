@@ -73,6 +73,7 @@ async def add(
                 "error": None,
             }
             values |= {"body_hash": None, "etag": None, "last_modified": None}  # as `set_state` does
+            values |= {"full_text": True} if full_text else {}
             values["baseline_done"] = False  # what it published while it was away is no news
             await connection.execute(source.update().where(source.c.id == found.id).values(values))
         return int(found.id), back

@@ -1,5 +1,6 @@
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,10 +8,12 @@ import pytest
 from bot.engine import Step
 from bot.handlers.buttons import PRESSES, TAKINGS
 from bot.handlers.register import COMMANDS
+from bot.pipeline.aliases import read_file
 from bot.sandbox.people import ADA, BEN, CHANNEL, CHO, GROUP
 from bot.sandbox.state import SentMessage
 from bot.signing import Signer
-from bot.storage import secrets
+from bot.sources.opml import read_opml
+from bot.storage import secrets, sources
 from bot.storage.database import Database
 from bot.storage.schema import meta
 from tests.flows.living import Bot
@@ -172,6 +175,29 @@ async def test_an_export_is_a_file_with_all_one_watches_and_for_admins_the_sourc
     stored = json.loads(files[0].content)
     assert stored["subscriptions"][0]["typed"] == "Idlib"
     assert bot.feeds.url("/feed.xml").encode() in files[1].content
+
+
+@ON_ONE
+async def test_an_admins_export_has_whole_articles_and_aliases_and_can_be_taken_in_again(bot: Bot) -> None:
+    path = Path(bot.database_url.removeprefix("sqlite:///")).with_name("aliases.txt")
+    path.write_text("# ours\nWagner = PMC W\nFoo = Shamiya\n", encoding="utf-8")
+    bot.changes = {"matching": {"aliases": path}}
+    async with bot.running():
+        await bot.say("/fulltext 1", ADA)
+        await bot.say("/alias Вагнер = Wagner", ADA)
+        await bot.say("/alias Syria = Shamiya", ADA)
+        await bot.say("/export", ADA, answers=3)
+        files = [bot.sandbox.world.files[one["file_id"]] for one in bot.sandbox.sent_to(ADA) if one["file_id"]]
+        assert [one.name for one in files] == ["watchword.json", "sources.opml", "aliases.txt"]
+        assert [one.full_text for one in read_opml(files[1].content).feeds] == [True]
+        path.write_bytes(files[2].content)
+        assert read_file(path) == [("Wagner", "PMC W", "Вагнер"), ("Syria", "Foo", "Shamiya")]
+        await bot.say("/removesource 1", ADA)
+        async with Database(bot.database_url) as database, database.begin() as connection:
+            await sources.set_full_text(connection, 1, False)  # as in another bot
+        bot.sandbox.upload("sources.opml", files[1].content, user_id=ADA, caption="/import")
+        assert "Added 1 source" in (await bot.told(8, ADA))["text"]
+        assert "whole articles" in (await bot.say("/sources", ADA))["text"]
 
 
 @ON_ONE

@@ -90,3 +90,11 @@ async def test_a_hostile_file_is_read_where_it_can_be_killed() -> None:
 )
 def test_what_is_written_is_read_back(feeds: list[Outline]) -> None:
     assert read_opml(write_opml(feeds, NOW).encode()).feeds == tuple(feeds)
+
+
+def test_whole_articles_are_said_in_a_namespace_of_our_own() -> None:
+    feeds = (Outline("https://one.example/feed", "One", "en", True), Outline("https://two.example/feed", "Two"))
+    written = write_opml(feeds, NOW).encode()
+    assert read_opml(written).feeds == feeds
+    assert b'="urn:watchword:opml"' in written
+    assert read_opml(opml('<outline xmlUrl="https://one.example/" fullText="true"/>')).feeds[0].full_text is False
