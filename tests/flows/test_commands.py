@@ -1,11 +1,12 @@
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.sandbox.people import ADA, BEN, CHO, GROUP
 from bot.sandbox.state import SentMessage
-from bot.storage import pages
+from bot.storage import pages, schema
 from tests.feedserver import item, rss
 from tests.flows.living import Bot
 from tests.sources.test_page import FIRST, SECOND, TITLE, page
@@ -149,6 +150,7 @@ async def test_whole_articles_are_read_where_an_admin_says_so(bot: Bot) -> None:
         bot.feeds.serve("/new.xml", rss([new, item("Old", bot.feeds.url("/old"))], title="New Times"))
         await bot.until(page_waits)
         assert "still reading" in (await bot.say(f"/why {bot.feeds.url('/dam')}"))["text"]
+        await bot.until(page_failed)
         bot.feeds.serve("/dam", page(FIRST, SECOND), content_type="text/html")
         bot.clock.ahead += timedelta(minutes=2)  # it is tried again
         assert TITLE in (await bot.told(4))["text"]
@@ -159,6 +161,10 @@ async def test_whole_articles_are_read_where_an_admin_says_so(bot: Bot) -> None:
 
 async def page_waits(connection: AsyncConnection) -> bool:
     return await pages.waiting(connection) > 0
+
+
+async def page_failed(connection: AsyncConnection) -> bool:
+    return int((await connection.execute(sa.select(schema.page.c.attempts))).scalar_one()) > 0
 
 
 @pytest.mark.parametrize(
