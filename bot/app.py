@@ -246,7 +246,7 @@ async def _work(config: Config, services: Services, presence: Presence, applicat
     clockwise = Clockwise(database, clock, slowest=config.polling.max_interval)
     await matcher.warm()
     steps: dict[Step, Callable[[], Awaitable[object]]] = {
-        Step.MATCH: lambda: _then(matcher.match_new(), wakeups, Step.ALERT),
+        Step.MATCH: lambda: _then(matcher.match_new(), wakeups, Step.ALERT, Step.WEEK),
         Step.ALERT: lambda: _then(
             write_alerts(database, clock, services.signer, per_hour=config.limits.alerts_per_hour), wakeups, Step.SEND
         ),
@@ -354,10 +354,10 @@ async def _reach_telegram(application: App, stop: asyncio.Event) -> bool:
     return False
 
 
-async def _then(work: Awaitable[int], wakeups: Wakeups, following: Step) -> int:
+async def _then(work: Awaitable[int], wakeups: Wakeups, *following: Step) -> int:
     done = await work
-    if done:
-        wakeups.wake(following)
+    for step in following if done else ():
+        wakeups.wake(step)
     return done
 
 

@@ -246,7 +246,7 @@ def _script(folded: str) -> str:
 def guess_language(text: str) -> str:
     """Return the likely language of `text` (ISO 639-1): CLD3's, where it is sure; else by its script and, in Latin
     letters, its commonest small words: "en" without evidence. A few words are never in a rare language."""
-    sample = text[:MOST_GUESSED]
+    sample = text[:MOST_GUESSED].encode(errors="replace").decode()  # CLD3 takes no half of a surrogate pair
     words = [token.folded for token in Text(sample).tokens]
     scripts = [script(word) for word in words[:FEW_SCRIPTS]]
     main = max(set(scripts), key=scripts.count, default="LATIN")

@@ -34,7 +34,7 @@ MOST = 20_000  # entries
 MOST_WORDS = 2_000_000  # of all of them
 MOST_WAITING = 2000  # entries asked for their story at a time
 AT_ONCE = 50  # entries indexed without a pause
-FEW = 200  # entries are indexed while somebody waits
+FEW = 500  # entries are indexed while somebody waits
 FEW_NAMED = 2000  # entries have their names read anew while somebody waits
 PATIENCE = timedelta(seconds=2)  # with who indexes just then
 JUDGED = 1000  # entries are judged for one query: a second, or two

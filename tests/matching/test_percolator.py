@@ -1,7 +1,7 @@
 import threading
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.matching.aliases import Aliases
@@ -91,6 +91,7 @@ ODD = st.text(
 
 @settings(deadline=None)
 @given(ODD, ODD, st.none() | ODD, ODD)
+@example("", "A\ud800", None, "")
 def test_no_text_is_too_odd(title: str, text: str, language: str | None, source: str) -> None:
     percolator = Percolator()
     for query_id, query in enumerate(EVERY_KIND):
