@@ -10,6 +10,10 @@ stage, writes, and wakes the next.
     send    deliveries     → claim → Telegram → mark
     tidy    old rows       → removed in small chunks
 
+Beside the flow: `week` indexes the last seven days for those who ask (`search`, `advice`), `aliases` keeps every
+process to the names that are one, `clockwise` puts right what a wrong clock dated, `backup` copies the database,
+`notice` tells admins, `items` reads what a message shows.
+
 In: the database and the stages. Out: rows. Nothing here knows a command, a button or the configuration file. A crash
 between any two statements repeats work or leaves it for the next look; it loses none.
 """

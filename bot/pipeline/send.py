@@ -155,6 +155,8 @@ class Sender:
         """Find what was left in doubt, resend what waited long enough, expire what waited too long."""
         now = self.clock.now()
         async with self.database.begin() as connection:
+            if not self.database.is_sqlite:  # a sender that waits (for the breaker, for a slot) still is the sender
+                await may_send(connection, self.database.run, now)
             doubtful = await deliveries.recover(connection, now, again_at=now + doubt())
             if not self.breaker.is_open(self.clock.monotonic()):
                 await deliveries.revive_uncertain(connection, now)
