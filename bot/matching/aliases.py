@@ -49,10 +49,9 @@ class Mention(NamedTuple):
 
 
 class _Spelling(NamedTuple):
-    """A name as a text may have it: the terms of its words, and whether each is joined to the one before by "&"."""
+    """A name as a text may have it: the terms of its words."""
 
     terms: tuple[Term, ...]
-    joined: tuple[bool, ...]
     concept: str
 
 
@@ -82,8 +81,7 @@ class Aliases:
         if len(wanted) == 1 and wanted[0].is_name:  # "Apple" is no apple
             wanted = [wanted[0]._replace(needs_case=True)]
         terms = tuple(self._terms.use(want(word)) for word in wanted)
-        joined = tuple(token.glued == "&" for token in found)
-        self._begun_by.setdefault(terms[0], []).append(_Spelling(terms, joined, concept_of(group)))
+        self._begun_by.setdefault(terms[0], []).append(_Spelling(terms, concept_of(group)))
 
     def group_of(self, name: str) -> Group | None:
         """Return the group that has this name, in any capitals and accents (but "us" is not the US), or None."""
@@ -128,10 +126,7 @@ def _is_at(one: _Spelling, start: int, rows: Sequence[tuple[Term, ...]], text: S
     if start + len(one.terms) > len(rows):
         return False
     for offset in range(1, len(one.terms)):
-        token = text[start + offset]
-        if token.breaks or (token.glued == "&") != one.joined[offset]:
-            return False
-        if one.terms[offset] not in rows[start + offset]:
+        if text[start + offset].breaks or one.terms[offset] not in rows[start + offset]:
             return False
     return True
 

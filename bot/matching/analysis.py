@@ -302,9 +302,9 @@ _LETTER = rf"[^\W_{_EACH}]"
 _TOKEN = re.compile(
     rf"(?P<acronym>(?<!{_LETTER})(?:[^\W\d_{_EACH}]\.){{2,}}(?:[^\W\d_{_EACH}](?!{_LETTER}))?)"
     rf"|(?P<word>{_LETTER}+(?:[{_MARKS}]+{_LETTER}*)*(?:\+\+|\#(?!\w))?)(?:['’ʼ＇][sS](?!{_LETTER}))?"
-    rf"|(?P<each>[{_EACH}][{_EACH_MARKS}]*|[{_EMOJI}]|(?<=\s)&(?=\s))"
+    rf"|(?P<each>[{_EACH}][{_EACH_MARKS}]*|[{_EMOJI}]|(?<=[\w\s])[&＆](?=[\w\s]))"
 )
-_GLUE = frozenset("-‐‑'’ʼ＇·.&")
+_GLUE = frozenset("-‐‑'’ʼ＇·.")
 _SENTENCE_END = re.compile(r"[.!?…؟۔।]|\n\s*\n")
 _ALWAYS_BREAKS = re.compile(r"[\n!?؟]|\.\S*\s+[\"'“‘«]")
 _ACCENTS = re.compile(
@@ -355,8 +355,8 @@ def _chunk(chunk: str) -> Chunk:
 
 @lru_cache(1 << 17)
 def _read(surface: str) -> tuple[str, Case]:
-    """Return the folded form and case of a token; dots between initials are no part of it."""
-    if surface == "&":
+    """Return the folded form and case of a token; dots between initials are no part of it, and "&" is an "and"."""
+    if surface in ("&", "＆"):
         return "and", Case.LOWER
     return fold(surface.replace(".", "")), case_of(surface)
 

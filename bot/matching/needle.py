@@ -19,6 +19,7 @@ from bot.matching.reading import PLACE, FieldReading, Reading
 from bot.matching.terms import JOINED, plurals
 from bot.matching.translit import SHORTEST_LATIN, bridges
 
+LONGEST_INITIALS = 2  # letters of a side of AT&T
 LONGEST_ACRONYM = 4  # letters: typed in capitals, it is looked for in capitals
 SEVERAL = 2  # words of a person's name
 HYPHENS = ("-", "‐", "‑")
@@ -200,13 +201,10 @@ def _of_simple_words(text: str, close: bool) -> Needle:
 def _of_name(text: str, close: bool) -> Needle:
     found = tokens(text)
     words = tuple(make_word(token, close=close) for token in found)
-    joined = JOINED + "".join(("&" if t.glued == "&" else "") + t.folded for t in found)
-    short = (
-        len(words) <= MOST_JOINED
-        and any(token.glued == "&" for token in found)
-        and any(len(token.folded) <= 2 for token in found)
-    )
-    ways = [] if short else [words]  # AT&T is not "at T"
+    if _are_letters(found):
+        return Needle((tuple(word._replace(needs_case=False) for word in words),))
+    joined = JOINED + "".join(token.folded for token in found)
+    ways = [words]
     ways += [tuple(make_word(token, close=close) for token in other) for other in _as_people_write(found)]
     if 1 < len(words) <= MOST_JOINED:
         ways.append((make_word(found[0]._replace(folded=joined[1:])),))
@@ -242,6 +240,13 @@ def _as_people_write(found: list[Token]) -> list[list[Token]]:
     if 1 < len(whole) < len(found):
         ways.append(whole)
     return ways
+
+
+def _are_letters(found: list[Token]) -> bool:
+    """Return whether it is a name like AT&T, however its "and" is written. That tells it from other words in any
+    case; as one word H&S would be hands."""
+    others = [token for token in found if token.folded != "and"]
+    return len(others) < len(found) and all(len(token.folded) <= LONGEST_INITIALS for token in others)
 
 
 def _humps(text: str) -> list[Token]:

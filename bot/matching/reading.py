@@ -326,5 +326,5 @@ class FieldReading:
         for start in range(first, last - 1):
             text = self.tokens[start].folded
             for end in range(start + 1, min(last, start + LONGEST_COMPOUND)):
-                text += ("&" if self.tokens[end].glued == "&" else "") + self.tokens[end].folded
+                text += self.tokens[end].folded
                 self.spans.setdefault(JOINED + text, []).append(Span(start, end + 1))

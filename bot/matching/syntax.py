@@ -41,7 +41,8 @@ _TOKEN = re.compile(
 )
 _INSIDE = re.compile(r"(?<=.)[‒–—―−]|(?<=\w)\+(?=\w)|(?<=.)[-‐‑]+$")  # ends a word: Egypt–Russia, Egypt+Russia
 _NOT_IN_NAMES = re.compile(r"[:*~=<>]+")
-_HYPHEN_OR_AND = re.compile(r"\s*[-‐‑&]\s*")
+_AND_SIGNS = "&＆"
+_HYPHEN_OR_AND = re.compile(rf"\s*[-‐‑{_AND_SIGNS}]\s*")
 _SIMPLE_WORD = r"(?!(?:AND|OR|NOT|NEAR)\b)[A-Za-z]+"
 _SIMPLE_NAME = rf"{_SIMPLE_WORD}(?: {_SIMPLE_WORD})*~?"
 _SIMPLE = re.compile(rf"{_SIMPLE_NAME}(?: (?:AND|OR|NOT) {_SIMPLE_NAME})*")
@@ -421,13 +422,15 @@ def _tidy(text: str) -> str:
     """Return a name's words without signs that would read as something else, nor punctuation at their edges."""
     kept = []
     for word in _NOT_IN_NAMES.sub(" ", text).split():
-        found = tokens(word)
-        if word == "&":
-            kept.append(word)
-        elif found:
+        found = [token for token in tokens(word) if word[token.start] not in _AND_SIGNS]
+        if word[0] in _AND_SIGNS:
+            kept.append("&")
+        if found:
             inner = word[found[0].start : found[-1].end]
             kept.append(inner.casefold() if inner in _OPERATORS or inner.startswith("NEAR/") else inner)
-    return re.sub(r"^(?:& ?)+|(?: ?&)+$", "", " ".join(kept))
+        if len(word) > 1 and word[-1] in _AND_SIGNS:
+            kept.append("&")
+    return re.sub(r"(?<=& )(?:& )+|^(?:& ?)+|(?: ?&)+$", "", " ".join(kept))
 
 
 def _several(text: str, close: bool) -> Expr | None:

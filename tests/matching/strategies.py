@@ -10,13 +10,14 @@ WORDS = (
     "dam", "dams", "river", "Egypt", "Egyptian", "Sudan", "South", "Syria", "syrian", "Idlib", "Idleb", "إدلب", "Сирии",
     "Shoigu", "Shoygu", "Шойгу", "Pedersen", "Pederson", "Peterson", "Real", "Madrid", "Al-Sisi", "AlSisi", "Covid-19",
     "AT&T", "US", "us", "Turkey", "turkey", "Hama", "Hamas", "S.", "Steve", "Waugh", "terror", "terrorists", "北京",
-    "Houthis", "the", "Sergei", "sergei", "Covid19", "real-madrid", "U-S", "tur-key",
+    "Houthis", "the", "Sergei", "sergei", "Covid19", "real-madrid", "U-S", "tur-key", "AT & T", "and",
 )  # fmt: skip
 
 _NAMES = (
     "dam", "Egypt", "Sudan", "South Sudan", "Syria", "Idlib", "إدلب", "Shoigu", "Pedersen", "Real Madrid", "Al-Sisi",
     "AlSisi", "Covid-19", "AT&T", "US", "Turkey", "Hama", "Hamas", "Steve Waugh", "river dam", "北京", "Houthi", "us",
     "Sergei Shoigu", "Shoygu", "turkey", "syria", "Hayat Tahrir Sham", "covid19", "realmadrid", "US dam", "dams",
+    "AT & T", "Egypt & dam",
 )  # fmt: skip
 
 _ALIASES = (

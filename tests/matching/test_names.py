@@ -32,6 +32,9 @@ def found(query: str, text: str, language: str | None = None) -> list[str]:
         ("Covid-19", "a covid19 ward"),
         ("F-16", "an F16 crashed"),
         ("G7", "the G-7 met"),
+        ("S&P 500", "the S&P 500 fell"),
+        ("AT&T", "an at&t shop"),
+        ("M&A", "大型M＆Aが増えた"),
     ],
 )
 def test_a_name_is_found_as_people_write_it(query: str, text: str) -> None:
@@ -45,10 +48,25 @@ def test_a_name_is_found_as_people_write_it(query: str, text: str) -> None:
         ("George W. Bush", "the Bush house of George"),
         ("AT&T", "look at t now"),
         ("Ing-wen Tsai", "Ing and Tsai"),
+        ("H&S", "with both hands"),
+        ("P & O", "in Pando"),
     ],
 )
 def test_and_not_in_other_words(query: str, text: str) -> None:
     assert not found(query, text)
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [
+        ("AT&T", "AT & T"),
+        ("R&D", "R & D", "R and D"),
+        ("S&P 500", "S & P 500"),
+        ("Marks&Spencer", "Marks & Spencer", "Marks and Spencer"),
+    ],
+)
+def test_an_ampersand_is_an_and_however_it_is_joined(ways: tuple[str, ...]) -> None:
+    assert all(found(query, f"of {text} in 2024") for query in ways for text in ways)
 
 
 @pytest.mark.parametrize(
