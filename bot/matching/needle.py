@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import takewhile
 from typing import NamedTuple
 
-from bot.matching import places
+from bot.matching import joints, places
 from bot.matching.analysis import Case, Token, case_of, name_keys, script, tokens
 from bot.matching.analysis import wanted_keys as inflection_keys
 from bot.matching.expr import Alias, Exact, Leaf, Name, Prefix, Within
@@ -206,6 +206,7 @@ def _of_name(text: str, close: bool) -> Needle:
     joined = JOINED + "".join(token.folded for token in found)
     ways = [words]
     ways += [tuple(make_word(token, close=close) for token in other) for other in _as_people_write(found)]
+    ways += [tuple(make_word(token, close=close) for token in other) for other in joints.other_ways(found, text)]
     if 1 < len(words) <= MOST_JOINED:
         ways.append((make_word(found[0]._replace(folded=joined[1:])),))
         return Needle(tuple(ways), (joined,))

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from babel import Locale
 
-from bot.matching.analysis import Case, Token, fold, keys, script, tokens, word_set
+from bot.matching.analysis import ZWNJ, Case, Token, fold, keys, script, tokens, word_set
 from bot.matching.namesakes import given_names
 from bot.matching.peoples import inflected
 
@@ -517,7 +517,7 @@ def _cldr_names(language: str) -> Iterator[tuple[str, str]]:
     for code, *_rest in _rows("countries.tsv"):
         text = str(territories.get(code, "")).split("(")[0].split("（")[0].strip()
         if text and fold(text) not in NOT_PLACES:
-            yield code, text
+            yield from ((code, way) for way in dict.fromkeys((text, text.replace(ZWNJ, ""))))
 
 
 def _russian_cases(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

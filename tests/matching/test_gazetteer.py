@@ -122,3 +122,15 @@ def test_a_country_has_its_capital_its_regions_and_its_cities(query: str, text: 
 )
 def test_and_not_what_is_a_person_a_word_or_another_countrys(query: str, text: str) -> None:
     assert not found(query, f"It was late; {text} today.", "en")
+
+
+@pytest.mark.parametrize("name", ["Karnali", "Zombo", "Zanzan"])
+def test_a_region_is_known_without_the_number_that_tells_its_codes_apart(name: str) -> None:
+    assert lookup(name)
+    assert lookup(f"{name}²") is None
+
+
+@pytest.mark.parametrize("text", ["در لوستن‌آئو", "در لوستنآئو"])
+def test_a_city_is_found_however_persian_joins_its_name(text: str) -> None:
+    assert found("Lustenau", text)
+    assert not [mention for mention in mentions(tokens("بعد أن مس"), "ar") if mention.concepts]
