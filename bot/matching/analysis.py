@@ -212,9 +212,14 @@ def wanted_keys(folded: str, language: str) -> tuple[str, ...]:
     What is written on before an Arabic or Hebrew word is a text's: a query's is as typed, but for its article. (وزير is
     a minister, and no زير with an "and".)
     """
+    return fresh_wanted_keys(folded, language)
+
+
+def fresh_wanted_keys(folded: str, language: str) -> tuple[str, ...]:
+    """Return the same without keeping it: what is kept is for the words of articles."""
     article = ARTICLES.get(language_of(folded, language))
     if article is None:
-        return keys(folded, language)
+        return keys.__wrapped__(folded, language)
     bare = folded.removeprefix(article)
     return (KEY + folded, KEY + bare) if bare != folded and len(bare) >= SHORTEST_LEFT else (KEY + folded,)
 

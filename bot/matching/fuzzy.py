@@ -10,25 +10,25 @@ A word that is itself the name of a place we know is never a close spelling of a
 
 import re
 import sys
-from array import array
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from itertools import combinations
-from typing import Generic, TypeVar
 
 from rapidfuzz.distance import OSA
 
 from bot.matching import places, translit
-
-Value = TypeVar("Value")
 
 SHORTEST_NAME = 6  # letters: shorter names have close spellings in their own script only when asked for
 SHORTEST_ASKED = 4
 LONG = 8  # letters from which two misspelt ones are allowed, else one
 MOST_MISSPELT = 2
 PREFIX = 7  # letters that misspellings are looked up by
-SLOTS = 1 << 20  # of a vocabulary: at 100,000 names that are asked for, three chance neighbours to each
-LAST_SLOT = SLOTS - 1
+NAMED_SLOTS = 1 << 18  # at a million names, eight numbers to each
+ASKED_SLOTS = 1 << 19  # at 100,000 names that are asked for misspelt, six numbers to each
 NUMBER = 4  # bytes
+TAG = 0xFF << 24  # of a number in a slot, what tells its key from others
+NUMBERS = ~TAG & 0xFFFFFFFF  # the rest of it
+MOST_NAMES = NUMBERS + 1
 LONG_SOUNDS = 7  # the same for the sounds of spellings, which have no doubled letters: Mohammed, Muhammad
 
 _CYRILLIC = str.maketrans(
@@ -45,63 +45,73 @@ _SOUND = {
     "cy": "si", "kh": "k", "gh": "g", "dh": "d", "th": "t", "ph": "f", "zh": "Z",
     "ck": "k", "tz": "ts", "c": "k", "q": "k", "x": "ks", "y": "i", "j": "i", "w": "u",
 }  # fmt: skip
-_SOUNDS = re.compile("|".join(_SOUND))
+_SOUNDS = translit.Respelling(_SOUND)
 _COARSE = str.maketrans("Czg", "Ssk")  # sounds that another language's letters confuse
 _ARABIC_LOOK = re.compile("q|dh|gh|kh|dd")  # in a name, lets a k be a g: Gaddafi, Kadhafi
-_VOWELS = str.maketrans("", "", "aeiouh")
+_VOWELS = frozenset("aeiouh")
+_UNVOICED = str.maketrans(dict.fromkeys(_VOWELS, ""))
 
 
-@lru_cache(1 << 17)
+@lru_cache(1 << 15)
 def romanised(folded: str) -> str:
     """Return a Latin or Cyrillic name as its sounds in Latin letters; capitals stand for sh, ch and zh."""
+    return _romanised(folded)
+
+
+def _romanised(folded: str) -> str:
+    """Return the same of one name, or of many, a line each."""
     latin = folded if folded.isascii() else folded.translate(_CYRILLIC)
-    sounds = _SOUNDS.sub(lambda found: _SOUND[found.group()], latin)
-    return translit.undoubled(sounds)
+    return translit.undoubled(_SOUNDS(latin))
 
 
-@lru_cache(1 << 17)
 def skeleton(folded: str) -> str:
     """Return the consonants of a name, and its first sound: what its spellings share."""
-    return consonants(folded).translate(_COARSE)
+    return _skeleton(romanised(folded))
 
 
-@lru_cache(1 << 17)
-def consonants(folded: str) -> str:
+def skeletons(names: Sequence[str]) -> list[str]:
+    """Return the skeleton of each name: quicker than one by one, and nothing is kept."""
+    if not names:
+        return []
+    sounds = _romanised("\n".join(names))
+    consonants = sounds.translate(_UNVOICED).translate(_COARSE)
+    lines = zip(sounds.split("\n"), consonants.split("\n"), strict=True)
+    return [line[0] + rest if line[:1] in _VOWELS else rest for line, rest in lines]
+
+
+def _skeleton(sounds: str) -> str:
+    return _consonants(sounds).translate(_COARSE)
+
+
+def _consonants(sounds: str) -> str:
     """Return the first sound of a name, and the consonants after it."""
-    return _without_vowels(romanised(folded))
-
-
-def fresh_skeleton(name: str) -> str:
-    """Return the skeleton without keeping it: what is kept is for the words of articles."""
-    return _without_vowels(romanised.__wrapped__(name)).translate(_COARSE)
-
-
-def _without_vowels(sounds: str) -> str:
-    return sounds[:1] + sounds[1:].translate(_VOWELS)
-
-
-def _agree(name: str, word: str) -> bool:
-    """Return whether two words of one skeleton have the same consonants, but for one that languages write otherwise."""
-    ours, theirs = consonants(name), consonants(word)
-    if ours == theirs:
-        return True
-    differ = [one + two for one, two in zip(ours, theirs, strict=True) if one != two]
-    if len(differ) > 1:
-        return False
-    return differ[0] not in ("gk", "kg") or bool(_ARABIC_LOOK.search(name) or _ARABIC_LOOK.search(word))
+    return sounds[:1] + sounds[1:].translate(_UNVOICED)
 
 
 def is_spelling(name: str, word: str) -> bool:
     """Return whether `word` is another spelling of `name` (both folded), in Arabic and Latin letters too."""
     if name == word or is_known(word):
         return False
-    if translit.is_same(name, word):
+    if name.isascii() != word.isascii() and translit.is_same(name, word):
         return True
-    if (name.isascii() and len(name) < SHORTEST_NAME) or skeleton(name) != skeleton(word):
+    if name.isascii() and len(name) < SHORTEST_NAME:
         return False
     one, two = romanised(name), romanised(word)
     most = 2 if min(len(one), len(two)) >= LONG_SOUNDS else 1
-    return OSA.distance(one, two, score_cutoff=most) <= most and _agree(name, word)
+    return OSA.distance(one, two, score_cutoff=most) <= most and _agree(name, word, one, two)
+
+
+def _agree(name: str, word: str, one: str, two: str) -> bool:
+    """Return whether two words have the same skeleton (`one` and `two` are their sounds), and in it the same
+    consonants, but for one that languages write otherwise."""
+    if _skeleton(one) != _skeleton(two):
+        return False
+    differ = [ours + theirs for ours, theirs in zip(_consonants(one), _consonants(two), strict=True) if ours != theirs]
+    if len(differ) > 1:
+        return False
+    if not differ or differ[0] not in ("gk", "kg"):
+        return True
+    return bool(_ARABIC_LOOK.search(name) or _ARABIC_LOOK.search(word))
 
 
 def is_near(name: str, word: str) -> bool:
@@ -111,95 +121,129 @@ def is_near(name: str, word: str) -> bool:
     return OSA.distance(name, word, score_cutoff=MOST_MISSPELT) <= _misspelt(name) or is_spelling(name, word)
 
 
-@lru_cache(1 << 16)
+@lru_cache(1 << 15)
 def is_known(word: str) -> bool:
     """Return whether a folded word is itself the name or people of a place we know."""
     return places.is_known(word)
 
 
-class Vocabulary(Generic[Value]):
+class Vocabulary:
     """The names that queries want in any spelling, so that a word of an article finds its neighbours at once.
 
-    Spellings are looked up by skeleton, misspellings by what is left of the first letters when one or two are
-    deleted (two words that are near share such a rest). A name has up to thirty of these, so they are kept small: each
-    is hashed to a slot, and a slot holds the numbers of its names, four bytes each. What has the same slot by chance
-    is left to whoever judges the candidates. A slot is replaced as a whole: a reader in another thread sees the old
-    or the new one.
+    Spellings are looked up by skeleton, and those in the other script by what both share (`translit`); misspellings by
+    what is left of the first letters when one or two are deleted (two words that are near share such a rest). Names
+    that are asked for misspelt stand apart: most words of an article are no names, and may be misspelt ones alone.
+
+    One thread may ask while another adds and removes: what is found by a number that was given anew meanwhile is left
+    to whoever judges the candidates.
     """
 
     def __init__(self) -> None:
-        self._slots: list[bytes] = []
-        self._values: list[Value | None] = []
-        self._names: list[str] = []
+        self._names: list[str] = []  # by number
         self._free: list[int] = []  # numbers of names that are gone
-        self._lengths = bytearray()  # of the names that are asked for misspelt; of others 0
-        self._asked = 0
+        self._named = Slots(NAMED_SLOTS)
+        self._asked = Slots(ASKED_SLOTS)
 
     def __len__(self) -> int:
-        return len(self._values) - len(self._free)
+        return len(self._names) - len(self._free)
 
-    def add(self, name: str, value: Value, *, asked: bool) -> None:
-        """Add what a name stands for, once."""
-        if not self._slots:
-            self._slots = [b""] * SLOTS
-        if not self._free:
-            self._free.append(len(self._values))
-            self._values.append(None)
-            self._names.append("")
-            self._lengths.append(0)
-        number = self._free.pop()
-        self._values[number], self._names[number] = value, name
-        self._lengths[number] = min(len(name), 255) if asked else 0
-        self._asked += asked
-        packed = number.to_bytes(NUMBER, sys.byteorder)
-        for slot in _slots_of(name, asked=asked):
-            self._slots[slot] += packed
+    def add(self, names: Sequence[str], *, asked: bool) -> None:
+        """Add names, once more those that are there; `asked`: to be found misspelt too."""
+        slots = self._asked if asked else self._named
+        for name, keys in zip(names, _keys_of(names, asked=asked), strict=True):
+            if self._free:
+                number = self._free.pop()
+                self._names[number] = name
+            elif len(self._names) < MOST_NAMES:
+                number = len(self._names)
+                self._names.append(name)
+            else:
+                return  # they are found as they are, and inflected
+            slots.put(keys, number)
 
-    def remove(self, name: str, value: Value, *, asked: bool) -> None:
-        """Take away what one `add` added; what was not added is no error."""
-        numbers = memoryview(self._slots[_slot(fresh_skeleton(name))]).cast("I") if self._slots else ()
-        number = next((number for number in numbers if self._values[number] is value), None)
+    def remove(self, name: str, *, asked: bool) -> None:
+        """Take away what `add` added once; what was not added is no error."""
+        slots = self._asked if asked else self._named
+        (keys,) = _keys_of((name,), asked=asked)
+        number = next((n for n in slots.find_all(skeletons((name,))) if self._names[n] == name), None)
         if number is None:
             return
-        for slot in _slots_of(name, asked=asked):
-            left = [other for other in memoryview(self._slots[slot]).cast("I") if other != number]
-            self._slots[slot] = array("I", left).tobytes()
-        self._values[number] = None
+        slots.take(keys, number)
+        self._names[number] = ""
         self._free.append(number)
-        self._asked -= asked
 
-    def candidates(self, word: str, *, named: bool = True) -> list[Value]:
-        """Return what `word` may be a spelling of: all that it is one of, and a few more.
+    def named(self, word: str) -> set[str]:
+        """Return the names, of those not asked for misspelt, that `word` may be a spelling of: all, and a few more."""
+        return self._spelt(word, self._named)
 
-        A word that is not `named`, so no name by its case, is one only of the names that are asked for misspelt.
-        """
+    def asked(self, word: str) -> set[str]:
+        """Return the same of the others, which `word` may be misspelt."""
+        if not self._asked:
+            return set()
+        names = self._spelt(word, self._asked)
+        if len(word) >= SHORTEST_ASKED - 1:
+            names.update(self._misspelt(word))
+        return names
+
+    def _spelt(self, word: str, slots: "Slots") -> set[str]:
+        keys = [skeleton(word), *[_other_side(word, bridge) for bridge in translit.bridges(word)]]
+        return {self._names[number] for number in slots.find_all(keys)}
+
+    def _misspelt(self, word: str) -> Iterator[str]:
+        """Yield the names that `word` may be misspelt."""
+        distance = OSA.distance
+        most = MOST_MISSPELT if len(word) >= LONG - MOST_MISSPELT else 1
+        for number in self._asked.find_all(rests(word, most)):
+            name = self._names[number]
+            if distance(name, word, score_cutoff=most) <= most:
+                yield name
+
+
+class Slots:
+    """Numbers by what they are looked up by: a dictionary for millions of them, in a fifth of the memory.
+
+    A key is hashed to one of `size` slots (a power of two), and a slot holds its numbers, four bytes each, of which
+    one keeps another part of the key's hash: what came to the same slot by chance is passed over. A slot is replaced
+    as a whole, so that a reader in another thread sees the old or the new one.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._last = size - 1
+        self._slots: list[bytes] = []
+        self._held = 0
+
+    def __len__(self) -> int:
+        return self._held
+
+    def put(self, keys: Collection[str], number: int) -> None:
+        """Let a number, below MOST_NAMES, be found by each of some keys."""
         if not self._slots:
-            return []
-        lengths = self._lengths
-        found = set(memoryview(self._slots[_slot(skeleton(word))]).cast("I"))
-        for bridge in translit.bridges(word):
-            found.update(memoryview(self._slots[_slot(_other_side(word, bridge))]).cast("I"))
-        if not named:
-            found = {number for number in found if lengths[number]}
-        if self._asked and len(word) >= SHORTEST_ASKED - 1:
-            found.update(self._misspelt(word))
-        return [value for number in found if (value := self._values[number]) is not None]
+            self._slots = [b""] * (self._last + 1)
+        slots, last = self._slots, self._last
+        for hashed in map(hash, keys):
+            slots[hashed & last] += (hashed & TAG | number).to_bytes(NUMBER, sys.byteorder)
+        self._held += len(keys)
 
-    def _misspelt(self, word: str) -> list[int]:
-        """Return the numbers of the names that `word` may be misspelt: told apart by length before they are read."""
-        lengths, names, distance = self._lengths, self._names, OSA.distance
-        shortest, longest = max(1, len(word) - MOST_MISSPELT), len(word) + MOST_MISSPELT
-        packed = b"".join([self._slots[hash(rest) & LAST_SLOT] for rest in rests(word, MOST_MISSPELT)])
-        return [
-            number
-            for number in set(memoryview(packed).cast("I"))
-            if shortest <= lengths[number] <= longest
-            and distance(names[number], word, score_cutoff=MOST_MISSPELT) <= MOST_MISSPELT
-        ]
+    def take(self, keys: Collection[str], number: int) -> None:
+        """Let it be found no more by the keys that it was put under."""
+        for hashed in map(hash, keys):
+            held = self._slots[hashed & self._last]
+            gone = (hashed & TAG | number).to_bytes(NUMBER, sys.byteorder)
+            at = held.find(gone)
+            while at % NUMBER:  # the end of one and the beginning of another
+                at = held.find(gone, at + 1)
+            self._slots[hashed & self._last] = held[:at] + held[at + NUMBER :]
+        self._held -= len(keys)
 
-
-def _slot(rest: str) -> int:
-    return hash(rest) & LAST_SLOT
+    def find_all(self, keys: Collection[str]) -> set[int]:
+        """Return the numbers of any of some keys, and now and then another: told apart all at once, that is quicker."""
+        if not self._slots:
+            return set()
+        hashes = [hash(key) for key in keys]
+        slots, last = self._slots, self._last
+        packed = b"".join([slots[hashed & last] for hashed in hashes])
+        tags = {hashed & TAG for hashed in hashes}
+        return {entry & NUMBERS for entry in memoryview(packed).cast("I") if entry & TAG in tags}
 
 
 def _this_side(word: str, bridge: str) -> str:
@@ -212,13 +256,11 @@ def _other_side(word: str, bridge: str) -> str:
     return (">" if word.isascii() else "<") + bridge
 
 
-def _slots_of(name: str, *, asked: bool) -> set[int]:
-    """Return the slots that a name is found by."""
-    slots = {_slot(fresh_skeleton(name))}
-    slots.update([_slot(_this_side(name, bridge)) for bridge in translit.bridges.__wrapped__(name)])
-    if asked:
-        slots.update([hash(rest) & LAST_SLOT for rest in rests(name, _misspelt(name))])
-    return slots
+def _keys_of(names: Sequence[str], *, asked: bool) -> Iterator[set[str]]:
+    """Yield what each name is looked up by. (Its rests are no skeletons: what is both is found by both.)"""
+    for name, same, bridges in zip(names, skeletons(names), translit.all_bridges(names), strict=True):
+        keys = {same, *[_this_side(name, bridge) for bridge in bridges]}
+        yield keys | rests(name, _misspelt(name)) if asked else keys
 
 
 def rests(word: str, most: int) -> set[str]:

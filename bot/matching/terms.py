@@ -6,7 +6,8 @@ Not here: what a query makes of its terms.
 
 Every way to find a term leads over a dictionary (by folded form, by inflection key of one language, by sounds),
 and `Kind.says` judges each term found so: it is the one definition. The answer for a word is kept, since most
-words of an article were met before; a new term is held against a kept answer when that is asked for again.
+words of an article were met before; a new term is held against a kept answer when that is asked for again. A third of
+the words that are new are known in another case: what a word means whatever its case is kept too.
 
 A word that is its own stem stands in the first dictionary alone, and what most terms have none or one of costs no
 container (`bot.matching.bags`): a million queries are two million terms.
@@ -23,7 +24,17 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from bot.matching.analysis import KEY, NAMES_INFLECT, Case, keys, language_of, name_keys, read_form, wanted_keys
+from bot.matching.analysis import (
+    KEY,
+    NAMES_INFLECT,
+    Case,
+    fresh_wanted_keys,
+    keys,
+    language_of,
+    name_keys,
+    read_form,
+    wanted_keys,
+)
 from bot.matching.bags import Bag, Table, each, put, take
 from bot.matching.fuzzy import Vocabulary, is_near, is_spelling
 
@@ -62,29 +73,36 @@ class Kind(NamedTuple):
 
         Where `needs_case`, the rest of the article may still say otherwise.
         """
-        if self.sort is not Sort.WORD:
-            return self._says_sign(wanted, folded, case)
-        if self.needs_case and not self.may_be(folded, case):
+        if not self.allows(folded, case):
             return False
+        return self.means(wanted, folded, language) or (case is not Case.LOWER and self.is_named(wanted, folded))
+
+    def allows(self, folded: str, case: Case) -> bool:
+        """Return whether a word may be written so: where its case decides, "us" is not the US, nor is "Us"."""
+        if self.sort is Sort.INITIAL:
+            return case is Case.TITLE
+        if not self.needs_case:
+            return True
+        return case is not Case.LOWER and not (self.upper and case is Case.TITLE and len(folded) > 1)
+
+    def means(self, wanted: str, folded: str, language: str) -> bool:
+        """Return whether a word is what is wanted, whatever its case."""
+        if self.sort is Sort.PREFIX:
+            return folded.startswith(wanted)
         if folded == wanted:
             return True
-        if self.exact:
+        if self.exact or self.sort is not Sort.WORD:
             return False
         if self.is_name and folded in plurals(wanted):
             return True
-        if self.close and (is_near(wanted, folded) if self.close > 1 else _is_named(wanted, folded, case)):
+        if self.close > 1 and is_near(wanted, folded):
             return True
         inflections = name_keys if self.is_name else wanted_keys
         return not set(inflections(wanted, language)).isdisjoint(keys(folded, language))
 
-    def may_be(self, folded: str, case: Case) -> bool:
-        """Return whether a word whose case decides may be meant: "us" is not the US, nor is "Us"."""
-        return case is not Case.LOWER and not (self.upper and case is Case.TITLE and len(folded) > 1)
-
-    def _says_sign(self, wanted: str, folded: str, case: Case) -> bool:
-        if self.sort is Sort.PREFIX:
-            return folded.startswith(wanted)
-        return folded == wanted and (self.sort is Sort.KEY or case is Case.TITLE)
+    def is_named(self, wanted: str, folded: str) -> bool:
+        """Return whether a word is another spelling of the name that is wanted, if by its case it is a name."""
+        return self.close == 1 and is_spelling(wanted, folded)
 
 
 class Want(NamedTuple):
@@ -92,11 +110,6 @@ class Want(NamedTuple):
 
     folded: str
     kind: Kind
-
-
-def _is_named(wanted: str, folded: str, case: Case) -> bool:
-    """Return whether a word is another spelling of a name: only what may be a name by its case."""
-    return case is not Case.LOWER and is_spelling(wanted, folded)
 
 
 @lru_cache(1 << 12)
@@ -133,15 +146,35 @@ class Answer(NamedTuple):
     terms: tuple[Term, ...]
 
 
+class Sense(NamedTuple):
+    """The terms that a word says, but for its case, as of the first `changes` changes.
+
+    It `means` some in whatever case; it may be another spelling of those that are `named` where it is written as a
+    name (None while nobody asked, for most words never are).
+    """
+
+    changes: int
+    means: tuple[Term, ...]
+    named: tuple[Term, ...] | None
+
+
 Lane = dict[str, Bag]  # of terms
 
 
 @dataclass(slots=True)
 class Memory:
-    """Kept answers by language and form, and the terms that were new since the first of them."""
+    """Kept answers by language and form, what they were made of by language and word, and the terms that were new
+    since the first of them."""
 
     changes: list[Term] = field(default_factory=list)
     answers: dict[str, dict[str, Answer]] = field(default_factory=dict)
+    senses: dict[str, dict[str, Sense]] = field(default_factory=dict)
+
+    def of(self, language: str) -> tuple[dict[str, Answer], dict[str, Sense]]:
+        """Return what is kept for a language."""
+        if language not in self.answers:
+            self.answers[language], self.senses[language] = {}, {}
+        return self.answers[language], self.senses[language]
 
 
 class Terms:
@@ -149,7 +182,7 @@ class Terms:
 
     def __init__(self) -> None:
         self._words: dict[str, Bag] = {}  # of terms
-        self._spellings: Vocabulary[Term] = Vocabulary()
+        self._spellings = Vocabulary()
         self._unspelt: list[Term] = []  # names that the vocabulary learns before the next word is looked up
         self._prefixes: Counter[int] = Counter()  # of the lengths of prefixes
         self._lanes: dict[str, Lane] = {}
@@ -200,50 +233,63 @@ class Terms:
     def rows(self, forms: Iterable[str], language: str) -> list[tuple[Term, ...]]:
         """Return the terms that each word, given as a token's `form`, satisfies in an article in `language`."""
         memory = self._memory
-        known = memory.answers.get(language)
-        if known is None:
-            known = memory.answers[language] = {}
+        known, senses = memory.of(language)
         changes = len(memory.changes)
         rows = []
         for form in forms:
             answer = known.get(form)
             if answer is None or answer[0] != changes:
-                answer = self._answer(form, language, answer, memory.changes[:changes])
+                answer = Answer(changes, self._look_up(form, language, senses, memory.changes[:changes]))
                 if len(known) > MOST_ANSWERS:
                     known.clear()
+                    senses.clear()
                 known[form] = answer
             rows.append(answer[1])
         return rows
-
-    def _answer(self, form: str, language: str, old: Answer | None, changes: list[Term]) -> Answer:
-        """Return an answer made anew, or an old one held against what changed since."""
-        if old is None:
-            return Answer(len(changes), self._look_up(form, language))
-        new = _said(changes[old.changes :], form, language, old.terms)
-        return Answer(len(changes), (*old.terms, *new))
 
     def key(self, key: str) -> tuple[Term, ...]:
         """Return the terms that a key (a place, a source, a language) satisfies."""
         return tuple([term for term in each(self._words.get(key)) if term.kind.sort is Sort.KEY])
 
-    def _look_up(self, form: str, language: str) -> tuple[Term, ...]:
+    def _look_up(self, form: str, language: str, senses: dict[str, Sense], changes: list[Term]) -> tuple[Term, ...]:
         folded, case = read_form(form)
-        words = self._words
         if folded.startswith(JOINED):
-            return tuple([term for term in each(words.get(folded[1:])) if _may_be_joined(term)])
+            return tuple([term for term in each(self._words.get(folded[1:])) if _may_be_joined(term)])
+        named = case is not Case.LOWER
+        sense = senses[folded] = self._sense(folded, language, senses.get(folded), changes, named=named)
+        said = sense.means + (sense.named or ()) if named else sense.means
+        return tuple([term for term in said if term.kind.allows(folded, case)])
+
+    def _sense(self, folded: str, language: str, old: Sense | None, changes: list[Term], *, named: bool) -> Sense:
+        """Return what a word says: made out anew, or what is kept held against what changed since."""
+        if old is None:
+            old = Sense(len(changes), self._meant(folded, language), None)
+        new = dict.fromkeys(changes[old.changes :])
+        means = old.means + tuple([t for t in new if t not in old.means and t.kind.means(t.folded, folded, language)])
+        if not named:
+            return Sense(len(changes), means, None)
+        known = self._named(folded) if old.named is None else old.named
+        of_name = [t for t in (*known, *new) if t not in means and t.kind.is_named(t.folded, folded)]
+        return Sense(len(changes), means, tuple(dict.fromkeys(of_name)))
+
+    def _meant(self, folded: str, language: str) -> tuple[Term, ...]:
+        """Return the terms that a word means, whatever its case."""
+        words = self._words
         self._spell()
-        found: list[Term] = [
-            *each(words.get(folded)),
-            *self._spellings.candidates(folded, named=case is not Case.LOWER),
-        ]
-        for other in self._other_forms(folded):
+        found: list[Term] = [*each(words.get(folded))]
+        for other in (*self._spellings.asked(folded), *self._other_forms(folded)):
             found += each(words.get(other))
         read_as = language_of(folded, language)
         lane = self._lane(read_as) if read_as else {}
         for key in keys(folded, language):
             found += each(words.get(key[1:]))
             found += each(lane.get(key))
-        return tuple(_said(found, form, language, ()))
+        return tuple([term for term in dict.fromkeys(found) if term.kind.means(term.folded, folded, language)])
+
+    def _named(self, folded: str) -> list[Term]:
+        """Return the terms that a name may be another spelling of."""
+        self._spell()
+        return [term for name in self._spellings.named(folded) for term in each(self._words.get(name))]
 
     def _other_forms(self, folded: str) -> Iterator[str]:
         """Yield what stands for `folded` as a singular, or as one of its beginnings."""
@@ -257,9 +303,9 @@ class Terms:
         """Let the vocabulary learn the names that came: when the bot started, all, and no chat waits for it here."""
         while self._unspelt:
             with self._writing:
-                for term in self._unspelt[-STEP:]:
-                    if term.uses:  # it may have gone meanwhile
-                        self._spellings.add(term.folded, term, asked=term.kind.close > 1)
+                terms = [term for term in self._unspelt[-STEP:] if term.uses]  # some may have gone meanwhile
+                self._spellings.add([term.folded for term in terms if term.kind.close == 1], asked=False)
+                self._spellings.add([term.folded for term in terms if term.kind.close > 1], asked=True)
                 del self._unspelt[-STEP:]
 
     def _lane(self, language: str) -> Lane:
@@ -297,27 +343,13 @@ class Terms:
     def _remove(self, term: Term) -> None:
         take(self._words, term.folded, term)
         if term.kind.close:
-            self._spellings.remove(term.folded, term, asked=term.kind.close > 1)
+            self._spellings.remove(term.folded, asked=term.kind.close > 1)
         if term.kind.sort is Sort.PREFIX:
             self._prefixes[len(term.folded)] -= 1
             self._prefixes += Counter()  # without those that are gone
         for language, lane in self._lanes.items():
             for key in _lane_keys(term, language):
                 take(lane, key, term)
-
-
-def _said(terms: list[Term], form: str, language: str, known: tuple[Term, ...]) -> Iterator[Term]:
-    """Yield the terms that a form says, once each, without those that are known."""
-    folded, case = read_form(form)
-    for term in dict.fromkeys(terms):
-        if term in known:
-            continue
-        if folded.startswith(JOINED):
-            said = term.folded == folded[1:] and _may_be_joined(term)
-        else:
-            said = term.kind.says(term.folded, folded, case, language)
-        if said:
-            yield term
 
 
 def _may_be_joined(term: Term) -> bool:
@@ -331,9 +363,7 @@ def _lane_keys(term: Term, language: str) -> list[str]:
     if not inflects or language_of(term.folded, language) != language:
         return []
     own = KEY + term.folded
-    return [
-        key for key in wanted_keys.__wrapped__(term.folded, language) if key != own
-    ]  # the cache is for articles' words
+    return [key for key in fresh_wanted_keys(term.folded, language) if key != own]
 
 
 def _put_in_lane(lane: Lane, term: Term, language: str) -> None:

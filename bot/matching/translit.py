@@ -6,6 +6,7 @@ are Latin's alone. Short words agree by chance, so only longer ones are compared
 """
 
 import re
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
 
@@ -16,11 +17,28 @@ SHORTEST_CONSONANTS = 4  # … or so many, if all are consonants (محمد)
 SHORTEST_LATIN = 5
 UNWRITTEN, UNWRITTEN_LONG = 1, 3  # vowels of a Latin name that Arabic leaves out, and in one of four consonants or more
 
+
+class Respelling:
+    """Letters and groups of letters that are written as others; what comes first in the table goes first."""
+
+    def __init__(self, table: dict[str, str]) -> None:
+        self._table = table
+        self._all = re.compile("|".join(table))
+        self._groups = re.compile("|".join(letters for letters in table if len(letters) > 1))
+        self._letters = str.maketrans({letter: other for letter, other in table.items() if len(letter) == 1})
+
+    def __call__(self, text: str) -> str:
+        """Return a text so written. (Most words have none of the groups, and letters alone are quicker.)"""
+        if self._groups.search(text):
+            return self._all.sub(lambda found: self._table[found.group()], text)
+        return text.translate(self._letters)
+
+
 _SOUND = {
     "tch": "C", "sch": "S", "sh": "S", "chr": "kr", "ch": "C", "kh": "x", "gh": "G", "th": "T", "dh": "D", "ph": "f",
     "zh": "j", "dj": "j", "ck": "k", "x": "ks", "ce": "se", "ci": "si", "cy": "sy", "c": "k",
 }  # fmt: skip
-_SOUNDS = re.compile("|".join(_SOUND))
+_SOUNDS = Respelling(_SOUND)
 _DOUBLED = re.compile(r"(.)\1+")
 _MUTE = re.compile("(?<=[aeiou])h(?=[bcdfgklmnprstvz])")  # John
 # Arabic consonants, and what each may stand for among the sounds above
@@ -57,10 +75,15 @@ _ARABIC_CLASSES = str.maketrans(
 )  # fmt: skip
 
 
-@lru_cache(1 << 16)
+@lru_cache(1 << 14)
 def sounds(latin: str) -> str:
     """Return a Latin name's sounds, one letter each."""
-    return _MUTE.sub("", undoubled(_SOUNDS.sub(lambda found: _SOUND[found.group()], latin)))
+    return _sounds(latin)
+
+
+def _sounds(latin: str) -> str:
+    """Return the same of one name, or of many, a line each."""
+    return _MUTE.sub("", undoubled(_SOUNDS(latin)))
 
 
 def undoubled(sounds: str) -> str:
@@ -68,18 +91,36 @@ def undoubled(sounds: str) -> str:
     return _DOUBLED.sub(r"\1", sounds) if _DOUBLED.search(sounds) else sounds
 
 
-@lru_cache(1 << 16)
+@lru_cache(1 << 15)
 def bridges(folded: str) -> tuple[str, ...]:
     """Return the keys under which a word meets its spellings in the other script: none for a short word."""
-    if folded.isascii():
-        if len(folded) < SHORTEST_LATIN or not folded.isalpha():
-            return ()
-        first = folded[0]
-        begins = first if first in "hwy" else "a" if first in "aeiou" else ""
-        return (begins + undoubled(sounds(folded).translate(_CLASSES)),)
-    if script(folded) != "ARABIC":
+    return all_bridges((folded,))[0]
+
+
+def all_bridges(words: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the keys of each word: quicker than one by one, and nothing is kept."""
+    if not words:
+        return []
+    latin = [word if _is_latin(word) else "" for word in words]
+    classes = undoubled(_sounds("\n".join(latin)).translate(_CLASSES)).split("\n")
+    return [
+        (_begins(word) + rest,) if name else _arabic_bridges(word)
+        for word, name, rest in zip(words, latin, classes, strict=True)
+    ]
+
+
+def _is_latin(word: str) -> bool:
+    return word.isascii() and len(word) >= SHORTEST_LATIN and word.isalpha()
+
+
+def _begins(latin: str) -> str:
+    return latin[0] if latin[0] in "hwy" else "a" if latin[0] in "aeiou" else ""
+
+
+def _arabic_bridges(word: str) -> tuple[str, ...]:
+    if script(word) != "ARABIC":
         return ()
-    return tuple({_arabic_key(form) for form in _long_forms(folded)})
+    return tuple({_arabic_key(form) for form in _long_forms(word)})
 
 
 def _arabic_key(form: str) -> str:
@@ -87,7 +128,7 @@ def _arabic_key(form: str) -> str:
     return _BEGINS.get(form[0], "") + classes
 
 
-@lru_cache(1 << 16)
+@lru_cache(1 << 14)
 def is_same(one: str, other: str) -> bool:
     """Return whether one of two words is in Arabic script and the other the same name in Latin letters."""
     if one.isascii() == other.isascii():

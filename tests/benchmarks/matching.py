@@ -149,16 +149,15 @@ async def measure_plain(articles: Sequence[Article], size: int, folder: Path, *,
 def measure_spellings(articles: Sequence[Article], size: int) -> None:
     """Words of articles looked up among `size` names, misspellings too; recall is against comparing all."""
     names = [text for text in make_words(articles, size) if len(text) >= 4]
-    vocabulary: Vocabulary[str] = Vocabulary()
-    for name in names:
-        vocabulary.add(name, name, asked=True)
+    vocabulary = Vocabulary()
+    vocabulary.add(names, asked=True)
     found = {token.folded for article in articles[:300] for token in tokens(article.text) if len(token.folded) >= 4}
     words = sorted(found)[:MEASURED]
     neighbours: dict[str, set[str]] = {}
 
     def look_up() -> None:
         for word in words:
-            neighbours[word] = {name for name in vocabulary.candidates(word) if is_near(name, word)}
+            neighbours[word] = {name for name in vocabulary.asked(word) if is_near(name, word)}
 
     ours = seconds(look_up) / len(words)
     few = words[:: max(1, len(words) // 30)]

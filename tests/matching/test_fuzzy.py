@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.matching.fuzzy import Vocabulary, is_near, is_spelling
+from bot.matching import translit
+from bot.matching.fuzzy import MOST_NAMES, Slots, Vocabulary, is_near, is_spelling, skeleton, skeletons
 
 
 @pytest.mark.parametrize(
@@ -65,15 +66,30 @@ names = st.sampled_from(("shoigu", "shoygu", "pedersen", "pederson", "pedresen",
 
 @given(st.lists(st.tuples(names, st.booleans()), max_size=6), names)
 def test_the_vocabulary_finds_what_a_comparison_with_all_would(held: list[tuple[str, bool]], word: str) -> None:
-    vocabulary: Vocabulary[int] = Vocabulary()
-    for number, (name, asked) in enumerate(held):
-        vocabulary.add(name, number, asked=asked)
-    expected = {n for n, (name, asked) in enumerate(held) if (is_near if asked else is_spelling)(name, word)}
-    assert expected <= set(vocabulary.candidates(word))
-    for number, (name, asked) in enumerate(held):
-        vocabulary.remove(name, number, asked=asked)
+    vocabulary = Vocabulary()
+    for name, asked in held:
+        vocabulary.add([name], asked=asked)
+    assert {name for name, asked in held if asked and is_near(name, word)} <= vocabulary.asked(word)
+    assert {name for name, asked in held if not asked and is_spelling(name, word)} <= vocabulary.named(word)
+    for name, asked in held:
+        vocabulary.remove(name, asked=asked)
     assert len(vocabulary) == 0
-    assert vocabulary.candidates(word) == []
+    assert vocabulary.asked(word) | vocabulary.named(word) == set()
+
+
+@given(st.lists(st.tuples(st.text(max_size=3), st.integers(0, MOST_NAMES - 1)), unique=True))
+def test_numbers_are_found_by_their_keys_until_they_are_taken(pairs: list[tuple[str, int]]) -> None:
+    slots = Slots(2)
+    for key, number in pairs:
+        slots.put([key], number)
+    assert len(slots) == len(pairs)
+    for gone, (key, number) in enumerate(pairs):
+        assert number in slots.find_all([key])
+        slots.take([key], number)
+        for other, kept in pairs[gone + 1 :]:
+            assert kept in slots.find_all([other])
+    assert len(slots) == 0
+    assert all(slots.find_all([key]) == set() for key, _number in pairs)
 
 
 LETTERS = st.text(alphabet="abdei", min_size=4, max_size=11)
@@ -81,8 +97,8 @@ LETTERS = st.text(alphabet="abdei", min_size=4, max_size=11)
 
 @given(LETTERS, st.data())
 def test_no_misspelling_is_lost(name: str, data: st.DataObject) -> None:
-    vocabulary: Vocabulary[str] = Vocabulary()
-    vocabulary.add(name, name, asked=True)
+    vocabulary = Vocabulary()
+    vocabulary.add([name], asked=True)
     word = name
     for _ in range(2 if len(name) >= 8 else 1):
         at = data.draw(st.integers(0, len(word) - 1))
@@ -90,4 +106,10 @@ def test_no_misspelling_is_lost(name: str, data: st.DataObject) -> None:
         swapped = word[at + 1 : at + 2] + word[at] + word[at + 2 :]
         ends = {"delete": word[at + 1 :], "insert": "e" + word[at:], "replace": "d" + word[at + 1 :], "swap": swapped}
         word = word[:at] + ends[change]
-    assert name in vocabulary.candidates(word) or not is_near(name, word)
+    assert name in vocabulary.asked(word) or not is_near(name, word)
+
+
+@given(st.lists(st.sampled_from(("shoigu", "шойгу", "aeh", "ъ", "القذافي", "muhammad", "ccey", "x")) | LETTERS))
+def test_names_together_have_the_keys_they_have_alone(names: list[str]) -> None:
+    assert skeletons(names) == [skeleton(name) for name in names]
+    assert translit.all_bridges(names) == [translit.bridges(name) for name in names]
