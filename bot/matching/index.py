@@ -297,7 +297,7 @@ class Index:
         """Return the articles that have what a part of a query waits for."""
         may = set().union(*(self._having(want, lists) for want in waits.ones))
         may = may.union(*(self._side_by_side(beside, lists) for beside in waits.besides))
-        return Maybe(may, set() if waits.verify else set(may))
+        return Maybe(may, set() if waits.asks else set(may))
 
     def _having(self, want: Want, lists: _Lists) -> set[int]:
         """Return the articles that have a word or key that is wanted."""
@@ -350,7 +350,7 @@ def _follow(words: list[Token], firsts: set[str], seconds: set[str], *, gap: boo
             continue
         if words[at].form in seconds:
             return True
-        after = words[at + 1] if gap and at + 1 < len(words) and words[at].case is not Case.LOWER else None
+        after = words[at + 1] if gap and at + 1 < len(words) and words[at].case > Case.LOWER else None
         if after is not None and not after.breaks and after.form in seconds:
             return True
     return False

@@ -9,29 +9,31 @@ concepts (`bot.matching.places`). A query then waits at a term in one of three w
   the article is one intersection, made in C;
 - a name of two words: at the first, in a dictionary by the second, asked for what follows in the text.
 
-What that cannot tell (capitals, longer phrases, NEAR, fields) is judged in full, within a budget for each article that
-counts words looked at. Where it is spent, what few others are called with was judged first, and `Matches.unjudged`
-names the rest. Terms and score of a match are made when they are asked for.
+What that cannot tell is asked of each query that was called (`bot.matching.proof`): exclusions of the article's terms,
+capitals and longer phrases of the terms that each word is; the rest (NEAR, fields) is judged in full, within a budget
+for each article that counts words looked at. Where it is spent, what few others are called with was judged first, and
+`Matches.unjudged` names the rest. Terms and score of a match are made when they are asked for.
 
 What profiling taught, of a title and 60 words (`make bench ARGS=matching`):
 
 - Reading an article costs as much as looking its words up, and half of that is its places. Both keep what they know of
   each form of a word; what nobody read before costs a hundred times as much, most of it for close spellings.
-- Judging one query costs as much as looking up forty words, and the first one of an article makes tables of all its
-  words. So a plan says what must be there (every word of a longer name) and what alone leaves a doubt (an excluded
-  acronym).
+- Judging one query in full costs as much as looking up forty words, and the first one of an article makes tables of all
+  its words. Most need it not: where the words of a phrase stand, the look-up has found out. That is twenty times as
+  cheap.
 - Candidates cost more than terms: no list of queries is walked that one set operation can cut.
 - At a million queries a look-up waits for memory. Objects are few and small (`bot.matching.bags`): of 1.75 GB, a
   third was containers with one value, another third the rests that misspellings are looked up by.
 
 `match` may run in a worker thread while `add` and `remove` run in the event loop: a bag that is not replaced as a whole
 is a dict, changed a key at a time, and each look-up in it (or its intersection with a set, as terms are compared by
-identity) is atomic in CPython. So a match sees each query either with or without a change that happens meanwhile, never
-half of it. `add` and `remove` must not run in two threads at once.
+identity) is atomic in CPython. A query that comes meanwhile and asks (what it excludes may be a new term) is judged in
+full. So a match sees each query either with or without a change that happens meanwhile, never half of it. `add` and
+`remove` must not run in two threads at once.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -39,8 +41,9 @@ from bot.matching.aliases import Aliases
 from bot.matching.analysis import Case, Token
 from bot.matching.bags import Table, with_entry, with_value, without_entry, without_value
 from bot.matching.expr import Expr
-from bot.matching.judge import is_match, judge
-from bot.matching.plan import LANGUAGE, SOURCE, Plan, plan
+from bot.matching.judge import judge
+from bot.matching.plan import LANGUAGE, SOURCE, plan
+from bot.matching.proof import Judged, Proof, Row, Rows, Seen, prove
 from bot.matching.reading import PLACE, FieldReading, Reading
 from bot.matching.terms import JOINED, Term, Terms, Want
 from bot.models import Article, Match
@@ -50,32 +53,20 @@ WORK_OF_ANY = 100  # words that judging a query costs whatever the article
 
 UNEXPLAINED = Match(0.1, ())  # of a query that went meanwhile; or should look-up and judgement ever disagree
 
-Row: TypeAlias = tuple[Term, ...]
-
 
 class Asked:
-    """A query of which something is left to ask once it is called (see `Plan`); `call` is what calls it."""
+    """A query of which something is left to ask once it is called.
 
-    __slots__ = ("call", "doubts", "id", "needs", "verify", "without")
+    `call` is what calls it, `number` grows with each that comes.
+    """
 
-    def __init__(self, query_id: int, waits: Plan, use: Callable[[Want], Term]) -> None:
+    __slots__ = ("call", "id", "number", "proof")
+
+    def __init__(self, query_id: int, number: int, call: Term, proof: Proof) -> None:
         self.id = query_id
-        self.call = use(waits.call)
-        self.needs = tuple(tuple(map(use, wants)) for wants in waits.needs)
-        self.without = tuple(use(want) for wants in waits.without for want in wants)
-        self.doubts = tuple(map(use, waits.doubts))
-        self.verify = waits.verify
-
-    def allows(self, present: set[Term]) -> bool:
-        """Return whether an article with these terms may match."""
-        for row in self.needs:
-            if present.isdisjoint(row):
-                return False
-        return present.isdisjoint(self.without)
-
-    def is_doubtful(self, present: set[Term]) -> bool:
-        """Return whether it must be judged in full to know."""
-        return self.verify or not present.isdisjoint(self.doubts)
+        self.number = number
+        self.call = call
+        self.proof = proof
 
 
 Waiter: TypeAlias = int | Asked  # the id of a query that matches once it is called, or one with questions
@@ -127,6 +118,7 @@ class Percolator:
     def __init__(self, aliases: Aliases | None = None) -> None:
         self._queries: dict[int, Expr] = {}
         self._asked: dict[int, Asked] = {}
+        self._came = 0
         self.aliases = aliases or Aliases()
         self._terms = Terms()
         self.statistics = Statistics()
@@ -145,7 +137,7 @@ class Percolator:
         self._queries[query_id] = expr
         waiter: Waiter = query_id
         if waits.asks:
-            waiter = self._asked[query_id] = Asked(query_id, waits, use)
+            waiter = self._asked[query_id] = Asked(query_id, self._came + 1, use(waits.call), prove(expr, use))
         for one in waits.alone:
             term = use(one)
             term.queries = with_value(term.queries, waiter)
@@ -158,6 +150,7 @@ class Percolator:
                 term.names = with_entry(term.names, use(other), waiter)
             else:
                 term.nexts = with_entry(term.nexts, use(other), waiter)
+        self._came += 1  # now that all its terms are there: whoever matches from here on sees them in an article
 
     def remove(self, query_id: int) -> None:
         """Forget a query; an unknown id is no error."""
@@ -181,6 +174,13 @@ class Percolator:
                 term.nexts = without_entry(term.nexts, find(other), waiter)
         for want in waits.wants:
             self._terms.release(want)
+        if waits.asks:
+            prove(expr, self._give_back)
+
+    def _give_back(self, want: Want) -> Term:
+        term = self._terms.find(want)
+        self._terms.release(want)
+        return term
 
     def set_aliases(self, aliases: Aliases) -> None:
         """Let names be one from now on as `aliases` says: each query whose names it concerns waits anew.
@@ -195,9 +195,10 @@ class Percolator:
 
     def match(self, article: Article) -> Matches:
         """Return the queries that the article matches."""
+        came = self._came
         reading = Reading(article, self.aliases)
-        rows = [self._rows(part, reading.language) for _name, part in reading.fields]
-        present = {term for field_rows in rows for row in field_rows for term in row}
+        fields = [(part, self._rows(part, reading.language)) for _name, part in reading.fields]
+        present = {term for _part, rows in fields for row in rows for term in row}
         present.update(self._keys(reading))
         called: set[Waiter] = set()
         for term in present:
@@ -205,11 +206,11 @@ class Percolator:
                 _call(term.queries, called)
             if term.pairs is not None:
                 _call_present(term.pairs, present, called)
-        for (_name, part), field_rows in zip(reading.fields, rows, strict=True):
-            self._call_beside(part.tokens, field_rows, called)
-        return self._answer(called, present, reading)
+        for part, rows in fields:
+            self._call_beside(part.tokens, rows, called)
+        return self._answer(called, Seen(reading, fields, present), came)
 
-    def _rows(self, part: FieldReading, language: str) -> list[Row]:
+    def _rows(self, part: FieldReading, language: str) -> Rows:
         """Return the terms that each word of a field is."""
         return self._terms.rows([token.form for token in part.tokens], language)
 
@@ -224,7 +225,7 @@ class Percolator:
         for row in self._terms.rows(forms, reading.language):
             yield from row
 
-    def _call_beside(self, tokens: list[Token], rows: list[Row], called: set[Waiter]) -> None:
+    def _call_beside(self, tokens: list[Token], rows: Rows, called: set[Waiter]) -> None:
         """Call the queries for two words that stand side by side here, or a name's with one word between."""
         for after, row in enumerate(rows[:-1], 1):
             for term in row:
@@ -235,40 +236,42 @@ class Percolator:
                     _call_in_row(nexts, rows[after], called)
                 if names is not None:
                     _call_in_row(names, rows[after], called)
-                    is_middle = tokens[after].case is not Case.LOWER and after + 1 < len(rows)
+                    is_middle = tokens[after].case > Case.LOWER and after + 1 < len(rows)
                     if is_middle and not tokens[after + 1].breaks:
                         _call_in_row(names, rows[after + 1], called)
 
-    def _answer(self, called: set[Waiter], present: set[Term], reading: Reading) -> Matches:
-        """Return what matches of the queries that were called."""
-        found: list[int] = []
+    def _answer(self, called: set[Waiter], seen: Seen, came: int) -> Matches:
+        """Return what matches of the queries that were called; those that came meanwhile are judged in full."""
+        found = [waiter for waiter in called if type(waiter) is int]
         doubtful: list[Asked] = []
-        for waiter in called:
-            if isinstance(waiter, int):
-                found.append(waiter)
-            elif waiter.allows(present):
-                if waiter.is_doubtful(present):
-                    doubtful.append(waiter)
-                else:
+        for waiter in called if len(found) < len(called) else ():
+            if isinstance(waiter, Asked):
+                said = waiter.proof.says(seen, look=False) if waiter.number <= came else None
+                if said:
                     found.append(waiter.id)
-        unjudged = self._judge(doubtful, reading, found) if doubtful else ()
+                elif said is None:
+                    doubtful.append(waiter)
+        unjudged = self._ask(doubtful, seen, came, found) if doubtful else ()
         self.statistics.articles += 1
         self.statistics.candidates += len(called)
+        self.statistics.judged += seen.judged
         self.statistics.matches += len(found)
-        return Matches(found, self._queries, reading, unjudged)
+        return Matches(found, self._queries, seen.reading, unjudged)
 
-    def _judge(self, asked: list[Asked], reading: Reading, found: list[int]) -> tuple[int, ...]:
-        """Judge queries in full, and add those that match; return those that the budget did not reach."""
-        most = MOST_WORK // (WORK_OF_ANY + len(reading.title.tokens) + len(reading.text.tokens))
+    def _ask(self, asked: list[Asked], seen: Seen, came: int, found: list[int]) -> tuple[int, ...]:
+        """Look closer at queries, and add those that match; return those that the budget did not reach."""
+        most = MOST_WORK // (WORK_OF_ANY + sum(len(rows) for _part, rows in seen.fields))
         if len(asked) > most:
             asked = _least_crowded(asked)
             self.statistics.overruns += 1
-        self.statistics.judged += len(asked[:most])
-        for query in asked[:most]:
-            expr = self._queries.get(query.id)  # it may have gone meanwhile
-            if expr is not None and is_match(expr, reading):
-                found.append(query.id)
+        found += [query.id for query in asked[:most] if self._holds(query, seen, came)]
         return tuple([query.id for query in asked[most:]])
+
+    def _holds(self, query: Asked, seen: Seen, came: int) -> bool:
+        if query.number <= came:
+            return query.proof.says(seen, look=True) is True
+        expr = self._queries.get(query.id)  # it may have gone meanwhile
+        return expr is not None and Judged(expr).says(seen, look=True) is True
 
 
 def _least_crowded(asked: list[Asked]) -> list[Asked]:

@@ -11,6 +11,8 @@ WORDS = (
     "Shoigu", "Shoygu", "Шойгу", "Pedersen", "Pederson", "Peterson", "Real", "Madrid", "Al-Sisi", "AlSisi", "Covid-19",
     "AT&T", "US", "us", "Turkey", "turkey", "Hama", "Hamas", "S.", "Steve", "Waugh", "terror", "terrorists", "北京",
     "Houthis", "the", "Sergei", "sergei", "Covid19", "real-madrid", "U-S", "tur-key", "AT & T", "and",
+    "NASA", "Nasa", "nasa", "na-sa", "Otto", "of", "19", "end.", "Hayat Tahrir Sham", "hayat tahrir",
+    "Steve Otto Waugh", "the dam of", "H. Tahrir Sham", "George W. Bush", "Hayat Otto Tahrir",
 )  # fmt: skip
 
 _NAMES = (
@@ -18,6 +20,8 @@ _NAMES = (
     "AlSisi", "Covid-19", "AT&T", "US", "Turkey", "Hama", "Hamas", "Steve Waugh", "river dam", "北京", "Houthi", "us",
     "Sergei Shoigu", "Shoygu", "turkey", "syria", "Hayat Tahrir Sham", "covid19", "realmadrid", "US dam", "dams",
     "AT & T", "Egypt & dam",
+    "NASA", "nasa", "NASA dam", "the dam of Egypt", "the dam of", "dam of US", "George W Bush", "Steve Otto Waugh",
+    "19 of",
 )  # fmt: skip
 
 _ALIASES = (
@@ -66,7 +70,11 @@ queries: st.SearchStrategy[Expr] = st.recursive(
     st.one_of(terms, nears, titles, sources, languages), _deeper, max_leaves=6
 )
 
-texts = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
+texts = st.builds(
+    lambda words, written: written(" ".join(words)),
+    st.lists(st.sampled_from(WORDS), max_size=12),
+    st.sampled_from((str, str, str, str.upper, str.title)),  # loud headlines
+)
 articles = st.builds(
     Article, texts, texts, st.sampled_from(("en", "ar", "ru", None)), st.sampled_from(("", "Al-Ahram Weekly", "BBC"))
 )

@@ -1,0 +1,240 @@
+"""Whether a query that was called matches, told from the terms that each word of the article is.
+
+In: an `Expr`, made ready once (`prove`), then articles as they were `Seen`. Out: yes, no, or None where only a closer
+look can tell. `bot.matching.judge` is the definition, and this says the same without a table of an article's words:
+where a term is in a row of `Terms.rows`, there the word stands (`Word.positions`), so a phrase is its terms in rows
+that follow one another, and where a capital decides, it is asked for its own word alone. What cannot be told so (NEAR,
+the title alone, several words of a source) is judged in full.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeAlias
+
+from bot.matching.analysis import Case
+from bot.matching.expr import And, Expr, Field, Language, Leaf, Name, Near, Not, Or, Prefix
+from bot.matching.judge import is_match
+from bot.matching.needle import Needle, Word, is_simple, may_have_initials, needle, simple_word
+from bot.matching.plan import initial_of, key_of, plan, want
+from bot.matching.reading import PLACE, FieldReading, Reading
+from bot.matching.terms import JOINED, Term, Want
+
+Row: TypeAlias = tuple[Term, ...]  # the terms that a word is
+Rows: TypeAlias = list[Row]
+Use: TypeAlias = Callable[[Want], Term]
+
+
+class Seen:
+    """An article: its reading, the terms that each word of each field is, and all the terms it has.
+
+    `judged` counts the parts of queries that were judged in full.
+    """
+
+    __slots__ = ("_where", "fields", "judged", "present", "reading")
+
+    def __init__(self, reading: Reading, fields: list[tuple[FieldReading, Rows]], present: set[Term]) -> None:
+        self.reading = reading
+        self.fields = fields
+        self.present = present
+        self.judged = 0
+        self._where: dict[Term, list[list[int]]] = {}
+
+    def where(self, term: Term) -> list[list[int]]:
+        """Return the positions of a term, by field."""
+        found = self._where.get(term)
+        if found is None:
+            found = [[at for at, row in enumerate(rows) if term in row] for _part, rows in self.fields]
+            self._where[term] = found
+        return found
+
+    def is_meant(self, term: Term, part: FieldReading, at: int) -> bool:
+        """Return whether a word that is a term is what was wanted, should its case decide."""
+        return not term.kind.needs_case or self.reading.certainty(part.tokens[at].folded, part, at) is not False
+
+
+class OneOf(NamedTuple):
+    """One of these terms is in the article, wherever."""
+
+    terms: tuple[Term, ...]
+
+    def says(self, seen: Seen, *, look: bool) -> bool | None:
+        """Return whether it is so; None, where a closer `look` must tell."""
+        return not seen.present.isdisjoint(self.terms)
+
+
+class Way(NamedTuple):
+    """Words one after the other, or one word whose case decides.
+
+    `initial` stands for the first of a name, which may have one more word in it (see `needle`). `compound` is the key
+    of the compounds that are a single word.
+    """
+
+    terms: tuple[Term, ...]
+    initial: Term | None = None
+    compound: str = ""
+
+    def says(self, seen: Seen, *, look: bool) -> bool | None:
+        """Return whether it is so; None, where a closer `look` must tell."""
+        first, *others = self.terms
+        present = seen.present
+        if not present.issuperset(others) or not (first in present or self.initial in present):
+            return False
+        return self._stands(seen) if look else None
+
+    def _stands(self, seen: Seen) -> bool:
+        for number, (part, rows) in enumerate(seen.fields):
+            if self.compound in part.spans:
+                return True
+            if any(self._goes_on(1, at + 1, part, rows, seen) for at in self._starts(number, part, seen)):
+                return True
+        return False
+
+    def _starts(self, number: int, part: FieldReading, seen: Seen) -> Iterator[int]:
+        first = self.terms[0]
+        yield from (at for at in seen.where(first)[number] if seen.is_meant(first, part, at))
+        if self.initial is not None:
+            yield from seen.where(self.initial)[number]
+
+    def _goes_on(self, index: int, at: int, part: FieldReading, rows: Rows, seen: Seen, *, whole: bool = True) -> bool:
+        """Return whether the words from `index` on stand at `at`; where `whole`, no other word stood between yet."""
+        if index == len(self.terms):
+            return True
+        if at >= len(rows) or part.tokens[at].breaks:
+            return False
+        term = self.terms[index]
+        is_here = term in rows[at] and seen.is_meant(term, part, at)
+        if is_here and self._goes_on(index + 1, at + 1, part, rows, seen, whole=whole):
+            return True
+        if self.initial is None or not whole or part.tokens[at].case <= Case.LOWER:
+            return False
+        return self._goes_on(index, at + 1, part, rows, seen, whole=False)
+
+
+class Judged(NamedTuple):
+    """A part that is judged in full."""
+
+    expr: Expr
+
+    def says(self, seen: Seen, *, look: bool) -> bool | None:
+        """Return whether it is so; None, where a closer `look` must tell."""
+        if not look:
+            return None
+        seen.judged += 1
+        return is_match(self.expr, seen.reading)
+
+
+class No(NamedTuple):
+    """Without a part."""
+
+    part: "Proof"
+
+    def says(self, seen: Seen, *, look: bool) -> bool | None:
+        """Return whether it is so; None, where a closer `look` must tell."""
+        said = self.part.says(seen, look=look)
+        return None if said is None else not said
+
+
+class Every(NamedTuple):
+    """All of the parts; the simple ones are told apart, for most queries that ask have no others.
+
+    `rows`: one term of each is there. `without`: none of these is.
+    """
+
+    rows: tuple[tuple[Term, ...], ...]
+    without: tuple[Term, ...]
+    parts: "tuple[Proof, ...]"
+
+    def says(self, seen: Seen, *, look: bool) -> bool | None:
+        """Return whether it is so; None, where a closer `look` must tell."""
+        for row in self.rows:
+            if seen.present.isdisjoint(row):
+                return False
+        if not seen.present.isdisjoint(self.without):
+            return False
+        whole: bool | None = True
+        for part in self.parts:
+            said = part.says(seen, look=look)
+            if said is None:
+                whole = None
+            elif not said:
+                return False
+        return whole
+
+
+class Some(NamedTuple):
+    """Any of the parts."""
+
+    parts: "tuple[Proof, ...]"
+
+    def says(self, seen: Seen, *, look: bool) -> bool | None:
+        """Return whether it is so; None, where a closer `look` must tell."""
+        whole: bool | None = False
+        for part in self.parts:
+            said = part.says(seen, look=look)
+            if said is None:
+                whole = None
+            elif said:
+                return True
+        return whole
+
+
+Proof: TypeAlias = OneOf | Way | Judged | No | Every | Some
+
+
+def prove(expr: Expr, use: Use) -> Proof:
+    """Return what a query asks of an article; `use` gives the term of each want, as often as it is named."""
+    match expr:
+        case And(items):
+            return _every([prove(item, use) for item in items])
+        case Or(items):
+            return Some(tuple([prove(item, use) for item in items]))
+        case Not(item):
+            return No(prove(item, use))
+        case Near(left, right, _):
+            return _every([_signs(left, use), _signs(right, use), Judged(expr)])
+        case Field() | Language() | Prefix():
+            return _every([_signs(expr, use), Judged(expr)]) if plan(expr).asks else _signs(expr, use)
+        case _:
+            return _prove_leaf(expr, use)
+
+
+def _every(parts: list[Proof]) -> Every:
+    rows = tuple([part.terms for part in parts if isinstance(part, OneOf)])
+    gone = [part.part for part in parts if isinstance(part, No)]
+    without = tuple([term for part in gone if isinstance(part, OneOf) for term in part.terms])
+    return Every(rows, without, tuple([part for part in parts if not _is_simple(part)]))
+
+
+def _is_simple(part: Proof) -> bool:
+    return isinstance(part.part if isinstance(part, No) else part, OneOf)
+
+
+def _signs(expr: Expr, use: Use) -> OneOf:
+    """Return what an article has one of, if the query matches it."""
+    return OneOf(tuple([use(one) for one in plan(expr).callers]))
+
+
+def _prove_leaf(leaf: Leaf, use: Use) -> Proof:
+    made = _made(leaf)
+    sure = [use(key_of(key)) for key in made.spans if key[0] == PLACE]
+    ways = []
+    for way in made.ways:
+        if len(way) > 1 or way[0].needs_case:
+            ways.append(_way(way, made, use))
+        else:
+            sure.append(use(want(way[0])))
+    parts: list[Proof] = [OneOf(tuple(sure)), *ways] if sure else [*ways]
+    return parts[0] if len(parts) == 1 else Some(tuple(parts))
+
+
+def _made(leaf: Leaf) -> Needle:
+    if isinstance(leaf, Name) and is_simple(leaf.text):
+        word = simple_word(leaf.text, close=leaf.close)
+        return Needle(((word,),), (JOINED + word.folded,))
+    return needle.__wrapped__(leaf)
+
+
+def _way(way: tuple[Word, ...], made: Needle, use: Use) -> Way:
+    terms = tuple([use(want(word)) for word in way])
+    initial = use(initial_of(way)) if may_have_initials(way) else None
+    compound = JOINED + way[0].folded
+    return Way(terms, initial, compound if len(way) == 1 and compound in made.spans else "")
