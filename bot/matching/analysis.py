@@ -13,9 +13,10 @@ kept beside them, so a wrong guess of the language never loses an exact match.
 import re
 import threading
 import unicodedata
+from collections.abc import Iterator
 from enum import IntEnum
 from functools import cached_property, lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 import gcld3
 import Stemmer
@@ -27,6 +28,9 @@ ENOUGH = 12  # words from which it may be any language
 FEW_SCRIPTS = 60  # words that say which script a text is in
 MOST_CHUNKS = 1 << 17  # whose reading is kept
 LONGEST_KEPT = 40  # characters between two spaces whose reading is kept
+LOUD = 0.7  # share of longer words with a capital from which capitals say nothing: a headline in title case
+SHORT = 3  # letters of a word that headlines write small
+LONGEST_ABBREVIATED = 3  # letters of a word whose dot may be no end of a sentence
 CASE = "\x02"  # in a form, before the case of a word that is not in small letters
 
 
@@ -106,17 +110,23 @@ class Token(NamedTuple):
     end: int
     case: Case
     glued: str  # what joins it to the word before ("-" in "Al-Sisi"), or ""
-    breaks: bool  # a sentence ended before it: no name runs across
-    begins: bool  # a sentence or line begins with it: its capital says nothing
     form: str  # the folded form and the case as one key (see `read_form`)
+    breaks: bool = False  # a sentence ended before it: no name runs across
+    begins: bool = False  # a sentence or line begins with it: its capital says nothing
 
 
+_MARK_OF = tuple("" if case is Case.LOWER else f"{CASE}{case:d}" for case in Case)  # of each case, in a form
+
+
+@final
 class Chunk(NamedTuple):
-    """What stands between two spaces, read: its words, and the signs before the first and after the last one."""
+    """What stands between two spaces and is more than a word: its words, the signs before the first and after the last
+    one, and which words (`start` to `end`, exclusive) are glued together."""
 
     tokens: tuple[Token, ...]
     head: str
     tail: str
+    runs: tuple[tuple[int, int], ...]
 
 
 class Text:
@@ -126,31 +136,46 @@ class Text:
         self.source = text[:MAX_CHARACTERS]
         self.tokens: list[Token] = []
         self.gaps: dict[int, str] = {}  # what stands before a token, where that is more than a space or glue
+        self.runs: list[tuple[int, int]] = []  # tokens `start` to `end` (exclusive) that are glued together
         self._chunks = self.source.split(" ")
-        gap = "\n"  # what stands since the last word
+        add = self.tokens.append
         known = _known_chunks.get
-        for text_of_chunk in self._chunks:
-            found, head, tail = known(text_of_chunk) or _chunk(text_of_chunk)
-            if not found:
-                gap += tail + " "
-            elif gap or head:
-                self._follow(gap + head, found)
-                gap = tail and tail + " "
+        gap = "\n"  # what stands since the last word
+        for chunk in self._chunks:
+            read = known(chunk) or _chunk(chunk)
+            if type(read) is not Chunk:
+                if gap:
+                    self._follow(gap, read)
+                    gap = ""
+                else:
+                    add(read)
+            elif read.tokens:
+                gap = self._add(read, gap)
             else:
-                self.tokens += found
-                gap = tail and tail + " "
+                gap += read.tail + " "
 
-    def _follow(self, gap: str, found: tuple[Token, ...]) -> None:
-        """Add words after more than a space: a sentence may end there, or a line."""
-        self.gaps[len(self.tokens)] = gap
-        breaks = bool(self.tokens) and _breaks(gap, self.tokens[-1])
-        begins = breaks or "\n" in gap
-        first = found[0]
-        if breaks or begins:
-            self.tokens.append(first._replace(breaks=breaks, begins=begins))
+    def _add(self, read: Chunk, gap: str) -> str:
+        """Add what stands between two spaces after a `gap`, and return what stands since its last word."""
+        found, head, tail, runs = read
+        at = len(self.tokens)
+        for start, end in runs:
+            self.runs.append((at + start, at + end))
+        if gap or head:
+            self._follow(gap + head, found[0])
             self.tokens += found[1:]
         else:
             self.tokens += found
+        return tail and tail + " "
+
+    def _follow(self, gap: str, word: Token) -> None:
+        """Add a word after more than a space: a sentence may end there, or a line."""
+        at = len(self.tokens)
+        self.gaps[at] = gap
+        breaks = at > 0 and _breaks(gap, self.tokens[-1])
+        if breaks or "\n" in gap:
+            folded, start, end, case, glued, form, _breaks_before, _begins = word
+            word = Token(folded, start, end, case, glued, form, breaks, begins=True)  # quicker than `_replace`
+        self.tokens.append(word)
 
     @cached_property
     def _bases(self) -> list[int]:
@@ -158,10 +183,16 @@ class Text:
         bases: list[int] = []
         at = 0
         for chunk in self._chunks:
-            words = (_known_chunks.get(chunk) or _chunk(chunk)).tokens
-            bases += [at] * len(words)
+            read = _known_chunks.get(chunk) or _chunk(chunk)
+            bases += [at] * (len(read.tokens) if type(read) is Chunk else 1)
             at += len(chunk) + 1
         return bases
+
+    @cached_property
+    def is_loud(self) -> bool:
+        """Whether capitals say nothing here: most longer words have one."""
+        cases = [word.case for word in self.tokens if len(word.folded) > SHORT and word.case is not Case.NONE]
+        return bool(cases) and len(cases) - cases.count(Case.LOWER) >= LOUD * len(cases)
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return where tokens `start` to `end` (exclusive) stand in the text, in code points."""
@@ -311,9 +342,10 @@ _TOKEN = re.compile(
     rf"|(?P<each>[{_EACH}][{_EACH_MARKS}]*|[{_EMOJI}]|(?<=[\w\s])[&＆](?=[\w\s]))"
 )
 ZWNJ = "\u200c"  # between two parts of a word in Arabic letters, where others write a space or nothing
+_WORD = re.compile(rf"{_LETTER}+")
 _GLUE = frozenset("-‐‑'’ʼ＇·." + ZWNJ)
+_SIGNS = ".,:;!?…\"'“”‘’«»()[]{}<>/*%$€£-–—،؛؟"  # none of them can be part of a word at its ends
 _SENTENCE_END = re.compile(r"[.!?…؟۔।]|\n\s*\n")
-_ALWAYS_BREAKS = re.compile(r"[\n!?؟]|\.\S*\s+[\"'“‘«]")
 _ACCENTS = re.compile(
     r"(?<![ику])\u0306|[\u0300-\u0305\u0307-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4-\u05c7"
     r"\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u200b-\u200f\u2060\u00ad\ufe00-\ufe0f]"
@@ -327,8 +359,19 @@ _LETTERS = str.maketrans(
 )  # fmt: skip
 
 
-def _read_chunk(chunk: str) -> Chunk:
-    """Return the words of what stands between two spaces."""
+def _read_chunk(chunk: str) -> Token | Chunk:
+    """Return what stands between two spaces. Most is one word and a sign beside it, which needs no long pattern."""
+    bare = chunk.strip(_SIGNS)
+    if _WORD.fullmatch(bare) and (folded := fold(bare)):
+        start = chunk.find(bare)
+        end = start + len(bare)
+        case = case_of(bare)
+        word = Token(folded, start, end, case, "", folded + _MARK_OF[case])
+        return word if bare == chunk else Chunk((word,), chunk[:start], chunk[end:], ())
+    return _read_words(chunk)
+
+
+def _read_words(chunk: str) -> Chunk:
     found: list[Token] = []
     head, done = "", 0
     for match in _TOKEN.finditer(f" {chunk} "):
@@ -341,16 +384,26 @@ def _read_chunk(chunk: str) -> Chunk:
         head = head if found else gap
         breaks = bool(found) and len(gap) > 1 and _breaks(gap, found[-1])
         glued = gap if found and gap in _GLUE else ""
-        form = folded if case is Case.LOWER else f"{folded}{CASE}{case:d}"
-        found.append(Token(folded, start, end, case, glued, breaks, breaks or "\n" in gap, form))
+        found.append(Token(folded, start, end, case, glued, folded + _MARK_OF[case], breaks, breaks or "\n" in gap))
         done = match.end() - 1
-    return Chunk(tuple(found), head, chunk[done:])
+    return Chunk(tuple(found), head, chunk[done:], tuple(_runs(found)))
 
 
-_known_chunks: dict[str, Chunk] = {}
+def _runs(words: list[Token]) -> Iterator[tuple[int, int]]:
+    """Yield `start` and `end` of the words that are glued together."""
+    end = 0
+    for position, word in enumerate(words):
+        if word.glued and position >= end:
+            end = position + 1
+            while end < len(words) and words[end].glued:
+                end += 1
+            yield position - 1, end
 
 
-def _chunk(chunk: str) -> Chunk:
+_known_chunks: dict[str, Token | Chunk] = {}
+
+
+def _chunk(chunk: str) -> Token | Chunk:
     """Return the same, and keep it: a dictionary that is emptied now and then answers quicker than an `lru_cache`."""
     read = _read_chunk(chunk)
     if len(chunk) <= LONGEST_KEPT:
@@ -368,12 +421,16 @@ def _read(surface: str) -> tuple[str, Case]:
     return fold(surface.replace(".", "")), case_of(surface)
 
 
-def _breaks(gap: str, previous: Token | None) -> bool:
+def _breaks(gap: str, previous: Token) -> bool:
     """Return whether a sentence ends in `gap`: not at the dot of "St. Louis", nor at a lone line break."""
-    if previous is None or not _SENTENCE_END.search(gap):
+    if not _is_end(gap):
         return False
-    abbreviated = gap == ". " and len(previous.folded) <= 3 and previous.case >= Case.TITLE
-    return not abbreviated or bool(_ALWAYS_BREAKS.search(gap))
+    return gap != ". " or len(previous.folded) > LONGEST_ABBREVIATED or previous.case < Case.TITLE
+
+
+@lru_cache(1 << 12)
+def _is_end(gap: str) -> bool:
+    return _SENTENCE_END.search(gap) is not None
 
 
 # --- inflection -------------------------------------------------------------------------------------

@@ -93,22 +93,28 @@ def is_in_table(text: Text, start: int, end: int) -> bool:
     )
 
 
-def is_other(text: Text, start: int, end: int, *, is_city: bool, is_loud: bool) -> bool:
+def is_other(text: Text, start: int, end: int, *, is_city: bool) -> bool:
     """Return whether the name of a place at `start` to `end` (exclusive) is a thing's that is no person."""
-    before = _word(text, start - 1) if _is_beside(text, start) else None
-    after = _word(text, end) if _is_beside(text, end) else None
+    words = text.tokens
+    before = words[start - 1] if _is_beside(text, start) else None
+    after = words[end] if _is_beside(text, end) else None
     if end - start == 1 and _is_language(text, start):
         return True
     if is_city and (_is_quoted(text, start, end) or (before is not None and before.folded in SHIPS)):
         return True
-    if after is not None and after.case > Case.LOWER:
-        if after.folded in LEGAL_FORMS or _is_contest(text, end):
-            return True
-        if not is_loud and (after.folded in PAPERS or after.folded in STREETS or after.folded == "open"):
-            return True
-        if is_city and (after.folded in TREATIES or _is_club(text, end)):
-            return True
-    return is_city and before is not None and _is_club_before(before, is_loud=is_loud)
+    if after is not None and after.case > Case.LOWER and _is_of(text, end, is_city=is_city):
+        return True
+    return is_city and before is not None and _is_club_before(before, text)
+
+
+def _is_of(text: Text, end: int, *, is_city: bool) -> bool:
+    """Return whether the word after a name, which has a capital, makes it another thing's."""
+    folded = text.tokens[end].folded
+    if folded in LEGAL_FORMS or _is_contest(text, end):
+        return True
+    if (folded in PAPERS or folded in STREETS or folded == "open") and not text.is_loud:
+        return True
+    return is_city and (folded in TREATIES or _is_club(text, end))
 
 
 def is_person(text: Text, position: int) -> bool:
@@ -117,14 +123,25 @@ def is_person(text: Text, position: int) -> bool:
     word = words[position]
     if word.glued or word.case is Case.NONE:
         return False
-    after = _word(text, position + 1) if _is_beside(text, position + 1) else None
-    if after is not None and after.case > Case.LOWER and after.folded in AFTER_SURNAME:
+    if _is_before_generation(text, position + 1):
         return True
     if position == 0 or word.breaks:
         return False
-    before, gap = words[position - 1], text.gaps.get(position, "")
-    if before.case is not Case.TITLE or _is_possessive(text, position - 1):
+    before = words[position - 1]
+    if before.case is not Case.TITLE:
         return False
+    return _is_before_surname(before, text.gaps.get(position, "")) and not _is_possessive(text, position - 1)
+
+
+def _is_before_generation(text: Text, end: int) -> bool:
+    """Return whether "Jr." or the like follows a name."""
+    after = _word(text, end)
+    is_one = after is not None and after.folded in AFTER_SURNAME and after.case > Case.LOWER
+    return is_one and _is_beside(text, end)
+
+
+def _is_before_surname(before: Token, gap: str) -> bool:
+    """Return whether a word with a capital and the gap after it stand before a surname."""
     if len(before.folded) == 1:  # "P. Jordan"
         return gap.startswith(".") and before.folded.isalpha() and before.folded not in COMPASS
     if before.folded in TITLES:
@@ -153,17 +170,18 @@ def is_in_a_state(text: Text, end: int) -> bool:
 
 def has_forename(text: Text, position: int) -> bool:
     """Return whether a word that may be a forename stands before a name, which is then no town's."""
-    before = _word(text, position - 1)
-    if before is None or not _is_beside(text, position) or _is_possessive(text, position - 1):
+    if not _is_beside(text, position):
         return False
-    return before.case is Case.TITLE and not before.begins and before.folded not in GREATER
+    before = text.tokens[position - 1]
+    is_name = before.case is Case.TITLE and not before.begins and before.folded not in GREATER
+    return is_name and not _is_possessive(text, position - 1)
 
 
 def surname_after(text: Text, position: int) -> str:
     """Return the word after a place's name that may be a given name (Jordan Henderson), if it may be a surname."""
-    after = _word(text, position + 1)
-    if text.tokens[position].folded not in GIVEN_TOO or after is None or not _is_beside(text, position + 1):
+    if text.tokens[position].folded not in GIVEN_TOO or not _is_beside(text, position + 1):
         return ""
+    after = text.tokens[position + 1]
     return after.folded if after.case is Case.TITLE and not after.glued and after.folded not in BODIES else ""
 
 
@@ -200,7 +218,7 @@ def _is_beside(text: Text, position: int) -> bool:
     words = text.tokens
     if not 0 < position < len(words) or position in text.gaps:
         return False
-    return not (_is_loud(words[position - 1]) and words[position].case is Case.TITLE)
+    return words[position].case is not Case.TITLE or not _is_loud(words[position - 1])
 
 
 def _is_loud(word: Token) -> bool:
@@ -223,10 +241,9 @@ def _is_arabic_language(text: Text, position: int) -> bool:
 
 def is_arabic_surname(text: Text, position: int) -> bool:
     """Return whether an Arabic people's word follows a given name, and so may be a surname: بثينة عراقي."""
-    before = _word(text, position - 1)
-    if before is None or not _is_beside(text, position) or not text.tokens[position].folded.endswith("ي"):
+    if not text.tokens[position].folded.endswith("ي") or not _is_beside(text, position):
         return False
-    return before.folded in given_names()
+    return text.tokens[position - 1].folded in given_names()
 
 
 def says_where_in_arabic(text: Text, position: int, name: str) -> bool:
@@ -251,11 +268,12 @@ def _is_possessive(text: Text, position: int) -> bool:
 
 def _is_language(text: Text, position: int) -> bool:
     """Return whether a people's word is its language: "in English", but not "in English football"."""
-    before, after = _word(text, position - 1), _word(text, position + 1)
-    if text.tokens[position].case is Case.NONE:
-        return text.tokens[position].folded.endswith("يه") and _is_arabic_language(text, position)
-    if text.tokens[position].folded not in LANGUAGES:
+    word = text.tokens[position]
+    if word.case is Case.NONE:
+        return word.folded.endswith("يه") and _is_arabic_language(text, position)
+    if word.folded not in LANGUAGES:
         return False
+    before, after = _word(text, position - 1), _word(text, position + 1)
     if after is not None and after.folded in OF_LANGUAGE:
         return True
     if before is None or before.folded not in SPOKEN or not _is_beside(text, position):
@@ -265,8 +283,8 @@ def _is_language(text: Text, position: int) -> bool:
 
 def _is_quoted(text: Text, start: int, end: int) -> bool:
     """Return whether a name stands alone in quotation marks, as a film's or a ship's does."""
-    before, after = text.gaps.get(start, ""), text.gaps.get(end, "")
-    return before[-1:] in QUOTES and after[:1] in QUOTES if before and after else False
+    gaps = text.gaps
+    return start in gaps and end in gaps and gaps[start][-1] in QUOTES and gaps[end][0] in QUOTES
 
 
 def _is_contest(text: Text, end: int) -> bool:
@@ -291,7 +309,8 @@ def _is_club(text: Text, end: int) -> bool:
     return after.folded in CLUBS_AFTER
 
 
-def _is_club_before(before: Token, *, is_loud: bool) -> bool:
+def _is_club_before(before: Token, text: Text) -> bool:
     if before.folded not in CLUBS_BEFORE or before.case is Case.LOWER:
         return False
-    return before.case is Case.UPPER if len(before.folded) <= SHORT_CLUBS and before.folded != "real" else not is_loud
+    is_short = len(before.folded) <= SHORT_CLUBS and before.folded != "real"
+    return before.case is Case.UPPER if is_short else not text.is_loud

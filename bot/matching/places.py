@@ -11,16 +11,17 @@ for as any name is, and these names beside it.
 """
 
 import lzma
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+import re
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from babel import Locale
 
-from bot.matching.analysis import ZWNJ, Case, Token, fold, keys, script, tokens, word_set
+from bot.matching.analysis import ZWNJ, Case, Token, fold, keys, read_form, script, tokens, word_set
 from bot.matching.namesakes import given_names
 from bot.matching.peoples import inflected
 
@@ -86,14 +87,34 @@ class Place:
 Names = dict[tuple[str, ...], Name]
 
 
-class Branch(NamedTuple):
-    """The names that begin with a word: the one that is no more, and the others by their second word, longest first."""
-
-    own: list[Name]
-    longer: dict[str, list[tuple[tuple[str, ...], Name]]]
+What = TypeVar("What")
 
 
-Table = dict[str, Branch]  # by the first word
+class Branch(NamedTuple, Generic[What]):
+    """What begins with a word: what has this name, and what has a longer one, by its second word: the words from there
+    on, the longest first."""
+
+    own: What | None
+    longer: dict[str, list[tuple[tuple[str, ...], What]]]
+
+
+Named = tuple[tuple[str, ...], What]  # the words of a name after its first, and what it names
+Table = dict[str, list[Named[Name]]]  # by the first word
+
+
+class City(NamedTuple):
+    """A city as GeoNames knows it; `is_main`: this is the main name of one above 500,000 people."""
+
+    concept: str
+    is_main: bool
+
+
+class Beginning(NamedTuple):
+    """What may begin with a word, written as it is: names of the tables by the form of the word, and cities."""
+
+    names: tuple[tuple[str, Branch[Name]], ...]
+    cities: tuple[Branch[City], ...]
+
 
 # Names of two places, of which the rest of an article says which is meant.
 EITHER = {
@@ -109,6 +130,10 @@ OF_THE_WORLD = ("US/Washington", "US/New York")  # what news from everywhere nam
 
 LETTERS_WRITTEN_ON = {"ARABIC": "ar", "HEBREW": "he"}  # scripts in which small words are written on before a name
 MOST_KNOWN = 1 << 17  # words of which is kept whether they begin a name
+SLOTS = 1 << 18  # of the cities' first words: twice as many as there are
+LAST_SLOT = SLOTS - 1
+NUMBER = 4  # bytes
+_BEGUN_ALIKE = re.compile(rb"^([^\t ]+)[\t ].*(?:\n\1[\t ].*)*", re.MULTILINE)  # lines with one first word
 _SHORTEST_DERIVED = 4  # letters of a Russian name whose cases are formed by rule
 _RUSSIAN_ENDINGS = (
     ("ия", ("ии", "ию", "ией")),
@@ -143,17 +168,17 @@ def _lookup(words: tuple[str, ...], text: str) -> Place | None:
 @cache
 def _anywhere() -> Names:
     """Return every name of a place in any language, but for its people and adjectives."""
+    every = (item for language in ("", *LATIN_LANGUAGES) for item in _names(language).items())
     found: Names = {}
-    for language in ("", *LATIN_LANGUAGES):
-        for words, name in _names(language).items():
-            if name.concepts and not name.people:
-                found.setdefault(words, name)
+    for words, name in every:
+        if name.concepts and not name.people:
+            found.setdefault(words, name)
     return found
 
 
 def _city(words: tuple[str, ...], text: str) -> Place | None:
     """Return the city that GeoNames knows by this name, or None."""
-    city = _cities().of(words[0]).named.get(words[1:])
+    city = _cities().get(words)
     if city is None:
         return None
     known = _places().get(city.concept)
@@ -162,14 +187,8 @@ def _city(words: tuple[str, ...], text: str) -> Place | None:
 
 def is_name(folded: str) -> bool:
     """Return whether folded words, a space between, as a whole may name a place. Quicker than `lookup`."""
-    if " " not in folded:
-        return folded in _single_names()
-    return tuple(folded.split(" ")) in _anywhere() or _cities().has(folded)
-
-
-@cache
-def _single_names() -> frozenset[str]:
-    return frozenset([words[0] for words in _anywhere() if len(words) == 1]) | _cities().single_names()
+    words = tuple(folded.split(" "))
+    return words in _anywhere() or _cities().get(words) is not None
 
 
 def is_everywhere(words: tuple[str, ...]) -> bool:
@@ -225,35 +244,58 @@ def is_main(text: str) -> bool:
 def mentions(words: Sequence[Token], language: str) -> Iterator[Mention]:
     """Yield the places that `words` name, the longest name first, never two over the same words. Whether a name is
     another thing's where it stands, `bot.matching.namesakes` says."""
-    table = _table(language if language in LATIN_LANGUAGES else "")
     begins = _beginnings(language if language in LATIN_LANGUAGES else "")
     end = 0
-    for position in [position for position, word in enumerate(words) if begins[word.folded]]:
-        found = _longest(table, words, position) if position >= end else None
-        if found is not None:
-            end = found.end
-            if found.concepts:
-                yield found
+    found = [(position, beginning) for position, word in enumerate(words) if (beginning := begins[word.form])]
+    for position, beginning in found:
+        mention = _longest(beginning, words, position) if position >= end else None
+        if mention is not None:
+            end = mention.end
+            if mention.concepts:
+                yield mention
 
 
-class _Beginnings(dict[str, bool]):
-    """Whether a word may begin the name of a place; found out once for each."""
+class _Beginnings(dict[str, Beginning | None]):
+    """What may begin with each form of a word (see `Token.form`) in a language; found out once for each."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, language: str) -> None:
         super().__init__()
-        self._table = table
+        self._tables = [_table(""), _table(language)] if language else [_table("")]
 
-    def __missing__(self, folded: str) -> bool:
+    def __missing__(self, form: str) -> Beginning | None:
         if len(self) > MOST_KNOWN:
             self.clear()
-        forms = _forms(folded)
-        begins = self[folded] = any(form in self._table or bool(_cities().of(form).named) for form in forms)
+        begins = self[form] = self._find(*read_form(form))
         return begins
+
+    def _find(self, folded: str, case: Case) -> Beginning | None:
+        """Return what may begin with a word: no city, if it is in small letters."""
+        forms = _forms(folded)
+        names = tuple([(form, branch) for form in forms if (branch := self._names(form, case)) is not None])
+        begun = [_branch(_cities().begun_by(form)) for form in forms] if case is not Case.LOWER else []
+        cities = tuple([branch for branch in begun if branch is not None])
+        return Beginning(names, cities) if names or cities else None
+
+    def _names(self, form: str, case: Case) -> Branch[Name] | None:
+        named = [one for table in self._tables for one in table.get(form, ())]
+        return _branch([(rest, name) for rest, name in named if case is Case.UPPER or not name.capitals])
+
+
+def _branch(named: Iterable[Named[What]]) -> Branch[What] | None:
+    """Return these names of one first word, or None if there are none."""
+    branch: Branch[What] | None = None
+    for rest, what in sorted(named, key=lambda one: len(one[0]), reverse=True):
+        branch = branch or Branch(None, {})
+        if rest:
+            branch.longer.setdefault(rest[0], []).append((rest[1:], what))
+        else:
+            branch = branch._replace(own=what)
+    return branch
 
 
 @cache
 def _beginnings(language: str) -> _Beginnings:
-    return _Beginnings(_table(language))
+    return _Beginnings(language)
 
 
 def is_known(folded: str) -> bool:
@@ -286,27 +328,26 @@ def country_of(concept: str) -> str:
 # --- on the article's side --------------------------------------------------------------------------
 
 
-def _longest(table: Table, words: Sequence[Token], position: int) -> Mention | None:
-    known, city = _known_at(table, words, position), _city_at(words, position)
+def _longest(beginning: Beginning, words: Sequence[Token], position: int) -> Mention | None:
+    """Return the place with the longest name of those that begin at `position` as `beginning` says, if one does."""
+    after = position + 1
+    then = words[after] if after < len(words) and not words[after].breaks else None
+    known = _known_at(beginning, words, position, then) if beginning.names else None
+    city = _city_at(beginning, words, position, then) if beginning.cities else None
     return city if known is None or (city and city.end > known.end) else known
 
 
-def _known_at(table: Table, words: Sequence[Token], position: int) -> Mention | None:
-    """Return the place of the reviewed tables that is named here, the longest name."""
+def _known_at(beginning: Beginning, words: Sequence[Token], position: int, then: Token | None) -> Mention | None:
+    """Return the place of the tables that is named here, the longest name. `then` is the word after, if any."""
     after = position + 1
-    seconds = _forms(words[after].folded) if after < len(words) and not words[after].breaks else ()
-    for form in _forms(words[position].folded):
-        branch = table.get(form)
-        if branch is None:
-            continue
-        for second in seconds if branch.longer else ():
+    for form, branch in beginning.names:
+        for second in _forms(then.folded) if then is not None and branch.longer else ():
             for rest, name in branch.longer.get(second, ()):
-                end = after + len(rest)
-                if end <= len(words) and _follows(rest, words[after:end]) and _in_capitals(name, words[position]):
+                end = after + 1 + len(rest)
+                if not rest or _follows(rest, words[after + 1 : end]):
                     return _mention(name, position, end, form)
-        for name in branch.own:
-            if _in_capitals(name, words[position]):
-                return _mention(name, position, after, form)
+        if branch.own is not None:
+            return _mention(branch.own, position, after, form)
     return None
 
 
@@ -314,26 +355,29 @@ def _mention(name: Name, start: int, end: int, form: str) -> Mention:
     return Mention(name.concepts, start, end, name.capitals, name.either, form if name.doubtful else "")
 
 
-def _city_at(words: Sequence[Token], position: int) -> Mention | None:
-    """Return the city of GeoNames that is named here, the longest name; not in small letters."""
-    if words[position].case is Case.LOWER:
-        return None
-    for form in _forms(words[position].folded):
-        cities = _cities().of(form)
-        for length in cities.lengths:
-            after = words[position + 1 : position + 1 + length]
-            city = cities.named.get(tuple(word.folded for word in after))
-            if city and len(after) == length and not any(word.breaks for word in after):
-                return Mention((city.concept,), position, position + 1 + length, capitals=False)
+def _city_at(beginning: Beginning, words: Sequence[Token], position: int, then: Token | None) -> Mention | None:
+    """Return the city of GeoNames that is named here, the longest name."""
+    after = position + 1
+    for branch in beginning.cities:
+        for rest, city in branch.longer.get(then.folded, ()) if then is not None else ():
+            end = after + 1 + len(rest)
+            if not rest or _is_same(rest, words[after + 1 : end]):
+                return Mention((city.concept,), position, end, capitals=False)
+        if branch.own is not None:
+            return Mention((branch.own.concept,), position, after, capitals=False)
     return None
 
 
 def _follows(rest: tuple[str, ...], words: Sequence[Token]) -> bool:
+    """Return whether words go on as a name does, each in any of its forms."""
+    if len(words) < len(rest):
+        return False
     return all(not word.breaks and part in _forms(word.folded) for part, word in zip(rest, words, strict=True))
 
 
-def _in_capitals(name: Name, word: Token) -> bool:
-    return not name.capitals or word.case == Case.UPPER
+def _is_same(rest: tuple[str, ...], words: Sequence[Token]) -> bool:
+    """Return whether words go on as a name does, as they are."""
+    return tuple([word.folded for word in words]) == rest and not any(word.breaks for word in words)
 
 
 def _forms(folded: str) -> tuple[str, ...]:
@@ -349,49 +393,39 @@ def _forms(folded: str) -> tuple[str, ...]:
 # --- the tables -------------------------------------------------------------------------------------
 
 
-class City(NamedTuple):
-    """A city as GeoNames knows it; `is_main`: this is the main name of one above 500,000 people."""
-
-    concept: str
-    is_main: bool
-
-
-class Cities(NamedTuple):
-    """The cities whose names begin with a word, by the words after it, and how many these are, the most first."""
-
-    named: dict[tuple[str, ...], City]
-    lengths: tuple[int, ...]
-
-
 class _Cities:
-    """The cities of GeoNames: sorted lines, looked up by halving."""
+    """The cities of GeoNames: sorted lines, and where those that begin with a word stand, by its hash.
+
+    As one string of bytes they take an eighth of what a list of lines and a set of names take.
+    """
 
     def __init__(self) -> None:
         packed = files("bot.matching").joinpath("data", "cities.xz").read_bytes()
-        self._lines = lzma.decompress(packed).decode().split("\n")
+        self._lines = lzma.decompress(packed) + b"\n"
+        self._starts = array("I", bytes(NUMBER * SLOTS))  # and one more; 0 for none
+        for begun in _BEGUN_ALIKE.finditer(self._lines):
+            slot = hash(begun[1]) & LAST_SLOT
+            while self._starts[slot]:
+                slot = (slot + 1) & LAST_SLOT
+            self._starts[slot] = begun.start() + 1
 
-    def has(self, name: str) -> bool:
-        """Return whether folded words, a space between, are the whole name of a city."""
-        begin = name + "\t"
-        at = bisect_left(self._lines, begin)
-        return at < len(self._lines) and self._lines[at].startswith(begin)
+    def get(self, words: tuple[str, ...]) -> City | None:
+        """Return the city of this name."""
+        return next((city for rest, city in self.begun_by(words[0]) if rest == words[1:]), None)
 
-    def single_names(self) -> frozenset[str]:
-        """Return the names of one word."""
-        names = (line.split("\t", 1)[0] for line in self._lines)
-        return frozenset([name for name in names if " " not in name])
-
-    @lru_cache(MOST_KNOWN)  # noqa: B019 - there is one object, which lives as long as the process
-    def of(self, first: str) -> Cities:
-        """Return the cities whose name begins with the word `first`, by the words after it."""
-        found: dict[tuple[str, ...], City] = {}
-        for at in range(bisect_left(self._lines, first + "\t"), len(self._lines)):  # a tab is before a space
-            line = self._lines[at]
-            if not line.startswith((first + "\t", first + " ")):
-                break
-            name, concept, sign = line.split("\t")
-            found[tuple(name.split(" ")[1:])] = City(concept, sign == "*")
-        return Cities(found, tuple(sorted({len(rest) for rest in found}, reverse=True)))
+    def begun_by(self, first: str) -> Iterator[Named[City]]:
+        """Yield the cities whose name begins with the word `first`."""
+        word = first.encode()
+        begins = (word + b"\t", word + b" ")
+        slot = hash(word) & LAST_SLOT
+        while at := self._starts[slot]:
+            at -= 1
+            while self._lines.startswith(begins, at):
+                end = self._lines.index(b"\n", at)
+                name, concept, sign = self._lines[at:end].decode().split("\t")
+                yield tuple(name.split(" ")[1:]), City(concept, sign == "*")
+                at = end + 1
+            slot = (slot + 1) & LAST_SLOT
 
 
 @cache
@@ -402,19 +436,15 @@ def _cities() -> _Cities:
 @cache
 def _table(language: str) -> Table:
     table: Table = {}
-    for words, name in sorted(_names(language).items(), key=lambda item: -len(item[0])):
-        branch = table.setdefault(words[0], Branch([], {}))
-        if len(words) == 1:
-            branch.own.append(name)
-        else:
-            branch.longer.setdefault(words[1], []).append((words[1:], name))
+    for words, name in _names(language).items():
+        table.setdefault(words[0], []).append((words[1:], name))
     return table
 
 
 @cache
 def _names(language: str) -> Names:
-    """Return every name that counts in articles in `language` ("" for the names that count in all)."""
-    names = dict(_names("") if language else _reviewed_names())
+    """Return every name that counts in articles in any language (""), or those more that count in `language`'s."""
+    names = {} if language else dict(_reviewed_names())
     for other in (language,) if language else SCRIPT_LANGUAGES:
         for of, code, texts in _rows("names.tsv"):
             for text in texts.split("|") if of == other else ():
@@ -423,7 +453,8 @@ def _names(language: str) -> Names:
             _add(names, text, code)
     for other in (language,) if language else SCRIPT_LANGUAGES:
         _add_peoples(names, other)
-    return names
+    everywhere = _names("") if language else {}
+    return {words: name for words, name in names.items() if words not in everywhere}
 
 
 def _add_peoples(names: Names, language: str) -> None:

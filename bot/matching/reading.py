@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 from copy import copy
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bot.matching import namesakes, places, translit
 from bot.matching.analysis import Case, Text, Token, guess_language, keys, tokens
@@ -18,16 +17,17 @@ if TYPE_CHECKING:  # it is made of needles, and these of readings
 
 PLACE = "@"  # begins the key of a concept: "@SY", "@in:SY"
 LONGEST_COMPOUND = 4  # words
-LOUD = 0.7  # share of longer words with a capital from which capitals say nothing: a headline in title case
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Tokens `start` to `end` (exclusive) of a field; not `sure` where only capitals that say nothing speak for it."""
 
     start: int
     end: int
     sure: bool = True
+
+
+Where = tuple["FieldReading", places.Mention]
 
 
 class Reading:
@@ -38,7 +38,7 @@ class Reading:
         self.language = given or guess_language(f"{article.title}\n{article.text}")
         self.title = FieldReading(article.title, self.language)
         self.text = FieldReading(article.text, self.language)
-        self.source = frozenset(token.folded for token in tokens(article.source))
+        self.source = _words_of_source(article.source)
         for part, named in self._name_places():
             part.named = [(mention.start, mention.end) for mention in named]
             if aliases:
@@ -88,22 +88,34 @@ class Reading:
 
     def _name_places(self) -> list[tuple["FieldReading", list[places.Mention]]]:
         """Record which places each field names, without what is only named after one; return what is named."""
-        by_field = [(part, part.mentions(self.language)) for _name, part in self.fields]
+        by_field = [(part, part.mentions(self.language)) for part in (self.title, self.text)]
         named = [(part, mention) for part, mentions in by_field for mention in mentions]
+        if named:
+            self._record(named)
+        return by_field
+
+    def _record(self, named: list[Where]) -> None:
+        """Record those of the places named that are meant."""
         is_state = any(m.concepts[0] == "GE" for _part, m in named) and _is_american(m for _part, m in named)
+        doubtful = [part.is_doubtful(mention) for part, mention in named]
+        sure_of = {
+            concept
+            for (_part, mention), doubt in zip(named, doubtful, strict=True)
+            if not doubt and not mention.either
+            for concept in mention.concepts
+        }
         people = self._people(named)
-        sure_of = {concept for part, m in named if not part.is_doubtful(m) for concept in m.concepts if not m.either}
-        for part, mention in named:
+        for (part, mention), doubt in zip(named, doubtful, strict=True):
+            if doubt and mention.concepts[0] not in sure_of and not part.is_where(mention):
+                continue
             sure = self._is_place(part, mention, people)
-            is_told = not part.is_doubtful(mention) or part.is_where(mention) or mention.concepts[0] in sure_of
-            if sure is False or not is_told:
+            if sure is False:
                 continue
             span = Span(mention.start, mention.end, sure is not None)
             is_georgia = is_state and part.tokens[mention.start].folded == places.GEORGIA
             for concept in (places.GEORGIA_OF_AMERICA,) if is_georgia else _meant(mention, sure_of):
-                part.spans.setdefault(PLACE + concept, []).append(span)
-                part.spans.setdefault(f"{PLACE}in:{places.country_of(concept)}", []).append(span)
-        return by_field
+                for key in _keys_of_place(concept):
+                    part.spans.setdefault(key, []).append(span)
 
     def _name_aliases(self, part: "FieldReading", aliases: "Aliases") -> None:
         """Record the names of aliases, but not those that are part of a place's longer name."""
@@ -113,10 +125,8 @@ class Reading:
                 continue
             if length == 1 and self._is_word(part, alias.start):
                 continue
-            keys = [PLACE + alias.concept]
-            if places.is_reviewed(alias.concept):
-                keys.append(f"{PLACE}in:{places.country_of(alias.concept)}")
-            for key in keys:
+            is_place = places.is_reviewed(alias.concept)
+            for key in _keys_of_place(alias.concept) if is_place else (PLACE + alias.concept,):
                 spans = part.spans.setdefault(key, [])
                 if all((span.start, span.end) != (alias.start, alias.end) for span in spans):
                     span = Span(alias.start, alias.end)
@@ -128,25 +138,23 @@ class Reading:
         token = part.tokens[position]
         return token.case is Case.TITLE and self.certainty(token.folded, part, position) is False
 
-    def _people(self, named: list[tuple["FieldReading", places.Mention]]) -> set[str]:
+    def _people(self, named: list[Where]) -> set[str]:
         """Return the names of places (one word, folded) that are a person's in this article."""
         single = [(part, m.start, part.tokens[m.start].folded) for part, m in named if m.end - m.start == 1]
-        sure = {folded for (part, m) in named for folded in [part.tokens[m.start].folded] if self._is_person(part, m)}
+        sure = {folded for part, start, folded in single if self._is_person(part, start)}
         who = {folded for part, start, folded in single if namesakes.is_who(part.text, start)}
         if who:
             full = {folded for part, start, folded in single if namesakes.has_forename(part.text, start)}
             sure |= who & full
         return sure
 
-    def _is_person(self, part: "FieldReading", mention: places.Mention) -> bool:
-        """Return whether a place's name is a person's here: by a name or title before it, or a surname after it that
-        stands alone elsewhere."""
-        if mention.end - mention.start > 1:
-            return False
-        if namesakes.is_person(part.text, mention.start):
+    def _is_person(self, part: "FieldReading", start: int) -> bool:
+        """Return whether a place's name of one word is a person's here: by a name or title before it, or a surname
+        after it that stands alone elsewhere."""
+        if namesakes.is_person(part.text, start):
             return True
-        surname = "" if part.is_loud else namesakes.surname_after(part.text, mention.start)
-        if not surname or places.is_name(surname):
+        surname = namesakes.surname_after(part.text, start)
+        if not surname or part.is_loud or places.is_name(surname):
             return False
         return any(
             namesakes.stands_alone(other.text, position)
@@ -155,22 +163,33 @@ class Reading:
         )
 
     def _is_place(self, part: "FieldReading", mention: places.Mention, people: set[str]) -> bool | None:
-        folded = part.tokens[mention.start].folded
-        single = mention.end - mention.start == 1
         if part.is_namesake(mention):
             return False
-        is_unsure = single and not part.is_loud and not places.is_reviewed(mention.concepts[0])
-        if is_unsure and namesakes.has_forename(part.text, mention.start):
-            return False  # Scott Draper is no town of America
-        if single and folded in people:
-            is_where = namesakes.says_where(part.text, mention.start, mention.end)
-            if not is_where or self._is_person(part, mention):
-                return False
-        if single and folded in places.WORDS_TOO:
-            return self.certainty(folded, part, mention.start)
+        start, folded = mention.start, part.tokens[mention.start].folded
+        if mention.end - start == 1:
+            is_unsure = not places.is_reviewed(mention.concepts[0]) and not part.is_loud
+            if is_unsure and namesakes.has_forename(part.text, start):
+                return False  # Scott Draper is no town of America
+            if folded in people:
+                is_where = namesakes.says_where(part.text, start, mention.end)
+                if not is_where or self._is_person(part, start):
+                    return False
+            if folded in places.WORDS_TOO:
+                return self.certainty(folded, part, start)
         if mention.capitals and part.is_loud:
             return True if any(o is not part and not o.is_loud and folded in o.folded for _, o in self.fields) else None
         return True
+
+
+@lru_cache(1 << 12)
+def _words_of_source(source: str) -> frozenset[str]:
+    return frozenset([token.folded for token in tokens(source)])
+
+
+@lru_cache(1 << 12)
+def _keys_of_place(concept: str) -> tuple[str, str]:
+    """Return the keys under which a place is found: its own, and that of its country."""
+    return PLACE + concept, f"{PLACE}in:{places.country_of(concept)}"
 
 
 def _meant(mention: places.Mention, sure_of: set[str]) -> tuple[str, ...]:
@@ -200,22 +219,26 @@ class FieldReading:
         self.aliased: list[tuple[str, Span]] = []  # the spans that aliases added
         self._is_table = False
         self._named: list[places.Mention] = []
-        self._join_compounds()
+        for start, end in self.text.runs:
+            self._join(start, end)
 
     def pared(self) -> "FieldReading":
         """Return it without its text, and without what was worked out about it."""
         same = FieldReading("", self._language)
-        same.tokens, same.spans = self.tokens, self.spans
+        same.tokens = same.text.tokens = self.tokens
+        same.spans = self.spans
         same.named, same.aliased = self.named, self.aliased
         return same
 
     def mentions(self, language: str) -> list[places.Mention]:
         """Return the places that are named here, and what may be only named after one."""
         found = list(places.mentions(self.tokens, language))
-        found = [one for one, then in zip_longest(found, found[1:]) if not self._is_elsewhere(one, then)]
-        self._named = found
-        cities = [mention.end for mention in found if mention.is_city]
-        self._is_table = len(cities) >= namesakes.TABLE and namesakes.is_table(self.text, cities)
+        if found:
+            pairs = zip_longest(found, found[1:])
+            found = self._named = [one for one, then in pairs if not self._is_elsewhere(one, then)]
+        if len(found) >= namesakes.TABLE:
+            cities = [mention.end for mention in found if mention.is_city]
+            self._is_table = len(cities) >= namesakes.TABLE and namesakes.is_table(self.text, cities)
         return found
 
     def _is_elsewhere(self, town: places.Mention, then: places.Mention | None) -> bool:
@@ -257,7 +280,7 @@ class FieldReading:
             return True
         if is_city and self._is_table and namesakes.is_in_table(self.text, mention.start, mention.end):
             return True
-        return namesakes.is_other(self.text, mention.start, mention.end, is_city=is_city, is_loud=self.is_loud)
+        return namesakes.is_other(self.text, mention.start, mention.end, is_city=is_city)
 
     def quote(self, start: int, end: int) -> tuple[str, int, int]:
         """Return what tokens `start` to `end` (exclusive) are in the text as given, and where it stands."""
@@ -298,11 +321,10 @@ class FieldReading:
                 found.setdefault(bridge, []).append(folded)
         return found
 
-    @cached_property
+    @property
     def is_loud(self) -> bool:
-        """Whether capitals say nothing here: most longer words have one."""
-        cases = [token.case for token in self.tokens if len(token.folded) > 3 and token.case is not Case.NONE]
-        return sum(case is not Case.LOWER for case in cases) >= LOUD * len(cases) if cases else False
+        """Whether capitals say nothing here."""
+        return self.text.is_loud
 
     def speaks(self, position: int) -> bool:
         """Return whether a capital at `position` says something: inside a sentence, among small letters."""
@@ -312,17 +334,8 @@ class FieldReading:
         """Return how a word is written where its case says something."""
         return {self.tokens[p].case for p in self.folded.get(folded, ()) if self.speaks(p)}
 
-    def _join_compounds(self) -> None:
-        glued = [position for position, token in enumerate(self.tokens) if token.glued]
-        for position in glued:
-            if not self.tokens[position - 1].glued:
-                self._join_run(position - 1)
-
-    def _join_run(self, first: int) -> None:
-        """Record every compound of up to LONGEST_COMPOUND words within the words glued together from `first`."""
-        last = first + 1
-        while last < len(self.tokens) and self.tokens[last].glued:
-            last += 1
+    def _join(self, first: int, last: int) -> None:
+        """Record every compound of up to LONGEST_COMPOUND words within the words glued together, `last` exclusive."""
         for start in range(first, last - 1):
             text = self.tokens[start].folded
             for end in range(start + 1, min(last, start + LONGEST_COMPOUND)):

@@ -8,6 +8,10 @@ from bot.matching.analysis import (
     LANGUAGES_OF_SCRIPT,
     STEMMERS,
     Case,
+    Chunk,
+    Token,
+    _read_chunk,
+    _read_words,
     case_of,
     fold,
     guess_language,
@@ -55,6 +59,12 @@ def test_folding_is_idempotent_and_offsets_are_those_of_the_text(text: str) -> N
         assert 0 <= token.start < token.end <= len(text)
         assert token.folded
         assert fold(token.folded) == token.folded or "." in text
+
+
+@given(st.text(alphabet="abSé7ß\u0301\u200c'’ʼ-.,&+#_()\n北إжقย\u0e31☀", max_size=8))
+def test_a_word_with_signs_beside_it_is_read_as_the_long_pattern_reads_it(chunk: str) -> None:
+    read, whole = _read_chunk(chunk), _read_words(chunk)
+    assert (Chunk((read,), "", "", ()) if isinstance(read, Token) else read) == whole
 
 
 @given(st.text(alphabet="aé'’-.& \nSß北إ", max_size=40))
