@@ -22,6 +22,7 @@ What profiling taught, of a title and 60 words (`make bench ARGS=matching`):
   its words. Most need it not: where the words of a phrase stand, the look-up has found out. That is twenty times as
   cheap.
 - Candidates cost more than terms: no list of queries is walked that one set operation can cut.
+- A query of one word is kept as its term, and a name as its text: a million records of them would be 50 MiB more.
 - At a million queries a look-up waits for memory. Objects are few and small (`bot.matching.bags`): of 1.75 GB, a
   third was containers with one value, another third the rests that misspellings are looked up by.
 
@@ -33,16 +34,17 @@ full. So a match sees each query either with or without a change that happens me
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from bot.matching.aliases import Aliases
 from bot.matching.analysis import Case, Token
 from bot.matching.bags import Table, with_entry, with_value, without_entry, without_value
-from bot.matching.expr import Expr
+from bot.matching.expr import Expr, Name
 from bot.matching.judge import judge
-from bot.matching.plan import LANGUAGE, SOURCE, plan
+from bot.matching.needle import is_simple
+from bot.matching.plan import LANGUAGE, SOURCE, name_of, plan
 from bot.matching.proof import Judged, Proof, Row, Rows, Seen, prove
 from bot.matching.reading import PLACE, FieldReading, Reading
 from bot.matching.terms import JOINED, Term, Terms, Want
@@ -69,6 +71,7 @@ class Asked:
         self.proof = proof
 
 
+Kept: TypeAlias = Expr | Term | str  # a name is kept as its text, or as the one term it waits at
 Waiter: TypeAlias = int | Asked  # the id of a query that matches once it is called, or one with questions
 
 
@@ -90,17 +93,17 @@ class Matches(Mapping[int, Match]):
     """
 
     def __init__(
-        self, found: list[int], queries: Mapping[int, Expr], reading: Reading, unjudged: tuple[int, ...] = ()
+        self, found: list[int], expr: Callable[[int], Expr | None], reading: Reading, unjudged: tuple[int, ...] = ()
     ) -> None:
         self.unjudged = unjudged
         self._found: dict[int, Match | None] = dict.fromkeys(found)
-        self._queries = queries
+        self._expr = expr
         self._reading = reading
 
     def __getitem__(self, query_id: int) -> Match:
         known = self._found[query_id]
         if known is None:
-            expr = self._queries.get(query_id)
+            expr = self._expr(query_id)
             known = (judge(expr, self._reading) if expr is not None else None) or UNEXPLAINED
             self._found[query_id] = known
         return known
@@ -116,7 +119,7 @@ class Percolator:
     """Queries waiting for articles."""
 
     def __init__(self, aliases: Aliases | None = None) -> None:
-        self._queries: dict[int, Expr] = {}
+        self._queries: dict[int, Kept] = {}
         self._asked: dict[int, Asked] = {}
         self._came = 0
         self.aliases = aliases or Aliases()
@@ -134,7 +137,11 @@ class Percolator:
             expr = self.aliases.bind(expr)
         waits = plan(expr)
         use = self._terms.use
-        self._queries[query_id] = expr
+        if isinstance(expr, Name) and not waits.asks and is_simple(expr.text):
+            term = self._queries[query_id] = use(waits.call)
+            term.queries = with_value(term.queries, query_id)
+            return
+        self._queries[query_id] = expr.text if isinstance(expr, Name) and not expr.close else expr
         waiter: Waiter = query_id
         if waits.asks:
             waiter = self._asked[query_id] = Asked(query_id, self._came + 1, use(waits.call), prove(expr, use))
@@ -144,42 +151,46 @@ class Percolator:
         for one, other in waits.pairs:
             term = use(one)
             term.pairs = with_entry(term.pairs, use(other), waiter)
-        for one, other, gap in waits.besides:
+        for one, other, _gap in waits.besides:
             term = use(one)
-            if gap:
-                term.names = with_entry(term.names, use(other), waiter)
-            else:
-                term.nexts = with_entry(term.nexts, use(other), waiter)
+            term.nexts = with_entry(term.nexts, use(other), waiter)
         self._came += 1  # now that all its terms are there: whoever matches from here on sees them in an article
 
     def remove(self, query_id: int) -> None:
         """Forget a query; an unknown id is no error."""
-        expr = self._queries.pop(query_id, None)
-        if expr is None:
-            return
+        kept = self._queries.pop(query_id, None)
+        if isinstance(kept, Term):
+            kept.queries = without_value(kept.queries, query_id)
+            self._terms.release(kept)
+        elif kept is not None:
+            self._remove(query_id, _expr_of(kept))
+
+    def _remove(self, query_id: int, expr: Expr) -> None:
+        """Forget a query. What it excludes goes last: until then it is called, and asked for that."""
         waits = plan(expr)
-        find = self._terms.find
+        find, release = self._terms.find, self._terms.release
         waiter = self._asked.pop(query_id, query_id)
         for one in waits.alone:
             term = find(one)
             term.queries = without_value(term.queries, waiter)
+            release(term)
         for one, other in waits.pairs:
-            term = find(one)
-            term.pairs = without_entry(term.pairs, find(other), waiter)
-        for one, other, gap in waits.besides:
-            term = find(one)
-            if gap:
-                term.names = without_entry(term.names, find(other), waiter)
-            else:
-                term.nexts = without_entry(term.nexts, find(other), waiter)
-        for want in waits.wants:
-            self._terms.release(want)
+            term, beside = find(one), find(other)
+            term.pairs = without_entry(term.pairs, beside, waiter)
+            release(term)
+            release(beside)
+        for one, other, _gap in waits.besides:
+            term, beside = find(one), find(other)
+            term.nexts = without_entry(term.nexts, beside, waiter)
+            release(term)
+            release(beside)
         if waits.asks:
+            release(find(waits.call))
             prove(expr, self._give_back)
 
     def _give_back(self, want: Want) -> Term:
         term = self._terms.find(want)
-        self._terms.release(want)
+        self._terms.release(term)
         return term
 
     def set_aliases(self, aliases: Aliases) -> None:
@@ -188,10 +199,16 @@ class Percolator:
         Not while another thread matches, adds or removes.
         """
         self.aliases = aliases
-        for query_id, expr in list(self._queries.items()):
+        for query_id, kept in list(self._queries.items()):
+            expr = _expr_of(kept)
             bound = aliases.bind(expr)
             if bound is not expr and bound != expr:
                 self.add(query_id, bound)
+
+    def _expr(self, query_id: int) -> Expr | None:
+        """Return a query, or None where it has gone meanwhile."""
+        kept = self._queries.get(query_id)
+        return None if kept is None else _expr_of(kept)
 
     def match(self, article: Article) -> Matches:
         """Return the queries that the article matches."""
@@ -229,16 +246,14 @@ class Percolator:
         """Call the queries for two words that stand side by side here, or a name's with one word between."""
         for after, row in enumerate(rows[:-1], 1):
             for term in row:
-                nexts, names = term.nexts, term.names
-                if (nexts is None and names is None) or tokens[after].breaks:
+                nexts = term.nexts
+                if nexts is None or tokens[after].breaks:
                     continue
-                if nexts is not None:
-                    _call_in_row(nexts, rows[after], called)
-                if names is not None:
-                    _call_in_row(names, rows[after], called)
-                    is_middle = tokens[after].case > Case.LOWER and after + 1 < len(rows)
-                    if is_middle and not tokens[after + 1].breaks:
-                        _call_in_row(names, rows[after + 1], called)
+                _call_in_row(nexts, rows[after], called)
+                is_middle = tokens[after].case > Case.LOWER and after + 1 < len(rows)
+                if is_middle and not tokens[after + 1].breaks and term.kind.has_middle:
+                    named = tuple([other for other in rows[after + 1] if other.kind.has_middle])
+                    _call_in_row(nexts, named, called)
 
     def _answer(self, called: set[Waiter], seen: Seen, came: int) -> Matches:
         """Return what matches of the queries that were called; those that came meanwhile are judged in full."""
@@ -256,7 +271,7 @@ class Percolator:
         self.statistics.candidates += len(called)
         self.statistics.judged += seen.judged
         self.statistics.matches += len(found)
-        return Matches(found, self._queries, seen.reading, unjudged)
+        return Matches(found, self._expr, seen.reading, unjudged)
 
     def _ask(self, asked: list[Asked], seen: Seen, came: int, found: list[int]) -> tuple[int, ...]:
         """Look closer at queries, and add those that match; return those that the budget did not reach."""
@@ -270,8 +285,14 @@ class Percolator:
     def _holds(self, query: Asked, seen: Seen, came: int) -> bool:
         if query.number <= came:
             return query.proof.says(seen, look=True) is True
-        expr = self._queries.get(query.id)  # it may have gone meanwhile
+        expr = self._expr(query.id)
         return expr is not None and Judged(expr).says(seen, look=True) is True
+
+
+def _expr_of(kept: Kept) -> Expr:
+    if isinstance(kept, Term):
+        return name_of(kept.folded, kept.kind)
+    return Name(kept) if isinstance(kept, str) else kept
 
 
 def _least_crowded(asked: list[Asked]) -> list[Asked]:

@@ -81,12 +81,6 @@ class Plan(NamedTuple):
         """Where it waits for two terms at once: one that calls it, and one that is needed."""
         return tuple((one, other) for one in self.ones for other in self.others)
 
-    @property
-    def wants(self) -> Wants:
-        """Every want of the above, as often as it is used."""
-        twos = (*self.pairs, *((first, second) for first, second, _gap in self.besides))
-        return (*self.alone, *((self.call,) if self.asks else ()), *(want for two in twos for want in two))
-
 
 def plan(expr: Expr) -> Plan:
     """Return what a query waits for. Raises ValueError for an exclusion alone."""
@@ -193,6 +187,11 @@ def _besides(way: tuple[Word, ...]) -> list[Beside]:
     if is_name and at == 0:
         found.append(Beside(initial_of(way), second, is_name))
     return found
+
+
+def name_of(folded: str, kind: Kind) -> Name:
+    """Return a name of one simple word that is wanted so, and whose case does not decide."""
+    return Name(folded.capitalize() if kind.is_name else folded, kind.close > 1)
 
 
 def key_of(key: str) -> Want:

@@ -100,6 +100,11 @@ class Kind(NamedTuple):
         inflections = name_keys if self.is_name else wanted_keys
         return not set(inflections(wanted, language)).isdisjoint(keys(folded, language))
 
+    @property
+    def has_middle(self) -> bool:
+        """Whether another word of the same name may stand beside it: it is one of a person's, or the initial of one."""
+        return self.sort is Sort.INITIAL or (self.is_name and not self.exact)
+
     def is_named(self, wanted: str, folded: str) -> bool:
         """Return whether a word is another spelling of the name that is wanted, if by its case it is a name."""
         return self.close == 1 and is_spelling(wanted, folded)
@@ -123,11 +128,11 @@ class Term:
     """A `Want` of at least one query, and the queries that wait there.
 
     `queries` match, or may match, where the term is. `pairs` are those for which another term must be in the article
-    too; `nexts` those for which another must stand beside it; `names` the same where a middle name may stand between.
-    `uses` counts how often it is wanted: 0 once it is gone.
+    too; `nexts` those for which another must stand beside it (where both are of a person's name, with a middle name
+    between). `uses` counts how often it is wanted: 0 once it is gone.
     """
 
-    __slots__ = ("folded", "kind", "names", "nexts", "pairs", "queries", "uses")
+    __slots__ = ("folded", "kind", "nexts", "pairs", "queries", "uses")
 
     def __init__(self, folded: str, kind: Kind) -> None:
         self.folded = folded
@@ -136,7 +141,6 @@ class Term:
         self.queries: Bag = None
         self.pairs: Table = None
         self.nexts: Table = None
-        self.names: Table = None
 
 
 class Answer(NamedTuple):
@@ -210,7 +214,7 @@ class Terms:
         return term
 
     def use(self, want: Want) -> Term:
-        """Return the term for a want, made if need be; `release` it as often."""
+        """Return the term for a want, made if need be; `release` that as often."""
         term = self.get(want)
         if term is not None:
             term.uses += 1
@@ -220,11 +224,8 @@ class Terms:
             self._add(term)
         return term
 
-    def release(self, want: Want) -> None:
-        """Forget a want once it is not used any more."""
-        term = self.get(want)
-        if term is None:
-            return
+    def release(self, term: Term) -> None:
+        """Forget a term once it is not used any more."""
         term.uses -= 1
         if not term.uses:
             with self._writing:

@@ -1,13 +1,16 @@
 import threading
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from bot.matching.aliases import Aliases
+from bot.matching.analysis import Case
 from bot.matching.expr import Expr, Language, Name
 from bot.matching.judge import MOST_TERMS, matches
+from bot.matching.needle import is_simple, needle
 from bot.matching.percolator import Percolator
+from bot.matching.plan import name_of, plan
 from bot.matching.syntax import parse
 from bot.models import Article
 from tests.matching.strategies import aliases, articles, queries
@@ -81,6 +84,20 @@ def test_queries_that_come_and_go_between_articles_are_matched_as_if_they_had_al
         there[query_id] = expr
     for article in (second, first):
         assert percolator.match(article) == {n: found for n, expr in there.items() if (found := matches(expr, article))}
+
+
+@settings(deadline=None)
+@given(st.from_regex("[a-z]{1,9}", fullmatch=True) | st.sampled_from(("turkey", "nasa", "real", "shoigu")), st.data())
+def test_a_word_that_is_kept_as_its_term_is_looked_for_as_it_was_typed(text: str, data: st.DataObject) -> None:
+    name = Name(data.draw(st.sampled_from((text, text.capitalize(), text.upper()))), data.draw(st.booleans()))
+    waits = plan(name)
+    assume(is_simple(name.text) and not waits.asks)
+    again = name_of(*waits.call)
+    assert plan(again) == waits
+    one, other = (
+        [[word._replace(case=Case.TITLE) for word in way] for way in needle(leaf).ways] for leaf in (name, again)
+    )
+    assert one == other  # their case decides nothing
 
 
 EVERY_KIND = (
