@@ -2,7 +2,8 @@
 
 In: groups of names. Out: queries bound to what their names stand for, and where an article has any of the names.
 Names are found on the article's side, once, as places are: a query is one term however many names it has. A name is
-found in its inflections, in any script, the longest of several first, and never within a place's longer name.
+found in its inflections, its spellings and however it is joined, the longest of several first, and never within a
+place's longer name. A longer name of a query that has one in it (Burma army) is looked for with each of the others too.
 An alias only adds: what a query finds without it, it finds with it too. So a name of a place that stands within an
 alias's name (Georgia in Georgia Tech) is still found there.
 
@@ -18,8 +19,9 @@ from bot.locales import Words, words
 from bot.matching import places
 from bot.matching.analysis import Case, Token, is_small_word, script, tokens, word_set
 from bot.matching.expr import Alias, And, Expr, Field, Name, Near, Not, Or
-from bot.matching.needle import make_word
+from bot.matching.needle import make_word, of_name
 from bot.matching.plan import want
+from bot.matching.reading import FieldReading
 from bot.matching.syntax import parse, split_queries
 from bot.matching.terms import Term, Terms
 
@@ -63,6 +65,8 @@ class Aliases:
         self._group_of: dict[tuple[str, ...], Group] = {}
         self._terms = Terms()
         self._begun_by: dict[Term, list[_Spelling]] = {}
+        self._joined: dict[str, str] = {}  # concepts by the key of a name that is joined in a text (Covid-19)
+        self._within: dict[str, set[tuple[str, ...]]] = {}  # keys of names by their first word
         for group in self.groups:
             for name in group:
                 self._add(name, group)
@@ -73,15 +77,19 @@ class Aliases:
         return bool(self.groups)
 
     def _add(self, name: str, group: Group) -> None:
-        self._group_of[_key(name)] = group
+        key = _key(name)
+        self._group_of[key] = group
+        self._within.setdefault(key[0], set()).add(key)
         if places.reviewed(name) == concept_of(group):
             return  # found as the place is, where it is no person or team
-        found = tokens(name)
-        wanted = [make_word(token)._replace(close=0) for token in found]
-        if len(wanted) == 1 and wanted[0].is_name:  # "Apple" is no apple
-            wanted = [wanted[0]._replace(needs_case=True)]
-        terms = tuple(self._terms.use(want(word)) for word in wanted)
-        self._begun_by.setdefault(terms[0], []).append(_Spelling(terms, concept_of(group)))
+        made = of_name(name)
+        for way in made.ways:
+            wanted = way
+            if len(way) == 1 and way[0].is_name:  # "Apple" is no apple
+                wanted = (way[0]._replace(needs_case=True),)
+            terms = tuple(self._terms.use(want(word)) for word in wanted)
+            self._begun_by.setdefault(terms[0], []).append(_Spelling(terms, concept_of(group)))
+        self._joined |= dict.fromkeys(made.spans, concept_of(group))
 
     def group_of(self, name: str) -> Group | None:
         """Return the group that has this name, in any capitals and accents (but "us" is not the US), or None."""
@@ -94,9 +102,11 @@ class Aliases:
         match expr:
             case Name(text, close) | Alias(text, close):
                 group = self.group_of(text)
-                if group is None:
-                    return expr if isinstance(expr, Name) else Name(text, close)
-                return Alias(text, close, concept_of(group), _others(group, text))
+                if group:
+                    return Alias(text, close, concept_of(group), _others(group, text))
+                if also := self._with_others_within(text):
+                    return Alias(text, close, "", also)
+                return expr if isinstance(expr, Name) else Name(text, close)
             case And(items):
                 return And(tuple(map(self.bind, items)))
             case Or(items):
@@ -109,16 +119,50 @@ class Aliases:
                 return Field(name, self.bind(item))
         return expr
 
-    def mentions(self, text: Sequence[Token], language: str) -> Iterator[Mention]:
-        """Yield where `text` has one of the names, the longest first, never two over the same words."""
+    def _with_others_within(self, text: str) -> tuple[str, ...]:
+        """Return a name with the other names of the longest that is a part of it (Myanmar army for Burma army), those
+        in a script it is written in. Part of a place's name is no name: South Sudan."""
+        words = _key(text)
+        runs = [
+            (len(key), at)
+            for at, word in enumerate(words)
+            for key in self._within.get(word, ())
+            if len(key) < len(words) and words[at : at + len(key)] == key
+        ]
+        if not runs or places.concepts(text):
+            return ()
+        length, at = max(runs, key=lambda run: (run[0], -run[1]))
+        found = tokens(text)
+        start, end = found[at].start, found[at + length - 1].end
+        name = text[start:end]
+        group = self.group_of(name)
+        if group is None or (length == 1 and name.islower() and name not in group and concept_of(group)[0] == OWN):
+            return ()  # apple pie
+        scripts = {script(token.folded) for token in found}
+        others = [other for other in _others(group, name) if {script(t.folded) for t in tokens(other)} <= scripts]
+        return tuple(text[:start] + other + text[end:] for other in others)
+
+    def mentions(self, part: FieldReading, language: str) -> Iterator[Mention]:
+        """Yield where a field has one of the names, the longest first, never two over the same words."""
+        text = part.tokens
         rows = self._terms.rows([token.form for token in text], language)
+        joined = self._joined_in(part)
         end = 0
         for start, row in enumerate(rows):
-            if row and start >= end:
-                found = [one for term in row for one in self._begun_by.get(term, ()) if _is_at(one, start, rows, text)]
-                length = max((len(one.terms) for one in found), default=0)
-                end = max(end, start + length)
-                yield from dict.fromkeys(Mention(one.concept, start, end) for one in found if len(one.terms) == length)
+            if start < end or not (row or start in joined):
+                continue
+            found = [one for term in row for one in self._begun_by.get(term, ()) if _is_at(one, start, rows, text)]
+            here = [*joined.get(start, ()), *(Mention(one.concept, start, start + len(one.terms)) for one in found)]
+            end = max((mention.end for mention in here), default=end)
+            yield from dict.fromkeys(mention for mention in here if mention.end == end)
+
+    def _joined_in(self, part: FieldReading) -> dict[int, list[Mention]]:
+        """Return the names of one word that a field joins of several, by where they begin."""
+        found: dict[int, list[Mention]] = {}
+        for key in self._joined.keys() & part.spans.keys():
+            for span in part.spans[key]:
+                found.setdefault(span.start, []).append(Mention(self._joined[key], span.start, span.end))
+        return found
 
 
 def _is_at(one: _Spelling, start: int, rows: Sequence[tuple[Term, ...]], text: Sequence[Token]) -> bool:

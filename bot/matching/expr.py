@@ -20,7 +20,8 @@ class Name:
 class Alias:
     """A Name that has other names by an administrator's alias. Never read nor stored: `Aliases.bind` makes it.
 
-    `concept` is what all the names stand for, `also` the others as they were written.
+    `concept` is what all the names stand for, `also` the others as they were written. Where only a part of `text` has
+    other names (Burma army), `concept` is "", and each of `also` is the whole with another (Myanmar army): a name too.
     """
 
     text: str

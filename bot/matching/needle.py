@@ -24,7 +24,8 @@ LONGEST_ACRONYM = 4  # letters: typed in capitals, it is looked for in capitals
 SEVERAL = 2  # words of a person's name
 HYPHENS = ("-", "‐", "‑")
 MOST_JOINED = 3  # words that may also be written as one
-_SIMPLE_WORDS = re.compile("(?![A-Z]{2} )[A-Za-z]{2,}(?: [A-Za-z]{2,})+")  # no initials
+_INITIALS = "[A-Z]{2} |(?:..|[aA]..)(?: (?:..|[aA]..))*$"  # first, or with an "and": JK Rowling, AT and TT
+_SIMPLE_WORDS = re.compile(f"(?!{_INITIALS})[A-Za-z]{{2,}}(?: [A-Za-z]{{2,}})+")
 
 
 class Rule(IntEnum):
@@ -118,12 +119,14 @@ def _make_word(folded: str, case: Case, *, exact: bool, close: bool) -> Word:
 
 
 class Needle(NamedTuple):
-    """A leaf made ready: the ways to write it (sequences of words), and the keys of `spans` that stand for it."""
+    """A leaf made ready: the ways to write it (sequences of words), the keys of `spans` that stand for it; of both,
+    those that an alias brings (`by_alias`)."""
 
     ways: tuple[tuple[Word, ...], ...]
     spans: tuple[str, ...] = ()
     prefix: str = ""
     words: tuple[str, ...] = ()
+    by_alias: frozenset[tuple[Word, ...] | str] = frozenset()
 
     def hits(self, part: FieldReading, reading: Reading) -> list[Hit]:
         """Return where the needle stands in a field, in order, the best rule for each place."""
@@ -135,11 +138,13 @@ class Needle(NamedTuple):
 
     def _all_hits(self, part: FieldReading, reading: Reading) -> Iterable[Hit]:
         for way in self.ways:
-            yield from _sequence(way, part, reading)
+            best = Rule.ALIAS if way in self.by_alias else Rule.EXACT
+            yield from (hit._replace(rule=max(hit.rule, best)) for hit in _sequence(way, part, reading))
         for key in self.spans:
             for span in part.spans.get(key, ()):
                 folded = tuple(token.folded for token in part.tokens[span.start : span.end])
-                rule = Rule.EXACT if folded == self.words or key.startswith(JOINED) else Rule.ALIAS
+                is_own = folded == self.words or (key[0] == JOINED and key not in self.by_alias)
+                rule = Rule.EXACT if is_own else Rule.ALIAS
                 yield Hit(span.start, span.end, rule if span.sure else Rule.UNCERTAIN_CASE)
         if self.prefix:
             for word, positions in part.folded.items():
@@ -157,8 +162,10 @@ def needle(leaf: Leaf) -> Needle:
         case Prefix(text):
             folded = tokens(text)[0].folded
             return Needle((), prefix=folded)
-        case Alias(text, close, concept):
+        case Alias(text, close, concept, also):
             made = needle(Name(text, close))
+            if not concept:
+                return _with_others(made, [needle(Name(other, close)) for other in also])
             return made._replace(spans=tuple(dict.fromkeys((*made.spans, PLACE + concept))))
         case Within(text):
             place = places.land(text)
@@ -169,9 +176,18 @@ def needle(leaf: Leaf) -> Needle:
             concepts = places.concepts(text)
             if concepts and places.is_reviewed(concepts[0]):
                 return _of_place(concepts, text)
-            made = _of_name(text, close)
+            made = of_name(text, close)
             return made._replace(spans=made.spans + tuple(PLACE + concept for concept in concepts))
     raise TypeError(f"not a name: {leaf!r}")
+
+
+def _with_others(made: Needle, others: list[Needle]) -> Needle:
+    """Return a needle that is found as others are, too."""
+    ways = dict.fromkeys((*made.ways, *(way for other in others for way in other.ways)))
+    spans = dict.fromkeys((*made.spans, *(key for other in others for key in other.spans)))
+    own: set[tuple[Word, ...] | str] = {*made.ways, *made.spans}
+    every: set[tuple[Word, ...] | str] = {*ways, *spans}
+    return made._replace(ways=tuple(ways), spans=tuple(spans), by_alias=frozenset(every - own))
 
 
 def _of_place(concepts: tuple[str, ...], text: str) -> Needle:
@@ -188,7 +204,7 @@ def _of_place(concepts: tuple[str, ...], text: str) -> Needle:
 
 
 def _of_simple_words(text: str, close: bool) -> Needle:
-    """Return what `_of_name` would, for words that need no analysis."""
+    """Return what `of_name` would, for words that need no analysis."""
     words = text.split(" ")
     ways = [tuple(simple_word(word, close=close) for word in words)]
     if len(words) > MOST_JOINED:
@@ -198,7 +214,8 @@ def _of_simple_words(text: str, close: bool) -> Needle:
     return Needle(tuple(ways), (JOINED + joined,))
 
 
-def _of_name(text: str, close: bool) -> Needle:
+def of_name(text: str, close: bool = False) -> Needle:
+    """Return how a name is looked for that is no place."""
     found = tokens(text)
     words = tuple(make_word(token, close=close) for token in found)
     if _are_letters(found):

@@ -119,7 +119,7 @@ class Reading:
 
     def _name_aliases(self, part: "FieldReading", aliases: "Aliases") -> None:
         """Record the names of aliases, but not those that are part of a place's longer name."""
-        for alias in aliases.mentions(part.tokens, self.language):
+        for alias in aliases.mentions(part, self.language):
             length = alias.end - alias.start
             if any(start <= alias.start and alias.end <= end and end - start > length for start, end in part.named):
                 continue

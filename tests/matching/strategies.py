@@ -19,7 +19,7 @@ _NAMES = (
     "dam", "Egypt", "Sudan", "South Sudan", "Syria", "Idlib", "إدلب", "Shoigu", "Pedersen", "Real Madrid", "Al-Sisi",
     "AlSisi", "Covid-19", "AT&T", "US", "Turkey", "Hama", "Hamas", "Steve Waugh", "river dam", "北京", "Houthi", "us",
     "Sergei Shoigu", "Shoygu", "turkey", "syria", "Hayat Tahrir Sham", "covid19", "realmadrid", "US dam", "dams",
-    "AT & T", "Egypt & dam",
+    "AT & T", "Egypt & dam", "Shoigu dam", "the Hama river",
     "NASA", "nasa", "NASA dam", "the dam of Egypt", "the dam of", "dam of US", "George W Bush", "Steve Otto Waugh",
     "19 of",
 )  # fmt: skip

@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from bot.errors import UserError
 from bot.locales import words
 from bot.matching.aliases import MOST_ALIASES, MOST_NAMES, Aliases, _key_of_any, concept_of, joined, read, read_lines
-from bot.matching.expr import And, Exact, Expr, Name, Not
+from bot.matching.expr import Alias, And, Exact, Expr, Name, Not
+from bot.matching.index import Index
 from bot.matching.judge import matches
+from bot.matching.percolator import Percolator
 from bot.matching.syntax import describe, format_query, parse
 from bot.models import Article
 from tests.matching.strategies import aliases, articles, names
@@ -19,6 +21,9 @@ KNOWN = Aliases(
         read("Wagner = Вагнер, PMC Wagner"),
         read("Apple = AAPL, Кабушон"),
         read("Beijing Daily = 北京日报"),
+        read("Shoigu = Defence Chief"),
+        read("Covid19 = Corona plague"),
+        read("ВИЧ = HIV"),
     ]
 )
 
@@ -43,6 +48,11 @@ def found(query: str, text: str, title: str = "") -> list[tuple[str, str]]:
         ("Мьянма", "a night in Old Pagan", "Old Pagan"),
         ("Beijing Daily", "据北京日报报道", "北京日报"),
         ("Aapl", "He bought Apple’s shares", "Apple"),
+        ("Defence Chief", "then Shoygu said", "Shoygu"),
+        ("Defence Chief", "тогда Шойгу сказал", "Шойгу"),
+        ("HTS", "Hayat Tahreer al-Sham", "Hayat Tahreer al-Sham"),
+        ("Corona plague", "a Covid-19 ward", "Covid-19"),
+        ("PMC Wagner", "a video of Wágner", "Wágner"),
     ],
 )
 def test_a_query_for_one_name_finds_the_others(query: str, text: str, term: str) -> None:
@@ -62,6 +72,37 @@ def test_a_query_for_one_name_finds_the_others(query: str, text: str, term: str)
 )
 def test_another_word_is_no_name(query: str, text: str) -> None:
     assert not found(query, text)
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "term"),
+    [
+        ("Burma army", "a Myanmar army base", "Myanmar army"),
+        ("burma army", "Old Pagan army", "Old Pagan army"),
+        ("вирус HIV", "вирус ВИЧ", "вирус ВИЧ"),
+        ("river NEAR/3 Nusra Front fighters", "HTS fighters at the river", "HTS fighters"),
+        ("Nusra Front fighters~", "hit by HTS fightres", "HTS fightres"),
+    ],
+)
+def test_a_name_within_a_longer_one_is_found_as_the_others_too(query: str, text: str, term: str) -> None:
+    assert term in [text for text, _rule in found(query, text)]
+    percolator = Percolator(KNOWN)
+    percolator.add(1, parse(query))
+    index = Index(KNOWN)
+    index.add(1, Article("", text))
+    assert 1 in percolator.match(Article("", text))
+    assert 1 in index.find(parse(query)).numbers
+
+
+@pytest.mark.parametrize("query", ["apple pie", "Myanmar", "HTS"])
+def test_no_other_longer_name_is_looked_for(query: str) -> None:
+    bound = KNOWN.bind(parse(query))
+    assert not isinstance(bound, Alias) or bound.concept
+
+
+def test_a_place_is_no_name_within_a_longer_one() -> None:
+    sudan = Aliases([read("Sudan = Old Nubia")])
+    assert sudan.bind(Name("South Sudan")) == Name("South Sudan")
 
 
 def test_the_name_that_was_asked_for_keeps_its_own_rule() -> None:
