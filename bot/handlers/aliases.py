@@ -114,8 +114,8 @@ async def _add(turn: Turn, connection: AsyncConnection, names: Group) -> Message
     whole, in_file = _together(turn, after, [one.names for one in stored if one not in same])
     if len(after) == len(before) or len(whole) == len(in_file):
         return Message(say("{names}: these are one name already.", names=_names(whole, turn.words)), (_all(turn),))
-    if not same and len(stored) >= MOST_ALIASES:
-        raise UserError(say("There are {most} aliases, the most there can be. Remove one first.", most=MOST_ALIASES))
+    if not same and not in_file:
+        _refuse_too_many(turn, stored)
     if same:
         alias_id = same[0].id
         await aliases.set_names(connection, alias_id, after)
@@ -141,6 +141,15 @@ def _together(turn: Turn, names: Group, others: list[Group]) -> tuple[Group, Gro
         raise UserError(_are_two(turn, in_file[0], in_file[1]))
     check(place_first(whole), turn.words)
     return whole, in_file[0] if in_file else ()
+
+
+def _refuse_too_many(turn: Turn, stored: list[StoredAlias]) -> None:
+    """Raise UserError where there are as many as a file may have, those of the file among them."""
+    if len(joined([*turn.services.aliases.configured, *(one.names for one in stored)])) >= MOST_ALIASES:
+        sentence = turn.words.say(
+            "There are {most} aliases, the most there can be. Remove one first.", most=MOST_ALIASES
+        )
+        raise UserError(sentence)
 
 
 def _are_two(turn: Turn, one: Group, other: Group) -> Markup:
@@ -224,13 +233,16 @@ async def undo_taken(
     turn: Turn, connection: AsyncConnection, offer: Offer, choice: str, prepared: None
 ) -> tuple[Message, str]:
     """Make an alias what it was, unless somebody changed it, or needs its names, since."""
-    stored = {one.id: one.names for one in await aliases.begin_change(connection)}
+    listed = await aliases.begin_change(connection)
+    stored = {one.id: one.names for one in listed}
     alias_id, before = int(offer.payload["alias"]), tuple(offer.payload["before"])
     others = [names for other, names in stored.items() if other != alias_id]
     if stored.get(alias_id, ()) != tuple(offer.payload["after"]) or any(shared(one, before) for one in others):
         raise UserError(turn.words.gettext("That alias was changed since: /alias"))
     if before:
-        _together(turn, before, others)
+        __, in_file = _together(turn, before, others)
+        if alias_id not in stored and not in_file:
+            _refuse_too_many(turn, listed)
     if alias_id in stored:
         await aliases.set_names(connection, alias_id, before)
     else:

@@ -25,7 +25,7 @@ from bot.matching.reading import FieldReading
 from bot.matching.syntax import parse, split_queries
 from bot.matching.terms import Term, Terms
 
-MOST_ALIASES = 1000
+MOST_ALIASES = 1000  # of the file and made in chat, together
 MOST_NAMES = 20  # of one alias
 LONGEST = 60  # characters of a name
 MOST_WORDS = 8  # of a name
@@ -260,7 +260,7 @@ def _name(typed: str, words: Words) -> str:
         expr = parse(typed, words) if len(typed) <= LONGEST else None
     except QueryError as error:
         raise UserError(_("“{name}” cannot be a name. {reason}").format(name=shown, reason=error)) from error
-    if not isinstance(expr, Name) or expr.close:
+    if not isinstance(expr, Name) or expr.close or len(expr.text) > LONGEST or split_queries(expr.text) != [expr.text]:
         message = _("“{name}” cannot be a name: write up to {most} letters, without signs of a query.")
         raise UserError(message.format(name=shown, most=LONGEST))
     found = tokens(expr.text)

@@ -16,7 +16,7 @@ from bot.errors import ConfigError
 from bot.matching.aliases import Aliases, Group, joined, read_lines
 from bot.storage import aliases
 
-LARGEST_FILE = 1 << 18  # bytes
+LARGEST_FILE = 5 << 20  # bytes: all the aliases there can be, and remarks
 
 
 class AliasBook:

@@ -151,3 +151,21 @@ async def test_undo_is_refused_where_the_names_would_join_what_is_apart_in_the_f
         assert "Hexagonia = " in shown or "Foobarland = Hexagonia" in shown
         assert "Shamiya = Foobarland" not in shown
         assert "Shamiya, Hexagonia" not in shown
+
+
+@ON_ONE
+async def test_no_more_are_made_in_chat_than_a_file_can_have_with_its_own(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aliases, "MOST_ALIASES", 3)
+    path = Path(bot.database_url.removeprefix("sqlite:///")).with_name("aliases.txt")
+    path.write_text("Wagner = Вагнер\nFoo = Shamiya\n", encoding="utf-8")
+    bot.changes = {"matching": {"aliases": path}}
+    async with bot.running():
+        assert "one name from now on" in (await bot.say("/alias Firm1x = Company1x", user_id=ADA))["text"]
+        assert "the most there can be" in (await bot.say("/alias Firm2x = Company2x", user_id=ADA))["text"]
+        assert "one name from now on" in (await bot.say("/alias PMC W = Wagner", user_id=ADA))["text"]
+        gone = await bot.say("/alias remove Company1x", user_id=ADA)
+        assert "one name from now on" in (await bot.say("/alias Firm2x = Company2x", user_id=ADA))["text"]
+        bot.sandbox.press(gone["message_id"], "Undo", user_id=ADA)
+        assert "Firm1x" not in (await bot.say("/alias", user_id=ADA))["text"]

@@ -1,18 +1,34 @@
 """Names that an administrator says are one."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
 
 from bot.errors import UserError
 from bot.locales import words
-from bot.matching.aliases import MOST_ALIASES, MOST_NAMES, Aliases, _key_of_any, concept_of, joined, read, read_lines
+from bot.matching.aliases import (
+    LONGEST,
+    MOST_ALIASES,
+    MOST_NAMES,
+    Aliases,
+    _key_of_any,
+    concept_of,
+    joined,
+    place_first,
+    read,
+    read_lines,
+    write_lines,
+)
 from bot.matching.expr import Alias, And, Exact, Expr, Name, Not
 from bot.matching.index import Index
 from bot.matching.judge import matches
 from bot.matching.percolator import Percolator
 from bot.matching.syntax import describe, format_query, parse
 from bot.models import Article
+from bot.pipeline.aliases import LARGEST_FILE
 from tests.matching.strategies import aliases, articles, names
+
+BIG = {ord(one): chr(0x10400 + at) for at, one in enumerate("0123456789x")}  # letters of four bytes
 
 KNOWN = Aliases(
     [
@@ -167,6 +183,8 @@ def test_names_an_article_has_not_itself_are_found_together_or_not_at_all(articl
         ("Foo = Egypt-Russia", "cannot be a name"),
         ("Foo = " + "x" * 61, "cannot be a name"),
         ("Foo = a b c d e f g h i", "too long"),
+        ("x1,y1 = Foo", "cannot be a name"),
+        ("Foo = " + "x &y" * 15, "cannot be a name"),
         ("Foo = " + ", ".join(f"name{n}" for n in range(20)), "20 names at most"),
         ("Syria = Iraq", "two places"),
         ("HTS = Syria", "write it first, as in Syria = HTS"),
@@ -212,3 +230,25 @@ def test_each_name_of_the_most_there_can_be_is_cut_into_words_once() -> None:
     _key_of_any.cache_clear()
     assert joined(groups) == joined(groups) == groups
     assert _key_of_any.cache_info().misses == MOST_ALIASES * MOST_NAMES
+
+
+def test_the_longest_aliases_there_can_be_fit_a_file() -> None:
+    longest = tuple(f"{name:02}".translate(BIG).ljust(LONGEST, BIG[ord("x")]) for name in range(MOST_NAMES))
+    written = write_lines([longest])
+    assert read_lines(written) == ([longest], [])
+    assert len(written.encode()) * MOST_ALIASES <= LARGEST_FILE
+
+
+SIGNS = st.text(st.sampled_from(" &-–#@.,;،'’\u200c\u2028إسі北²\tAb"), max_size=3)
+SIGNED = st.builds("{}Foo{}bar{}{}".format, SIGNS, SIGNS, st.integers(1, 9), SIGNS)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(SIGNED, min_size=2, max_size=4))
+def test_what_is_accepted_is_read_back_from_a_file(typed: list[str]) -> None:
+    try:
+        group = read(f"{typed[0]} = {', '.join(typed[1:])}")
+    except UserError:
+        reject()
+    for one in (group, group[::-1]):  # any of them may be the main one, once it is one with others
+        assert read_lines(write_lines([one])) == ([place_first(one)], [])
