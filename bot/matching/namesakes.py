@@ -95,16 +95,19 @@ def is_in_table(text: Text, start: int, end: int) -> bool:
 
 def is_other(text: Text, start: int, end: int, *, is_city: bool) -> bool:
     """Return whether the name of a place at `start` to `end` (exclusive) is a thing's that is no person."""
-    words = text.tokens
-    before = words[start - 1] if _is_beside(text, start) else None
-    after = words[end] if _is_beside(text, end) else None
     if end - start == 1 and _is_language(text, start):
         return True
-    if is_city and (_is_quoted(text, start, end) or (before is not None and before.folded in SHIPS)):
+    after = _word(text, end)
+    is_capital = after is not None and after.case > Case.LOWER
+    if is_capital and _is_beside(text, end) and _is_of(text, end, is_city=is_city):
         return True
-    if after is not None and after.case > Case.LOWER and _is_of(text, end, is_city=is_city):
-        return True
-    return is_city and before is not None and _is_club_before(before, text)
+    return is_city and (_is_quoted(text, start, end) or (_is_beside(text, start) and _is_after_another(text, start)))
+
+
+def _is_after_another(text: Text, start: int) -> bool:
+    """Return whether the word before a city's name makes it a ship's or a club's."""
+    before = text.tokens[start - 1]
+    return before.folded in SHIPS or _is_club_before(before, text)
 
 
 def _is_of(text: Text, end: int, *, is_city: bool) -> bool:

@@ -4,22 +4,21 @@ In: the words of an article. Out: which of them name a place, however it is writ
 on the article's side, once, so that a query for a place is one term however many names the place has. The
 longest name wins, so Sudan is not found in South Sudan, nor Mexico in New Mexico.
 
-The tables in `data/` are reviewed by hand; countries' names in other languages come from Babel (CLDR), those
-in Latin script for articles in their own language only ("Island" is Iceland in Swedish alone). Smaller cities come
-from `cities.xz`, which `tools/places.py` builds from GeoNames: they are not reviewed, so what a reader typed is looked
-for as any name is, and these names beside it.
+The tables in `data/` are reviewed by hand; countries' names in other languages come from CLDR (`territories.tsv`),
+those in Latin script for articles in their own language only ("Island" is Iceland in Swedish alone). Smaller cities
+come from `cities.xz`, of GeoNames: they are not reviewed, so what a reader typed is looked for as any name is, and
+these names beside it. `tools/places.py` builds both files. (To ask Babel for CLDR's names cost 35 MiB: it keeps all it
+ever read of a language.)
 """
 
 import lzma
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Generic, NamedTuple, TypeVar
-
-from babel import Locale
 
 from bot.matching.analysis import ZWNJ, Case, Token, fold, keys, read_form, script, tokens, word_set
 from bot.matching.namesakes import given_names
@@ -27,6 +26,7 @@ from bot.matching.peoples import inflected
 
 SCRIPT_LANGUAGES = ("ar", "ru", "uk", "fa", "ur", "he", "zh", "zh_Hant", "ja", "ko", "hi", "el", "th", "bg", "sr")
 LATIN_LANGUAGES = ("fr", "es", "de", "it", "pt", "nl", "sv", "da", "no", "fi", "hu", "ro", "ca", "tr", "pl", "cs")
+CLDR_LANGUAGES = SCRIPT_LANGUAGES + LATIN_LANGUAGES  # the columns of territories.tsv
 
 # Names that are also words: only a capital makes them a place. Reviewed by hand.
 WORDS_TOO = word_set(
@@ -98,7 +98,7 @@ class Branch(NamedTuple, Generic[What]):
     longer: dict[str, list[tuple[tuple[str, ...], What]]]
 
 
-Named = tuple[tuple[str, ...], What]  # the words of a name after its first, and what it names
+Named = tuple[tuple[str, ...], What]  # the words of a name after the first, and what it names
 Table = dict[str, list[Named[Name]]]  # by the first word
 
 
@@ -130,7 +130,7 @@ OF_THE_WORLD = ("US/Washington", "US/New York")  # what news from everywhere nam
 
 LETTERS_WRITTEN_ON = {"ARABIC": "ar", "HEBREW": "he"}  # scripts in which small words are written on before a name
 MOST_KNOWN = 1 << 17  # words of which is kept whether they begin a name
-SLOTS = 1 << 18  # of the cities' first words: twice as many as there are
+SLOTS = 1 << 19  # of the cities' first words: four times as many as there are, so that most other words meet none
 LAST_SLOT = SLOTS - 1
 NUMBER = 4  # bytes
 _BEGUN_ALIKE = re.compile(rb"^([^\t ]+)[\t ].*(?:\n\1[\t ].*)*", re.MULTILINE)  # lines with one first word
@@ -159,26 +159,26 @@ def lookup(text: str) -> Place | None:
 
 
 def _lookup(words: tuple[str, ...], text: str) -> Place | None:
-    name = _anywhere().get(words)
+    name = _anywhere().get(" ".join(words))
     if name is None or (name.capitals and text.upper() != text):
         return None
     return _places().get(name.concepts[0])
 
 
 @cache
-def _anywhere() -> Names:
-    """Return every name of a place in any language, but for its people and adjectives."""
+def _anywhere() -> dict[str, Name]:
+    """Return every name of a place in any language, but for its people and adjectives: words with a space between."""
     every = (item for language in ("", *LATIN_LANGUAGES) for item in _names(language).items())
-    found: Names = {}
+    found: dict[str, Name] = {}
     for words, name in every:
         if name.concepts and not name.people:
-            found.setdefault(words, name)
+            found.setdefault(" ".join(words), name)
     return found
 
 
 def _city(words: tuple[str, ...], text: str) -> Place | None:
     """Return the city that GeoNames knows by this name, or None."""
-    city = _cities().get(words)
+    city = next((city for rest, city in _cities().begun_by(words[0]) if rest == words[1:]), None)
     if city is None:
         return None
     known = _places().get(city.concept)
@@ -187,8 +187,7 @@ def _city(words: tuple[str, ...], text: str) -> Place | None:
 
 def is_name(folded: str) -> bool:
     """Return whether folded words, a space between, as a whole may name a place. Quicker than `lookup`."""
-    words = tuple(folded.split(" "))
-    return words in _anywhere() or _cities().get(words) is not None
+    return folded in _anywhere() or _cities().has(folded)
 
 
 def is_everywhere(words: tuple[str, ...]) -> bool:
@@ -209,7 +208,7 @@ def reviewed(text: str) -> str | None:
 
 def is_taken(words: tuple[str, ...]) -> bool:
     """Return whether a name (folded words) means something else in some language: for the builder of `cities.xz`."""
-    if words in _anywhere() or words in _reviewed_names():
+    if " ".join(words) in _anywhere() or words in _reviewed_names():
         return True
     return len(words) == 1 and any(words[0] in known for known in (WORDS_TOO, NOT_PLACES, given_names()))
 
@@ -241,18 +240,20 @@ def is_main(text: str) -> bool:
     return place is not None and place.is_main and fold(place.name) == fold(text.strip())
 
 
-def mentions(words: Sequence[Token], language: str) -> Iterator[Mention]:
-    """Yield the places that `words` name, the longest name first, never two over the same words. Whether a name is
+def mentions(words: Sequence[Token], language: str) -> list[Mention]:
+    """Return the places that `words` name, the longest name first, never two over the same words. Whether a name is
     another thing's where it stands, `bot.matching.namesakes` says."""
     begins = _beginnings(language if language in LATIN_LANGUAGES else "")
+    found = []
     end = 0
-    found = [(position, beginning) for position, word in enumerate(words) if (beginning := begins[word.form])]
-    for position, beginning in found:
-        mention = _longest(beginning, words, position) if position >= end else None
-        if mention is not None:
-            end = mention.end
-            if mention.concepts:
-                yield mention
+    for position, beginning in enumerate(map(begins.__getitem__, [word.form for word in words])):
+        if beginning is not None and position >= end:
+            mention = _longest(beginning, words, position)
+            if mention is not None:
+                end = mention.end
+                if mention.concepts:
+                    found.append(mention)
+    return found
 
 
 class _Beginnings(dict[str, Beginning | None]):
@@ -270,27 +271,28 @@ class _Beginnings(dict[str, Beginning | None]):
 
     def _find(self, folded: str, case: Case) -> Beginning | None:
         """Return what may begin with a word: no city, if it is in small letters."""
-        forms = _forms(folded)
-        names = tuple([(form, branch) for form in forms if (branch := self._names(form, case)) is not None])
-        begun = [_branch(_cities().begun_by(form)) for form in forms] if case is not Case.LOWER else []
-        cities = tuple([branch for branch in begun if branch is not None])
-        return Beginning(names, cities) if names or cities else None
+        names, cities = [], []
+        for form in _forms(folded):
+            if named := self._named(form, case):
+                names.append((form, _branch(named)))
+            if case is not Case.LOWER and (begun := _cities().begun_by(form)):
+                cities.append(_branch(begun))
+        return Beginning(tuple(names), tuple(cities)) if names or cities else None
 
-    def _names(self, form: str, case: Case) -> Branch[Name] | None:
-        named = [one for table in self._tables for one in table.get(form, ())]
-        return _branch([(rest, name) for rest, name in named if case is Case.UPPER or not name.capitals])
+    def _named(self, form: str, case: Case) -> list[Named[Name]]:
+        """Return the names that begin with a form of a word, in this language or in all."""
+        named = [one for table in self._tables if form in table for one in table[form]]
+        return [(rest, name) for rest, name in named if case is Case.UPPER or not name.capitals]
 
 
-def _branch(named: Iterable[Named[What]]) -> Branch[What] | None:
-    """Return these names of one first word, or None if there are none."""
-    branch: Branch[What] | None = None
+def _branch(named: list[Named[What]]) -> Branch[What]:
+    """Return these names that begin with one word."""
+    own = next((what for rest, what in named if not rest), None)
+    longer: dict[str, list[Named[What]]] = {}
     for rest, what in sorted(named, key=lambda one: len(one[0]), reverse=True):
-        branch = branch or Branch(None, {})
         if rest:
-            branch.longer.setdefault(rest[0], []).append((rest[1:], what))
-        else:
-            branch = branch._replace(own=what)
-    return branch
+            longer.setdefault(rest[0], []).append((rest[1:], what))
+    return Branch(own, longer)
 
 
 @cache
@@ -308,7 +310,7 @@ def is_american_state(concept: str) -> bool:
     """Return whether a concept is a state of the United States."""
     return any(
         concept == _concept(country, names)
-        for country, size, names in _rows("cities.tsv")
+        for country, size, names in rows("cities.tsv")
         if (country, size) == ("US", "region")
     )
 
@@ -332,22 +334,25 @@ def _longest(beginning: Beginning, words: Sequence[Token], position: int) -> Men
     """Return the place with the longest name of those that begin at `position` as `beginning` says, if one does."""
     after = position + 1
     then = words[after] if after < len(words) and not words[after].breaks else None
-    known = _known_at(beginning, words, position, then) if beginning.names else None
-    city = _city_at(beginning, words, position, then) if beginning.cities else None
+    names, cities = beginning
+    known = _known_at(names, words, position, then) if names else None
+    city = _city_at(cities, words, position, then) if cities else None
     return city if known is None or (city and city.end > known.end) else known
 
 
-def _known_at(beginning: Beginning, words: Sequence[Token], position: int, then: Token | None) -> Mention | None:
+def _known_at(
+    names: tuple[tuple[str, Branch[Name]], ...], words: Sequence[Token], position: int, then: Token | None
+) -> Mention | None:
     """Return the place of the tables that is named here, the longest name. `then` is the word after, if any."""
     after = position + 1
-    for form, branch in beginning.names:
-        for second in _forms(then.folded) if then is not None and branch.longer else ():
-            for rest, name in branch.longer.get(second, ()):
+    for form, (own, longer) in names:
+        for second in _forms(then.folded) if longer and then is not None else ():
+            for rest, name in longer.get(second, ()):
                 end = after + 1 + len(rest)
                 if not rest or _follows(rest, words[after + 1 : end]):
                     return _mention(name, position, end, form)
-        if branch.own is not None:
-            return _mention(branch.own, position, after, form)
+        if own is not None:
+            return _mention(own, position, after, form)
     return None
 
 
@@ -355,16 +360,18 @@ def _mention(name: Name, start: int, end: int, form: str) -> Mention:
     return Mention(name.concepts, start, end, name.capitals, name.either, form if name.doubtful else "")
 
 
-def _city_at(beginning: Beginning, words: Sequence[Token], position: int, then: Token | None) -> Mention | None:
+def _city_at(
+    cities: tuple[Branch[City], ...], words: Sequence[Token], position: int, then: Token | None
+) -> Mention | None:
     """Return the city of GeoNames that is named here, the longest name."""
     after = position + 1
-    for branch in beginning.cities:
-        for rest, city in branch.longer.get(then.folded, ()) if then is not None else ():
+    for own, longer in cities:
+        for rest, city in longer.get(then.folded, ()) if longer and then is not None else ():
             end = after + 1 + len(rest)
             if not rest or _is_same(rest, words[after + 1 : end]):
                 return Mention((city.concept,), position, end, capitals=False)
-        if branch.own is not None:
-            return Mention((branch.own.concept,), position, after, capitals=False)
+        if own is not None:
+            return Mention((own.concept,), position, after, capitals=False)
     return None
 
 
@@ -409,23 +416,32 @@ class _Cities:
                 slot = (slot + 1) & LAST_SLOT
             self._starts[slot] = begun.start() + 1
 
-    def get(self, words: tuple[str, ...]) -> City | None:
-        """Return the city of this name."""
-        return next((city for rest, city in self.begun_by(words[0]) if rest == words[1:]), None)
+    def has(self, name: str) -> bool:
+        """Return whether folded words, a space between, are the whole name of a city."""
+        lines = self._lines_of(name.partition(" ")[0])
+        return bool(lines) and any(line.startswith(name + "\t") for line in lines)
 
-    def begun_by(self, first: str) -> Iterator[Named[City]]:
-        """Yield the cities whose name begins with the word `first`."""
+    def begun_by(self, first: str) -> list[Named[City]]:
+        """Return the cities whose name begins with the word `first`."""
+        cells = [line.split("\t") for line in self._lines_of(first)]
+        return [(tuple(name.split(" ")[1:]), City(concept, sign == "*")) for name, concept, sign in cells]
+
+    def _lines_of(self, first: str) -> list[str]:
+        """Return the lines that begin with a word."""
         word = first.encode()
-        begins = (word + b"\t", word + b" ")
         slot = hash(word) & LAST_SLOT
         while at := self._starts[slot]:
-            at -= 1
-            while self._lines.startswith(begins, at):
-                end = self._lines.index(b"\n", at)
-                name, concept, sign = self._lines[at:end].decode().split("\t")
-                yield tuple(name.split(" ")[1:]), City(concept, sign == "*")
-                at = end + 1
+            if self._lines.startswith((word + b"\t", word + b" "), at - 1):
+                return list(self._lines_from(at - 1, word))
             slot = (slot + 1) & LAST_SLOT
+        return []
+
+    def _lines_from(self, at: int, word: bytes) -> Iterator[str]:
+        begins = word + b"\t", word + b" "
+        while self._lines.startswith(begins, at):
+            end = self._lines.index(b"\n", at)
+            yield self._lines[at:end].decode()
+            at = end + 1
 
 
 @cache
@@ -446,7 +462,7 @@ def _names(language: str) -> Names:
     """Return every name that counts in articles in any language (""), or those more that count in `language`'s."""
     names = {} if language else dict(_reviewed_names())
     for other in (language,) if language else SCRIPT_LANGUAGES:
-        for of, code, texts in _rows("names.tsv"):
+        for of, code, texts in rows("names.tsv"):
             for text in texts.split("|") if of == other else ():
                 _add(names, text, code)
         for code, text in _cldr_names(other):
@@ -462,7 +478,7 @@ def _add_peoples(names: Names, language: str) -> None:
     if language not in PEOPLES:
         return
     column = 1 + PEOPLES.index(language)
-    for row in _rows("peoples.tsv"):
+    for row in rows("peoples.tsv"):
         for word in _listed(row[column]):
             for form in inflected(word, language):
                 _add(names, form, row[0], people=True)
@@ -471,18 +487,18 @@ def _add_peoples(names: Names, language: str) -> None:
 @cache
 def _reviewed_names() -> Names:
     names: Names = {}
-    for code, countries, people, _capital in _rows("countries.tsv"):
+    for code, countries, people, _capital in rows("countries.tsv"):
         for text in countries.split("|"):
             _add(names, text, code)
         for text in _listed(people):
             _add(names, text.replace("_", " "), code, people=True)
-    for country, _size, cities in _rows("cities.tsv"):
+    for country, _size, cities in rows("cities.tsv"):
         for text in cities.split("|"):
             _add(names, text, _city_in(country, cities))
-    for code, _countries, _people, capital in _rows("countries.tsv"):
+    for code, _countries, _people, capital in rows("countries.tsv"):
         for text in _listed(capital, "|"):
             _add(names, text, _city_in(code, capital))
-    for (text,) in _rows("others.txt"):
+    for (text,) in rows("others.txt"):
         _add(names, text, "!")
     for words, codes in EITHER.items():
         for word in words.split():
@@ -493,13 +509,13 @@ def _reviewed_names() -> Names:
 @cache
 def _places() -> dict[str, Place]:
     places = {}
-    for codes, countries, _people, _capital in _rows("countries.tsv"):
+    for codes, countries, _people, _capital in rows("countries.tsv"):
         code = codes.split("+")[0]
         places[code] = Place(code, countries.split("|")[0], is_land=True, is_main=True, country=code)
-    for country, size, cities in _rows("cities.tsv"):
+    for country, size, cities in rows("cities.tsv"):
         concept = _concept(country, cities)
         places[concept] = Place(concept, cities.split("|")[0], is_land=False, is_main=size == "city", country=country)
-    for code, _countries, _people, capital in _rows("countries.tsv"):
+    for code, _countries, _people, capital in rows("countries.tsv"):
         concept = _concept(code, capital)
         places.setdefault(concept, Place(concept, capital, is_land=False, is_main=True, country=code))
     return places
@@ -518,14 +534,15 @@ def _city_in(country: str, names: str) -> str:
 
 @cache
 def _countries() -> list[list[str]]:
-    return list(_rows("countries.tsv"))
+    return list(rows("countries.tsv"))
 
 
 def _listed(cell: str, separator: str = " ") -> list[str]:
     return [] if cell == "-" else cell.split(separator)
 
 
-def _rows(name: str) -> Iterator[list[str]]:
+def rows(name: str) -> Iterator[list[str]]:
+    """Return the cells of each line of a table of `data/`."""
     text = files("bot.matching").joinpath("data", name).read_text(encoding="utf-8")
     return (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
 
@@ -543,12 +560,17 @@ def _add(names: Names, text: str, concept: str, *, people: bool = False) -> None
 
 
 def _cldr_names(language: str) -> Iterator[tuple[str, str]]:
-    """Yield (country, its name) in `language`, without a trailing remark in parentheses."""
-    territories = Locale.parse(language).territories
-    for code, *_rest in _rows("countries.tsv"):
-        text = str(territories.get(code, "")).split("(")[0].split("（")[0].strip()
+    """Yield (country, its name) in `language`."""
+    column = 1 + CLDR_LANGUAGES.index(language)
+    for row in _territories():
+        text = row[column]
         if text and fold(text) not in NOT_PLACES:
-            yield from ((code, way) for way in dict.fromkeys((text, text.replace(ZWNJ, ""))))
+            yield from ((row[0], way) for way in dict.fromkeys((text, text.replace(ZWNJ, ""))))
+
+
+@cache
+def _territories() -> list[list[str]]:
+    return list(rows("territories.tsv"))
 
 
 def _russian_cases(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -232,18 +232,19 @@ class FieldReading:
 
     def mentions(self, language: str) -> list[places.Mention]:
         """Return the places that are named here, and what may be only named after one."""
-        found = list(places.mentions(self.tokens, language))
-        if found:
+        found = places.mentions(self.tokens, language)
+        cities = [mention.end for mention in found if mention.is_city]
+        if cities:
             pairs = zip_longest(found, found[1:])
-            found = self._named = [one for one, then in pairs if not self._is_elsewhere(one, then)]
-        if len(found) >= namesakes.TABLE:
+            found = [one for one, then in pairs if not (one.is_city and self._is_elsewhere(one, then))]
             cities = [mention.end for mention in found if mention.is_city]
             self._is_table = len(cities) >= namesakes.TABLE and namesakes.is_table(self.text, cities)
+        self._named = found
         return found
 
     def _is_elsewhere(self, town: places.Mention, then: places.Mention | None) -> bool:
         """Return whether an American state follows the name of a place elsewhere: "Paris, Texas"."""
-        if not town.is_city or places.country_of(town.concepts[0]) == "US":
+        if places.country_of(town.concepts[0]) == "US":
             return False
         is_next = then is not None and then.start == town.end and self.text.gaps.get(then.start, "").strip() == ","
         if is_next and then is not None and places.is_american_state(then.concepts[0]):

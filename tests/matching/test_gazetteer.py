@@ -5,6 +5,7 @@ from bot.matching.judge import matches
 from bot.matching.places import is_main, lookup, mentions
 from bot.matching.syntax import parse
 from bot.models import Article
+from tools.places import TERRITORIES, territories
 
 
 def found(query: str, text: str, language: str | None = None) -> list[str]:
@@ -134,3 +135,7 @@ def test_a_region_is_known_without_the_number_that_tells_its_codes_apart(name: s
 def test_a_city_is_found_however_persian_joins_its_name(text: str) -> None:
     assert found("Lustenau", text)
     assert not [mention for mention in mentions(tokens("بعد أن مس"), "ar") if mention.concepts]
+
+
+def test_countries_are_called_as_in_the_cldr_that_is_installed() -> None:
+    assert TERRITORIES.read_text(encoding="utf-8") == territories()  # if not: make places
