@@ -66,7 +66,7 @@ async def _propose(turn: Turn, text: str) -> None:
         offer_id = await turn.offer(connection, WATCH, {"text": text}, PROPOSAL_LASTS)
         lines = [turn.words.say("Watch {labels}?", labels=named(labels, turn.words))]
         for expr, matches in zip(exprs, found, strict=True):
-            lines += [watch.reading(expr, turn.words, turn.aliases), watch.week(turn, matches)]
+            lines += [watch.reading(expr, turn.words, turn.aliases), watch.week(turn, matches, proposed=True)]
         await turn.reply(connection, Markup("\n").join(lines), yes_no(turn.words, offer_id))
 
 

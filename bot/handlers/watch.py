@@ -153,8 +153,8 @@ def reading(expr: Expr, words: Words, aliases: Aliases | None = None) -> Markup:
     return Markup("🔎 {mark}{reading}").format(mark=words.mark, reading=describe(bound, words))
 
 
-def week(turn: Turn, found: Outcome) -> Markup:
-    """Say how much the last seven days had, and how much that is a day."""
+def week(turn: Turn, found: Outcome, *, proposed: bool = False) -> Markup:
+    """Say how much the last seven days had of what is watched (or only `proposed`), and how much that is a day."""
     say, say_many, days = turn.words.say, turn.words.say_many, Markup("{} · {}")
     if not found.is_filled:
         return say_many(
@@ -164,12 +164,20 @@ def week(turn: Turn, found: Outcome) -> Markup:
         )
     if not found.is_whole and found.stories:
         return say_many("Last 7 days: at least {number} story", "Last 7 days: at least {number} stories", found.stories)
+    if not found.stories and proposed:
+        return _nothing_yet(turn, found)
     if not found.is_whole:
         return say("Nothing in the newest of the last 7 days; you hear from me when there is.")
     if not found.stories:
         return say("Nothing in the last 7 days; you hear from me when there is.")
     had = say_many("Last 7 days: {number} story", "Last 7 days: {number} stories", found.stories)
     return days.format(had, a_day(found.stories, turn.words)) if found.stories >= 2 * DAYS.days else had
+
+
+def _nothing_yet(turn: Turn, found: Outcome) -> Markup:
+    if not found.is_whole:
+        return turn.words.say("Nothing in the newest of the last 7 days. Say yes, and you hear from me when there is.")
+    return turn.words.say("Nothing in the last 7 days. Say yes, and you hear from me when there is.")
 
 
 def a_day(stories: int, words: Words) -> Markup:

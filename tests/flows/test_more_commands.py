@@ -90,6 +90,7 @@ async def test_a_plain_message_is_proposed_and_watched_when_told_so(bot: Bot) ->
         bot.sandbox.press(asked["message_id"], "Yes", user_id=BEN)
         await bot.shows(asked, "Watching Idlib")
         again = await bot.say("Aleppo")
+        assert "Nothing in the last 7 days. Say yes, and you hear from me when there is." in again["text"]
         bot.sandbox.press(again["message_id"], "No", user_id=BEN)
         await bot.shows(again, "not watching Aleppo")
         assert "1 thing" in (await bot.say("/list"))["text"]
