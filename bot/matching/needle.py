@@ -21,6 +21,7 @@ from bot.matching.translit import SHORTEST_LATIN, bridges
 
 LONGEST_INITIALS = 2  # letters of a side of AT&T
 LONGEST_ACRONYM = 4  # letters: typed in capitals, it is looked for in capitals
+SHORTEST_LONG = 4  # letters of a word that is not written on to the next in some spellings
 SEVERAL = 2  # words of a person's name
 HYPHENS = ("-", "‐", "‑")
 MOST_JOINED = 3  # words that may also be written as one
@@ -210,8 +211,16 @@ def _of_simple_words(text: str, close: bool) -> Needle:
     if len(words) > MOST_JOINED:
         return Needle(tuple(ways))
     joined = "".join(words).lower()
-    ways.append((_make_word(joined, case_of(words[0]), exact=False, close=False),))
+    whole = _make_word(joined, case_of(words[0]), exact=False, close=False)
+    ways.append((_as_one(whole, ways[0]),))
     return Needle(tuple(ways), (JOINED + joined,))
+
+
+def _as_one(whole: Word, way: tuple[Word, ...]) -> Word:
+    """Return the words of a name written as one (RealMadrid), in other spellings if one of them is short: Al Sisi,
+    Alsissi. Of longer ones these are other names: John Snow is no Johnson, Indian Police not Indianapolis."""
+    is_long = all(len(word.folded) >= SHORTEST_LONG for word in way)
+    return whole._replace(close=0) if is_long and may_have_initials(way) else whole
 
 
 def of_name(text: str, close: bool = False) -> Needle:
@@ -225,7 +234,8 @@ def of_name(text: str, close: bool = False) -> Needle:
     ways += [tuple(make_word(token, close=close) for token in other) for other in _as_people_write(found)]
     ways += [tuple(make_word(token, close=close) for token in other) for other in joints.other_ways(found, text)]
     if 1 < len(words) <= MOST_JOINED:
-        ways.append((make_word(found[0]._replace(folded=joined[1:])),))
+        whole = make_word(found[0]._replace(folded=joined[1:]))
+        ways.append((_as_one(whole, words),))
         return Needle(tuple(ways), (joined,))
     if len(words) == 1 and (parts := _humps(text)):
         ways.append(tuple(make_word(token, close=close) for token in parts))
