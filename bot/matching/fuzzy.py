@@ -24,7 +24,9 @@ LONG = 8  # letters from which two misspelt ones are allowed, else one
 MOST_MISSPELT = 2
 PREFIX = 7  # letters that misspellings are looked up by
 NAMED_SLOTS = 1 << 18  # at a million names, eight numbers to each
-ASKED_SLOTS = 1 << 19  # at 100,000 names that are asked for misspelt, six numbers to each
+ASKED_SLOTS = SHORT_SLOTS = 1 << 16  # at 100,000 names that are asked for misspelt, three and eight
+LONG_SLOTS = 1 << 19  # four
+LONGEST = 255  # letters that are told apart
 NUMBER = 4  # bytes
 TAG = 0xFF << 24  # of a number in a slot, what tells its key from others
 NUMBERS = ~TAG & 0xFFFFFFFF  # the rest of it
@@ -140,35 +142,51 @@ class Vocabulary:
 
     def __init__(self) -> None:
         self._names: list[str] = []  # by number
+        self._lengths = bytearray()  # of them, for what is seldom in the processor's cache is the names
         self._free: list[int] = []  # numbers of names that are gone
         self._named = Slots(NAMED_SLOTS)
         self._asked = Slots(ASKED_SLOTS)
+        self._short = Slots(SHORT_SLOTS)
+        self._long = Slots(LONG_SLOTS)
 
     def __len__(self) -> int:
         return len(self._names) - len(self._free)
 
     def add(self, names: Sequence[str], *, asked: bool) -> None:
         """Add names, once more those that are there; `asked`: to be found misspelt too."""
-        slots = self._asked if asked else self._named
-        for name, keys in zip(names, _keys_of(names, asked=asked), strict=True):
-            if self._free:
-                number = self._free.pop()
-                self._names[number] = name
-            elif len(self._names) < MOST_NAMES:
-                number = len(self._names)
-                self._names.append(name)
-            else:
+        for name, keys in zip(names, _keys_of(names), strict=True):
+            number = self._number(name)
+            if number is None:
                 return  # they are found as they are, and inflected
-            slots.put(keys, number)
+            (self._asked if asked else self._named).put(keys, number)
+            if asked:
+                self._rests(name).put(_rests_of(name), number)
+
+    def _number(self, name: str) -> int | None:
+        """Return a number for a name, None if there is none left."""
+        if self._free:
+            number = self._free.pop()
+            self._names[number], self._lengths[number] = name, min(len(name), LONGEST)
+            return number
+        if len(self._names) == MOST_NAMES:
+            return None
+        self._names.append(name)
+        self._lengths.append(min(len(name), LONGEST))
+        return len(self._names) - 1
+
+    def _rests(self, name: str) -> "Slots":
+        return self._long if len(name) >= LONG else self._short
 
     def remove(self, name: str, *, asked: bool) -> None:
         """Take away what `add` added once; what was not added is no error."""
         slots = self._asked if asked else self._named
-        (keys,) = _keys_of((name,), asked=asked)
-        number = next((n for n in slots.find_all(skeletons((name,))) if self._names[n] == name), None)
+        (keys,) = _keys_of((name,))
+        number = next((n for n in slots.find_all(keys) if self._names[n] == name), None)
         if number is None:
             return
         slots.take(keys, number)
+        if asked:
+            self._rests(name).take(_rests_of(name), number)
         self._names[number] = ""
         self._free.append(number)
 
@@ -178,25 +196,25 @@ class Vocabulary:
 
     def asked(self, word: str) -> set[str]:
         """Return the same of the others, which `word` may be misspelt."""
-        if not self._asked:
+        if not self._asked or is_known(word):
             return set()
         names = self._spelt(word, self._asked)
-        if len(word) >= SHORTEST_ASKED - 1:
-            names.update(self._misspelt(word))
+        if SHORTEST_ASKED <= len(word) + 1 <= LONG + 1 and self._short:
+            names.update(self._near(word, self._short.find_all(_rests_of(word[:PREFIX])), 1))
+        if len(word) + MOST_MISSPELT >= LONG and self._long:
+            names.update(self._near(word, self._long.find_all(_long_rests(word)), MOST_MISSPELT))
         return names
 
     def _spelt(self, word: str, slots: "Slots") -> set[str]:
         keys = [skeleton(word), *[_other_side(word, bridge) for bridge in translit.bridges(word)]]
         return {self._names[number] for number in slots.find_all(keys)}
 
-    def _misspelt(self, word: str) -> Iterator[str]:
-        """Yield the names that `word` may be misspelt."""
-        distance = OSA.distance
-        most = MOST_MISSPELT if len(word) >= LONG - MOST_MISSPELT else 1
-        for number in self._asked.find_all(rests(word, most)):
-            name = self._names[number]
-            if distance(name, word, score_cutoff=most) <= most:
-                yield name
+    def _near(self, word: str, numbers: set[int], most: int) -> list[str]:
+        """Return the names among some that are at most `most` letters from a word."""
+        names, lengths, distance = self._names, self._lengths, OSA.distance
+        shortest, longest = len(word) - most, min(len(word), LONGEST - most) + most
+        some = [names[number] for number in numbers if shortest <= lengths[number] <= longest]
+        return [name for name in some if distance(name, word, score_cutoff=most) <= most]
 
 
 class Slots:
@@ -256,20 +274,28 @@ def _other_side(word: str, bridge: str) -> str:
     return (">" if word.isascii() else "<") + bridge
 
 
-def _keys_of(names: Sequence[str], *, asked: bool) -> Iterator[set[str]]:
-    """Yield what each name is looked up by. (Its rests are no skeletons: what is both is found by both.)"""
+def _keys_of(names: Sequence[str]) -> Iterator[set[str]]:
+    """Yield what the spellings of each name are looked up by."""
     for name, same, bridges in zip(names, skeletons(names), translit.all_bridges(names), strict=True):
-        keys = {same, *[_this_side(name, bridge) for bridge in bridges]}
-        yield keys | rests(name, _misspelt(name)) if asked else keys
+        yield {same, *[_this_side(name, bridge) for bridge in bridges]}
 
 
-def rests(word: str, most: int) -> set[str]:
-    """Return the first PREFIX letters of a word without none, one … `most` of them."""
-    first = word[:PREFIX]
-    found = {first}
-    for fewer in range(1, min(most, len(first)) + 1):
-        found.update(map("".join, combinations(first, len(first) - fewer)))
-    return found
+def _rests_of(name: str) -> set[str]:
+    """Return what a name is looked up by misspelt, where one letter of it may be, or two of a long one."""
+    return _long_rests(name) if len(name) >= LONG else {name, *_parts(name, len(name) - 1)}
+
+
+def _long_rests(word: str) -> set[str]:
+    """Return the first PREFIX letters without any two.
+
+    Of two words that are two letters apart, or less, the first letters have as many in common, in order.
+    """
+    return _parts(word[:PREFIX], PREFIX - MOST_MISSPELT)
+
+
+def _parts(word: str, letters: int) -> set[str]:
+    """Return every choice of so many letters, in order."""
+    return set(map("".join, combinations(word, letters)))
 
 
 def _misspelt(name: str) -> int:
