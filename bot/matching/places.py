@@ -555,7 +555,7 @@ def _add(names: Names, text: str, concept: str, *, people: bool = False) -> None
         doubtful = len(words) == 1 and words[0] in DOUBTFUL
         name = Name(() if concept == "!" else tuple(concept.split("+")), capitals, people, doubtful=doubtful)
         stems = [(key,) for key in keys(words[0], "ru")] if people and script(words[0]) == "CYRILLIC" else []
-        for form in (words, *(stems or _russian_cases(words))):
+        for form in (words, *(stems or russian_cases(words))):
             names.setdefault(form, name)
 
 
@@ -573,7 +573,7 @@ def _territories() -> list[list[str]]:
     return list(rows("territories.tsv"))
 
 
-def _russian_cases(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def russian_cases(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """Yield the cases of a Russian name of one word: Сирии, Идлибе. (A stem would also find other words.)"""
     word = words[0]
     if len(words) > 1 or len(word) < _SHORTEST_DERIVED or script(word) != "CYRILLIC":

@@ -139,3 +139,43 @@ def test_a_city_is_found_however_persian_joins_its_name(text: str) -> None:
 
 def test_countries_are_called_as_in_the_cldr_that_is_installed() -> None:
     assert TERRITORIES.read_text(encoding="utf-8") == territories()  # if not: make places
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("in:Russia", "в Курской области"),
+        ("in:Russia", "жители Якутии"),
+        ("in:Germany", "في ساكسونيا"),
+        ("in:Germany", "in Niedersachsen"),
+        ("in:Iraq", "في محافظة الأنبار"),
+        ("in:Yemen", "في حضرموت"),
+        ("in:France", "en Bourgogne-Franche-Comté"),
+        ("in:Spain", "las Islas Baleares"),
+        ("Saxony", "Sachsen"),
+        ("Саксония", "in Saxony"),
+        ("Lombardy", "in Lombardia"),
+        ("Lombardy", "لومبارديا"),
+    ],
+)
+def test_a_region_is_found_by_its_names_in_other_languages(query: str, text: str) -> None:
+    assert found(query, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "الشرقية",
+        "مطروح",
+        "البحر الأحمر",
+        "فارس",
+        "Северная область",
+        "Красное море",
+        "В котором",
+        "Marken",
+        "Bayern",
+        "Center",
+    ],
+)
+def test_a_word_that_is_a_region_too_is_none(text: str) -> None:
+    assert not [mention for mention in mentions(tokens(text), "und") if mention.concepts]
