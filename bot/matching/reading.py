@@ -1,4 +1,9 @@
-"""An article read once for all queries: which words stand where, under which keys, and which places they name."""
+"""An article read once for all queries: which words stand where, under which keys, and which places they name.
+
+Of 39 words two name a place, in the mean, and what stands around these two costs as much as to find the words: so the
+cheap question is asked first (a word of the list? a capital?), and what concerns the whole field, like its capitals or
+where each word stands in the text, only when an answer hangs on it.
+"""
 
 from collections.abc import Iterable
 from copy import copy
