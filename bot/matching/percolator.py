@@ -45,7 +45,7 @@ from bot.matching.expr import Expr, Name
 from bot.matching.judge import judge
 from bot.matching.needle import is_simple
 from bot.matching.plan import LANGUAGE, SOURCE, name_of, plan
-from bot.matching.proof import Judged, Proof, Row, Rows, Seen, prove
+from bot.matching.proof import Judged, Proof, Row, Rows, Seen, left_to_ask, prove
 from bot.matching.reading import PLACE, FieldReading, Reading
 from bot.matching.terms import JOINED, Term, Terms, Want
 from bot.models import Article, Match
@@ -57,18 +57,25 @@ UNEXPLAINED = Match(0.1, ())  # of a query that went meanwhile; or should look-u
 
 
 class Asked:
-    """A query of which something is left to ask once it is called.
+    """A query of which something is left to ask once it is called: that none of `without` is there, and the `rest`.
 
     `call` is what calls it, `number` grows with each that comes.
     """
 
-    __slots__ = ("call", "id", "number", "proof")
+    __slots__ = ("call", "id", "number", "rest", "without")
 
-    def __init__(self, query_id: int, number: int, call: Term, proof: Proof) -> None:
+    def __init__(self, query_id: int, number: int, call: Term, without: tuple[Term, ...], rest: Proof | None) -> None:
         self.id = query_id
         self.number = number
         self.call = call
-        self.proof = proof
+        self.without = without
+        self.rest = rest
+
+    def says(self, seen: Seen, *, look: bool) -> bool | None:
+        """Return whether an article that calls it matches; None, where a closer `look` must tell."""
+        if not seen.present.isdisjoint(self.without):
+            return False
+        return self.rest is None or self.rest.says(seen, look=look)
 
 
 Kept: TypeAlias = Expr | Term | str  # a name is kept as its text, or as the one term it waits at
@@ -144,7 +151,8 @@ class Percolator:
         self._queries[query_id] = expr.text if isinstance(expr, Name) and not expr.close else expr
         waiter: Waiter = query_id
         if waits.asks:
-            waiter = self._asked[query_id] = Asked(query_id, self._came + 1, use(waits.call), prove(expr, use))
+            without, rest = left_to_ask(prove(expr, use), waits)
+            waiter = self._asked[query_id] = Asked(query_id, self._came + 1, use(waits.call), without, rest)
         for one in waits.alone:
             term = use(one)
             term.queries = with_value(term.queries, waiter)
@@ -259,13 +267,12 @@ class Percolator:
         """Return what matches of the queries that were called; those that came meanwhile are judged in full."""
         found = [waiter for waiter in called if type(waiter) is int]
         doubtful: list[Asked] = []
-        for waiter in called if len(found) < len(called) else ():
-            if isinstance(waiter, Asked):
-                said = waiter.proof.says(seen, look=False) if waiter.number <= came else None
-                if said:
-                    found.append(waiter.id)
-                elif said is None:
-                    doubtful.append(waiter)
+        for asked in [waiter for waiter in called if isinstance(waiter, Asked)]:
+            said = asked.says(seen, look=False) if self._came == came or asked.number <= came else None
+            if said:
+                found.append(asked.id)
+            elif said is None:
+                doubtful.append(asked)
         unjudged = self._ask(doubtful, seen, came, found) if doubtful else ()
         self.statistics.articles += 1
         self.statistics.candidates += len(called)
@@ -284,7 +291,7 @@ class Percolator:
 
     def _holds(self, query: Asked, seen: Seen, came: int) -> bool:
         if query.number <= came:
-            return query.proof.says(seen, look=True) is True
+            return query.says(seen, look=True) is True
         expr = self._expr(query.id)
         return expr is not None and Judged(expr).says(seen, look=True) is True
 

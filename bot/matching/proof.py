@@ -14,7 +14,7 @@ from bot.matching.analysis import Case
 from bot.matching.expr import And, Expr, Field, Language, Leaf, Name, Near, Not, Or, Prefix
 from bot.matching.judge import is_match
 from bot.matching.needle import Needle, Word, is_simple, may_have_initials, needle, simple_word
-from bot.matching.plan import initial_of, key_of, plan, want
+from bot.matching.plan import Plan, initial_of, key_of, plan, want
 from bot.matching.reading import PLACE, FieldReading, Reading
 from bot.matching.terms import JOINED, Term, Want
 
@@ -195,6 +195,15 @@ def prove(expr: Expr, use: Use) -> Proof:
             return _every([_signs(expr, use), Judged(expr)]) if plan(expr).asks else _signs(expr, use)
         case _:
             return _prove_leaf(expr, use)
+
+
+def left_to_ask(proof: Proof, waits: Plan) -> tuple[tuple[Term, ...], Proof | None]:
+    """Return what of a query is left to ask once it was called as planned: what must not be there, and the rest."""
+    if not isinstance(proof, Every):
+        return (), proof
+    known = () if waits.besides else (waits.ones, waits.others)
+    rows = tuple([row for row in proof.rows if tuple([(term.folded, term.kind) for term in row]) not in known])
+    return proof.without, Every(rows, (), proof.parts) if rows or proof.parts else None
 
 
 def _every(parts: list[Proof]) -> Every:
