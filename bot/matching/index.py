@@ -28,6 +28,7 @@ from bot.matching.judge import is_match
 from bot.matching.plan import LANGUAGE, SOURCE, Beside, Plan, plan
 from bot.matching.reading import PLACE, FieldReading, Reading
 from bot.matching.terms import JOINED, Sort, Want, plurals
+from bot.matching.translit import bridges
 from bot.models import Article
 
 MOST_MISSPELT = 2  # letters
@@ -118,6 +119,7 @@ class _Vocabulary:
         self.folded: dict[str, None] = {}
         self.stems: dict[str, dict[str, list[str]]] = {}
         self.sounds: dict[str, list[str]] = {}
+        self.bridges: dict[str, list[str]] = {}
 
     def add(self, form: str, language: str) -> None:
         """Add a word of an article in a language, the first time it is met there."""
@@ -128,6 +130,8 @@ class _Vocabulary:
         if folded not in self.folded:
             self.folded[folded] = None
             _put(self.sounds, skeleton(folded), folded)
+            for bridge in bridges(folded):
+                _put(self.bridges, bridge, folded)
 
     def meant_by(self, want: Want) -> Iterator[str]:
         """Yield the words that may be what is wanted: all that are, and a few more."""
@@ -145,6 +149,8 @@ class _Vocabulary:
                 yield from stems.get(key, ())
         if kind.close:
             yield from self.sounds.get(skeleton(folded), ())
+            for bridge in bridges(folded):
+                yield from self.bridges.get(bridge, ())
         if kind.close > 1:
             near = process.extract_iter(folded, list(self.folded), scorer=OSA.distance, score_cutoff=MOST_MISSPELT)
             yield from (str(word) for word, _distance, _key in near)

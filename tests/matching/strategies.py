@@ -11,6 +11,7 @@ WORDS = (
     "Shoigu", "Shoygu", "Шойгу", "Pedersen", "Pederson", "Peterson", "Real", "Madrid", "Al-Sisi", "AlSisi", "Covid-19",
     "AT&T", "US", "us", "Turkey", "turkey", "Hama", "Hamas", "S.", "Steve", "Waugh", "terror", "terrorists", "北京",
     "Houthis", "the", "Sergei", "sergei", "Covid19", "real-madrid", "U-S", "tur-key", "AT & T", "and",
+    "Gaddafi", "القذافي", "Kadhafi", "عبدالله",
     "NASA", "Nasa", "nasa", "na-sa", "Otto", "of", "19", "end.", "Hayat Tahrir Sham", "hayat tahrir",
     "Steve Otto Waugh", "the dam of", "H. Tahrir Sham", "George W. Bush", "Hayat Otto Tahrir",
 )  # fmt: skip
@@ -19,7 +20,8 @@ _NAMES = (
     "dam", "Egypt", "Sudan", "South Sudan", "Syria", "Idlib", "إدلب", "Shoigu", "Pedersen", "Real Madrid", "Al-Sisi",
     "AlSisi", "Covid-19", "AT&T", "US", "Turkey", "Hama", "Hamas", "Steve Waugh", "river dam", "北京", "Houthi", "us",
     "Sergei Shoigu", "Shoygu", "turkey", "syria", "Hayat Tahrir Sham", "covid19", "realmadrid", "US dam", "dams",
-    "AT & T", "Egypt & dam", "Shoigu dam", "the Hama river",
+    "AT & T", "Egypt & dam", "Shoigu dam", "the Hama river", "Gaddafi", "القذافي",
+    "عبد الله",
     "NASA", "nasa", "NASA dam", "the dam of Egypt", "the dam of", "dam of US", "George W Bush", "Steve Otto Waugh",
     "19 of",
 )  # fmt: skip

@@ -27,6 +27,8 @@ def judged(expr: Expr, articles: list[Article], known: Aliases | None = None) ->
 @settings(max_examples=300, deadline=None)
 @given(st.lists(queries, min_size=1, max_size=4), st.lists(articles, max_size=6), aliases)
 @example([Name("Steve Waugh")], [Article("", "Steve 19 Waugh", "en")], Aliases([]))  # a number is no middle name
+@example([Name("Gaddafi")], [Article("", "قال القذافي", "ar"), Article("", "Kadhafi", "fr")], Aliases([]))
+@example([Name("القذافي")], [Article("", "Gaddafi said", "en")], Aliases([]))
 def test_it_finds_what_judging_every_article_finds(exprs: list[Expr], texts: list[Article], known: Aliases) -> None:
     index = index_of(texts, known)
     for expr in exprs:
