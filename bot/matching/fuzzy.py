@@ -24,7 +24,7 @@ LONG = 8  # letters from which two misspelt ones are allowed, else one
 MOST_MISSPELT = 2
 PREFIX = 7  # letters that misspellings are looked up by
 NAMED_SLOTS = 1 << 18  # at a million names, eight numbers to each
-ASKED_SLOTS = SHORT_SLOTS = 1 << 16  # at 100,000 names that are asked for misspelt, three and eight
+ASKED_SLOTS = 1 << 17  # at 100,000 names that are asked for misspelt, five
 LONG_SLOTS = 1 << 19  # four
 LONGEST = 255  # letters that are told apart
 NUMBER = 4  # bytes
@@ -144,9 +144,9 @@ class Vocabulary:
         self._names: list[str] = []  # by number
         self._lengths = bytearray()  # of them, for what is seldom in the processor's cache is the names
         self._free: list[int] = []  # numbers of names that are gone
+        self._latin = 0  # of them in Latin letters: others need be looked for in another script only if there are any
         self._named = Slots(NAMED_SLOTS)
-        self._asked = Slots(ASKED_SLOTS)
-        self._short = Slots(SHORT_SLOTS)
+        self._asked = Slots(ASKED_SLOTS)  # by spellings, and misspelt ones of short names
         self._long = Slots(LONG_SLOTS)
 
     def __len__(self) -> int:
@@ -158,9 +158,17 @@ class Vocabulary:
             number = self._number(name)
             if number is None:
                 return  # they are found as they are, and inflected
-            (self._asked if asked else self._named).put(keys, number)
-            if asked:
-                self._rests(name).put(_rests_of(name), number)
+            self._latin += name.isascii()
+            for slots, some in self._places(name, keys, asked=asked):
+                slots.put(some, number)
+
+    def _places(self, name: str, keys: set[str], *, asked: bool) -> list[tuple["Slots", set[str]]]:
+        """Return where a name is found, and by what."""
+        if not asked:
+            return [(self._named, keys)]
+        if len(name) < LONG:
+            return [(self._asked, keys | _short_rests(name))]
+        return [(self._asked, keys), (self._long, _long_rests(name))]
 
     def _number(self, name: str) -> int | None:
         """Return a number for a name, None if there is none left."""
@@ -174,9 +182,6 @@ class Vocabulary:
         self._lengths.append(min(len(name), LONGEST))
         return len(self._names) - 1
 
-    def _rests(self, name: str) -> "Slots":
-        return self._long if len(name) >= LONG else self._short
-
     def remove(self, name: str, *, asked: bool) -> None:
         """Take away what `add` added once; what was not added is no error."""
         slots = self._asked if asked else self._named
@@ -184,37 +189,41 @@ class Vocabulary:
         number = next((n for n in slots.find_all(keys) if self._names[n] == name), None)
         if number is None:
             return
-        slots.take(keys, number)
-        if asked:
-            self._rests(name).take(_rests_of(name), number)
+        for held, some in self._places(name, keys, asked=asked):
+            held.take(some, number)
+        self._latin -= name.isascii()
         self._names[number] = ""
         self._free.append(number)
 
     def named(self, word: str) -> set[str]:
         """Return the names, of those not asked for misspelt, that `word` may be a spelling of: all, and a few more."""
-        return self._spelt(word, self._named)
+        return {self._names[number] for number in self._named.find_all(self._keys(word))}
 
     def asked(self, word: str) -> set[str]:
         """Return the same of the others, which `word` may be misspelt."""
         if not self._asked or is_known(word):
             return set()
-        names = self._spelt(word, self._asked)
-        if SHORTEST_ASKED <= len(word) + 1 <= LONG + 1 and self._short:
-            names.update(self._near(word, self._short.find_all(_rests_of(word[:PREFIX])), 1))
+        keys = self._keys(word)
+        if len(word) <= LONG:
+            keys |= _short_rests(word)
+        names = {self._names[number] for number in self._asked.find_all(keys)}
         if len(word) + MOST_MISSPELT >= LONG and self._long:
-            names.update(self._near(word, self._long.find_all(_long_rests(word)), MOST_MISSPELT))
+            names.update(self._near(word))
         return names
 
-    def _spelt(self, word: str, slots: "Slots") -> set[str]:
-        keys = [skeleton(word), *[_other_side(word, bridge) for bridge in translit.bridges(word)]]
-        return {self._names[number] for number in slots.find_all(keys)}
+    def _keys(self, word: str) -> set[str]:
+        """Return what the names that a word may be a spelling of are looked up by."""
+        is_alone = self._latin == len(self) if word.isascii() else not self._latin
+        bridges = () if is_alone else translit.bridges(word)
+        return {skeleton(word), *[_other_side(word, bridge) for bridge in bridges]}
 
-    def _near(self, word: str, numbers: set[int], most: int) -> list[str]:
-        """Return the names among some that are at most `most` letters from a word."""
+    def _near(self, word: str) -> list[str]:
+        """Return the long names that a word may be misspelt."""
         names, lengths, distance = self._names, self._lengths, OSA.distance
-        shortest, longest = len(word) - most, min(len(word), LONGEST - most) + most
+        shortest, longest = len(word) - MOST_MISSPELT, min(len(word), LONGEST - MOST_MISSPELT) + MOST_MISSPELT
+        numbers = self._long.find_all(_long_rests(word))
         some = [names[number] for number in numbers if shortest <= lengths[number] <= longest]
-        return [name for name in some if distance(name, word, score_cutoff=most) <= most]
+        return [name for name in some if distance(name, word, score_cutoff=MOST_MISSPELT) <= MOST_MISSPELT]
 
 
 class Slots:
@@ -280,9 +289,10 @@ def _keys_of(names: Sequence[str]) -> Iterator[set[str]]:
         yield {same, *[_this_side(name, bridge) for bridge in bridges]}
 
 
-def _rests_of(name: str) -> set[str]:
-    """Return what a name is looked up by misspelt, where one letter of it may be, or two of a long one."""
-    return _long_rests(name) if len(name) >= LONG else {name, *_parts(name, len(name) - 1)}
+def _short_rests(word: str) -> set[str]:
+    """Return the first PREFIX letters, and these without any one."""
+    first = word[:PREFIX]
+    return {first, *_parts(first, len(first) - 1)}
 
 
 def _long_rests(word: str) -> set[str]:
