@@ -40,7 +40,7 @@ from typing import TypeAlias
 
 from bot.matching.aliases import Aliases
 from bot.matching.analysis import Case, Token
-from bot.matching.bags import Table, with_entry, with_value, without_entry, without_value
+from bot.matching.bags import Bag, Table, with_entry, with_value, without_entry, without_value
 from bot.matching.expr import Expr, Name
 from bot.matching.judge import judge
 from bot.matching.needle import is_simple
@@ -225,14 +225,9 @@ class Percolator:
         fields = [(part, self._rows(part, reading.language)) for _name, part in reading.fields]
         present = {term for _part, rows in fields for row in rows for term in row}
         present.update(self._keys(reading))
-        called: set[Waiter] = set()
-        for term in present:
-            if term.queries is not None:
-                _call(term.queries, called)
-            if term.pairs is not None:
-                _call_present(term.pairs, present, called)
+        called = _called(present)
         for part, rows in fields:
-            self._call_beside(part.tokens, rows, called)
+            _call_beside(part.tokens, rows, called)
         return self._answer(called, Seen(reading, fields, present), came)
 
     def _rows(self, part: FieldReading, language: str) -> Rows:
@@ -250,47 +245,40 @@ class Percolator:
         for row in self._terms.rows(forms, reading.language):
             yield from row
 
-    def _call_beside(self, tokens: list[Token], rows: Rows, called: set[Waiter]) -> None:
-        """Call the queries for two words that stand side by side here, or a name's with one word between."""
-        for after, row in enumerate(rows[:-1], 1):
-            for term in row:
-                nexts = term.nexts
-                if nexts is None or tokens[after].breaks:
-                    continue
-                _call_in_row(nexts, rows[after], called)
-                is_middle = tokens[after].case > Case.LOWER and after + 1 < len(rows)
-                if is_middle and not tokens[after + 1].breaks and term.kind.has_middle:
-                    named = tuple([other for other in rows[after + 1] if other.kind.has_middle])
-                    _call_in_row(nexts, named, called)
-
     def _answer(self, called: set[Waiter], seen: Seen, came: int) -> Matches:
-        """Return what matches of the queries that were called; those that came meanwhile are judged in full."""
-        found = [waiter for waiter in called if type(waiter) is int]
-        doubtful: list[Asked] = []
-        for asked in [waiter for waiter in called if isinstance(waiter, Asked)]:
-            said = asked.says(seen, look=False) if self._came == came or asked.number <= came else None
-            if said:
-                found.append(asked.id)
-            elif said is None:
-                doubtful.append(asked)
-        unjudged = self._ask(doubtful, seen, came, found) if doubtful else ()
+        """Return what matches of the queries that were called."""
+        found: list[int] = []
+        asked: list[Asked] = []
+        for waiter in called:
+            if isinstance(waiter, Asked):
+                asked.append(waiter)
+            else:
+                found.append(waiter)
+        unjudged: tuple[int, ...] = ()
+        most = MOST_WORK // (WORK_OF_ANY + sum([len(rows) for _part, rows in seen.fields]))
+        if len(asked) > most:
+            asked, unjudged = self._within(most, asked, seen, came)
+        found += [query.id for query in asked if self._holds(query, seen, came)]
         self.statistics.articles += 1
         self.statistics.candidates += len(called)
         self.statistics.judged += seen.judged
         self.statistics.matches += len(found)
         return Matches(found, self._expr, seen.reading, unjudged)
 
-    def _ask(self, asked: list[Asked], seen: Seen, came: int, found: list[int]) -> tuple[int, ...]:
-        """Look closer at queries, and add those that match; return those that the budget did not reach."""
-        most = MOST_WORK // (WORK_OF_ANY + sum(len(rows) for _part, rows in seen.fields))
-        if len(asked) > most:
-            asked = _least_crowded(asked)
+    def _within(self, most: int, asked: list[Asked], seen: Seen, came: int) -> tuple[list[Asked], tuple[int, ...]]:
+        """Return the queries that need no closer look, and as many others as there is time for; and the ids of those
+        that are left."""
+        said = [query.says(seen, look=False) if query.number <= came else None for query in asked]
+        sure = [query for query, one in zip(asked, said, strict=True) if one]
+        doubtful = [query for query, one in zip(asked, said, strict=True) if one is None]
+        if len(doubtful) > most:
+            doubtful = _least_crowded(doubtful)
             self.statistics.overruns += 1
-        found += [query.id for query in asked[:most] if self._holds(query, seen, came)]
-        return tuple([query.id for query in asked[most:]])
+        return sure + doubtful[:most], tuple([query.id for query in doubtful[most:]])
 
     def _holds(self, query: Asked, seen: Seen, came: int) -> bool:
-        if query.number <= came:
+        """Return whether a query that was called matches; one that came meanwhile is judged in full."""
+        if self._came == came or query.number <= came:
             return query.says(seen, look=True) is True
         expr = self._expr(query.id)
         return expr is not None and Judged(expr).says(seen, look=True) is True
@@ -308,12 +296,27 @@ def _least_crowded(asked: list[Asked]) -> list[Asked]:
     return sorted(asked, key=lambda query: (crowds[query.call], query.id))
 
 
-def _call(bag: Waiter | dict[Waiter, None], called: set[Waiter]) -> None:
+def _called(present: set[Term]) -> set[Waiter]:
+    """Return the queries that wait at the terms of an article, or at two of them."""
+    called: set[Waiter] = set()
+    for term in present:
+        bag = term.queries
+        if bag is not None:  # as `_call` has it: so often that a call less counts
+            if type(bag) is dict:
+                called.update(bag)
+            else:
+                called.add(bag)
+        if term.pairs is not None:
+            _call_present(term.pairs, present, called)
+    return called
+
+
+def _call(bag: Bag, called: set[Waiter]) -> None:
     """Add a bag of queries to those that are called."""
     if type(bag) is dict:
         called.update(bag)
-    else:
-        called.add(bag)  # type: ignore[arg-type]
+    elif bag is not None:
+        called.add(bag)
 
 
 def _call_present(table: Table, present: set[Term], called: set[Waiter]) -> None:
@@ -321,11 +324,34 @@ def _call_present(table: Table, present: set[Term], called: set[Waiter]) -> None
     if type(table) is tuple:
         if table[0] in present:
             _call(table[1], called)
-        return
-    for other in table.keys() & present:
-        bag = table.get(other)
-        if bag is not None:
-            _call(bag, called)
+    else:
+        for other in table.keys() & present:
+            _call(table.get(other), called)
+
+
+def _call_beside(tokens: list[Token], rows: Rows, called: set[Waiter]) -> None:
+    """Call the queries for two words that stand side by side here, or a name's with one word between."""
+    for after, row in enumerate(rows[:-1], 1):
+        for term in row:
+            table = term.nexts
+            if table is None or tokens[after].breaks:
+                continue
+            if type(table) is tuple:  # as `_call_in_row` has it
+                if table[0] in rows[after]:
+                    _call(table[1], called)
+            else:
+                for other in rows[after]:
+                    if other in table:
+                        _call(table.get(other), called)
+            if tokens[after].case > Case.LOWER and term.kind.has_middle:
+                _call_in_row(table, _after_middle(tokens, rows, after + 1), called)
+
+
+def _after_middle(tokens: list[Token], rows: Rows, at: int) -> Row:
+    """Return the terms of a word that goes on with a name, after its middle name."""
+    if at == len(rows) or tokens[at].breaks:
+        return ()
+    return tuple([term for term in rows[at] if term.kind.has_middle])
 
 
 def _call_in_row(table: Table, row: Row, called: set[Waiter]) -> None:
@@ -335,6 +361,5 @@ def _call_in_row(table: Table, row: Row, called: set[Waiter]) -> None:
             _call(table[1], called)
     else:
         for other in row:
-            bag = table.get(other)
-            if bag is not None:
-                _call(bag, called)
+            if other in table:
+                _call(table.get(other), called)

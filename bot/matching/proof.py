@@ -7,7 +7,7 @@ that follow one another, and where a capital decides, it is asked for its own wo
 the title alone, several words of a source) is judged in full.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from bot.matching.analysis import Case
@@ -29,22 +29,13 @@ class Seen:
     `judged` counts the parts of queries that were judged in full.
     """
 
-    __slots__ = ("_where", "fields", "judged", "present", "reading")
+    __slots__ = ("fields", "judged", "present", "reading")
 
     def __init__(self, reading: Reading, fields: list[tuple[FieldReading, Rows]], present: set[Term]) -> None:
         self.reading = reading
         self.fields = fields
         self.present = present
         self.judged = 0
-        self._where: dict[Term, list[list[int]]] = {}
-
-    def where(self, term: Term) -> list[list[int]]:
-        """Return the positions of a term, by field."""
-        found = self._where.get(term)
-        if found is None:
-            found = [[at for at, row in enumerate(rows) if term in row] for _part, rows in self.fields]
-            self._where[term] = found
-        return found
 
     def is_meant(self, term: Term, part: FieldReading, at: int) -> bool:
         """Return whether a word that is a term is what was wanted, should its case decide."""
@@ -81,18 +72,15 @@ class Way(NamedTuple):
         return self._stands(seen) if look else None
 
     def _stands(self, seen: Seen) -> bool:
-        for number, (part, rows) in enumerate(seen.fields):
+        first, initial = self.terms[0], self.initial
+        for part, rows in seen.fields:
             if self.compound in part.spans:
                 return True
-            if any(self._goes_on(1, at + 1, part, rows, seen) for at in self._starts(number, part, seen)):
-                return True
+            for at, row in enumerate(rows):
+                begins = (first in row and seen.is_meant(first, part, at)) or initial in row
+                if begins and self._goes_on(1, at + 1, part, rows, seen):
+                    return True
         return False
-
-    def _starts(self, number: int, part: FieldReading, seen: Seen) -> Iterator[int]:
-        first = self.terms[0]
-        yield from (at for at in seen.where(first)[number] if seen.is_meant(first, part, at))
-        if self.initial is not None:
-            yield from seen.where(self.initial)[number]
 
     def _goes_on(self, index: int, at: int, part: FieldReading, rows: Rows, seen: Seen, *, whole: bool = True) -> bool:
         """Return whether the words from `index` on stand at `at`; where `whole`, no other word stood between yet."""
