@@ -1,11 +1,13 @@
+import lzma
+
 import pytest
 
 from bot.matching.analysis import tokens
 from bot.matching.judge import matches
-from bot.matching.places import is_main, lookup, mentions
+from bot.matching.places import is_main, is_name, lookup, mentions
 from bot.matching.syntax import parse
 from bot.models import Article
-from tools.places import TERRITORIES, territories
+from tools.places import TARGET, TERRITORIES, territories
 
 
 def found(query: str, text: str, language: str | None = None) -> list[str]:
@@ -179,3 +181,10 @@ def test_a_region_is_found_by_its_names_in_other_languages(query: str, text: str
 )
 def test_a_word_that_is_a_region_too_is_none(text: str) -> None:
     assert not [mention for mention in mentions(tokens(text), "und") if mention.concepts]
+
+
+def test_a_city_is_found_by_its_whole_name_and_by_no_other_however_many_begin_alike() -> None:
+    lines = lzma.decompress(TARGET.read_bytes()).decode().split("\n")
+    names = [line.split("\t")[0] for line in lines[::17]]
+    assert [name for name in names if not is_name(name)] == []
+    assert [name for name in names if is_name(f"{name} nowhere")] == []
