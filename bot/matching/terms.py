@@ -43,6 +43,7 @@ MOST_CHANGES = 256  # new terms held against kept answers one by one; beyond, th
 MOST_ANSWERS = 1 << 17  # kept for one language
 STEP = 500  # terms added to a language's dictionary at a time
 LONGEST_PLURAL = 40
+NEVER = -1  # uses of a term that went before the vocabulary learnt its name
 
 
 class Sort(IntEnum):
@@ -129,7 +130,7 @@ class Term:
 
     `queries` match, or may match, where the term is. `pairs` are those for which another term must be in the article
     too; `nexts` those for which another must stand beside it (where both are of a person's name, with a middle name
-    between). `uses` counts how often it is wanted: 0 once it is gone.
+    between). `uses` counts how often it is wanted: 0 once it is gone, or less.
     """
 
     __slots__ = ("folded", "kind", "nexts", "pairs", "queries", "uses")
@@ -188,6 +189,7 @@ class Terms:
         self._words: dict[str, Bag] = {}  # of terms
         self._spellings = Vocabulary()
         self._unspelt: list[Term] = []  # names that the vocabulary learns before the next word is looked up
+        self._unlearnt: list[Term] = []  # names that it forgets then
         self._prefixes: Counter[int] = Counter()  # of the lengths of prefixes
         self._lanes: dict[str, Lane] = {}
         self._memory = Memory()
@@ -195,6 +197,7 @@ class Terms:
         self._writing = threading.RLock()
 
     def __len__(self) -> int:
+        self._spell()
         words = sum(len(each(bag)) for bag in self._words.values())
         return words + len(self._spellings) + sum(self._prefixes.values())
 
@@ -301,13 +304,29 @@ class Terms:
                 yield folded[:length]
 
     def _spell(self) -> None:
-        """Let the vocabulary learn the names that came: when the bot started, all, and no chat waits for it here."""
-        while self._unspelt:
+        """Let the vocabulary learn the names that came and forget those that went: when the bot started, all came. No
+        chat waits for it here."""
+        while self._unspelt or self._unlearnt:
             with self._writing:
-                terms = [term for term in self._unspelt[-STEP:] if term.uses]  # some may have gone meanwhile
-                self._spellings.add([term.folded for term in terms if term.kind.close == 1], asked=False)
-                self._spellings.add([term.folded for term in terms if term.kind.close > 1], asked=True)
-                del self._unspelt[-STEP:]
+                if self._unspelt:
+                    self._learn(self._unspelt[-STEP:])
+                    del self._unspelt[-STEP:]
+                else:
+                    self._forget(self._unlearnt[-STEP:])
+                    del self._unlearnt[-STEP:]
+
+    def _learn(self, terms: list[Term]) -> None:
+        there = [term for term in terms if term.uses]
+        self._spellings.add([term.folded for term in there if term.kind.close == 1], asked=False)
+        self._spellings.add([term.folded for term in there if term.kind.close > 1], asked=True)
+        for term in terms:
+            if not term.uses:
+                term.uses = NEVER
+
+    def _forget(self, terms: list[Term]) -> None:
+        for term in terms:
+            if term.uses != NEVER:  # another with this name may be there
+                self._spellings.remove(term.folded, asked=term.kind.close > 1)
 
     def _lane(self, language: str) -> Lane:
         """Return the dictionary of inflection keys of a language, made when its first article comes."""
@@ -324,7 +343,7 @@ class Terms:
             with self._writing:
                 for bag in held[start : start + STEP]:
                     for term in each(bag):
-                        if term.uses:  # it may have gone meanwhile
+                        if term.uses > 0:  # it may have gone meanwhile
                             _put_in_lane(lane, term, language)
         return lane
 
@@ -344,7 +363,7 @@ class Terms:
     def _remove(self, term: Term) -> None:
         take(self._words, term.folded, term)
         if term.kind.close:
-            self._spellings.remove(term.folded, asked=term.kind.close > 1)
+            self._unlearnt.append(term)
         if term.kind.sort is Sort.PREFIX:
             self._prefixes[len(term.folded)] -= 1
             self._prefixes += Counter()  # without those that are gone

@@ -100,6 +100,15 @@ def test_a_word_that_is_kept_as_its_term_is_looked_for_as_it_was_typed(text: str
     assert one == other  # their case decides nothing
 
 
+def test_a_name_that_comes_and_goes_at_once_takes_no_other_ones_spellings_away() -> None:
+    percolator = Percolator()
+    percolator.add(1, parse("Soviet Army"))
+    assert percolator.match(Article("", "a Sovyet Army", "en"))
+    percolator.add(2, parse("SOVIET ARMY"))  # two terms, for their capitals decide, and one name
+    percolator.remove(2)
+    assert percolator.match(Article("", "a Sovyyet Army", "en"))
+
+
 EVERY_KIND = (
     "dam", "Syria", "إدلب", "Pedersen~", "terror*", "AT&T", "Steve Waugh", "Egypt NEAR/3 Russia", "title:dam",
     "lang:ar", "in:Syria", "source:bbc dam", '"the dam"', "北京", "서울", "🔥", "dam NOT river", "US",
