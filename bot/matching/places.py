@@ -136,7 +136,7 @@ MOST_KNOWN = 1 << 17  # words of which is kept whether they begin a name
 SLOTS = 1 << 19  # of the cities' first words: four times as many as there are, so that most other words meet none
 LAST_SLOT = SLOTS - 1
 NUMBER = 4  # bytes
-_BEGUN_ALIKE = re.compile(rb"^([^\t ]+)[\t ].*(?:\n\1[\t ].*)*", re.MULTILINE)  # lines with one first word
+_BEGUN_ALIKE = re.compile(rb"^([^\t\n ]+)[\t ].*(?:\n\1[\t ].*)*", re.MULTILINE)  # lines with one first word
 _SHORTEST_DERIVED = 4  # letters of a Russian name whose cases are formed by rule
 _RUSSIAN_ENDINGS = (
     ("ия", ("ии", "ию", "ией")),
@@ -411,40 +411,46 @@ class _Cities:
 
     def __init__(self) -> None:
         packed = files("bot.matching").joinpath("data", "cities.xz").read_bytes()
-        self._lines = lzma.decompress(packed) + b"\n"
-        self._starts = array("I", bytes(NUMBER * SLOTS))  # and one more; 0 for none
+        self._lines = b"\n" + lzma.decompress(packed) + b"\n"
+        self._starts = array("I", bytes(NUMBER * SLOTS))  # 0 for none
+        self._longest = 0  # bytes of the lines that begin with one word
         for begun in _BEGUN_ALIKE.finditer(self._lines):
             slot = hash(begun[1]) & LAST_SLOT
             while self._starts[slot]:
                 slot = (slot + 1) & LAST_SLOT
-            self._starts[slot] = begun.start() + 1
+            start, end = begun.span()
+            self._starts[slot] = start
+            self._longest = max(self._longest, end - start)
 
     def has(self, name: str) -> bool:
         """Return whether folded words, a space between, are the whole name of a city."""
-        lines = self._lines_of(name.partition(" ")[0])
-        return bool(lines) and any(line.startswith(name + "\t") for line in lines)
+        first, space, _rest = name.partition(" ")
+        at = self._at(first.encode())
+        if not at or not space:  # a name of one word stands before those that go on
+            return at > 0 and self._lines.startswith(first.encode() + b"\t", at)
+        return self._lines.find(b"\n%b\t" % name.encode(), at - 1, at + self._longest) >= 0
 
     def begun_by(self, first: str) -> list[Named[City]]:
         """Return the cities whose name begins with the word `first`."""
-        cells = [line.split("\t") for line in self._lines_of(first)]
-        return [(tuple(name.split(" ")[1:]), City(concept, sign == "*")) for name, concept, sign in cells]
-
-    def _lines_of(self, first: str) -> list[str]:
-        """Return the lines that begin with a word."""
         word = first.encode()
-        slot = hash(word) & LAST_SLOT
-        while at := self._starts[slot]:
-            if self._lines.startswith((word + b"\t", word + b" "), at - 1):
-                return list(self._lines_from(at - 1, word))
-            slot = (slot + 1) & LAST_SLOT
-        return []
-
-    def _lines_from(self, at: int, word: bytes) -> Iterator[str]:
         begins = word + b"\t", word + b" "
-        while self._lines.startswith(begins, at):
+        found: list[Named[City]] = []
+        at = self._at(word)
+        while at and self._lines.startswith(begins, at):
             end = self._lines.index(b"\n", at)
-            yield self._lines[at:end].decode()
+            name, concept, sign = self._lines[at:end].decode().split("\t")
+            found.append((tuple(name.split(" ")[1:]), City(concept, sign == "*")))
             at = end + 1
+        return found
+
+    def _at(self, first: bytes) -> int:
+        """Return where the lines that begin with a word stand, or 0."""
+        slot = hash(first) & LAST_SLOT
+        while at := self._starts[slot]:
+            if self._lines.startswith((first + b"\t", first + b" "), at):
+                break
+            slot = (slot + 1) & LAST_SLOT
+        return at
 
 
 @cache
