@@ -10,10 +10,11 @@ A word that is itself the name of a place we know is never a close spelling of a
 
 import re
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import combinations
 
+from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from bot.matching import places, translit
@@ -121,6 +122,12 @@ def is_near(name: str, word: str) -> bool:
     if name == word or is_known(word):
         return False
     return OSA.distance(name, word, score_cutoff=MOST_MISSPELT) <= _misspelt(name) or is_spelling(name, word)
+
+
+def near(name: str, words: Iterable[str]) -> list[str]:
+    """Return those of some words that are `name` misspelt, or other spellings of it as near."""
+    close = process.extract_iter(name, list(words), scorer=OSA.distance, score_cutoff=MOST_MISSPELT)
+    return [word for word, _distance, _number in close if is_near(name, word)]
 
 
 @lru_cache(1 << 15)

@@ -17,13 +17,10 @@ from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
-
 from bot.matching.aliases import Aliases
 from bot.matching.analysis import CASE, Case, Token, keys, name_keys, read_form, wanted_keys
 from bot.matching.expr import And, Expr, Field, Near, Not, Or
-from bot.matching.fuzzy import skeleton
+from bot.matching.fuzzy import near, skeleton
 from bot.matching.judge import is_match
 from bot.matching.plan import LANGUAGE, SOURCE, Beside, Plan, plan
 from bot.matching.reading import PLACE, FieldReading, Reading
@@ -31,7 +28,6 @@ from bot.matching.terms import JOINED, Sort, Want, plurals
 from bot.matching.translit import bridges
 from bot.models import Article
 
-MOST_MISSPELT = 2  # letters
 MOST_VERDICTS = 100_000  # remembered, of all queries together: some ten megabytes
 WASTE = 0.25  # share of numbers that are gone, above which the lists are cleared of them
 
@@ -152,8 +148,7 @@ class _Vocabulary:
             for bridge in bridges(folded):
                 yield from self.bridges.get(bridge, ())
         if kind.close > 1:
-            near = process.extract_iter(folded, list(self.folded), scorer=OSA.distance, score_cutoff=MOST_MISSPELT)
-            yield from (str(word) for word, _distance, _key in near)
+            yield from near(folded, self.folded)
 
 
 def _put(table: dict[str, list[str]], key: str, word: str) -> None:

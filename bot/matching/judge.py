@@ -75,7 +75,8 @@ def _find(expr: Expr, reading: Reading, fields: tuple[str, ...]) -> Found | None
         case Language(code):
             return Found((), None) if reading.language == code else None
         case Name() | Alias() | Exact() | Prefix() | Within():
-            return _found([(n, hit) for n, part in _parts(reading, fields) for hit in needle(expr).hits(part, reading)])
+            made = needle(expr)
+            return _found([(n, hit) for n, part in _parts(reading, fields) for hit in made.hits(part, reading)])
 
 
 def _find_all(items: tuple[Expr, ...], reading: Reading, fields: tuple[str, ...]) -> Found | None:

@@ -14,7 +14,7 @@ from bot.matching import joints, places
 from bot.matching.analysis import Case, Token, case_of, name_keys, script, tokens
 from bot.matching.analysis import wanted_keys as inflection_keys
 from bot.matching.expr import Alias, Exact, Leaf, Name, Prefix, Within
-from bot.matching.fuzzy import SHORTEST_ASKED, is_near, is_spelling, skeleton
+from bot.matching.fuzzy import SHORTEST_ASKED, is_spelling, near, skeleton
 from bot.matching.reading import PLACE, FieldReading, Reading
 from bot.matching.terms import JOINED, plurals
 from bot.matching.translit import SHORTEST_LATIN, bridges
@@ -139,8 +139,10 @@ class Needle(NamedTuple):
 
     def _all_hits(self, part: FieldReading, reading: Reading) -> Iterable[Hit]:
         for way in self.ways:
-            best = Rule.ALIAS if way in self.by_alias else Rule.EXACT
-            yield from (hit._replace(rule=max(hit.rule, best)) for hit in _sequence(way, part, reading))
+            found = _sequence(way, part, reading)
+            if self.by_alias and way in self.by_alias:
+                found = [hit._replace(rule=max(hit.rule, Rule.ALIAS)) for hit in found]
+            yield from found
         for key in self.spans:
             for span in part.spans.get(key, ()):
                 folded = tuple(token.folded for token in part.tokens[span.start : span.end])
@@ -171,6 +173,8 @@ def needle(leaf: Leaf) -> Needle:
         case Within(text):
             place = places.land(text)
             return _of_place((f"in:{place.concept}",) if place else (), text)
+        case Name(text, close) if is_simple(text):
+            return _of_simple_word(text, close)
         case Name(text, close) if are_simple(text):
             return _of_simple_words(text, close)
         case Name(text, close):
@@ -204,8 +208,14 @@ def _of_place(concepts: tuple[str, ...], text: str) -> Needle:
     return Needle(((word,),), (*spans, JOINED + word.folded), words=words)
 
 
+def _of_simple_word(text: str, close: bool) -> Needle:
+    """Return what `of_name` would, for a word that needs no analysis."""
+    word = simple_word(text, close=close)
+    return Needle(((word,),), (JOINED + word.folded,))
+
+
 def _of_simple_words(text: str, close: bool) -> Needle:
-    """Return what `of_name` would, for words that need no analysis."""
+    """Return the same for several."""
     words = text.split(" ")
     ways = [tuple(simple_word(word, close=close) for word in words)]
     if len(words) > MOST_JOINED:
@@ -313,11 +323,8 @@ def _first(way: tuple[Word, ...], part: FieldReading, reading: Reading, is_name:
     found = way[0].positions(part, reading)
     if not is_name:
         return found
-    initial = way[0].folded[0]
-    for position in part.folded.get(initial, ()):  # "S. Waugh" for Steve Waugh
-        if part.tokens[position].case is Case.TITLE:
-            found = {position: Rule.ALIAS, **found}
-    return found
+    initials = part.folded.get(way[0].folded[0], ())  # "S. Waugh" for Steve Waugh
+    return {p: Rule.ALIAS for p in initials if part.tokens[p].case is Case.TITLE} | found
 
 
 def _adjacent(part: FieldReading, position: int, gap: int) -> bool:
@@ -328,16 +335,13 @@ def _adjacent(part: FieldReading, position: int, gap: int) -> bool:
 
 def _spellings(word: Word, part: FieldReading) -> Iterator[int]:
     """Yield where a word stands in another spelling; unless asked for, only what may be a name by its case."""
-    if word.close > 1:
-        for folded, positions in part.folded.items():
-            if is_near(word.folded, folded):
-                yield from positions
-        return
     found = list(part.sounds.get(skeleton(word.folded), ()))
     found += [folded for bridge in bridges(word.folded) for folded in part.bridges.get(bridge, ())]
-    for folded in dict.fromkeys(found):
-        if is_spelling(word.folded, folded):
-            yield from (p for p in part.folded[folded] if part.tokens[p].case is not Case.LOWER)
+    spelt = [folded for folded in dict.fromkeys(found) if is_spelling(word.folded, folded)]
+    if word.close > 1:
+        spelt += near(word.folded, part.folded)
+    for folded in spelt:
+        yield from (p for p in part.folded[folded] if word.close > 1 or part.tokens[p].case is not Case.LOWER)
 
 
 def _by_case(word: Word, found: dict[int, Rule], part: FieldReading, reading: Reading) -> dict[int, Rule]:

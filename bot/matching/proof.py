@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from bot.matching.analysis import Case
-from bot.matching.expr import And, Expr, Field, Language, Leaf, Name, Near, Not, Or, Prefix
+from bot.matching.expr import And, Expr, Field, Language, Leaf, Near, Not, Or, Prefix
 from bot.matching.judge import is_match
-from bot.matching.needle import Needle, Word, is_simple, may_have_initials, needle, simple_word
+from bot.matching.needle import Needle, Word, may_have_initials, needle
 from bot.matching.plan import Plan, initial_of, key_of, plan, want
 from bot.matching.reading import PLACE, FieldReading, Reading
 from bot.matching.terms import JOINED, Term, Want
@@ -211,7 +211,7 @@ def _signs(expr: Expr, use: Use) -> OneOf:
 
 
 def _prove_leaf(leaf: Leaf, use: Use) -> Proof:
-    made = _made(leaf)
+    made = needle.__wrapped__(leaf)
     sure = [use(key_of(key)) for key in made.spans if key[0] == PLACE]
     ways = []
     for way in made.ways:
@@ -221,13 +221,6 @@ def _prove_leaf(leaf: Leaf, use: Use) -> Proof:
             sure.append(use(want(way[0])))
     parts: list[Proof] = [OneOf(tuple(sure)), *ways] if sure else [*ways]
     return parts[0] if len(parts) == 1 else Some(tuple(parts))
-
-
-def _made(leaf: Leaf) -> Needle:
-    if isinstance(leaf, Name) and is_simple(leaf.text):
-        word = simple_word(leaf.text, close=leaf.close)
-        return Needle(((word,),), (JOINED + word.folded,))
-    return needle.__wrapped__(leaf)
 
 
 def _way(way: tuple[Word, ...], made: Needle, use: Use) -> Way:

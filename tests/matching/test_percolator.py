@@ -314,7 +314,8 @@ def test_a_language_is_guessed_where_none_is_given() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["dam " * 16_000, "S. " * 20_000, "Egypt Russia " * 5_000, "a-" * 30_000, "北" * 60_000]
+    "text",
+    ["dam " * 16_000, "S. " * 20_000, "S. " * 20_000 + "Waugh", "Egypt Russia " * 5_000, "a-" * 30_000, "北" * 60_000],
 )
 @pytest.mark.timeout(30)  # it takes a fraction of a second; without a bound, minutes
 def test_a_hostile_article_is_matched_like_any_other(text: str) -> None:

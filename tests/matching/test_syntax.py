@@ -244,6 +244,12 @@ NAMES = st.lists(
 )
 
 
+@given(st.sampled_from(("dam", "Pedersen", "US", "NASA", "S", "x", "Shoigu", "TURKEY")), st.booleans())
+def test_a_simple_word_is_looked_for_as_any_other(text: str, close: bool) -> None:
+    assume(needle.is_simple(text))
+    assert needle._of_simple_word(text, close) == needle.of_name(text, close)
+
+
 @given(NAMES.map(" ".join), st.booleans())
 def test_a_name_of_simple_words_is_looked_for_as_any_other(text: str, close: bool) -> None:
     assume(needle.are_simple(text))
