@@ -25,7 +25,7 @@ LONG = 8  # letters from which two misspelt ones are allowed, else one
 MOST_MISSPELT = 2
 PREFIX = 7  # letters that misspellings are looked up by
 NAMED_SLOTS = 1 << 18  # at a million names, eight numbers to each
-ASKED_SLOTS = 1 << 17  # at 100,000 names that are asked for misspelt, five
+ASKED_SLOTS = 1 << 18  # at 100,000 names that are asked for misspelt, two
 LONG_SLOTS = 1 << 19  # four
 LONGEST = 255  # letters that are told apart
 NUMBER = 4  # bytes
@@ -93,15 +93,26 @@ def _consonants(sounds: str) -> str:
 
 def is_spelling(name: str, word: str) -> bool:
     """Return whether `word` is another spelling of `name` (both folded), in Arabic and Latin letters too."""
-    if name == word or is_known(word):
-        return False
-    if name.isascii() != word.isascii() and translit.is_same(name, word):
-        return True
-    if name.isascii() and len(name) < SHORTEST_NAME:
-        return False
-    one, two = romanised(name), romanised(word)
-    most = 2 if min(len(one), len(two)) >= LONG_SOUNDS else 1
-    return OSA.distance(one, two, score_cutoff=most) <= most and _agree(name, word, one, two)
+    return bool(spelt_as(word, (name,)))
+
+
+def spelt_as(word: str, names: Iterable[str]) -> list[str]:
+    """Return the names of which `word` is another spelling."""
+    if is_known(word):
+        return []
+    found = []
+    is_ascii, two = word.isascii(), romanised(word)
+    for name in names:
+        if name == word:
+            continue
+        if name.isascii() != is_ascii and translit.is_same(name, word):
+            found.append(name)
+        elif not name.isascii() or len(name) >= SHORTEST_NAME:
+            one = romanised(name)
+            most = 2 if min(len(one), len(two)) >= LONG_SOUNDS else 1
+            if OSA.distance(one, two, score_cutoff=most) <= most and _agree(name, word, one, two):
+                found.append(name)
+    return found
 
 
 def _agree(name: str, word: str, one: str, two: str) -> bool:
@@ -143,94 +154,116 @@ class Vocabulary:
     what is left of the first letters when one or two are deleted (two words that are near share such a rest). Names
     that are asked for misspelt stand apart: most words of an article are no names, and may be misspelt ones alone.
 
-    One thread may ask while another adds and removes: what is found by a number that was given anew meanwhile is left
-    to whoever judges the candidates.
+    One thread may ask while another adds and removes: what is found by a number that was given anew meanwhile is
+    compared with the word as any other.
     """
 
     def __init__(self) -> None:
-        self._names: list[str] = []  # by number
-        self._lengths = bytearray()  # of them, for what is seldom in the processor's cache is the names
-        self._free: list[int] = []  # numbers of names that are gone
-        self._latin = 0  # of them in Latin letters: others need be looked for in another script only if there are any
-        self._named = Slots(NAMED_SLOTS)
-        self._asked = Slots(ASKED_SLOTS)  # by spellings, and misspelt ones of short names
-        self._long = Slots(LONG_SLOTS)
+        self._named = Names()
+        self._named_by = Slots(NAMED_SLOTS)
+        self._asked = Names()
+        self._asked_by = Slots(ASKED_SLOTS)  # by spellings, and misspelt ones of short names
+        self._long_by = Slots(LONG_SLOTS)  # long names of these by misspelt ones
 
     def __len__(self) -> int:
-        return len(self._names) - len(self._free)
+        return len(self._named) + len(self._asked)
 
     def add(self, names: Sequence[str], *, asked: bool) -> None:
         """Add names, once more those that are there; `asked`: to be found misspelt too."""
+        held = self._asked if asked else self._named
         for name, keys in zip(names, _keys_of(names), strict=True):
-            number = self._number(name)
+            number = held.add(name)
             if number is None:
                 return  # they are found as they are, and inflected
-            self._latin += name.isascii()
             for slots, some in self._places(name, keys, asked=asked):
                 slots.put(some, number)
+
+    def remove(self, name: str, *, asked: bool) -> None:
+        """Take away what `add` added once; what was not added is no error."""
+        held, by = (self._asked, self._asked_by) if asked else (self._named, self._named_by)
+        (keys,) = _keys_of((name,))
+        number = next((n for n in by.find_all(keys) if held.texts[n] == name), None)
+        if number is None:
+            return
+        for slots, some in self._places(name, keys, asked=asked):
+            slots.take(some, number)
+        held.remove(number)
 
     def _places(self, name: str, keys: set[str], *, asked: bool) -> list[tuple["Slots", set[str]]]:
         """Return where a name is found, and by what."""
         if not asked:
-            return [(self._named, keys)]
+            return [(self._named_by, keys)]
         if len(name) < LONG:
-            return [(self._asked, keys | _short_rests(name))]
-        return [(self._asked, keys), (self._long, _long_rests(name))]
+            return [(self._asked_by, keys | _short_rests(name))]
+        return [(self._asked_by, keys), (self._long_by, _long_rests(name))]
 
-    def _number(self, name: str) -> int | None:
-        """Return a number for a name, None if there is none left."""
-        if self._free:
-            number = self._free.pop()
-            self._names[number], self._lengths[number] = name, min(len(name), LONGEST)
-            return number
-        if len(self._names) == MOST_NAMES:
-            return None
-        self._names.append(name)
-        self._lengths.append(min(len(name), LONGEST))
-        return len(self._names) - 1
-
-    def remove(self, name: str, *, asked: bool) -> None:
-        """Take away what `add` added once; what was not added is no error."""
-        slots = self._asked if asked else self._named
-        (keys,) = _keys_of((name,))
-        number = next((n for n in slots.find_all(keys) if self._names[n] == name), None)
-        if number is None:
-            return
-        for held, some in self._places(name, keys, asked=asked):
-            held.take(some, number)
-        self._latin -= name.isascii()
-        self._names[number] = ""
-        self._free.append(number)
-
-    def named(self, word: str) -> set[str]:
-        """Return the names, of those not asked for misspelt, that `word` may be a spelling of: all, and a few more."""
-        return {self._names[number] for number in self._named.find_all(self._keys(word))}
+    def named(self, word: str) -> list[str]:
+        """Return the names, of those not asked for misspelt, that `word` is another spelling of."""
+        texts = self._named.texts
+        return spelt_as(word, {texts[number] for number in self._named_by.find_all(self._keys(word))})
 
     def asked(self, word: str) -> set[str]:
-        """Return the same of the others, which `word` may be misspelt."""
-        if not self._asked or is_known(word):
+        """Return the others that `word` is a spelling of, or misspelt."""
+        if not self._asked_by or is_known(word):
             return set()
         keys = self._keys(word)
         if len(word) <= LONG:
             keys |= _short_rests(word)
-        names = {self._names[number] for number in self._asked.find_all(keys)}
-        if len(word) + MOST_MISSPELT >= LONG and self._long:
+        texts = self._asked.texts
+        found = {texts[number] for number in self._asked_by.find_all(keys)}
+        names = {name for name in found if is_near(name, word)}
+        if len(word) + MOST_MISSPELT >= LONG and self._long_by:
             names.update(self._near(word))
         return names
 
     def _keys(self, word: str) -> set[str]:
         """Return what the names that a word may be a spelling of are looked up by."""
-        is_alone = self._latin == len(self) if word.isascii() else not self._latin
+        is_alone = word.isascii() and not self._named.foreign and not self._asked.foreign
         bridges = () if is_alone else translit.bridges(word)
         return {skeleton(word), *[_other_side(word, bridge) for bridge in bridges]}
 
     def _near(self, word: str) -> list[str]:
         """Return the long names that a word may be misspelt."""
-        names, lengths, distance = self._names, self._lengths, OSA.distance
+        texts, lengths, distance = self._asked.texts, self._asked.lengths, OSA.distance
         shortest, longest = len(word) - MOST_MISSPELT, min(len(word), LONGEST - MOST_MISSPELT) + MOST_MISSPELT
-        numbers = self._long.find_all(_long_rests(word))
-        some = [names[number] for number in numbers if shortest <= lengths[number] <= longest]
-        return [name for name in some if distance(name, word, score_cutoff=MOST_MISSPELT) <= MOST_MISSPELT]
+        numbers = self._long_by.find_all(_long_rests(word))
+        some = [texts[number] for number in numbers if shortest <= lengths[number] <= longest]
+        return [name for name in some if 0 < distance(name, word, score_cutoff=MOST_MISSPELT) <= MOST_MISSPELT]
+
+
+class Names:
+    """Names by number. `lengths` are theirs, in letters, for there are too many names to read those that are too long;
+    `foreign` counts those in other letters than Latin ones."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.lengths = bytearray()
+        self.foreign = 0
+        self._free: list[int] = []  # numbers of names that are gone
+
+    def __len__(self) -> int:
+        return len(self.texts) - len(self._free)
+
+    def add(self, name: str) -> int | None:
+        """Return the number of a name that is added, None where there is none left."""
+        length = min(len(name), LONGEST)
+        if self._free:
+            number = self._free.pop()
+            self.texts[number], self.lengths[number] = name, length
+        elif len(self.texts) < MOST_NAMES:
+            number = len(self.texts)
+            self.texts.append(name)
+            self.lengths.append(length)
+        else:
+            return None
+        self.foreign += not name.isascii()
+        return number
+
+    def remove(self, number: int) -> None:
+        """Let go of a name."""
+        self.foreign -= not self.texts[number].isascii()
+        self.texts[number] = ""
+        self._free.append(number)
 
 
 class Slots:

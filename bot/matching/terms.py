@@ -273,27 +273,30 @@ class Terms:
         if not named:
             return Sense(len(changes), means, None)
         known = self._named(folded) if old.named is None else old.named
-        of_name = [t for t in (*known, *new) if t not in means and t.kind.is_named(t.folded, folded)]
-        return Sense(len(changes), means, tuple(dict.fromkeys(of_name)))
+        known += tuple([t for t in new if t.kind.is_named(t.folded, folded)])
+        return Sense(len(changes), means, tuple([t for t in dict.fromkeys(known) if t not in means]))
 
     def _meant(self, folded: str, language: str) -> tuple[Term, ...]:
         """Return the terms that a word means, whatever its case."""
         words = self._words
         self._spell()
+        near = [t for name in self._spellings.asked(folded) for t in each(words.get(name)) if t.kind.close > 1]
         found: list[Term] = [*each(words.get(folded))]
-        for other in (*self._spellings.asked(folded), *self._other_forms(folded)):
+        for other in self._other_forms(folded):
             found += each(words.get(other))
         read_as = language_of(folded, language)
         lane = self._lane(read_as) if read_as else {}
         for key in keys(folded, language):
             found += each(words.get(key[1:]))
             found += each(lane.get(key))
-        return tuple([term for term in dict.fromkeys(found) if term.kind.means(term.folded, folded, language)])
+        meant = [term for term in dict.fromkeys(found) if term.kind.means(term.folded, folded, language)]
+        return tuple(dict.fromkeys([*meant, *near]))
 
-    def _named(self, folded: str) -> list[Term]:
-        """Return the terms that a name may be another spelling of."""
+    def _named(self, folded: str) -> tuple[Term, ...]:
+        """Return the terms that a name is another spelling of."""
         self._spell()
-        return [term for name in self._spellings.named(folded) for term in each(self._words.get(name))]
+        found = [term for name in self._spellings.named(folded) for term in each(self._words.get(name))]
+        return tuple([term for term in found if term.kind.close == 1])
 
     def _other_forms(self, folded: str) -> Iterator[str]:
         """Yield what stands for `folded` as a singular, or as one of its beginnings."""
