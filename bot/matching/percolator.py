@@ -43,8 +43,8 @@ from bot.matching.analysis import Case, Token
 from bot.matching.bags import Bag, Table, with_entry, with_value, without_entry, without_value
 from bot.matching.expr import Expr, Name
 from bot.matching.judge import judge
-from bot.matching.needle import is_simple
-from bot.matching.plan import LANGUAGE, SOURCE, name_of, plan
+from bot.matching.needle import is_simple, simple_word
+from bot.matching.plan import LANGUAGE, SOURCE, name_of, plan, want
 from bot.matching.proof import Judged, Proof, Row, Rows, Seen, left_to_ask, prove
 from bot.matching.reading import PLACE, FieldReading, Reading
 from bot.matching.terms import JOINED, Term, Terms, Want
@@ -142,12 +142,14 @@ class Percolator:
             self.remove(query_id)
         if self.aliases:
             expr = self.aliases.bind(expr)
-        waits = plan(expr)
         use = self._terms.use
-        if isinstance(expr, Name) and not waits.asks and is_simple(expr.text):
-            term = self._queries[query_id] = use(waits.call)
-            term.queries = with_value(term.queries, query_id)
-            return
+        if isinstance(expr, Name) and is_simple(expr.text):
+            word = simple_word(expr.text, close=expr.close)
+            if not word.needs_case:
+                term = self._queries[query_id] = use(want(word))
+                term.queries = with_value(term.queries, query_id)
+                return
+        waits = plan(expr)
         self._queries[query_id] = expr.text if isinstance(expr, Name) and not expr.close else expr
         waiter: Waiter = query_id
         if waits.asks:
@@ -196,8 +198,8 @@ class Percolator:
             release(find(waits.call))
             prove(expr, self._give_back)
 
-    def _give_back(self, want: Want) -> Term:
-        term = self._terms.find(want)
+    def _give_back(self, wanted: Want) -> Term:
+        term = self._terms.find(wanted)
         self._terms.release(term)
         return term
 
