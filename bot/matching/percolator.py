@@ -10,7 +10,7 @@ concepts (`bot.matching.places`). A query then waits at a term in one of three w
 - a name of two words: at the first, in a dictionary by the second, asked for what follows in the text.
 
 What that cannot tell is asked of each query that was called (`bot.matching.proof`): exclusions of the article's terms,
-capitals and longer phrases of the terms that each word is; the rest (NEAR, fields) is judged in full, within a budget
+capitals and longer phrases of the terms that each word is; the rest (NEAR, say) is judged in full, within a budget
 for each article that counts words looked at. Where it is spent, what few others are called with was judged first, and
 `Matches.unjudged` names the rest. Terms and score of a match are made when they are asked for.
 
@@ -224,28 +224,31 @@ class Percolator:
         """Return the queries that the article matches."""
         came = self._came
         reading = Reading(article, self.aliases)
-        fields = [(part, self._rows(part, reading.language)) for _name, part in reading.fields]
-        present = {term for _part, rows in fields for row in rows for term in row}
-        present.update(self._keys(reading))
-        called = _called(present)
-        for part, rows in fields:
+        language = reading.language
+        fields = [(part, self._rows(part, language), self._keys(part, language)) for _name, part in reading.fields]
+        seen = Seen(reading, fields, self._about(reading))
+        called = _called(seen.present)
+        for part, rows, _keys in fields:
             _call_beside(part.tokens, rows, called)
-        return self._answer(called, Seen(reading, fields, present), came)
+        return self._answer(called, seen, came)
 
     def _rows(self, part: FieldReading, language: str) -> Rows:
         """Return the terms that each word of a field is."""
         return self._terms.rows([token.form for token in part.tokens], language)
 
-    def _keys(self, reading: Reading) -> Iterator[Term]:
-        """Yield the terms that are no single words: places, compounds, the source, the language."""
-        yield from self._terms.key(LANGUAGE + reading.language)
-        keys = [key for _name, part in reading.fields for key in part.spans]
-        for key in keys:
-            if key[0] == PLACE:
-                yield from self._terms.key(key)
-        forms = [SOURCE + word for word in reading.source] + [key for key in keys if key[0] == JOINED]
-        for row in self._terms.rows(forms, reading.language):
-            yield from row
+    def _keys(self, part: FieldReading, language: str) -> list[Term]:
+        """Return the terms of a field that are no single words: places and compounds."""
+        found = [term for key in part.spans if key[0] == PLACE for term in self._terms.key(key)]
+        for row in self._terms.rows([key for key in part.spans if key[0] == JOINED], language):
+            found += row
+        return found
+
+    def _about(self, reading: Reading) -> list[Term]:
+        """Return the terms that are not of its fields: the language and the source."""
+        found = list(self._terms.key(LANGUAGE + reading.language))
+        for row in self._terms.rows([SOURCE + word for word in reading.source], reading.language):
+            found += row
+        return found
 
     def _answer(self, called: set[Waiter], seen: Seen, came: int) -> Matches:
         """Return what matches of the queries that were called."""
@@ -257,7 +260,7 @@ class Percolator:
             else:
                 found.append(waiter)
         unjudged: tuple[int, ...] = ()
-        most = MOST_WORK // (WORK_OF_ANY + sum([len(rows) for _part, rows in seen.fields]))
+        most = MOST_WORK // (WORK_OF_ANY + sum([len(rows) for _part, rows, _keys in seen.fields]))
         if len(asked) > most:
             asked, unjudged = self._within(most, asked, seen, came)
         found += [query.id for query in asked if self._holds(query, seen, came)]

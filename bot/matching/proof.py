@@ -4,7 +4,7 @@ In: an `Expr`, made ready once (`prove`), then articles as they were `Seen`. Out
 look can tell. `bot.matching.judge` is the definition, and this says the same without a table of an article's words:
 where a term is in a row of `Terms.rows`, there the word stands (`Word.positions`), so a phrase is its terms in rows
 that follow one another, and where a capital decides, it is asked for its own word alone. What cannot be told so (NEAR,
-the title alone, several words of a source) is judged in full.
+several words of a source) is judged in full.
 """
 
 from collections.abc import Callable
@@ -20,22 +20,32 @@ from bot.matching.terms import JOINED, Term, Want
 
 Row: TypeAlias = tuple[Term, ...]  # the terms that a word is
 Rows: TypeAlias = list[Row]
+Fields: TypeAlias = list[tuple[FieldReading, Rows, list[Term]]]
 Use: TypeAlias = Callable[[Want], Term]
 
 
 class Seen:
-    """An article: its reading, the terms that each word of each field is, and all the terms it has.
+    """An article: its reading, of each field the terms that each word is and those of its keys, and all terms it has.
 
     `judged` counts the parts of queries that were judged in full.
     """
 
-    __slots__ = ("fields", "judged", "present", "reading")
+    __slots__ = ("_title", "fields", "judged", "present", "reading")
 
-    def __init__(self, reading: Reading, fields: list[tuple[FieldReading, Rows]], present: set[Term]) -> None:
+    def __init__(self, reading: Reading, fields: Fields, about: list[Term]) -> None:
         self.reading = reading
         self.fields = fields
-        self.present = present
+        self.present = {term for _part, rows, _keys in fields for row in rows for term in row}
+        self.present.update(about, *[keys for _part, _rows, keys in fields])
         self.judged = 0
+        self._title: Seen | None = None
+
+    @property
+    def title(self) -> "Seen":
+        """The title alone."""
+        if self._title is None:
+            self._title = Seen(self.reading, self.fields[:1], [])
+        return self._title
 
     def is_meant(self, term: Term, part: FieldReading, at: int) -> bool:
         """Return whether a word that is a term is what was wanted, should its case decide."""
@@ -73,7 +83,7 @@ class Way(NamedTuple):
 
     def _stands(self, seen: Seen) -> bool:
         first, initial = self.terms[0], self.initial
-        for part, rows in seen.fields:
+        for part, rows, _keys in seen.fields:
             if self.compound in part.spans:
                 return True
             for at, row in enumerate(rows):
@@ -108,6 +118,16 @@ class Judged(NamedTuple):
             return None
         seen.judged += 1
         return is_match(self.expr, seen.reading)
+
+
+class InTitle(NamedTuple):
+    """A part that the title has."""
+
+    part: "Proof"
+
+    def says(self, seen: Seen, *, look: bool) -> bool | None:
+        """Return whether it is so; None, where a closer `look` must tell."""
+        return self.part.says(seen.title, look=look)
 
 
 class No(NamedTuple):
@@ -165,7 +185,7 @@ class Some(NamedTuple):
         return whole
 
 
-Proof: TypeAlias = OneOf | Way | Judged | No | Every | Some
+Proof: TypeAlias = OneOf | Way | Judged | InTitle | No | Every | Some
 
 
 def prove(expr: Expr, use: Use) -> Proof:
@@ -179,6 +199,8 @@ def prove(expr: Expr, use: Use) -> Proof:
             return No(prove(item, use))
         case Near(left, right, _):
             return _every([_signs(left, use), _signs(right, use), Judged(expr)])
+        case Field("title", item) if _is_of_names(item):
+            return InTitle(prove(item, use))
         case Field() | Language() | Prefix():
             return _every([_signs(expr, use), Judged(expr)]) if plan(expr).asks else _signs(expr, use)
         case _:
@@ -203,6 +225,15 @@ def _every(parts: list[Proof]) -> Every:
 
 def _is_simple(part: Proof) -> bool:
     return isinstance(part.part if isinstance(part, No) else part, OneOf)
+
+
+def _is_of_names(expr: Expr) -> bool:
+    match expr:
+        case And(items) | Or(items):
+            return all(_is_of_names(item) for item in items)
+        case Not(item):
+            return _is_of_names(item)
+    return not isinstance(expr, Near | Field | Language)
 
 
 def _signs(expr: Expr, use: Use) -> OneOf:

@@ -331,7 +331,7 @@ def test_a_hostile_article_is_matched_like_any_other(text: str) -> None:
 def test_a_crowd_of_queries_keeps_an_article_from_no_other() -> None:
     percolator = Percolator()
     for query_id in range(300):
-        percolator.add(query_id, parse(f"title:dam NOT x{query_id}"))
+        percolator.add(query_id, parse(f"title:(the NEAR/1 dam) NOT x{query_id}"))
     percolator.add(300, parse("title:river"))
 
     found = percolator.match(Article("The dam and the river", "dam " * 16_000, "en"))
