@@ -283,7 +283,7 @@ class Percolator:
 
     def _holds(self, query: Asked, seen: Seen, came: int) -> bool:
         """Return whether a query that was called matches; one that came meanwhile is judged in full."""
-        if self._came == came or query.number <= came:
+        if query.number <= came:
             return query.says(seen, look=True) is True
         expr = self._expr(query.id)
         return expr is not None and Judged(expr).says(seen, look=True) is True
