@@ -199,12 +199,14 @@ class Vocabulary:
 
     def named(self, word: str) -> list[str]:
         """Return the names, of those not asked for misspelt, that `word` is another spelling of."""
+        if not word.isalpha():  # as all names are
+            return []
         texts = self._named.texts
         return spelt_as(word, {texts[number] for number in self._named_by.find_all(self._keys(word))})
 
     def asked(self, word: str) -> set[str]:
         """Return the others that `word` is a spelling of, or misspelt."""
-        if not self._asked_by or is_known(word):
+        if not self._asked_by or is_known(word) or (not word.isalpha() and _is_far_from_letters(word)):
             return set()
         keys = self._keys(word)
         if len(word) <= LONG:
@@ -321,6 +323,11 @@ def _this_side(word: str, bridge: str) -> str:
 def _other_side(word: str, bridge: str) -> str:
     """Return the key under which the spellings of a word in the other script wait."""
     return (">" if word.isascii() else "<") + bridge
+
+
+def _is_far_from_letters(word: str) -> bool:
+    """Return whether a word, a number say, has too many other signs to be near a name: these are letters alone."""
+    return sum(not sign.isalpha() for sign in word) > MOST_MISSPELT
 
 
 def _keys_of(names: Sequence[str]) -> Iterator[set[str]]:
