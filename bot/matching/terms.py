@@ -42,7 +42,6 @@ JOINED = "+"  # begins the form of a compound written as one: "+alsisi"
 MOST_CHANGES = 256  # new terms held against kept answers one by one; beyond, the answers are made anew
 MOST_ANSWERS = 1 << 17  # kept for one language
 STEP = 500  # terms added to a language's dictionary at a time
-LONGEST_PLURAL = 40
 NEVER = -1  # uses of a term that went before the vocabulary learnt its name
 
 
