@@ -7,7 +7,7 @@ RUN python -m venv /opt/watchword
 ENV PATH=/opt/watchword/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY requirements.lock ./
 RUN pip install --require-hashes -r requirements.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY bot ./bot
 COPY container ./container
 # What built it is not needed to run it.

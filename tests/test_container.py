@@ -58,6 +58,8 @@ def test_it_holds_no_secret_and_only_what_it_is_made_of() -> None:
     assert "*" in ignored
     copied = [name for rest in given("COPY") if "--from" not in rest for name in rest.split()[:-1]]
     assert copied
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert {*project["license-files"], project["readme"], "bot"} <= set(copied)
     for name in copied:
         assert (ROOT / name).exists()
         assert any(fnmatch(name, pattern) for pattern in allowed)
