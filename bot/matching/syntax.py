@@ -278,12 +278,14 @@ class _Parser:
         """Read in:…: as many of the next words as make the name of a country."""
         start = self.position()
         run = self.run()
-        for count in range(len(run), 0, -1):
-            if place := places.land(_tidy(" ".join(token.text for token in run[:count]))):
+        named = [_tidy(" ".join(token.text for token in run[:count])) for count in range(len(run), 0, -1)]
+        for count, name in zip(range(len(run), 0, -1), named, strict=True):
+            if place := places.land(name):
                 self.index += count
                 return Within(place.name)
-        message = self._("I do not know this country; write its usual name, as in in:Syria.")
-        raise QueryError(message, start)
+        if any(map(places.concepts, named)):
+            raise QueryError(self._("in: takes a country; leave it out for a region or a city."), start)
+        raise QueryError(self._("I do not know this country; write its usual name, as in in:Syria."), start)
 
     def language(self) -> Expr:
         code = self.tokens[self.index].text.casefold() if self.kind() == "word" else ""

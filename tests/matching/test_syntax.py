@@ -224,6 +224,13 @@ def test_a_reader_is_told_how_the_query_was_read(text: str, said: str) -> None:
     assert describe(parse(text)) == said
 
 
+@pytest.mark.parametrize("text", ["in:Saxony", "in:Курская область", 'in:"New York"', "in:Cairo dam"])
+def test_who_asks_for_what_is_in_a_region_or_city_is_told_that_it_takes_a_country(text: str) -> None:
+    with pytest.raises(QueryError, match="takes a country") as caught:
+        parse(text)
+    assert caught.value.position == 3
+
+
 SIMPLE = st.lists(
     st.sampled_from(("dam", "Syria", "AND", "OR", "NOT", "NEAR", "the", "The", "Pedersen~", "Andes", "ANDES", "x")),
     min_size=1,
