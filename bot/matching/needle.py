@@ -21,6 +21,7 @@ from bot.matching.translit import SHORTEST_LATIN, bridges
 
 LONGEST_INITIALS = 2  # letters of a side of AT&T
 LONGEST_ACRONYM = 4  # letters: typed in capitals, it is looked for in capitals
+SMALL_ACRONYMS = ("us", "it", "who")  # which in small letters stand before any word
 SHORTEST_LONG = 4  # letters of a word that is not written on to the next in some spellings
 SEVERAL = 2  # words of a person's name
 HYPHENS = ("-", "‐", "‑")
@@ -176,7 +177,7 @@ def needle(leaf: Leaf) -> Needle:
         case Name(text, close) if is_simple(text):
             return _of_simple_word(text, close)
         case Name(text, close) if are_simple(text):
-            return _of_simple_words(text, close)
+            return _as_meant(text, _of_simple_words(text, close))
         case Name(text, close):
             concepts = places.concepts(text)
             if concepts and places.is_reviewed(concepts[0]):
@@ -235,6 +236,23 @@ def _as_one(whole: Word, way: tuple[Word, ...]) -> Word:
 
 def of_name(text: str, close: bool = False) -> Needle:
     """Return how a name is looked for that is no place."""
+    return _as_meant(text, _of_name(text, close))
+
+
+def _as_meant(text: str, made: Needle) -> Needle:
+    """Return a needle without need of capitals where the name is typed in nothing else and has a word too long for an
+    acronym: ARMY is none in SOVIET ARMY (but WHO in WHO REPORT)."""
+    words = text.split()
+    if len(words) == 1 or not text.isupper() or max(map(len, words)) <= LONGEST_ACRONYM:
+        return made
+    ways = (
+        tuple(word._replace(needs_case=word.needs_case and word.folded in SMALL_ACRONYMS) for word in way)
+        for way in made.ways
+    )
+    return made._replace(ways=tuple(ways))
+
+
+def _of_name(text: str, close: bool) -> Needle:
     found = tokens(text)
     words = tuple(make_word(token, close=close) for token in found)
     if _are_letters(found):

@@ -23,7 +23,7 @@ _NAMES = (
     "AT & T", "Egypt & dam", "Shoigu dam", "the Hama river", "Gaddafi", "القذافي",
     "عبد الله",
     "NASA", "nasa", "NASA dam", "the dam of Egypt", "the dam of", "dam of US", "George W Bush", "Steve Otto Waugh",
-    "19 of",
+    "19 of", "REAL MADRID", "HAYAT TAHRIR SHAM", "US TERRORISTS", "NASA TURKEY",
 )  # fmt: skip
 
 _ALIASES = (

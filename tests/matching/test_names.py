@@ -35,6 +35,11 @@ def found(query: str, text: str, language: str | None = None) -> list[str]:
         ("S&P 500", "the S&P 500 fell"),
         ("AT&T", "an at&t shop"),
         ("M&A", "大型M＆Aが増えた"),
+        ("SOVIET ARMY", "in the Soviet Army then"),
+        ("REAL MADRID", "when Real Madrid won"),
+        ("BANG & OLUFSEN", "shares of Bang and Olufsen fell"),
+        ("US TREASURY", "at the US Treasury now"),
+        ("US DOLLAR EXCHANGE RATE", "the US dollar exchange rate"),
     ],
 )
 def test_a_name_is_found_as_people_write_it(query: str, text: str) -> None:
@@ -50,6 +55,9 @@ def test_a_name_is_found_as_people_write_it(query: str, text: str) -> None:
         ("Ing-wen Tsai", "Ing and Tsai"),
         ("H&S", "with both hands"),
         ("P & O", "in Pando"),
+        ("US TREASURY", "shows us treasury bonds"),
+        ("WHO REPORT", "those who report it"),
+        ("US ARMY", "let us army him"),
     ],
 )
 def test_and_not_in_other_words(query: str, text: str) -> None:
