@@ -291,10 +291,12 @@ def guess_language(text: str) -> str:
     letters, its commonest small words: "en" without evidence. A few words are never in a rare language."""
     sample = text[:MOST_GUESSED].encode(errors="replace").decode()  # CLD3 takes no half of a surrogate pair
     words = [token.folded for token in Text(sample).tokens]
-    scripts = [script(word) for word in words[:FEW_SCRIPTS]]
-    main = max(set(scripts), key=scripts.count, default="LATIN")
-    guess = _guesser.FindLanguage(text=sample) if any(scripts) else None
-    if guess is not None and guess.probability >= SURE and "-" not in guess.language:  # no newspaper is in "ru-Latn"
+    scripts = [name for name in map(script, words[:FEW_SCRIPTS]) if name]
+    if not scripts:
+        return "und" if words else "en"
+    main = max(dict.fromkeys(scripts), key=scripts.count)  # the first of several: the same in every process
+    guess = _guesser.FindLanguage(text=sample)
+    if guess.probability >= SURE and "-" not in guess.language:  # no newspaper is in "ru-Latn"
         code = _CODES.get(str(guess.language), str(guess.language))
         if main != "LATIN" or code in LANGUAGES_OF_SCRIPT[main] or len(words) >= ENOUGH:
             return code

@@ -146,6 +146,8 @@ def test_a_word_is_read_in_its_own_script_whatever_the_language_is_said_to_be() 
         ("", "en"),
         ("…", "en"),
         ("12 34", "und"),
+        ("12 34 56 Putin", "en"),  # numbers are in no script
+        ("Санкт-Петербург Saint Petersburg", "ru"),  # as many words of each: the first
         ("Real PSG", "en"),  # a few words are in no rare language
         ("Putin droht", "en"),
     ],
