@@ -208,14 +208,13 @@ class Vocabulary:
         """Return the others that `word` is a spelling of, or misspelt."""
         if not self._asked_by or is_known(word) or (not word.isalpha() and _is_far_from_letters(word)):
             return set()
-        keys = self._keys(word)
-        if len(word) <= LONG:
-            keys |= _short_rests(word)
         texts = self._asked.texts
-        found = {texts[number] for number in self._asked_by.find_all(keys)}
-        names = {name for name in found if is_near(name, word)}
+        spelt = {texts[number] for number in self._asked_by.find_all(self._keys(word))}
+        names = {name for name in spelt if is_near(name, word)}
+        if len(word) <= LONG:
+            names.update(self._near(word, self._asked_by.find_all(_short_rests(word)), 1))
         if len(word) + MOST_MISSPELT >= LONG and self._long_by:
-            names.update(self._near(word))
+            names.update(self._near(word, self._long_by.find_all(_long_rests(word)), MOST_MISSPELT))
         return names
 
     def _keys(self, word: str) -> set[str]:
@@ -224,13 +223,12 @@ class Vocabulary:
         bridges = () if is_alone else translit.bridges(word)
         return {skeleton(word), *[_other_side(word, bridge) for bridge in bridges]}
 
-    def _near(self, word: str) -> list[str]:
-        """Return the long names that a word may be misspelt."""
+    def _near(self, word: str, numbers: set[int], most: int) -> list[str]:
+        """Return the names among some that are a word misspelt, `most` letters of it."""
         texts, lengths, distance = self._asked.texts, self._asked.lengths, OSA.distance
-        shortest, longest = len(word) - MOST_MISSPELT, min(len(word), LONGEST - MOST_MISSPELT) + MOST_MISSPELT
-        numbers = self._long_by.find_all(_long_rests(word))
+        shortest, longest = len(word) - most, min(len(word), LONGEST - most) + most
         some = [texts[number] for number in numbers if shortest <= lengths[number] <= longest]
-        return [name for name in some if 0 < distance(name, word, score_cutoff=MOST_MISSPELT) <= MOST_MISSPELT]
+        return [name for name in some if 0 < distance(name, word, score_cutoff=most) <= most]
 
 
 class Names:
