@@ -27,7 +27,7 @@ from bot.stories.cluster import Clusterer
 log = structlog.get_logger()
 
 BATCH = 200
-COLLECTED = (50_000, 20, 50)  # objects, and collections of the younger, after which Python looks for garbage
+COLLECTED = (50_000, 5, 5)  # objects, and collections of the younger, after which Python looks for garbage
 CHANGES = 1000  # of queries read at once: between two readings others get their turn
 SHOWN = 20  # queries named in a line of the log
 STORIES_LAST = timedelta(hours=48)  # a later headline begins a story of its own
