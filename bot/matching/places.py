@@ -181,9 +181,9 @@ def _anywhere() -> dict[str, Name]:
 
 def _city(words: tuple[str, ...], text: str) -> Place | None:
     """Return the city that GeoNames knows by this name, or None."""
-    city = next((city for rest, city in _cities().begun_by(words[0]) if rest == words[1:]), None)
-    if city is None:
+    if not _cities().has(" ".join(words)):  # most names are no city's, and many cities begin alike: Al, San
         return None
+    city = next(city for rest, city in _cities().begun_by(words[0]) if rest == words[1:])
     known = _places().get(city.concept)
     return known or Place(city.concept, text if city.is_main else "", False, city.is_main, city.concept.split("/")[0])
 

@@ -5,10 +5,12 @@ cheap question is asked first (a word of the list? a capital?), and what concern
 where each word stands in the text, only when an answer hangs on it.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from copy import copy
 from functools import cached_property, lru_cache
 from itertools import zip_longest
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from bot.matching import namesakes, places, translit
@@ -57,12 +59,11 @@ class Reading:
     def set_aliases(self, aliases: "Aliases") -> None:
         """Find the names of other aliases than before."""
         for _name, part in self.fields:
-            for key, span in part.aliased:
-                left = [one for one in part.spans[key] if one is not span]
-                part.spans[key] = left
-                if not left:
-                    del part.spans[key]
-            part.aliased = []
+            for key, gone in part.aliased.items():
+                left = [span for span in part.spans.pop(key) if span not in gone]
+                if left:
+                    part.spans[key] = left
+            part.aliased = {}
             self._name_aliases(part, aliases)
 
     def pare(self) -> None:
@@ -124,19 +125,20 @@ class Reading:
 
     def _name_aliases(self, part: "FieldReading", aliases: "Aliases") -> None:
         """Record the names of aliases, but not those that are part of a place's longer name."""
+        added: dict[str, set[Span]] = {}
         for alias in aliases.mentions(part, self.language):
-            length = alias.end - alias.start
-            if any(start <= alias.start and alias.end <= end and end - start > length for start, end in part.named):
+            if part.is_within_name(alias.start, alias.end):
                 continue
-            if length == 1 and self._is_word(part, alias.start):
+            if alias.end - alias.start == 1 and self._is_word(part, alias.start):
                 continue
             is_place = places.is_reviewed(alias.concept)
             for key in _keys_of_place(alias.concept) if is_place else (PLACE + alias.concept,):
-                spans = part.spans.setdefault(key, [])
-                if all((span.start, span.end) != (alias.start, alias.end) for span in spans):
-                    span = Span(alias.start, alias.end)
-                    spans.append(span)
-                    part.aliased.append((key, span))
+                added.setdefault(key, set()).add(Span(alias.start, alias.end))
+        for key, spans in added.items():
+            known = part.spans.setdefault(key, [])
+            stand = {(span.start, span.end) for span in known}
+            part.aliased[key] = {span for span in spans if (span.start, span.end) not in stand}
+            known += sorted(part.aliased[key])
 
     def _is_word(self, part: "FieldReading", position: int) -> bool:
         """Return whether a word that begins a sentence is written small in the rest: no name, then."""
@@ -161,11 +163,7 @@ class Reading:
         surname = namesakes.surname_after(part.text, start)
         if not surname or part.is_loud or places.is_name(surname):
             return False
-        return any(
-            namesakes.stands_alone(other.text, position)
-            for _name, other in self.fields
-            for position in other.folded.get(surname, ())
-        )
+        return any(other.has_alone(surname) for _name, other in self.fields)
 
     def _is_place(self, part: "FieldReading", mention: places.Mention, people: set[str]) -> bool | None:
         if part.is_namesake(mention):
@@ -221,9 +219,10 @@ class FieldReading:
         self.spans: dict[str, list[Span]] = {}
         self._language = language
         self.named: list[tuple[int, int]] = []  # where places are named, or what is only named after one
-        self.aliased: list[tuple[str, Span]] = []  # the spans that aliases added
+        self.aliased: dict[str, set[Span]] = {}  # the spans that aliases added, by key
         self._is_table = False
-        self._named: list[places.Mention] = []
+        self._starts: frozenset[int] = frozenset()  # where the name of a place begins
+        self._ends: frozenset[int] = frozenset()
         for start, end in self.text.runs:
             self._join(start, end)
 
@@ -244,8 +243,16 @@ class FieldReading:
             found = [one for one, then in pairs if not (one.is_city and self._is_elsewhere(one, then))]
             cities = [mention.end for mention in found if mention.is_city]
             self._is_table = len(cities) >= namesakes.TABLE and namesakes.is_table(self.text, cities)
-        self._named = found
+        if found:
+            self._starts = frozenset([mention.start for mention in found])
+            self._ends = frozenset([mention.end for mention in found])
         return found
+
+    def is_within_name(self, start: int, end: int) -> bool:
+        """Return whether the words `start` to `end` (exclusive) are part of a place's longer name. (Those stand in
+        order, none over another.)"""
+        at = bisect_right(self.named, start, key=itemgetter(0))
+        return at > 0 and end <= self.named[at - 1][1] and self.named[at - 1] != (start, end)
 
     def _is_elsewhere(self, town: places.Mention, then: places.Mention | None) -> bool:
         """Return whether an American state follows the name of a place elsewhere: "Paris, Texas"."""
@@ -271,11 +278,9 @@ class FieldReading:
         folded = self.tokens[mention.start].folded
         if folded not in (mention.doubtful, "و" + mention.doubtful):
             return False
-        return any(
-            (other.end == mention.start and folded.startswith("و"))
-            or (other.start == mention.end and self.tokens[other.start].folded.startswith("و"))
-            for other in self._named
-        )
+        if mention.start in self._ends and folded.startswith("و"):
+            return True
+        return mention.end in self._starts and self.tokens[mention.end].folded.startswith("و")
 
     def is_namesake(self, mention: places.Mention) -> bool:
         """Return whether what is named is another thing (no person) with the place's name."""
@@ -337,8 +342,28 @@ class FieldReading:
         return not self.is_loud and not self.tokens[position].begins
 
     def cases_inside(self, folded: str) -> set[Case]:
-        """Return how a word is written where its case says something."""
-        return {self.tokens[p].case for p in self.folded.get(folded, ()) if self.speaks(p)}
+        """Return how a word is written where its case says something; found out once, however often it is asked."""
+        known = self._cases.get(folded)
+        if known is None:
+            known = {self.tokens[p].case for p in self.folded.get(folded, ()) if self.speaks(p)}
+            self._cases[folded] = known
+        return known
+
+    @cached_property
+    def _cases(self) -> dict[str, set[Case]]:
+        return {}
+
+    def has_alone(self, folded: str) -> bool:
+        """Return whether a word stands somewhere as a surname does; found out once, too."""
+        known = self._alone.get(folded)
+        if known is None:
+            known = any(namesakes.stands_alone(self.text, p) for p in self.folded.get(folded, ()))
+            self._alone[folded] = known
+        return known
+
+    @cached_property
+    def _alone(self) -> dict[str, bool]:
+        return {}
 
     def _join(self, first: int, last: int) -> None:
         """Record every compound of up to LONGEST_COMPOUND words within the words glued together, `last` exclusive."""

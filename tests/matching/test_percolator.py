@@ -315,11 +315,14 @@ def test_a_language_is_guessed_where_none_is_given() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["dam " * 16_000, "S. " * 20_000, "S. " * 20_000 + "Waugh", "Egypt Russia " * 5_000, "a-" * 30_000, "北" * 60_000],
+    [
+        *("dam " * 16_000, "S. " * 20_000, "S. " * 20_000 + "Waugh", "Egypt Russia " * 5_000, "a-" * 30_000),
+        *("北" * 60_000, "Turkey " * 16_000, "مالي " * 20_000, "Jordan Hexson said what " * 5_000, "Acme " * 30_000),
+    ],
 )
 @pytest.mark.timeout(30)  # it takes a fraction of a second; without a bound, minutes
 def test_a_hostile_article_is_matched_like_any_other(text: str) -> None:
-    percolator = Percolator()
+    percolator = Percolator(Aliases([("Acme", "Acme Corporation")]))
     for query_id, query in enumerate(
         ["dam", "dam dam dam", "Egypt NEAR/9 Russia", "Steve Waugh", "北 北", "a-a-a", "Peders~"]
     ):
