@@ -10,7 +10,22 @@ from typing import NamedTuple
 
 from bot.matching.aliases import Aliases
 from bot.matching.analysis import fold, tokens
-from bot.matching.expr import Alias, And, Exact, Expr, Field, Language, Name, Near, Not, Or, Prefix, Within, leaves
+from bot.matching.expr import (
+    Alias,
+    And,
+    Exact,
+    Expr,
+    Field,
+    Language,
+    Leaf,
+    Name,
+    Near,
+    Not,
+    Or,
+    Prefix,
+    Within,
+    leaves,
+)
 from bot.matching.needle import Hit, Rule, needle
 from bot.matching.reading import FieldReading, Reading
 from bot.models import Article, Match, Term
@@ -75,8 +90,17 @@ def _find(expr: Expr, reading: Reading, fields: tuple[str, ...]) -> Found | None
         case Language(code):
             return Found((), None) if reading.language == code else None
         case Name() | Alias() | Exact() | Prefix() | Within():
-            made = needle(expr)
-            return _found([(n, hit) for n, part in _parts(reading, fields) for hit in made.hits(part, reading)])
+            if (expr, fields) not in reading.found:
+                reading.found[expr, fields] = _find_leaf(expr, reading, fields)
+            found: Found | None = reading.found[expr, fields]
+            return found
+
+
+def _find_leaf(leaf: Leaf, reading: Reading, fields: tuple[str, ...]) -> Found | None:
+    """Return where a name stands. Of a match, no more than the first MOST_TERMS are ever shown."""
+    made = needle(leaf)
+    found = _found([(name, hit) for name, part in _parts(reading, fields) for hit in made.hits(part, reading)])
+    return found and found._replace(hits=found.hits[:MOST_TERMS])
 
 
 def _find_all(items: tuple[Expr, ...], reading: Reading, fields: tuple[str, ...]) -> Found | None:
@@ -104,7 +128,8 @@ def _find_near(left: Expr, right: Expr, distance: int, reading: Reading, fields:
     for name, part in _parts(reading, fields):
         lefts, rights = _side(left, part, reading), _side(right, part, reading)
         found += [(name, hit) for hit in _near(lefts, rights, distance)]
-    return _found(found)
+    near = _found(found)
+    return near and near._replace(hits=near.hits[:MOST_TERMS])
 
 
 def _side(expr: Expr, part: FieldReading, reading: Reading) -> list[Hit]:

@@ -15,7 +15,7 @@ from bot.matching.analysis import Case, Token, case_of, name_keys, script, token
 from bot.matching.analysis import wanted_keys as inflection_keys
 from bot.matching.expr import Alias, Exact, Leaf, Name, Prefix, Within
 from bot.matching.fuzzy import SHORTEST_ASKED, is_spelling, near, skeleton
-from bot.matching.reading import PLACE, FieldReading, Reading
+from bot.matching.reading import GLANCES, PLACE, FieldReading, Reading
 from bot.matching.terms import JOINED, plurals
 from bot.matching.translit import SHORTEST_LATIN, bridges
 
@@ -81,6 +81,7 @@ class Word(NamedTuple):
                     found |= dict.fromkeys(places_of_plural, Rule.INFLECTION)
         if same := part.folded.get(self.folded):
             found |= dict.fromkeys(same, Rule.EXACT)
+        reading.work += 1 + len(found) + (len(part.folded) // GLANCES if self.close > 1 else 0)
         return _by_case(self, found, part, reading) if found and self.needs_case else found
 
 
@@ -136,6 +137,7 @@ class Needle(NamedTuple):
         for hit in self._all_hits(part, reading):
             place = (hit.start, hit.end)
             best[place] = min(hit.rule, best.get(place, hit.rule))
+        reading.work += 1 + len(best)
         return [Hit(start, end, rule) for (start, end), rule in sorted(best.items())]
 
     def _all_hits(self, part: FieldReading, reading: Reading) -> Iterable[Hit]:
@@ -333,6 +335,7 @@ def _sequence(way: tuple[Word, ...], part: FieldReading, reading: Reading) -> li
                 rule = positions.get(run.end + gap)
                 if rule is not None and _adjacent(part, run.end, gap):
                     following.append(Hit(run.start, run.end + gap + 1, max(run.rule, rule)))
+        reading.work += len(runs)
         runs = following
     return runs
 

@@ -50,10 +50,11 @@ from bot.matching.reading import PLACE, FieldReading, Reading
 from bot.matching.terms import JOINED, Term, Terms, Want
 from bot.models import Article, Match
 
-MOST_WORK = 2_000_000  # words looked at to judge queries in full for one article: a second or two
-WORK_OF_ANY = 100  # words that judging a query costs whatever the article
+MOST_WORK = 1_000_000  # words looked at to judge queries in full for one article, and to say how they match: seconds
+FEW = 1_000  # queries that one article may ask to be judged in any order: they rarely need all the work
 
-UNEXPLAINED = Match(0.1, ())  # of a query that went meanwhile; or should look-up and judgement ever disagree
+# Of a query that went meanwhile, or after too much was looked at; or should look-up and judgement ever disagree
+UNEXPLAINED = Match(0.1, ())
 
 
 class Asked:
@@ -94,7 +95,7 @@ class Statistics:
 
 
 class Matches(Mapping[int, Match]):
-    """The queries an article matches, by id; how each matches is made out when it is asked for.
+    """The queries an article matches, by id; how each matches is made out when it is asked for, while there is time.
 
     `unjudged` are those that may match, but the budget was spent.
     """
@@ -106,11 +107,12 @@ class Matches(Mapping[int, Match]):
         self._found: dict[int, Match | None] = dict.fromkeys(found)
         self._expr = expr
         self._reading = reading
+        self._last = reading.work + MOST_WORK
 
     def __getitem__(self, query_id: int) -> Match:
         known = self._found[query_id]
         if known is None:
-            expr = self._expr(query_id)
+            expr = self._expr(query_id) if self._reading.work < self._last else None
             known = (judge(expr, self._reading) if expr is not None else None) or UNEXPLAINED
             self._found[query_id] = known
         return known
@@ -259,27 +261,28 @@ class Percolator:
                 asked.append(waiter)
             else:
                 found.append(waiter)
-        unjudged: tuple[int, ...] = ()
-        most = MOST_WORK // (WORK_OF_ANY + sum([len(rows) for _part, rows, _keys in seen.fields]))
-        if len(asked) > most:
-            asked, unjudged = self._within(most, asked, seen, came)
-        found += [query.id for query in asked if self._holds(query, seen, came)]
+        judged = 0
+        if len(asked) > FEW or len(asked) * sum([len(rows) for _part, rows, _keys in seen.fields]) > MOST_WORK // 10:
+            asked = self._in_turn(asked, seen, came)
+        for query in asked:
+            if seen.reading.work > MOST_WORK:
+                break
+            judged += 1
+            if self._holds(query, seen, came):
+                found.append(query.id)
+        unjudged = tuple([query.id for query in asked[judged:]])
+        self.statistics.overruns += bool(unjudged)
         self.statistics.articles += 1
         self.statistics.candidates += len(called)
         self.statistics.judged += seen.judged
         self.statistics.matches += len(found)
         return Matches(found, self._expr, seen.reading, unjudged)
 
-    def _within(self, most: int, asked: list[Asked], seen: Seen, came: int) -> tuple[list[Asked], tuple[int, ...]]:
-        """Return the queries that need no closer look, and as many others as there is time for; and the ids of those
-        that are left."""
+    def _in_turn(self, asked: list[Asked], seen: Seen, came: int) -> list[Asked]:
+        """Return the queries that may match: those that need no closer look, then the others, as `_least_crowded`."""
         said = [query.says(seen, look=False) if query.number <= came else None for query in asked]
         sure = [query for query, one in zip(asked, said, strict=True) if one]
-        doubtful = [query for query, one in zip(asked, said, strict=True) if one is None]
-        if len(doubtful) > most:
-            doubtful = _least_crowded(doubtful)
-            self.statistics.overruns += 1
-        return sure + doubtful[:most], tuple([query.id for query in doubtful[most:]])
+        return sure + _least_crowded([query for query, one in zip(asked, said, strict=True) if one is None])
 
     def _holds(self, query: Asked, seen: Seen, came: int) -> bool:
         """Return whether a query that was called matches; one that came meanwhile is judged in full."""

@@ -15,7 +15,7 @@ from bot.matching.expr import And, Expr, Field, Language, Leaf, Near, Not, Or, P
 from bot.matching.judge import is_match
 from bot.matching.needle import Needle, Word, may_have_initials, needle
 from bot.matching.plan import Plan, initial_of, key_of, plan, want
-from bot.matching.reading import PLACE, FieldReading, Reading
+from bot.matching.reading import GLANCES, PLACE, FieldReading, Reading
 from bot.matching.terms import JOINED, Term, Want
 
 Row: TypeAlias = tuple[Term, ...]  # the terms that a word is
@@ -86,6 +86,7 @@ class Way(NamedTuple):
         for part, rows, _keys in seen.fields:
             if self.compound in part.spans:
                 return True
+            seen.reading.work += len(rows) // GLANCES
             for at, row in enumerate(rows):
                 begins = (first in row and seen.is_meant(first, part, at)) or initial in row
                 if begins and self._goes_on(1, at + 1, part, rows, seen):

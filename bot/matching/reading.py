@@ -11,7 +11,7 @@ from copy import copy
 from functools import cached_property, lru_cache
 from itertools import zip_longest
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bot.matching import namesakes, places, translit
 from bot.matching.analysis import Case, Text, Token, guess_language, keys, tokens
@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # it is made of needles, and these of readings
 
 PLACE = "@"  # begins the key of a concept: "@SY", "@in:SY"
 LONGEST_COMPOUND = 4  # words
+GLANCES = 16  # words compared in C, or passed over, cost what one does that is looked at
 
 
 class Span(NamedTuple):
@@ -38,7 +39,12 @@ Where = tuple["FieldReading", places.Mention]
 
 
 class Reading:
-    """An article's title and text, analysed. `language` is its own, or guessed."""
+    """An article's title and text, analysed. `language` is its own, or guessed.
+
+    `work` counts the words looked at to judge queries in full (where some are only glanced at, GLANCES make one).
+    """
+
+    work = 0
 
     def __init__(self, article: Article, aliases: "Aliases | None" = None) -> None:
         given = (article.language or "").split("-")[0].casefold()
@@ -69,6 +75,11 @@ class Reading:
     def pare(self) -> None:
         """Let go of the texts, for whoever keeps many: it can be judged, but not quoted."""
         self.title, self.text = self.title.pared(), self.text.pared()
+
+    @cached_property
+    def found(self) -> dict[tuple[object, ...], Any]:
+        """What judging has found already, for it is asked again: a crowd of queries differs in what it excludes."""
+        return {}
 
     def copy(self) -> "Reading":
         """Return this reading without what was worked out about it: what judging it makes goes with the copy."""
