@@ -27,6 +27,7 @@ PREFIX = 7  # letters that misspellings are looked up by
 NAMED_SLOTS = 1 << 18  # at a million names, eight numbers to each
 ASKED_SLOTS = 1 << 18  # at 100,000 names that are asked for misspelt, two numbers to each
 LONG_SLOTS = 1 << 20  # two
+ACROSS = 10  # names that are looked at in the time that one is read in another script
 LONGEST = 255  # letters that are told apart
 NUMBER = 4  # bytes
 TAG = 0xFF << 24  # of a number in a slot, what tells its key from others
@@ -159,6 +160,7 @@ class Vocabulary:
     """
 
     def __init__(self) -> None:
+        self._looked = 0
         self._named = Names()
         self._named_by = Slots(NAMED_SLOTS)
         self._asked = Names()
@@ -167,6 +169,11 @@ class Vocabulary:
 
     def __len__(self) -> int:
         return len(self._named) + len(self._asked)
+
+    @property
+    def looked(self) -> int:
+        """How many names were looked at so far, counted as often as a word led to them, and more in another script."""
+        return self._looked + self._named_by.looked + self._asked_by.looked + self._long_by.looked
 
     def add(self, names: Sequence[str], *, asked: bool) -> None:
         """Add names, once more those that are there; `asked`: to be found misspelt too."""
@@ -201,21 +208,26 @@ class Vocabulary:
         """Return the names, of those not asked for misspelt, that `word` is another spelling of."""
         if not word.isalpha():  # as all names are
             return []
-        texts = self._named.texts
-        return spelt_as(word, {texts[number] for number in self._named_by.find_all(self._keys(word))})
+        return spelt_as(word, self._texts(self._named_by.find_all(self._keys(word)), self._named, word))
 
     def asked(self, word: str) -> set[str]:
         """Return the others that `word` is a spelling of, or misspelt."""
         if not self._asked_by or is_known(word) or (not word.isalpha() and _is_far_from_letters(word)):
             return set()
-        texts = self._asked.texts
-        spelt = {texts[number] for number in self._asked_by.find_all(self._keys(word))}
+        spelt = self._texts(self._asked_by.find_all(self._keys(word)), self._asked, word)
         names = {name for name in spelt if is_near(name, word)}
         if len(word) <= LONG:
             names.update(self._near(word, self._asked_by.find_all(_short_rests(word)), 1))
         if len(word) + MOST_MISSPELT >= LONG and self._long_by:
             names.update(self._near(word, self._long_by.find_all(_long_rests(word)), MOST_MISSPELT))
         return names
+
+    def _texts(self, numbers: set[int], held: "Names", word: str) -> set[str]:
+        """Return the names with some numbers, which a word is to be compared with."""
+        is_ascii = word.isascii()
+        found = {held.texts[number] for number in numbers}
+        self._looked += ACROSS * sum([name.isascii() != is_ascii for name in found])
+        return found
 
     def _keys(self, word: str) -> set[str]:
         """Return what the names that a word may be a spelling of are looked up by."""
@@ -278,6 +290,7 @@ class Slots:
         self._last = size - 1
         self._slots: list[bytes] = []
         self._held = 0
+        self.looked = 0  # numbers looked at so far
 
     def __len__(self) -> int:
         return self._held
@@ -309,6 +322,7 @@ class Slots:
         hashes = [hash(key) for key in keys]
         slots, last = self._slots, self._last
         packed = b"".join([slots[hashed & last] for hashed in hashes])
+        self.looked += len(packed) // NUMBER
         tags = {hashed & TAG for hashed in hashes}
         return {entry & NUMBERS for entry in memoryview(packed).cast("I") if entry & TAG in tags}
 

@@ -71,7 +71,7 @@ class Word(NamedTuple):
         """Return where this word stands in a field, and by which rule (the best comes last)."""
         found: dict[int, Rule] = {}
         if self.close:
-            found |= dict.fromkeys(_spellings(self, part), Rule.SPELLING)
+            found |= dict.fromkeys(_spellings(self, part, reading), Rule.SPELLING)
         if not self.exact:
             for key in (name_keys if self.is_name else inflection_keys)(self.folded, reading.language):
                 if places_of_key := part.keys.get(key):
@@ -354,10 +354,11 @@ def _adjacent(part: FieldReading, position: int, gap: int) -> bool:
     return not any(token.breaks for token in here) and all(token.case > Case.LOWER for token in here[:gap])
 
 
-def _spellings(word: Word, part: FieldReading) -> Iterator[int]:
+def _spellings(word: Word, part: FieldReading, reading: Reading) -> Iterator[int]:
     """Yield where a word stands in another spelling; unless asked for, only what may be a name by its case."""
     found = list(part.sounds.get(skeleton(word.folded), ()))
     found += [folded for bridge in bridges(word.folded) for folded in part.bridges.get(bridge, ())]
+    reading.work += len(found)
     spelt = [folded for folded in dict.fromkeys(found) if is_spelling(word.folded, folded)]
     if word.close > 1:
         spelt += near(word.folded, part.folded)

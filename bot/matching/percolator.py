@@ -85,7 +85,7 @@ Waiter: TypeAlias = int | Asked  # the id of a query that matches once it is cal
 
 @dataclass(slots=True)
 class Statistics:
-    """What the percolator did so far. `overruns` are articles for which not every candidate could be judged."""
+    """What the percolator did so far. `overruns` are articles that had not all they asked for."""
 
     articles: int = 0
     candidates: int = 0
@@ -97,13 +97,20 @@ class Statistics:
 class Matches(Mapping[int, Match]):
     """The queries an article matches, by id; how each matches is made out when it is asked for, while there is time.
 
-    `unjudged` are those that may match, but the budget was spent.
+    `unjudged` are those that may match, but the budget was spent; `unspelt` counts the article's words whose close
+    spellings there was no time for.
     """
 
     def __init__(
-        self, found: list[int], expr: Callable[[int], Expr | None], reading: Reading, unjudged: tuple[int, ...] = ()
+        self,
+        found: list[int],
+        expr: Callable[[int], Expr | None],
+        reading: Reading,
+        unjudged: tuple[int, ...] = (),
+        unspelt: int = 0,
     ) -> None:
         self.unjudged = unjudged
+        self.unspelt = unspelt
         self._found: dict[int, Match | None] = dict.fromkeys(found)
         self._expr = expr
         self._reading = reading
@@ -224,7 +231,7 @@ class Percolator:
 
     def match(self, article: Article) -> Matches:
         """Return the queries that the article matches."""
-        came = self._came
+        came, unspelt = self._came, self._terms.unspelt
         reading = Reading(article, self.aliases)
         language = reading.language
         fields = [(part, self._rows(part, language), self._keys(part, language)) for _name, part in reading.fields]
@@ -232,7 +239,7 @@ class Percolator:
         called = _called(seen.present)
         for part, rows, _keys in fields:
             _call_beside(part.tokens, rows, called)
-        return self._answer(called, seen, came)
+        return self._answer(called, seen, came, self._terms.unspelt - unspelt)
 
     def _rows(self, part: FieldReading, language: str) -> Rows:
         """Return the terms that each word of a field is."""
@@ -252,7 +259,7 @@ class Percolator:
             found += row
         return found
 
-    def _answer(self, called: set[Waiter], seen: Seen, came: int) -> Matches:
+    def _answer(self, called: set[Waiter], seen: Seen, came: int, unspelt: int) -> Matches:
         """Return what matches of the queries that were called."""
         found: list[int] = []
         asked: list[Asked] = []
@@ -271,12 +278,12 @@ class Percolator:
             if self._holds(query, seen, came):
                 found.append(query.id)
         unjudged = tuple([query.id for query in asked[judged:]])
-        self.statistics.overruns += bool(unjudged)
+        self.statistics.overruns += bool(unjudged or unspelt)
         self.statistics.articles += 1
         self.statistics.candidates += len(called)
         self.statistics.judged += seen.judged
         self.statistics.matches += len(found)
-        return Matches(found, self._expr, seen.reading, unjudged)
+        return Matches(found, self._expr, seen.reading, unjudged, unspelt)
 
     def _in_turn(self, asked: list[Asked], seen: Seen, came: int) -> list[Asked]:
         """Return the queries that may match: those that need no closer look, then the others, as `_least_crowded`."""

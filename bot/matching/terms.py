@@ -42,6 +42,8 @@ JOINED = "+"  # begins the form of a compound written as one: "+alsisi"
 MOST_CHANGES = 256  # new terms held against kept answers one by one; beyond, the answers are made anew
 MOST_ANSWERS = 1 << 17  # kept for one language
 STEP = 500  # terms added to a language's dictionary at a time
+STEP_BACK = 50  # names forgotten at a time: each is looked for among all that sound alike
+MOST_LOOKED = 2_000_000  # names that the new words of one field are compared with: two seconds, at worst
 NEVER = -1  # uses of a term that went before the vocabulary learnt its name
 
 
@@ -192,6 +194,7 @@ class Terms:
         self._prefixes: Counter[int] = Counter()  # of the lengths of prefixes
         self._lanes: dict[str, Lane] = {}
         self._memory = Memory()
+        self.unspelt = 0  # words so far whose close spellings there was no time for
         self._filling = threading.Lock()  # one thread at a time fills the dictionary of a language
         self._writing = threading.RLock()
 
@@ -234,19 +237,28 @@ class Terms:
                 self._remove(term)
 
     def rows(self, forms: Iterable[str], language: str) -> list[tuple[Term, ...]]:
-        """Return the terms that each word, given as a token's `form`, satisfies in an article in `language`."""
+        """Return the terms that each word, given as a token's `form`, satisfies in an article in `language`.
+
+        The new words of a field have a budget, for whoever fills one with words that sound as ten thousand names do:
+        where it is spent, the others are found but for close spellings (`unspelt` counts them), and nothing is kept.
+        """
         memory = self._memory
         known, senses = memory.of(language)
         changes = len(memory.changes)
+        last = self._spellings.looked + MOST_LOOKED
         rows = []
         for form in forms:
             answer = known.get(form)
             if answer is None or answer[0] != changes:
-                answer = Answer(changes, self._look_up(form, language, senses, memory.changes[:changes]))
+                spells = self._spellings.looked < last
+                answer = Answer(changes, self._look_up(form, language, senses, memory.changes[:changes], spells=spells))
                 if len(known) > MOST_ANSWERS:
                     known.clear()
                     senses.clear()
-                known[form] = answer
+                if spells:
+                    known[form] = answer
+                else:
+                    self.unspelt += 1
             rows.append(answer[1])
         return rows
 
@@ -254,32 +266,42 @@ class Terms:
         """Return the terms that a key (a place, a source, a language) satisfies."""
         return tuple([term for term in each(self._words.get(key)) if term.kind.sort is Sort.KEY])
 
-    def _look_up(self, form: str, language: str, senses: dict[str, Sense], changes: list[Term]) -> tuple[Term, ...]:
+    def _look_up(
+        self, form: str, language: str, senses: dict[str, Sense], changes: list[Term], *, spells: bool
+    ) -> tuple[Term, ...]:
         folded, case = read_form(form)
         if folded.startswith(JOINED):
             return tuple([term for term in each(self._words.get(folded[1:])) if _may_be_joined(term)])
         named = case is not Case.LOWER
-        sense = senses[folded] = self._sense(folded, language, senses.get(folded), changes, named=named)
+        sense = self._sense(folded, language, senses.get(folded), changes, named=named, spells=spells)
+        if spells:
+            senses[folded] = sense
         said = sense.means + (sense.named or ()) if named else sense.means
         return tuple([term for term in said if term.kind.allows(folded, case)])
 
-    def _sense(self, folded: str, language: str, old: Sense | None, changes: list[Term], *, named: bool) -> Sense:
-        """Return what a word says: made out anew, or what is kept held against what changed since."""
+    def _sense(
+        self, folded: str, language: str, old: Sense | None, changes: list[Term], *, named: bool, spells: bool
+    ) -> Sense:
+        """Return what a word says: made out anew, or what is kept held against what changed since. Unless it `spells`,
+        names that it is near are not looked for."""
         if old is None:
-            old = Sense(len(changes), self._meant(folded, language), None)
+            old = Sense(len(changes), self._meant(folded, language, spells=spells), None)
         new = dict.fromkeys(changes[old.changes :])
         means = old.means + tuple([t for t in new if t not in old.means and t.kind.means(t.folded, folded, language)])
         if not named:
             return Sense(len(changes), means, None)
-        known = self._named(folded) if old.named is None else old.named
+        known = old.named
+        if known is None:
+            known = self._named(folded) if spells else ()
         known += tuple([t for t in new if t.kind.is_named(t.folded, folded)])
         return Sense(len(changes), means, tuple([t for t in dict.fromkeys(known) if t not in means]))
 
-    def _meant(self, folded: str, language: str) -> tuple[Term, ...]:
+    def _meant(self, folded: str, language: str, *, spells: bool) -> tuple[Term, ...]:
         """Return the terms that a word means, whatever its case."""
         words = self._words
         self._spell()
-        near = [t for name in self._spellings.asked(folded) for t in each(words.get(name)) if t.kind.close > 1]
+        asked = self._spellings.asked(folded) if spells else ()
+        near = [term for name in asked for term in each(words.get(name)) if term.kind.close > 1]
         found: list[Term] = [*each(words.get(folded))]
         for other in self._other_forms(folded):
             found += each(words.get(other))
@@ -314,8 +336,8 @@ class Terms:
                     self._learn(self._unspelt[-STEP:])
                     del self._unspelt[-STEP:]
                 else:
-                    self._forget(self._unlearnt[-STEP:])
-                    del self._unlearnt[-STEP:]
+                    self._forget(self._unlearnt[-STEP_BACK:])
+                    del self._unlearnt[-STEP_BACK:]
 
     def _learn(self, terms: list[Term]) -> None:
         there = [term for term in terms if term.uses]

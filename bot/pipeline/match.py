@@ -134,9 +134,9 @@ class Matcher:
 
     def _match(self, entry: StoredEntry) -> dict[int, Match]:
         found = self.percolator.match(article(entry))
-        if found.unjudged:
-            some = found.unjudged[:SHOWN]
-            log.warning("match budget spent", entry_id=entry.id, unjudged=len(found.unjudged), query_ids=some)
+        if found.unjudged or found.unspelt:
+            left, some = len(found.unjudged), found.unjudged[:SHOWN]
+            log.warning("match budget spent", entry_id=entry.id, unjudged=left, unspelt=found.unspelt, query_ids=some)
         return dict(found)
 
 

@@ -1,4 +1,5 @@
 import threading
+from itertools import product
 
 import pytest
 from hypothesis import assume, example, given, settings
@@ -355,6 +356,21 @@ def test_a_crowd_that_matches_is_told_where_while_there_is_time() -> None:
     assert len(found) == 600
     assert all(len(found[query_id].terms) == MOST_TERMS for query_id in range(300))  # alike, but for what is not there
     assert {found[1000 + query_id] == UNEXPLAINED for query_id in range(300)} == {True, False}
+
+
+def test_words_that_sound_as_thousands_of_names_are_compared_with_as_many_as_there_is_time_for() -> None:
+    percolator = Percolator()
+    spelt = ["".join(c + v for c, v in zip("mhmdrsk", vowels, strict=True)) for vowels in product("aeiou", repeat=7)]
+    for query_id, name in enumerate(spelt[:6_000]):
+        percolator.add(query_id, Name(name.capitalize()))
+    text = " ".join(name.capitalize() for name in spelt[6_000:8_000])
+
+    found = percolator.match(Article("", f"{spelt[0].capitalize()} {text} {spelt[1].capitalize()}", "en"))
+
+    assert 0 < found.unspelt < 2_000
+    assert {0, 1} <= found.keys()  # the last word stands beyond the budget, and is found as it is
+    assert percolator.statistics.overruns == 1
+    assert percolator.match(Article("", spelt[7_999].capitalize(), "en"))  # nothing of that was kept
 
 
 def test_queries_come_and_go_while_articles_are_matched_in_a_thread() -> None:
