@@ -90,6 +90,7 @@ LANGUAGES_OF_SCRIPT = {
     "TAMIL": ("ta",),
 }  # fmt: skip
 NOT_ARABIC = frozenset(("ckb", "ku", "ps", "sd", "ug", "ur"))  # written in its letters, without a stemmer
+_READ_LANGUAGES = NOT_ARABIC.union(*LANGUAGES_OF_SCRIPT.values())
 NAMES_INFLECT = frozenset(
     ("ar", "cs", "el", "et", "eu", "fa", "fi", "he", "hu", "hy", "lt", "pl", "ru", "sr", "tr", "yi")
 )
@@ -268,6 +269,11 @@ def language_of(folded: str, language: str) -> str:
     if not languages or (language in NOT_ARABIC and "ar" in languages):
         return ""
     return language if language in languages else languages[0]
+
+
+def read_language(language: str) -> str:
+    """Return a language that some words are read otherwise in, or "" for any other, whatever a feed calls it."""
+    return language if language in _READ_LANGUAGES else ""
 
 
 @lru_cache(1 << 17)

@@ -33,6 +33,7 @@ from bot.matching.analysis import (
     language_of,
     name_keys,
     read_form,
+    read_language,
     wanted_keys,
 )
 from bot.matching.bags import Bag, Table, each, put, take
@@ -40,7 +41,7 @@ from bot.matching.fuzzy import Vocabulary, is_near, is_spelling
 
 JOINED = "+"  # begins the form of a compound written as one: "+alsisi"
 MOST_CHANGES = 256  # new terms held against kept answers one by one; beyond, the answers are made anew
-MOST_ANSWERS = 1 << 17  # kept for one language
+MOST_ANSWERS = 1 << 18  # kept, of all languages
 STEP = 500  # terms added to a language's dictionary at a time
 STEP_BACK = 50  # names forgotten at a time: each is looked for among all that sound alike
 MOST_LOOKED = 2_000_000  # names that the new words of one field are compared with: two seconds, at worst
@@ -176,6 +177,13 @@ class Memory:
     answers: dict[str, dict[str, Answer]] = field(default_factory=dict)
     senses: dict[str, dict[str, Sense]] = field(default_factory=dict)
 
+    def clear(self) -> None:
+        """Forget what is kept, but for the changes: whoever reads holds answers as of some of them."""
+        for answers in list(self.answers.values()):
+            answers.clear()
+        for senses in list(self.senses.values()):
+            senses.clear()
+
     def of(self, language: str) -> tuple[dict[str, Answer], dict[str, Sense]]:
         """Return what is kept for a language."""
         if language not in self.answers:
@@ -243,6 +251,7 @@ class Terms:
         where it is spent, the others are found but for close spellings (`unspelt` counts them), and nothing is kept.
         """
         memory = self._memory
+        language = read_language(language)
         known, senses = memory.of(language)
         changes = len(memory.changes)
         last = self._spellings.looked + MOST_LOOKED
@@ -252,9 +261,8 @@ class Terms:
             if answer is None or answer[0] != changes:
                 spells = self._spellings.looked < last
                 answer = Answer(changes, self._look_up(form, language, senses, memory.changes[:changes], spells=spells))
-                if len(known) > MOST_ANSWERS:
-                    known.clear()
-                    senses.clear()
+                if sum(map(len, list(memory.answers.values()))) > MOST_ANSWERS:
+                    memory.clear()
                 if spells:
                     known[form] = answer
                 else:

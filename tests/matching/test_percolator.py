@@ -302,6 +302,14 @@ def test_title_counts_more_than_lede_and_lede_more_than_body() -> None:
     assert len(set(scores)) == 3
 
 
+def test_what_is_kept_of_words_does_not_grow_with_the_languages_a_feed_makes_up() -> None:
+    percolator = Percolator()
+    percolator.add(1, Name("dam"))
+    for number in range(100):
+        assert percolator.match(Article("", "the dam", f"x{number}"))
+    assert len(percolator._terms._memory.answers) == 1
+
+
 def test_a_wrong_language_never_loses_an_exact_match() -> None:
     for language in ("en", "ar", "zz", "tr", "", None):
         assert hits("إدلب", "في إدلب", language=language)
