@@ -305,13 +305,13 @@ class Slots:
         self._held += len(keys)
 
     def take(self, keys: Collection[str], number: int) -> None:
-        """Let it be found no more by the keys that it was put under."""
+        """Let it be found no more by the keys that it was put under. Raises ValueError for others."""
         for hashed in map(hash, keys):
             held = self._slots[hashed & self._last]
             gone = (hashed & TAG | number).to_bytes(NUMBER, sys.byteorder)
-            at = held.find(gone)
+            at = held.index(gone)
             while at % NUMBER:  # the end of one and the beginning of another
-                at = held.find(gone, at + 1)
+                at = held.index(gone, at + 1)
             self._slots[hashed & self._last] = held[:at] + held[at + NUMBER :]
         self._held -= len(keys)
 

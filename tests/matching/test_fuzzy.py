@@ -114,3 +114,10 @@ def test_no_misspelling_is_lost(name: str, data: st.DataObject) -> None:
 def test_names_together_have_the_keys_they_have_alone(names: list[str]) -> None:
     assert skeletons(names) == [skeleton(name) for name in names]
     assert translit.all_bridges(names) == [translit.bridges(name) for name in names]
+
+
+def test_a_number_that_was_not_put_there_cannot_be_taken() -> None:
+    slots = Slots(2)
+    slots.put(["shoigu", "shoygu"], 1)
+    with pytest.raises(ValueError, match="not found"):
+        slots.take(["shoigu"], 2)
