@@ -19,12 +19,12 @@ from bot.clock import Clock, clock_for, refuse_impossible
 from bot.config import Config, Telegram
 from bot.delivery.outcome import ODD_ANSWER
 from bot.delivery.request import AiohttpRequest
-from bot.digests.zones import pin_zone_rules
 from bot.engine import Step, Wakeups
 from bot.errors import ConfigError, SourceError
 from bot.handlers.members import Members
 from bot.handlers.receive import KINDS, SIDE_BY_SIDE, Receiver
 from bot.handlers.register import App, register, set_menu
+from bot.messages.signing import Signer
 from bot.pipeline.alert import write_alerts
 from bot.pipeline.aliases import AliasBook, read_file
 from bot.pipeline.backup import Backups
@@ -40,8 +40,8 @@ from bot.pipeline.tidy import tidy
 from bot.pipeline.week import Week
 from bot.pulse import Pulse
 from bot.scheduler import build
+from bot.schedules.zones import pin_zone_rules
 from bot.services import Access, Services, Settings
-from bot.signing import Signer
 from bot.sources.address import canonical_url
 from bot.sources.fetch import Fetcher
 from bot.sources.guard import AddressGuard

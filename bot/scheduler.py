@@ -1,7 +1,7 @@
 """When each step is woken although nobody asked: APScheduler rings the bells of `bot.engine`, and owns no truth.
 
 What is due is a query, so a lost or a doubled tick changes nothing but the time. Digests are not jobs here: a job at
-02:30 would run twice on one night of the year and not at all on another (bot/digests/window.py).
+02:30 would run twice on one night of the year and not at all on another (bot/schedules/digests.py).
 """
 
 from datetime import UTC, timedelta

@@ -7,10 +7,10 @@ from enum import StrEnum
 from bot.clock import Clock
 from bot.engine import Wakeups
 from bot.handlers.members import Members
+from bot.messages.signing import Signer
 from bot.models import Schedule
 from bot.pipeline.aliases import AliasBook
 from bot.pipeline.week import Week
-from bot.signing import Signer
 from bot.sources.fetch import Fetcher
 from bot.sources.parse import FeedParser
 from bot.storage.database import Database

@@ -1,4 +1,4 @@
-"""What a pressed button means. Its data is a word and ids, never text, signed for its chat (bot/signing.py).
+"""What a pressed button means. Its data is a word and ids, never text, signed for its chat (bot/messages/signing.py).
 
 Whose ids they are, and whether who presses may, is asked at every press. A press is applied like a command. The message
 it stands under is then edited in place; that, and the answer that stops the button's spinner, are best effort.
@@ -16,12 +16,13 @@ from telegram import LinkPreviewOptions
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, TelegramError
 
-from bot.delivery.telegram import freeze, keyboard
-from bot.digests.compose import LIMIT, measure
+from bot.delivery.telegram import keyboard
 from bot.engine import Step
 from bot.errors import UserError
 from bot.handlers import access, aliases, change, data, digests, operate, pause, people, settings, sources, watch, why
 from bot.handlers.turn import Turn
+from bot.messages.limits import LIMIT, measure
+from bot.messages.payload import freeze
 from bot.models import Message, Schedule
 from bot.storage import offers, subscriptions
 from bot.storage.offers import Offer

@@ -9,10 +9,10 @@ from babel.dates import format_datetime
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.digests.zones import zone_info
 from bot.handlers.turn import Turn
 from bot.matching.aliases import joined, write_lines
 from bot.models import Button, Message
+from bot.schedules.zones import zone_info
 from bot.sources.opml import Outline, write_opml
 from bot.storage import aliases, forget, sources, subscriptions
 from bot.storage.offers import Offer

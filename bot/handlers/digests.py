@@ -2,9 +2,9 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.digests.compose import latest as latest_message
 from bot.handlers.settings import settings
 from bot.handlers.turn import Turn
+from bot.messages.news import latest as latest_message
 from bot.models import Button, Message
 from bot.pipeline.digest import freeze_now
 from bot.pipeline.items import item, stories

@@ -6,11 +6,11 @@ from datetime import timedelta
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.delivery.telegram import freeze
-from bot.digests import compose
-from bot.digests.compose import Item
-from bot.digests.compose import when as shown_time
 from bot.handlers.turn import Turn
+from bot.messages import news
+from bot.messages.news import Item
+from bot.messages.news import when as shown_time
+from bot.messages.payload import freeze
 from bot.models import Button, Message
 from bot.storage import deliveries, outbox, stats
 from bot.storage.outbox import Undelivered
@@ -103,7 +103,7 @@ async def _owe_test(turn: Turn, connection: AsyncConnection) -> None:
         queries=(_("test"),),
         summary=_("It went the way of every alert: written down, sent, and marked as sent."),
     )
-    message: Message = compose.alert(item, turn.words, zone=turn.chat.zone, now=turn.now)
+    message: Message = news.alert(item, turn.words, zone=turn.chat.zone, now=turn.now)
     await deliveries.add(
         connection, chat_id=turn.chat.id, kind=deliveries.NOTICE, payload=freeze(message), now=turn.now
     )

@@ -7,10 +7,10 @@ from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 from yarl import URL
 
-from bot.digests.compose import when as shown_time
 from bot.errors import UserError
 from bot.handlers.change import yes_no
 from bot.handlers.turn import Turn
+from bot.messages.news import when as shown_time
 from bot.models import Button, Message
 from bot.services import Access
 from bot.storage import chats, deliveries, outbox, people, stats

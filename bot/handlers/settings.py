@@ -6,12 +6,12 @@ from datetime import time
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.digests.window import next_run_at, reschedule
-from bot.digests.zones import parse_time, parse_zone
 from bot.handlers import pause, watch
 from bot.handlers.turn import Turn
 from bot.locales import LANGUAGES
 from bot.models import Button, Message, Schedule
+from bot.schedules.digests import next_run_at, reschedule
+from bot.schedules.zones import parse_time, parse_zone
 from bot.storage import chats
 
 TIMES = (time(6), time(7), time(8), time(9), time(12), time(18), time(20), time(22))

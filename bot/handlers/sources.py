@@ -6,12 +6,12 @@ from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 from yarl import URL
 
-from bot.digests.compose import when as shown_time
-from bot.digests.text import clean, clip, inert
 from bot.engine import Step
 from bot.errors import SourceError, UserError
 from bot.handlers.turn import Turn
 from bot.locales import Words
+from bot.messages.news import when as shown_time
+from bot.messages.safe_text import clean, clip, inert
 from bot.models import Button, Feed, Message
 from bot.sources.address import canonical_url, check_url
 from bot.sources.discover import Probe, probe

@@ -18,14 +18,14 @@ from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
 from bot import crash
-from bot.delivery.telegram import freeze, freeze_file
-from bot.digests.compose import split
-from bot.digests.window import next_run_at
 from bot.engine import Step
 from bot.errors import UserError
 from bot.locales import Words, words
 from bot.matching.aliases import Aliases
+from bot.messages.limits import split
+from bot.messages.payload import freeze, freeze_file
 from bot.models import Button, Message, Schedule
+from bot.schedules.digests import next_run_at
 from bot.services import Services
 from bot.storage import chats, deliveries, inbox, offers
 from bot.storage.chats import Chat

@@ -7,14 +7,14 @@ from datetime import timedelta
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.digests.compose import line
-from bot.digests.text import clip
 from bot.errors import QueryError, UserError
 from bot.handlers.turn import Turn
 from bot.locales import Words
 from bot.matching.aliases import Aliases
 from bot.matching.expr import Expr
 from bot.matching.syntax import describe, format_query, parse, split_queries
+from bot.messages.news import line
+from bot.messages.safe_text import clip
 from bot.models import Button, Message, Schedule
 from bot.pipeline import search
 from bot.pipeline.advice import Form, advise

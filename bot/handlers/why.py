@@ -10,9 +10,6 @@ from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.delivery.telegram import RESENT
-from bot.digests.compose import LIMIT, measure
-from bot.digests.compose import when as shown_time
-from bot.digests.text import clean, clip
 from bot.errors import QueryError, UserError
 from bot.handlers.turn import Turn
 from bot.handlers.watch import when
@@ -22,6 +19,9 @@ from bot.matching.expr import without_exclusions
 from bot.matching.judge import judge
 from bot.matching.reading import Reading
 from bot.matching.syntax import format_query, parse
+from bot.messages.limits import LIMIT, measure
+from bot.messages.news import when as shown_time
+from bot.messages.safe_text import clean, clip
 from bot.models import Article, Message, Schedule
 from bot.pipeline.match import article
 from bot.sources.address import canonical_link

@@ -13,12 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import crash
 from bot.clock import Clock
-from bot.delivery.telegram import freeze
-from bot.digests import compose
 from bot.locales import words
+from bot.messages import news
+from bot.messages.payload import freeze
+from bot.messages.signing import Signer
 from bot.models import Button
 from bot.pipeline.items import item, told_of
-from bot.signing import Signer
 from bot.storage import chats, deliveries, entries, hits
 from bot.storage.chats import Chat
 from bot.storage.database import Database
@@ -65,7 +65,7 @@ async def _write(connection: AsyncConnection, owed: list[Owed], now: datetime, s
 async def _write_one(connection: AsyncConnection, chat: Chat, owed: list[Owed], now: datetime, signer: Signer) -> None:
     told, reader = item(owed), words(chat.locale)
     why = Button(reader.gettext("Why?"), f"why:{told.entry_id}")
-    message = compose.alert(told, reader, zone=chat.zone, now=now, buttons=((why,),))
+    message = news.alert(told, reader, zone=chat.zone, now=now, buttons=((why,),))
     await deliveries.add(
         connection,
         chat_id=chat.id,

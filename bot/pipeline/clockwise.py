@@ -5,8 +5,8 @@ from datetime import timedelta
 import structlog
 
 from bot.clock import Clock
-from bot.digests.window import next_run_at
 from bot.models import Schedule
+from bot.schedules.digests import next_run_at
 from bot.storage import chats, future
 from bot.storage.database import Database
 

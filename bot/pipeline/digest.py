@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import crash
 from bot.clock import Clock
-from bot.delivery.telegram import freeze
-from bot.digests.compose import digest
-from bot.digests.window import Lateness, lateness, next_run_at, period
 from bot.locales import words
+from bot.messages.news import digest
+from bot.messages.payload import freeze
 from bot.models import Schedule
 from bot.pipeline.items import item, stories, told_of
+from bot.schedules.digests import Lateness, lateness, next_run_at, period
 from bot.storage import chats, deliveries, hits
 from bot.storage.chats import Chat
 from bot.storage.database import Database

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from bot.digests.compose import Item
+from bot.messages.news import Item
 from bot.storage.deliveries import Told
 from bot.storage.hits import Owed
 

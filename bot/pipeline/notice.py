@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.delivery.telegram import freeze
 from bot.locales import Words, words
+from bot.messages.payload import freeze
 from bot.models import Message
 from bot.storage import chats, deliveries, sources
 

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.digests.compose import Item
 from bot.matching.aliases import Aliases
 from bot.matching.expr import Expr
 from bot.matching.judge import matches
+from bot.messages.news import Item
 from bot.models import Match, Placement
 from bot.pipeline.advice import Form, advise
 from bot.pipeline.match import article

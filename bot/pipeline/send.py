@@ -21,8 +21,9 @@ from bot.clock import Clock
 from bot.delivery.breaker import Breaker
 from bot.delivery.limiter import Limiter
 from bot.delivery.outcome import Outcome, Verdict, outcome
-from bot.delivery.telegram import as_plain, send
+from bot.delivery.telegram import send
 from bot.engine import Step, Wakeups
+from bot.messages.payload import as_plain
 from bot.pulse import Pulse
 from bot.storage import chats, deliveries
 from bot.storage.database import Database

@@ -10,7 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.signing import Signer
+from bot.messages.signing import Signer
 from bot.storage import subscriptions
 from bot.storage.chats import Chat
 from bot.storage.inbox import NEW

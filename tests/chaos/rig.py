@@ -32,10 +32,10 @@ from sqlalchemy.exc import DBAPIError
 
 from bot import clock as bot_clock
 from bot import crash
-from bot.digests.window import next_digest_at, period
 from bot.models import Schedule
 from bot.sandbox.faults import Fault, Kind
 from bot.sandbox.server import Sandbox
+from bot.schedules.digests import next_digest_at, period
 from bot.storage import chats, schema, subscriptions
 from bot.storage.backup import newest_backup_at
 from bot.storage.database import Database

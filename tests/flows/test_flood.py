@@ -1,8 +1,8 @@
 from datetime import time, timedelta
 
-from bot.digests.window import next_digest_at
 from bot.engine import Step
 from bot.sandbox.people import BEN
+from bot.schedules.digests import next_digest_at
 from tests.flows.living import Bot
 
 NEWS = ("Bakery reopens", "Bridge is mended", "Cup final is moved", "Dam fills", "Exams begin", "Ferry runs again")

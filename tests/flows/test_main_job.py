@@ -2,10 +2,10 @@ from datetime import time, timedelta
 
 import pytest
 
-from bot.digests.window import next_digest_at
 from bot.engine import Step
 from bot.sandbox.faults import Kind
 from bot.sandbox.people import ADA, BEN
+from bot.schedules.digests import next_digest_at
 from tests.feedserver import item, rss
 from tests.flows.living import Bot
 

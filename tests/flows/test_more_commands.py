@@ -8,10 +8,10 @@ import pytest
 from bot.engine import Step
 from bot.handlers.buttons import PRESSES, TAKINGS
 from bot.handlers.register import COMMANDS
+from bot.messages.signing import Signer
 from bot.pipeline.aliases import read_file
 from bot.sandbox.people import ADA, BEN, CHANNEL, CHO, GROUP
 from bot.sandbox.state import SentMessage
-from bot.signing import Signer
 from bot.sources.opml import read_opml
 from bot.storage import secrets, sources
 from bot.storage.database import Database

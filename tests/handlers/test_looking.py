@@ -12,16 +12,16 @@ from telegram import Bot, Update
 
 from bot.clock import Clock
 from bot.delivery.telegram import RESENT
-from bot.digests.compose import LIMIT, measure
 from bot.engine import Wakeups
 from bot.handlers import buttons, watch, why
 from bot.handlers.members import Members
 from bot.handlers.turn import Turn
+from bot.messages.limits import LIMIT, measure
+from bot.messages.signing import Signer
 from bot.models import FeedEntry, Schedule
 from bot.pipeline.aliases import AliasBook
 from bot.pipeline.week import Week
 from bot.services import Services, Settings
-from bot.signing import Signer
 from bot.sources.fetch import Fetcher
 from bot.sources.guard import AddressGuard
 from bot.sources.parse import FeedParser

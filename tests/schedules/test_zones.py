@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.digests.zones import parse_time, parse_zone, pin_zone_rules, zone_info
 from bot.errors import UserError
 from bot.locales import words
+from bot.schedules.zones import parse_time, parse_zone, pin_zone_rules, zone_info
 
 ENGLISH = words("en")
 

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.messages.signing import MOST, Signer
 from bot.models import Button, Message
-from bot.signing import MOST, Signer
 
 SIGNER = Signer(b"k" * 32)
 DATA = st.from_regex(r"[a-z]{1,8}(:[0-9]{1,12}){1,2}", fullmatch=True)

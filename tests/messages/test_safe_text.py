@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.digests.text import JOINER, clean, clip, host, inert, link, vouches
 from bot.locales import isolate
+from bot.messages.safe_text import JOINER, clean, clip, host, inert, link, vouches
 
 # What Telegram's own entity finder makes a link of (td/telegram/MessageEntity.cpp), in short.
 TAPPABLE = re.compile(

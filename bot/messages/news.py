@@ -4,22 +4,20 @@ Telegram takes 4096 characters after entities, some hundred entities, and an unp
 all three. A part ends between items: an item is bounded, so it always fits whole.
 """
 
-import html
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import NamedTuple
 
 from babel import Locale
 from babel.dates import format_skeleton
 from markupsafe import Markup, escape
 
-from bot.digests.text import clean, clip, host, inert, link, vouches
-from bot.digests.zones import zone_info
 from bot.locales import Words, isolate
+from bot.messages.limits import FRAME, LIMIT, measure
+from bot.messages.safe_text import clean, clip, host, inert, link, vouches
 from bot.models import Button, Message
+from bot.schedules.zones import zone_info
 
 STORIES = 50  # in one digest: more is not read; the rest is counted, and listed by /latest
 TITLE, SOURCE, LABEL, LEDE = 512, 60, 100, 200  # code points shown at most
@@ -27,28 +25,7 @@ SHORT_TITLE = 90  # in a list of examples
 LABELS = 5  # named in an alert; the rest is counted
 WEEK = timedelta(days=6)  # a weekday alone names a day that is nearer than this
 
-TAG = re.compile(r"<[^>]*>")
 SEPARATOR = Markup("\n\n")
-
-
-class Size(NamedTuple):
-    """How much room a text takes: code points as shown, entities, and bytes as sent."""
-
-    points: int
-    entities: int
-    octets: int
-
-    def plus(self, other: "Size") -> "Size":
-        """Return the room both take."""
-        return Size(*map(sum, zip(self, other, strict=True)))
-
-    def within(self, other: "Size") -> bool:
-        """Whether it fits in `other`."""
-        return all(mine <= most for mine, most in zip(self, other, strict=True))
-
-
-LIMIT = Size(4000, 90, 30_000)  # of a message; Telegram: 4096, 100, some 35,000
-FRAME = Size(700, 4, 3_000)  # kept free in each part for its heading and closing lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,22 +137,6 @@ def when(moment: datetime, words: Words, *, zone: str, now: datetime) -> str:
     return _when(moment, _reader(words, zone, now))
 
 
-def split(text: Markup) -> list[Markup]:
-    """Return a text in as many messages as it needs, cut between lines; no tag of it may span two lines.
-
-    A line too long for any message is clipped, and loses its tags: better than an answer that never comes.
-    """
-    messages: list[Markup] = []
-    for one in text.split("\n"):
-        grown = messages[-1] + Markup("\n") + one if messages else one
-        if messages and measure(grown).within(LIMIT):
-            messages[-1] = grown
-        else:
-            fits = measure(one).within(LIMIT)
-            messages.append(one if fits else escape(clip(str(one.striptags()), LIMIT.points)))
-    return [message for message in messages if message.strip()]
-
-
 def choose(items: Iterable[Item]) -> tuple[list[Item], list[Item]]:
     """Return the items a digest tells and those it only counts, each story once, the biggest stories first."""
     best: dict[int, Item] = {}
@@ -183,12 +144,6 @@ def choose(items: Iterable[Item]) -> tuple[list[Item], list[Item]]:
         best.setdefault(item.story_id, item)
     ranked = sorted(best.values(), key=lambda item: (-item.more_sources, -item.score))
     return ranked[:STORIES], ranked[STORIES:]
-
-
-def measure(text: Markup) -> Size:
-    """Return how much room a text takes in a message."""
-    plain, tags = TAG.subn("", str(text))
-    return Size(len(html.unescape(plain)), tags // 2, len(text.encode()))
 
 
 @dataclass(frozen=True, slots=True)

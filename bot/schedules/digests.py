@@ -10,8 +10,8 @@ Every existing local date has exactly one digest, whatever its clocks do that da
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
-from bot.digests.zones import zone_info
 from bot.models import Schedule
+from bot.schedules.zones import zone_info
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from bot.digests.compose import LIMIT, STORIES, TITLE, Item, Part, alert, choose, digest, latest, measure, split, when
-from bot.digests.text import JOINER, clean
 from bot.locales import END_ISOLATE, ISOLATE, Words, words
+from bot.messages.limits import LIMIT, measure, split
+from bot.messages.news import STORIES, TITLE, Item, Part, alert, choose, digest, latest, when
+from bot.messages.safe_text import JOINER, clean
 from bot.models import Button
 
 ENGLISH = words("en")

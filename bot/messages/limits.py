@@ -1,0 +1,53 @@
+"""Telegram's limits on one message: what a text measures, and how a long one is split."""
+
+import html
+import re
+from typing import NamedTuple
+
+from markupsafe import Markup, escape
+
+from bot.messages.safe_text import clip
+
+TAG = re.compile(r"<[^>]*>")
+
+
+class Size(NamedTuple):
+    """How much room a text takes: code points as shown, entities, and bytes as sent."""
+
+    points: int
+    entities: int
+    octets: int
+
+    def plus(self, other: "Size") -> "Size":
+        """Return the room both take."""
+        return Size(*map(sum, zip(self, other, strict=True)))
+
+    def within(self, other: "Size") -> bool:
+        """Whether it fits in `other`."""
+        return all(mine <= most for mine, most in zip(self, other, strict=True))
+
+
+LIMIT = Size(4000, 90, 30_000)  # of a message; Telegram: 4096, 100, some 35,000
+FRAME = Size(700, 4, 3_000)  # kept free in each part for its heading and closing lines
+
+
+def split(text: Markup) -> list[Markup]:
+    """Return a text in as many messages as it needs, cut between lines; no tag of it may span two lines.
+
+    A line too long for any message is clipped, and loses its tags: better than an answer that never comes.
+    """
+    messages: list[Markup] = []
+    for one in text.split("\n"):
+        grown = messages[-1] + Markup("\n") + one if messages else one
+        if messages and measure(grown).within(LIMIT):
+            messages[-1] = grown
+        else:
+            fits = measure(one).within(LIMIT)
+            messages.append(one if fits else escape(clip(str(one.striptags()), LIMIT.points)))
+    return [message for message in messages if message.strip()]
+
+
+def measure(text: Markup) -> Size:
+    """Return how much room a text takes in a message."""
+    plain, tags = TAG.subn("", str(text))
+    return Size(len(html.unescape(plain)), tags // 2, len(text.encode()))
