@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from urllib.parse import urlsplit
 
 import structlog
@@ -17,8 +18,9 @@ from telegram.ext import Application, ExtBot
 from bot import crash
 from bot.clock import Clock, clock_for, refuse_impossible
 from bot.config import Config, Telegram
-from bot.delivery.outcome import ODD_ANSWER
-from bot.delivery.request import AiohttpRequest
+from bot.delivery.telegram.errors import ODD_ANSWER, outcome
+from bot.delivery.telegram.http import AiohttpRequest
+from bot.delivery.telegram.send import send
 from bot.engine import Step, Wakeups
 from bot.errors import ConfigError, SourceError
 from bot.handlers.members import Members
@@ -237,7 +239,7 @@ async def _work(config: Config, services: Services, presence: Presence, applicat
     telegram = config.telegram
     pulse = Pulse(clock)
     bot, rate, paid = application.bot, telegram.send_rate, telegram.paid_broadcast
-    sender = Sender(database, bot, clock, wakeups, pulse, rate=rate, paid=paid)
+    sender = Sender(database, partial(send, bot), outcome, clock, wakeups, pulse, rate=rate, paid=paid)
     receiver = Receiver(application, database, clock, wakeups, pulse)
     storage = config.storage
     backups = Backups(database, clock, storage.backup_dir, every=storage.backup_every, keep=storage.backup_keep)

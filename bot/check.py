@@ -12,7 +12,7 @@ from telegram import Bot
 from telegram.error import InvalidToken, TelegramError
 
 from bot.config import Config
-from bot.delivery.request import AiohttpRequest
+from bot.delivery.telegram.http import AiohttpRequest
 from bot.errors import ConfigError, SourceError
 from bot.pipeline.aliases import read_file
 from bot.sources.address import canonical_url

@@ -5,7 +5,7 @@ WatchwordError
 │   └── QueryError  with the character a query failed at
 ├── ConfigError     the operator's: shown at start, names the key, never the value
 ├── SourceError     costs one source one poll
-└── DeliveryError   costs one delivery one attempt (its kinds: bot/delivery/outcome.py)
+└── DeliveryError   costs one delivery one attempt (its kinds: bot/delivery/telegram/errors.py)
 """
 
 from datetime import timedelta

@@ -1,11 +1,9 @@
-"""Getting one message to one chat, at Telegram's own pace.
+"""Delivery: one message to one chat, at the pace its service takes.
 
-In: a frozen payload and where it goes. Out: the message's id, or an `Outcome` that says what its failure means.
-Not here: which message is next, and the record of what became of it (`bot.pipeline.send`, `bot.storage.deliveries`).
+In: a frozen payload and where it goes. Out: an id, or an outcome. Not here: which message is next, and the record
+of its outcome (`bot.pipeline.send`, `bot.storage.deliveries`). Each service has a folder of its own.
 
-- request.py   python-telegram-bot's HTTP over aiohttp
-- telegram.py  the only module that sends
-- outcome.py   what an exception means for the delivery
-- limiter.py   who may be sent to now
-- breaker.py   stops sending when too much is in doubt
+- circuit_breaker.py  stops sending while too many outcomes are uncertain
+- outcome.py          what happens next to a delivery whose attempt failed
+- telegram/           Telegram
 """

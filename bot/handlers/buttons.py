@@ -16,7 +16,7 @@ from telegram import LinkPreviewOptions
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, TelegramError
 
-from bot.delivery.telegram import keyboard
+from bot.delivery.telegram.send import keyboard
 from bot.engine import Step
 from bot.errors import UserError
 from bot.handlers import access, aliases, change, data, digests, operate, pause, people, settings, sources, watch, why

@@ -28,7 +28,7 @@ from telegram.ext import CallbackContext
 
 from bot import crash
 from bot.clock import Clock
-from bot.delivery.outcome import ODD_ANSWER
+from bot.delivery.telegram.errors import ODD_ANSWER
 from bot.engine import Step, Wakeups
 from bot.handlers.register import App
 from bot.pulse import Pulse

@@ -33,7 +33,7 @@ from telegram.ext import (
     filters,
 )
 
-from bot.delivery.outcome import ODD_ANSWER
+from bot.delivery.telegram.errors import ODD_ANSWER
 from bot.errors import SourceError, UserError
 from bot.handlers import (
     access,

@@ -9,7 +9,7 @@ from operator import attrgetter
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.delivery.telegram import RESENT
+from bot.delivery.telegram.send import RESENT
 from bot.errors import QueryError, UserError
 from bot.handlers.turn import Turn
 from bot.handlers.watch import when

@@ -14,14 +14,12 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
-from telegram import Bot
 
 from bot import crash
 from bot.clock import Clock
-from bot.delivery.breaker import Breaker
-from bot.delivery.limiter import Limiter
-from bot.delivery.outcome import Outcome, Verdict, outcome
-from bot.delivery.telegram import send
+from bot.delivery.circuit_breaker import Breaker
+from bot.delivery.outcome import Outcome, Verdict
+from bot.delivery.telegram.limiter import Limiter
 from bot.engine import Step, Wakeups
 from bot.messages.payload import as_plain
 from bot.pulse import Pulse
@@ -45,6 +43,7 @@ BREATH = 0.01  # seconds between two looks at the least: at a high rate a look t
 DATABASE_RETRY = 0.5  # seconds between two tries to write a mark: it is known to have arrived, so it is worth many
 TURN_OF_THE_LAST = 10  # every so many claims one of these goes before alerts, in turn: nobody waits for ever
 LAST = PRIORITY[DIGEST], PRIORITY[BROADCAST]
+Send = Callable[..., Awaitable[int]]  # as `bot.delivery.telegram.send.send` takes it, its bot given
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,8 @@ class Sender:
     def __init__(
         self,
         database: Database,
-        bot: Bot,
+        send: Send,
+        outcome: Callable[[Exception], Outcome],
         clock: Clock,
         wakeups: Wakeups,
         pulse: Pulse,
@@ -70,7 +70,8 @@ class Sender:
         paid: bool = False,
     ) -> None:
         self.database = database
-        self.bot = bot
+        self.send = send
+        self.outcome = outcome
         self.clock = clock
         self.wakeups = wakeups
         self.pulse = pulse
@@ -174,8 +175,7 @@ class Sender:
             return
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT.total_seconds()):
-                message_id = await send(
-                    self.bot,
+                message_id = await self.send(
                     claimed.telegram_id,
                     claimed.payload,
                     thread_id=claimed.thread_id,
@@ -184,7 +184,7 @@ class Sender:
                 )
         except Exception as error:  # the boundary of one delivery
             self.limiter.landed(left_at, self.clock.monotonic(), arrived=False)
-            await self._failed(flight, outcome(error))
+            await self._failed(flight, self.outcome(error))
         else:
             crash.point("accepted")
             self.limiter.landed(left_at, self.clock.monotonic(), arrived=True)

@@ -18,7 +18,7 @@ from aiohttp import web
 from telegram import Bot
 from telegram.request import BaseRequest, HTTPXRequest
 
-from bot.delivery.request import AiohttpRequest
+from bot.delivery.telegram.http import AiohttpRequest
 
 MESSAGES = 2_000
 IN_FLIGHT = 128

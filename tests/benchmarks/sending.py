@@ -18,14 +18,17 @@ import time
 import tracemalloc
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection
 
 import sqlalchemy as sa
 from telegram import Bot
 
 from bot.clock import Clock
-from bot.delivery.limiter import Limiter
-from bot.delivery.request import AiohttpRequest
+from bot.delivery.telegram.errors import outcome
+from bot.delivery.telegram.http import AiohttpRequest
+from bot.delivery.telegram.limiter import Limiter
+from bot.delivery.telegram.send import send
 from bot.engine import Step, Wakeups
 from bot.log import configure
 from bot.pipeline.send import Sender
@@ -150,7 +153,8 @@ async def measure(url: str, pipe: Connection, messages: int, *, paid: bool) -> R
         await owe(database, everybody[ASKING:], deliveries.DIGEST)
         clock = Clock()
         began = time.process_time()
-        sender = Sender(database, bot, clock, wakeups, Pulse(clock), rate=PAID_RATE if paid else RATE, paid=paid)
+        rate = PAID_RATE if paid else RATE
+        sender = Sender(database, partial(send, bot), outcome, clock, wakeups, Pulse(clock), rate=rate, paid=paid)
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(sender.run(stop))
             if not paid:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from bot.delivery.telegram import RESENT
+from bot.delivery.telegram.send import RESENT
 from bot.sandbox.state import SentMessage
 from bot.storage import schema
 from bot.web.health import percentile

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 import telegram
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.delivery.request import AiohttpRequest
+from bot.delivery.telegram.http import AiohttpRequest
 from bot.sandbox.faults import Kind
 from bot.sandbox.people import ADA, BEN, GROUP
 from bot.storage import schema

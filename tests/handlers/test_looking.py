@@ -11,7 +11,7 @@ from markupsafe import Markup
 from telegram import Bot, Update
 
 from bot.clock import Clock
-from bot.delivery.telegram import RESENT
+from bot.delivery.telegram.send import RESENT
 from bot.engine import Wakeups
 from bot.handlers import buttons, watch, why
 from bot.handlers.members import Members

@@ -29,7 +29,7 @@ from telegram.error import (
 )
 from telegram.ext import Application, CallbackQueryHandler, ChatMemberHandler, CommandHandler, MessageHandler, filters
 
-from bot.delivery.request import AiohttpRequest, Timeouts
+from bot.delivery.telegram.http import AiohttpRequest, Timeouts
 from bot.sandbox.faults import Kind
 from bot.sandbox.limits import Limits
 from bot.sandbox.people import ADA, BEN, CHANNEL, CHO, GROUP

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.delivery.limiter import GROUP_INTERVAL, PRIVATE_INTERVAL, Limiter
+from bot.delivery.telegram.limiter import GROUP_INTERVAL, PRIVATE_INTERVAL, Limiter
 from bot.sandbox.limits import FloodControl, Limits
 
 

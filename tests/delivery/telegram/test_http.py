@@ -17,7 +17,7 @@ from telegram.error import NetworkError, RetryAfter, TelegramError, TimedOut
 from telegram.request import RequestData
 from telegram.request._requestparameter import RequestParameter
 
-from bot.delivery.request import AiohttpRequest, Timeouts
+from bot.delivery.telegram.http import AiohttpRequest, Timeouts
 
 TOKEN = "123:very-secret"
 SHORT = timedelta(milliseconds=150)

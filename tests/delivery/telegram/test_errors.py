@@ -16,8 +16,9 @@ from telegram.error import (
     TimedOut,
 )
 
-from bot.delivery.breaker import Breaker
-from bot.delivery.outcome import Verdict, outcome
+from bot.delivery.circuit_breaker import Breaker
+from bot.delivery.outcome import Verdict
+from bot.delivery.telegram.errors import outcome
 
 
 def caused(error: Exception, cause: BaseException | None) -> Exception:
