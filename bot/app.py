@@ -16,6 +16,10 @@ from telegram.error import InvalidToken, TelegramError
 from telegram.ext import Application, ExtBot
 
 from bot import crash
+from bot.chat.group_admins import Members
+from bot.chat.inbox import KINDS, SIDE_BY_SIDE, Receiver
+from bot.chat.router import App, register, set_menu
+from bot.chat.services import Access, Services, Settings
 from bot.clock import Clock, clock_for, refuse_impossible
 from bot.config import Config, Telegram
 from bot.delivery.telegram.errors import ODD_ANSWER, outcome
@@ -23,9 +27,6 @@ from bot.delivery.telegram.http import AiohttpRequest
 from bot.delivery.telegram.send import send
 from bot.engine import Step, Wakeups
 from bot.errors import ConfigError, SourceError
-from bot.handlers.members import Members
-from bot.handlers.receive import KINDS, SIDE_BY_SIDE, Receiver
-from bot.handlers.register import App, register, set_menu
 from bot.messages.signing import Signer
 from bot.pipeline.alert import write_alerts
 from bot.pipeline.aliases import AliasBook, read_file
@@ -43,7 +44,6 @@ from bot.pipeline.week import Week
 from bot.pulse import Pulse
 from bot.scheduler import build
 from bot.schedules.zones import pin_zone_rules
-from bot.services import Access, Services, Settings
 from bot.sources.address import canonical_url
 from bot.sources.fetch import Fetcher
 from bot.sources.guard import AddressGuard

@@ -3,7 +3,7 @@ import unicodedata
 
 import pytest
 
-from bot.handlers.watch import reading
+from bot.chat.user.subscription_views import reading
 from bot.locales import CATALOGUES, END_ISOLATE, ISOLATE, LANGUAGES, build, words
 from bot.matching.syntax import parse, split_queries
 

@@ -70,7 +70,7 @@ def extracted() -> Catalog:
 def _of_source_errors() -> Iterator[tuple[str, str]]:
     """Yield the sentences in which a source's failure is told; they are translated where they are shown.
 
-    A value in one stands as `{number}` (`bot.handlers.sources.translated`).
+    A value in one stands as `{number}` (`bot.chat.admin.sources.translated`).
     """
     for path in (CODE / "sources").glob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))

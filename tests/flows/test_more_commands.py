@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from bot.chat.buttons import PRESSES, TAKINGS
+from bot.chat.router import COMMANDS
 from bot.engine import Step
-from bot.handlers.buttons import PRESSES, TAKINGS
-from bot.handlers.register import COMMANDS
 from bot.messages.signing import Signer
 from bot.pipeline.aliases import read_file
 from bot.sandbox.people import ADA, BEN, CHANNEL, CHO, GROUP

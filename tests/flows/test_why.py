@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.handlers.why import explain
+from bot.chat.user.why import explain
 from bot.matching.aliases import Aliases
 from bot.matching.expr import And, Name, Or, without_exclusions
 from bot.matching.syntax import parse

@@ -2,15 +2,15 @@ from typing import Any
 
 from telegram.ext import Application
 
+from bot.chat.group_admins import Members
+from bot.chat.router import COMMANDS, register
+from bot.chat.services import Services, Settings
 from bot.clock import Clock
 from bot.engine import Wakeups
-from bot.handlers.members import Members
-from bot.handlers.register import COMMANDS, register
 from bot.locales import LANGUAGES, words
 from bot.messages.signing import Signer
 from bot.pipeline.aliases import AliasBook
 from bot.pipeline.week import Week
-from bot.services import Services, Settings
 from bot.sources.fetch import Fetcher
 from bot.sources.guard import AddressGuard
 from bot.sources.parse import FeedParser

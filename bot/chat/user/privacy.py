@@ -9,7 +9,7 @@ from babel.dates import format_datetime
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.handlers.turn import Turn
+from bot.chat.request import Turn
 from bot.matching.aliases import joined, write_lines
 from bot.models import Button, Message
 from bot.schedules.zones import zone_info

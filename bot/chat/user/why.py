@@ -9,10 +9,10 @@ from operator import attrgetter
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.chat.request import Turn
+from bot.chat.user.subscription_views import when
 from bot.delivery.telegram.send import RESENT
 from bot.errors import QueryError, UserError
-from bot.handlers.turn import Turn
-from bot.handlers.watch import when
 from bot.locales import Words
 from bot.matching.aliases import Aliases
 from bot.matching.expr import without_exclusions

@@ -27,10 +27,10 @@ from telegram.error import (
 from telegram.ext import CallbackContext
 
 from bot import crash
+from bot.chat.router import App
 from bot.clock import Clock
 from bot.delivery.telegram.errors import ODD_ANSWER
 from bot.engine import Step, Wakeups
-from bot.handlers.register import App
 from bot.pulse import Pulse
 from bot.storage import inbox
 from bot.storage.database import Database

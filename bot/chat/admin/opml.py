@@ -5,10 +5,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from telegram import Document
 from telegram.error import TelegramError
 
+from bot.chat.admin.sources import shown_host
+from bot.chat.request import Turn
 from bot.engine import Step
 from bot.errors import UserError
-from bot.handlers.sources import shown_host
-from bot.handlers.turn import Turn
 from bot.sources.opml import LARGEST, Opml, read_opml
 from bot.storage import sources, stats
 

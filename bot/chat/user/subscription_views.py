@@ -1,4 +1,4 @@
-"""/subscribe and /list: what a chat watches for."""
+"""Subscriptions as messages: the confirmation, the list, and the page of one of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,12 +7,12 @@ from datetime import timedelta
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.chat.request import Turn
 from bot.errors import QueryError, UserError
-from bot.handlers.turn import Turn
 from bot.locales import Words
 from bot.matching.aliases import Aliases
 from bot.matching.expr import Expr
-from bot.matching.syntax import describe, format_query, parse, split_queries
+from bot.matching.syntax import describe, parse
 from bot.messages.news import line
 from bot.messages.safe_text import clip
 from bot.models import Button, Message, Schedule
@@ -20,13 +20,14 @@ from bot.pipeline import search
 from bot.pipeline.advice import Form, advise
 from bot.pipeline.search import Found, Outcome
 from bot.pipeline.week import DAYS
-from bot.storage import hits, sources, subscriptions
+from bot.storage import hits, subscriptions
 from bot.storage.subscriptions import Subscription
 
-AT_ONCE = 10  # subscriptions in one command: the answer is read on a phone
+AROUND = 40  # characters shown on each side of a mistake
+
+
 SAMPLES = 3
 PAGE = 12  # subscriptions on one page of the list
-AROUND = 40  # characters shown on each side of a mistake
 CHECK = "✓ "
 INSTEAD = "instead"
 FORMS_LAST = timedelta(days=1)
@@ -34,101 +35,11 @@ JUDGED = 300  # entries are judged for one line of the list
 FORM = 36  # characters of a query on a button
 
 
-async def subscribe(turn: Turn) -> None:
-    """Subscribe to one query, or to several between commas: all of them, or none if one cannot be read."""
-    await turn.look()
-    _ = turn.words.gettext
-    if not turn.args.strip():
-        raise UserError(_("Tell me what to watch for, like this: /subscribe Idlib"))
-    await turn.require_say()
-    labels, exprs = read_all(turn.args, turn.words)
-    found = await search.search(turn.services.week, exprs)
-    async with turn.apply() as connection:
-        await turn.show(connection, await add(turn, connection, labels, exprs, found))
-
-
-def read_all(text: str, words: Words) -> tuple[list[str], list[Expr]]:
-    """Return the queries that were typed, and as they are read; UserError if one cannot be, or there are too many."""
-    labels = list(dict.fromkeys(split_queries(text)))
-    if len(labels) > AT_ONCE:
-        raise UserError(words.gettext("That is too many at once: send up to {most}.").format(most=AT_ONCE))
-    return labels, [read(label, words) for label in labels]
-
-
-async def add(
-    turn: Turn, connection: AsyncConnection, labels: list[str], exprs: list[Expr], found: list[Outcome]
-) -> Message:
-    """Subscribe the chat to these queries; return what to say. UserError if there is no room for them."""
-    have = await subscriptions.of_chat(connection, turn.chat.id)
-    new_texts = {format_query(expr).casefold() for expr in exprs} - {one.text.casefold() for one in have}
-    check_room(turn, have, len(new_texts))
-    made = []
-    for label, expr, matches in zip(labels, exprs, found, strict=True):
-        made.append(await _subscribe(turn, connection, label, expr, matches, have))
-    await turn.set_slot(connection, turn.schedule)
-    texts = [
-        confirmation(turn, subscription, added=added, expr=expr, found=matches)
-        for (subscription, added), expr, matches in zip(made, exprs, found, strict=True)
-    ]
-    if len(made) == 1:
-        texts.append(when(turn, made[0][0].schedule))
-    if not await sources.listing(connection):
-        texts.append(no_sources(turn))
-    buttons = [row for one, __ in made for row in schedule_buttons(one, turn.words, named=len(made) > 1)]
-    if len(made) == 1 and found[0].forms:
-        texts.append(better(turn, found[0].stories))
-        buttons = [*await form_buttons(turn, connection, made[0][0], found[0].forms), *buttons]
-    return Message(Markup("\n\n").join(texts), tuple(buttons))
-
-
-def check_room(turn: Turn, have: list[Subscription], more: int) -> None:
-    """Raise UserError if a chat with these subscriptions may not have so many more."""
-    most = turn.services.settings.subscriptions
-    if more > most - len(have):
-        raise UserError(turn.words.say("You can watch {most} things at most. Remove some first: /list", most=most))
-
-
 def no_sources(turn: Turn) -> Markup:
     """Say that there is nothing to watch yet, and to an admin what to do."""
     if turn.is_admin:
         return turn.words.say("There are no sources yet. Add one: /addsource https://…")
     return turn.words.say("No news sources are set up yet. I keep your words, and begin when there are some.")
-
-
-def read(label: str, words: Words) -> Expr:
-    """Return the query that was typed, or raise UserError that shows where it cannot be read."""
-    try:
-        return parse(label, words)
-    except QueryError as error:
-        at = min(error.position, len(label))
-        before, after = label[:at][-AROUND:], label[at:][:AROUND] or " "  # enough to find the place
-        shown = Markup("<code>{before}</code>👉<code>{after}</code>").format(before=before, after=after)
-        raise UserError(Markup("{reason}\n{shown}").format(reason=str(error), shown=shown)) from error
-
-
-async def _subscribe(
-    turn: Turn,
-    connection: AsyncConnection,
-    label: str,
-    expr: Expr,
-    found: Outcome,
-    have: list[Subscription],
-) -> tuple[Subscription, bool]:
-    """Return the subscription, and whether it is new: the same words in other capitals are no second interest."""
-    same = next((one for one in have if one.text.casefold() == format_query(expr).casefold()), None)
-    if same is not None:
-        return same, False
-    made, added = await subscriptions.subscribe(
-        connection,
-        chat_id=turn.chat.id,
-        text=format_query(expr),
-        label=label,
-        schedule=turn.schedule,
-        now=turn.now,
-    )
-    if added:
-        await search.keep(connection, made.query_id, found, turn.now)
-    return made, added
 
 
 def confirmation(turn: Turn, made: Subscription, *, added: bool, expr: Expr, found: Outcome) -> Markup:
@@ -253,14 +164,6 @@ def schedule_buttons(one: Subscription, words: Words, *, named: bool = False) ->
     return rows
 
 
-async def mine(turn: Turn, connection: AsyncConnection, subscription_id: int) -> Subscription:
-    """Return a subscription of this chat; UserError if it is gone, or was another chat's."""
-    one = await subscriptions.get(connection, turn.chat.id, subscription_id)
-    if one is None:
-        raise UserError(turn.words.gettext("You are not watching that any more: /list"))
-    return one
-
-
 @dataclass(frozen=True, slots=True)
 class Width:
     """How many stories the last week had for a subscription, whether that is all, and other forms of its query."""
@@ -329,14 +232,6 @@ def nothing_watched(words: Words) -> Markup:
     return words.say("You are not watching anything yet. Try: /subscribe Idlib")
 
 
-async def list_(turn: Turn) -> None:
-    """Show what the chat watches."""
-    await turn.look()
-    shown = await list_page(turn, 0)
-    async with turn.apply() as connection:
-        await turn.show(connection, shown)
-
-
 async def list_page(turn: Turn, page: int) -> Message:
     """Return a page of the list (0 is the first): its text, a button for each subscription, and the other pages.
 
@@ -369,3 +264,22 @@ def _list_line(turn: Turn, number: int, one: Subscription, wide: str) -> Markup:
         schedule=schedule_names(turn.words)[one.schedule].lower(),
         width=wide,
     )
+
+
+def read(label: str, words: Words) -> Expr:
+    """Return the query that was typed, or raise UserError that shows where it cannot be read."""
+    try:
+        return parse(label, words)
+    except QueryError as error:
+        at = min(error.position, len(label))
+        before, after = label[:at][-AROUND:], label[at:][:AROUND] or " "  # enough to find the place
+        shown = Markup("<code>{before}</code>👉<code>{after}</code>").format(before=before, after=after)
+        raise UserError(Markup("{reason}\n{shown}").format(reason=str(error), shown=shown)) from error
+
+
+async def mine(turn: Turn, connection: AsyncConnection, subscription_id: int) -> Subscription:
+    """Return a subscription of this chat; UserError if it is gone, or was another chat's."""
+    one = await subscriptions.get(connection, turn.chat.id, subscription_id)
+    if one is None:
+        raise UserError(turn.words.gettext("You are not watching that any more: /list"))
+    return one

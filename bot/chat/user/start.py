@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from bot.chat import permissions
+from bot.chat.admin import people
+from bot.chat.request import Turn
+from bot.chat.user.subscription_views import no_sources
 from bot.errors import UserError
-from bot.handlers import access, people
-from bot.handlers.turn import Turn
-from bot.handlers.watch import no_sources
 from bot.models import Button
 from bot.storage import chats, sources, subscriptions
 
@@ -15,10 +16,10 @@ from bot.storage import chats, sources, subscriptions
 async def start(turn: Turn) -> None:
     """Say what this is and how to begin; who had blocked the bot is welcome back."""
     await turn.look()
-    let_in = await access.is_let_in(turn)
+    let_in = await permissions.is_let_in(turn)
     async with turn.apply() as connection:
         if not let_in and not await people.redeem(turn, connection, turn.args.strip()):
-            raise UserError(access.refusal(turn))
+            raise UserError(permissions.refusal(turn))
         say = turn.words.say
         if turn.chat.state == chats.PAUSED:
             text = say("Welcome back. News is paused: /resume brings what gathered.")

@@ -16,11 +16,13 @@ from telegram import LinkPreviewOptions
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, TelegramError
 
+from bot.chat import permissions
+from bot.chat.admin import aliases, operations, people, sources
+from bot.chat.request import Turn
+from bot.chat.user import edit, news, pause, privacy, settings, subscription_views, why
 from bot.delivery.telegram.send import keyboard
 from bot.engine import Step
 from bot.errors import UserError
-from bot.handlers import access, aliases, change, data, digests, operate, pause, people, settings, sources, watch, why
-from bot.handlers.turn import Turn
 from bot.messages.limits import LIMIT, measure
 from bot.messages.payload import freeze
 from bot.models import Message, Schedule
@@ -90,7 +92,7 @@ async def _press(turn: Turn, word: str, ids: list[str]) -> Result:
     press = PRESSES.get(word)
     if press is None:
         raise _too_old(turn)
-    await access.check(turn, for_admins=press.for_admins, for_all=press.for_all)
+    await permissions.check(turn, for_admins=press.for_admins, for_all=press.for_all)
     if press.changes:
         await turn.require_say()
     prepared = [await press.prepare(turn, ids)] if press.prepare else []
@@ -106,7 +108,7 @@ async def _take(turn: Turn, ids: list[str]) -> Result:
     taking = TAKINGS.get(offer.kind) if offer else None
     if offer is None or taking is None:
         raise _too_old(turn)
-    await access.check(turn, for_admins=taking.for_admins, for_all=taking.for_all)
+    await permissions.check(turn, for_admins=taking.for_admins, for_all=taking.for_all)
     await turn.require_say()
     if offer.user_id != turn.user_id:
         raise UserError(turn.words.gettext("That question was for somebody else."))
@@ -154,37 +156,41 @@ async def _edit(turn: Turn, shown: Message) -> None:
 
 
 async def _list_page(turn: Turn, ids: list[str]) -> Message:
-    return await watch.list_page(turn, int(ids[0]))
+    return await subscription_views.list_page(turn, int(ids[0]))
 
 
 async def _show_list(turn: Turn, connection: AsyncConnection, ids: list[str], shown: Message) -> Result:
     return shown, ""
 
 
-async def _item_looked_at(turn: Turn, ids: list[str]) -> watch.Width:
-    return await watch.look_at(turn, int(ids[0]))
+async def _item_looked_at(turn: Turn, ids: list[str]) -> subscription_views.Width:
+    return await subscription_views.look_at(turn, int(ids[0]))
 
 
-async def _show_item(turn: Turn, connection: AsyncConnection, ids: list[str], had: watch.Width) -> Result:
-    one = await watch.mine(turn, connection, int(ids[0]))
-    return await watch.item_page(turn, connection, one, int(ids[1]), had), ""
+async def _show_item(turn: Turn, connection: AsyncConnection, ids: list[str], had: subscription_views.Width) -> Result:
+    one = await subscription_views.mine(turn, connection, int(ids[0]))
+    return await subscription_views.item_page(turn, connection, one, int(ids[1]), had), ""
 
 
-async def _set_schedule(turn: Turn, connection: AsyncConnection, ids: list[str], had: watch.Width) -> Result:
-    one, schedule = await watch.mine(turn, connection, int(ids[0])), Schedule(ids[1])
+async def _set_schedule(
+    turn: Turn, connection: AsyncConnection, ids: list[str], had: subscription_views.Width
+) -> Result:
+    one, schedule = await subscription_views.mine(turn, connection, int(ids[0])), Schedule(ids[1])
     await subscriptions.set_schedule(connection, turn.chat.id, one.id, schedule)
     await turn.set_slot(connection, schedule)
-    changed = await watch.mine(turn, connection, one.id)
-    return await watch.item_page(turn, connection, changed, 0, had), str(watch.when(turn, schedule).unescape())
+    changed = await subscription_views.mine(turn, connection, one.id)
+    return await subscription_views.item_page(turn, connection, changed, 0, had), str(
+        subscription_views.when(turn, schedule).unescape()
+    )
 
 
 async def _stop(turn: Turn, connection: AsyncConnection, ids: list[str]) -> Result:
-    one = await watch.mine(turn, connection, int(ids[0]))
-    return await change.remove(turn, connection, [one]), ""
+    one = await subscription_views.mine(turn, connection, int(ids[0]))
+    return await edit.remove(turn, connection, [one]), ""
 
 
 async def _edit_query(turn: Turn, connection: AsyncConnection, ids: list[str]) -> Result:
-    return await change.ask(turn, connection, await watch.mine(turn, connection, int(ids[0]))), ""
+    return await edit.ask(turn, connection, await subscription_views.mine(turn, connection, int(ids[0]))), ""
 
 
 async def _set_time(turn: Turn, connection: AsyncConnection, ids: list[str]) -> Result:
@@ -206,22 +212,22 @@ PRESSES: dict[str, Press] = {
     "time": Press(_set_time),
     "resume": Press(_resume),
     "set": Press(settings.pressed),
-    "latest": Press(digests.latest_pressed, changes=False),
+    "latest": Press(news.latest_pressed, changes=False),
     "why": Press(why.pressed, changes=False),
-    "forget": Press(data.asked_twice, for_all=True),
-    "test": Press(operate.test_pressed, for_admins=True),
+    "forget": Press(privacy.asked_twice, for_all=True),
+    "test": Press(operations.test_pressed, for_admins=True),
     "aliases": Press(aliases.page_pressed, for_admins=True),
     "unalias": Press(aliases.removal_pressed, for_admins=True),
     "full": Press(sources.full_pressed, for_admins=True),
     "revoke": Press(people.revoke_pressed, for_admins=True),
 }
 TAKINGS: dict[str, Taking] = {
-    change.WATCH: Taking(change.watch_taken, prepare=change.look_for),
-    change.UNDO: Taking(change.undo_taken, prepare=change.look_again),
-    watch.INSTEAD: Taking(change.instead_taken, prepare=change.look_for_form),
-    change.CHANGE_BACK: Taking(change.change_back_taken, prepare=change.look_for_what_was),
-    change.STOP_ALL: Taking(change.stop_all_taken),
-    data.FORGET: Taking(data.forget_taken, for_all=True),
+    edit.WATCH: Taking(edit.watch_taken, prepare=edit.look_for),
+    edit.UNDO: Taking(edit.undo_taken, prepare=edit.look_again),
+    subscription_views.INSTEAD: Taking(edit.instead_taken, prepare=edit.look_for_form),
+    edit.CHANGE_BACK: Taking(edit.change_back_taken, prepare=edit.look_for_what_was),
+    edit.STOP_ALL: Taking(edit.stop_all_taken),
+    privacy.FORGET: Taking(privacy.forget_taken, for_all=True),
     aliases.UNDO: Taking(aliases.undo_taken, for_admins=True),
     people.BROADCAST: Taking(people.broadcast_taken, for_admins=True),
     people.BAN: Taking(people.ban_taken, for_admins=True),

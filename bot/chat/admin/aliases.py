@@ -5,8 +5,8 @@ from datetime import timedelta
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.chat.request import Turn
 from bot.errors import UserError
-from bot.handlers.turn import Turn
 from bot.locales import Words
 from bot.matching.aliases import MOST_ALIASES, Group, check, joined, place_first, place_of, read, shared
 from bot.matching.expr import Exact

@@ -18,6 +18,7 @@ from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
 from bot import crash
+from bot.chat.services import Services
 from bot.engine import Step
 from bot.errors import UserError
 from bot.locales import Words, words
@@ -26,7 +27,6 @@ from bot.messages.limits import split
 from bot.messages.payload import freeze, freeze_file
 from bot.models import Button, Message, Schedule
 from bot.schedules.digests import next_run_at
-from bot.services import Services
 from bot.storage import chats, deliveries, inbox, offers
 from bot.storage.chats import Chat
 

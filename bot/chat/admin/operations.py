@@ -6,7 +6,7 @@ from datetime import timedelta
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.handlers.turn import Turn
+from bot.chat.request import Turn
 from bot.messages import news
 from bot.messages.news import Item
 from bot.messages.news import when as shown_time

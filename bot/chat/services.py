@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import time
 from enum import StrEnum
 
+from bot.chat.group_admins import Members
 from bot.clock import Clock
 from bot.engine import Wakeups
-from bot.handlers.members import Members
 from bot.messages.signing import Signer
 from bot.models import Schedule
 from bot.pipeline.aliases import AliasBook

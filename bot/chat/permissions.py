@@ -1,8 +1,8 @@
 """Who may do what, asked at every update: admins everything; the banned nothing; others what `[access]` lets them."""
 
+from bot.chat.request import Turn
+from bot.chat.services import Access
 from bot.errors import UserError
-from bot.handlers.turn import Turn
-from bot.services import Access
 from bot.storage import people
 
 

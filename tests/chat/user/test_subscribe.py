@@ -10,18 +10,19 @@ import pytest
 from markupsafe import Markup
 from telegram import Bot, Update
 
+from bot.chat import buttons
+from bot.chat.group_admins import Members
+from bot.chat.request import Turn
+from bot.chat.services import Services, Settings
+from bot.chat.user import subscribe, why
 from bot.clock import Clock
 from bot.delivery.telegram.send import RESENT
 from bot.engine import Wakeups
-from bot.handlers import buttons, watch, why
-from bot.handlers.members import Members
-from bot.handlers.turn import Turn
 from bot.messages.limits import LIMIT, measure
 from bot.messages.signing import Signer
 from bot.models import FeedEntry, Schedule
 from bot.pipeline.aliases import AliasBook
 from bot.pipeline.week import Week
-from bot.services import Services, Settings
 from bot.sources.fetch import Fetcher
 from bot.sources.guard import AddressGuard
 from bot.sources.parse import FeedParser
@@ -119,7 +120,7 @@ async def others_write(chat: Chat, asked: asyncio.Event) -> None:
 async def test_the_week_is_searched_while_others_write(chat: Chat, asked: str) -> None:
     turn = await chat.turn()
     does: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
-        "/list": lambda: watch.list_(turn),
+        "/list": lambda: subscribe.list_(turn),
         "list": lambda: chat.press("list", 0),
         "item": lambda: chat.press("item", chat.watched.id, 0),
         "when": lambda: chat.press("when", chat.watched.id, "hourly"),

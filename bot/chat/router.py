@@ -33,31 +33,16 @@ from telegram.ext import (
     filters,
 )
 
+from bot.chat import buttons, membership, permissions
+from bot.chat.admin import aliases, operations, opml, people, sources
+from bot.chat.admin.sources import translated
+from bot.chat.rate_limit import Pace, Verdict
+from bot.chat.request import AlreadyApplied, Turn
+from bot.chat.services import Services
+from bot.chat.user import edit, news, pause, privacy, settings, start, subscribe, why
 from bot.delivery.telegram.errors import ODD_ANSWER
 from bot.errors import SourceError, UserError
-from bot.handlers import (
-    access,
-    aliases,
-    buttons,
-    change,
-    data,
-    digests,
-    membership,
-    operate,
-    opml,
-    pause,
-    people,
-    settings,
-    sources,
-    start,
-    watch,
-    why,
-)
-from bot.handlers.pace import Pace, Verdict
-from bot.handlers.sources import translated
-from bot.handlers.turn import AlreadyApplied, Turn
 from bot.locales import DEFAULT, LANGUAGES, words
-from bot.services import Services
 from bot.storage import chats
 
 log = structlog.get_logger()
@@ -87,21 +72,21 @@ def _(sentence: str) -> str:
 
 
 COMMANDS = (
-    Command("subscribe", watch.subscribe, _("Watch for a word, a name, a place")),
-    Command("list", watch.list_, _("What you watch")),
-    Command("unsubscribe", change.unsubscribe, _("Stop watching")),
-    Command("edit", change.edit, _("Change what you watch")),
-    Command("digest", digests.digest, _("What is new, now")),
-    Command("latest", digests.latest, _("The newest stories")),
+    Command("subscribe", subscribe.subscribe, _("Watch for a word, a name, a place")),
+    Command("list", subscribe.list_, _("What you watch")),
+    Command("unsubscribe", edit.unsubscribe, _("Stop watching")),
+    Command("edit", edit.edit, _("Change what you watch")),
+    Command("digest", news.digest, _("What is new, now")),
+    Command("latest", news.latest, _("The newest stories")),
     Command("why", why.why, _("Why a story came, or did not")),
     Command("settings", settings.settings, _("Time, language and more")),
     Command("pause", pause.pause, _("A break")),
     Command("resume", pause.resume, _("Go on")),
     Command("start", start.start, _("How to begin"), for_all=True, in_groups=False),
     Command("help", start.help_, _("All I can do")),
-    Command("export", data.export, _("A copy of your data"), in_groups=False),
-    Command("forget", data.forget_, _("Delete your data"), for_all=True, in_groups=False),
-    Command("cancel", change.cancel, _("Never mind my question"), in_groups=False),
+    Command("export", privacy.export, _("A copy of your data"), in_groups=False),
+    Command("forget", privacy.forget_, _("Delete your data"), for_all=True, in_groups=False),
+    Command("cancel", edit.cancel, _("Never mind my question"), in_groups=False),
     Command("sources", sources.sources_, _("The news sources"), for_admins=True),
     Command("addsource", sources.addsource, _("Add a source"), for_admins=True),
     Command("removesource", sources.removesource, _("Remove a source"), for_admins=True),
@@ -111,9 +96,9 @@ COMMANDS = (
     Command("pollnow", sources.pollnow, _("Ask the sources now"), for_admins=True),
     Command("import", opml.import_, _("Sources from an OPML file"), for_admins=True),
     Command("alias", aliases.alias, _("Names that are one"), for_admins=True),
-    Command("stats", operate.stats_, _("How the bot is doing"), for_admins=True),
-    Command("queue", operate.queue, _("What was not delivered"), for_admins=True),
-    Command("testalert", operate.testalert, _("A test alert, to you"), for_admins=True),
+    Command("stats", operations.stats_, _("How the bot is doing"), for_admins=True),
+    Command("queue", operations.queue, _("What was not delivered"), for_admins=True),
+    Command("testalert", operations.testalert, _("A test alert, to you"), for_admins=True),
     Command("invite", people.invite, _("A link that lets people in"), for_admins=True),
     Command("allow", people.allow, _("Let somebody in"), for_admins=True),
     Command("ban", people.ban, _("Put somebody out"), for_admins=True),
@@ -143,7 +128,7 @@ def register(application: App, services: Services) -> None:
     application.add_handler(MessageHandler(new & file, guarded(opml.import_, for_admins=True)))
     application.add_handler(MessageHandler(private & filters.COMMAND, guarded(start.unknown)))
     application.add_handler(
-        MessageHandler(private & ~filters.COMMAND & ~filters.StatusUpdate.ALL, guarded(change.plain_text))
+        MessageHandler(private & ~filters.COMMAND & ~filters.StatusUpdate.ALL, guarded(edit.plain_text))
     )
 
 
@@ -170,7 +155,7 @@ class Guard:
                 if not by_telegram:
                     if not self._is_in_time(turn):
                         return
-                    await access.check(turn, for_admins=for_admins, for_all=for_all)
+                    await permissions.check(turn, for_admins=for_admins, for_all=for_all)
                 await act(turn)
                 if turn.speaks_anew:
                     await _set_menu_of(turn)

@@ -6,8 +6,8 @@ from datetime import time
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.handlers import pause, watch
-from bot.handlers.turn import Turn
+from bot.chat.request import Turn
+from bot.chat.user import pause, subscription_views
 from bot.locales import LANGUAGES
 from bot.models import Button, Message, Schedule
 from bot.schedules.digests import next_run_at, reschedule
@@ -56,7 +56,7 @@ async def set_digest(turn: Turn, connection: AsyncConnection, at: time, zone: st
 def page(turn: Turn) -> Message:
     """Return the settings and the buttons to change them."""
     _, say, chat = turn.words.gettext, turn.words.say, turn.chat
-    new = watch.schedule_names(turn.words)[turn.schedule]
+    new = subscription_views.schedule_names(turn.words)[turn.schedule]
     lines = [
         say("Your digest comes at <b>{time}</b>, {zone} time.", time=_clock(chat.digest_time), zone=chat.zone),
         say("Tap another time, or send yours with your city: /settings 7:30 Cairo"),
@@ -73,11 +73,11 @@ def page(turn: Turn) -> Message:
 
 
 def _choice(label: str, data: str, *, chosen: bool) -> Button:
-    return Button(f"{watch.CHECK if chosen else ''}{label}", data)
+    return Button(f"{subscription_views.CHECK if chosen else ''}{label}", data)
 
 
 def _new_page(turn: Turn) -> Message:
-    names = watch.schedule_names(turn.words)
+    names = subscription_views.schedule_names(turn.words)
     row = [_choice(names[one], f"set:new:{one}", chosen=one is turn.schedule) for one in Schedule]
     back = Button("‹ " + turn.words.gettext("Settings"), "set:page")
     return Message(

@@ -1,4 +1,4 @@
-from bot.handlers.pace import Pace, Verdict
+from bot.chat.rate_limit import Pace, Verdict
 
 GO, WARN, SILENCE = Verdict.GO, Verdict.WARN, Verdict.SILENCE
 

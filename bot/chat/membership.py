@@ -2,7 +2,7 @@
 
 from telegram import ChatMember
 
-from bot.handlers.turn import Turn
+from bot.chat.request import Turn
 from bot.storage import chats, deliveries
 
 OUT = (ChatMember.LEFT, ChatMember.BANNED)

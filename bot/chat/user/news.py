@@ -2,8 +2,8 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.handlers.settings import settings
-from bot.handlers.turn import Turn
+from bot.chat.request import Turn
+from bot.chat.user.settings import settings
 from bot.messages.news import latest as latest_message
 from bot.models import Button, Message
 from bot.pipeline.digest import freeze_now

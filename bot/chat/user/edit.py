@@ -9,9 +9,9 @@ from typing import Any
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.chat.request import Turn
+from bot.chat.user import subscribe, subscription_views
 from bot.errors import QueryError, UserError
-from bot.handlers import watch
-from bot.handlers.turn import Turn
 from bot.locales import Words
 from bot.matching.expr import Expr
 from bot.matching.syntax import format_query, parse, split_queries
@@ -60,19 +60,22 @@ async def plain_text(turn: Turn) -> None:
 
 
 async def _propose(turn: Turn, text: str) -> None:
-    labels, exprs = watch.read_all(text, turn.words)
+    labels, exprs = subscribe.read_all(text, turn.words)
     found = await search.search(turn.services.week, exprs)
     async with turn.apply() as connection:
         offer_id = await turn.offer(connection, WATCH, {"text": text}, PROPOSAL_LASTS)
         lines = [turn.words.say("Watch {labels}?", labels=named(labels, turn.words))]
         for expr, matches in zip(exprs, found, strict=True):
-            lines += [watch.reading(expr, turn.words, turn.aliases), watch.week(turn, matches, proposed=True)]
+            lines += [
+                subscription_views.reading(expr, turn.words, turn.aliases),
+                subscription_views.week(turn, matches, proposed=True),
+            ]
         await turn.reply(connection, Markup("\n").join(lines), yes_no(turn.words, offer_id))
 
 
 async def look_for(turn: Turn, offer: Offer, choice: str) -> list[Outcome]:
     """Return what the last week had for a proposal."""
-    __, exprs = watch.read_all(offer.payload["text"], turn.words)
+    __, exprs = subscribe.read_all(offer.payload["text"], turn.words)
     return await search.search(turn.services.week, exprs)
 
 
@@ -80,10 +83,10 @@ async def watch_taken(
     turn: Turn, connection: AsyncConnection, offer: Offer, choice: str, found: list[Outcome]
 ) -> tuple[Message, str]:
     """Watch what was proposed, or leave it."""
-    labels, exprs = watch.read_all(offer.payload["text"], turn.words)
+    labels, exprs = subscribe.read_all(offer.payload["text"], turn.words)
     if choice != "yes":
         return Message(turn.words.say("All right, not watching {labels}.", labels=named(labels, turn.words))), ""
-    return await watch.add(turn, connection, labels, exprs, found), ""
+    return await subscribe.add(turn, connection, labels, exprs, found), ""
 
 
 # ---- /unsubscribe ----
@@ -93,13 +96,13 @@ async def unsubscribe(turn: Turn) -> None:
     """Stop watching: by the numbers of /list, by the words of a query, or all (which is asked first)."""
     await turn.look()
     await turn.require_say()
-    shown = await watch.list_page(turn, 0) if not turn.args.strip() else None
+    shown = await subscription_views.list_page(turn, 0) if not turn.args.strip() else None
     async with turn.apply() as connection:
         have = await subscriptions.of_chat(connection, turn.chat.id)
         if shown is not None:
             await turn.show(connection, shown)
         elif not have:
-            await turn.reply(connection, watch.nothing_watched(turn.words))
+            await turn.reply(connection, subscription_views.nothing_watched(turn.words))
         elif turn.args.strip().casefold() in ALL:
             offer_id = await turn.offer(connection, STOP_ALL, {}, QUESTION_LASTS)
             sentence = turn.words.say_many(
@@ -159,7 +162,9 @@ async def stop_all_taken(
     have = await subscriptions.of_chat(connection, turn.chat.id)
     if choice != "yes":
         return Message(turn.words.say("All right, nothing changed.")), ""
-    return (await remove(turn, connection, have) if have else Message(watch.nothing_watched(turn.words))), ""
+    return (
+        await remove(turn, connection, have) if have else Message(subscription_views.nothing_watched(turn.words))
+    ), ""
 
 
 async def look_again(turn: Turn, offer: Offer, choice: str) -> list[Outcome]:
@@ -174,7 +179,7 @@ async def undo_taken(
     """Bring back what was stopped as it was: its schedule, since when, and what came meanwhile."""
     have = await subscriptions.of_chat(connection, turn.chat.id)
     back = offer.payload["subscriptions"]
-    watch.check_room(turn, have, len({one["text"] for one in back} - {one.text for one in have}))
+    subscribe.check_room(turn, have, len({one["text"] for one in back} - {one.text for one in have}))
     for one, matches in zip(back, found, strict=True):
         await _restore(turn, connection, one, matches, offer.created_at)
     text = turn.words.say("Watching {labels} again.", labels=named([one["label"] for one in back], turn.words))
@@ -206,7 +211,7 @@ async def edit(turn: Turn) -> None:
     await turn.require_say()
     number, __, text = turn.args.strip().partition(" ")
     if not number:
-        shown = await watch.list_page(turn, 0)
+        shown = await subscription_views.list_page(turn, 0)
         async with turn.apply() as connection:
             await turn.show(connection, shown)
         return
@@ -241,10 +246,10 @@ async def ask(turn: Turn, connection: AsyncConnection, one: Subscription) -> Mes
 
 async def _rewrite(turn: Turn, subscription_id: int, text: str, asked: Offer | None = None) -> None:
     """Give a subscription new words; its schedule stays. What cannot be read may be sent again."""
-    expr = watch.read(text, turn.words)
+    expr = subscription_views.read(text, turn.words)
     (found,) = await search.search(turn.services.week, [expr])
     async with turn.apply() as connection:
-        old = await watch.mine(turn, connection, subscription_id)
+        old = await subscription_views.mine(turn, connection, subscription_id)
         if asked is not None:
             await offers.take(connection, asked.id, turn.now)
         await turn.show(connection, await _change(turn, connection, old, text, expr, found))
@@ -260,12 +265,12 @@ async def _change(
         await deliveries.cancel_queries(connection, turn.chat.id, [old.query_id], turn.now)
         await search.keep(connection, new.query_id, found, turn.now)
     lines = [
-        watch.confirmation(turn, new, added=True, expr=expr, found=found),
-        watch.when(turn, new.schedule),
+        subscription_views.confirmation(turn, new, added=True, expr=expr, found=found),
+        subscription_views.when(turn, new.schedule),
     ]
     was = {"subscription": old.id, "text": old.text, "label": old.label, "created_at": old.created_at.isoformat()}
     offer_id = await turn.offer(connection, CHANGE_BACK, was, UNDO_LASTS)
-    rows = watch.schedule_buttons(new, turn.words)
+    rows = subscription_views.schedule_buttons(new, turn.words)
     rows.append((Button(turn.words.gettext("Undo"), f"offer:{offer_id}:undo"),))
     return Message(Markup("\n\n").join(lines), tuple(rows))
 
@@ -290,7 +295,7 @@ async def instead_taken(
 ) -> tuple[Message, str]:
     """Watch a wider or narrower form instead of what was typed."""
     text, expr, found = prepared
-    old = await watch.mine(turn, connection, int(offer.payload["subscription"]))
+    old = await subscription_views.mine(turn, connection, int(offer.payload["subscription"]))
     return await _change(turn, connection, old, text, expr, found), ""
 
 
@@ -305,7 +310,7 @@ async def change_back_taken(
 ) -> tuple[Message, str]:
     """Give a subscription its former words again, as they were: since when, and what came meanwhile."""
     was, say = offer.payload, turn.words.say
-    old = await watch.mine(turn, connection, int(was["subscription"]))
+    old = await subscription_views.mine(turn, connection, int(was["subscription"]))
     await _refuse_twice(turn, connection, old, was["text"], was["label"])
     since = datetime.fromisoformat(was["created_at"])
     back = await subscriptions.change(connection, old, text=was["text"], label=was["label"], now=since)
@@ -313,7 +318,7 @@ async def change_back_taken(
         await deliveries.cancel_queries(connection, turn.chat.id, [old.query_id], turn.now)
         await search.keep(connection, back.query_id, found, turn.now, news_since=offer.created_at)
     text = say("Watching {labels} again.", labels=named([back.label], turn.words))
-    return Message(text, tuple(watch.schedule_buttons(back, turn.words))), ""
+    return Message(text, tuple(subscription_views.schedule_buttons(back, turn.words))), ""
 
 
 async def cancel(turn: Turn) -> None:

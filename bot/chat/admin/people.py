@@ -7,12 +7,12 @@ from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 from yarl import URL
 
+from bot.chat.request import Turn
+from bot.chat.services import Access
+from bot.chat.user.edit import yes_no
 from bot.errors import UserError
-from bot.handlers.change import yes_no
-from bot.handlers.turn import Turn
 from bot.messages.news import when as shown_time
 from bot.models import Button, Message
-from bot.services import Access
 from bot.storage import chats, deliveries, outbox, people, stats
 from bot.storage.offers import Offer
 from bot.storage.people import Invite

@@ -6,9 +6,9 @@ from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 from yarl import URL
 
+from bot.chat.request import Turn
 from bot.engine import Step
 from bot.errors import SourceError, UserError
-from bot.handlers.turn import Turn
 from bot.locales import Words
 from bot.messages.news import when as shown_time
 from bot.messages.safe_text import clean, clip, inert

@@ -3,7 +3,7 @@
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.handlers.turn import Turn
+from bot.chat.request import Turn
 from bot.models import Button
 from bot.pipeline.digest import freeze_now
 from bot.storage import chats, deliveries

@@ -1,0 +1,114 @@
+"""/subscribe and /list: what a chat watches for."""
+
+from markupsafe import Markup
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.chat.request import Turn
+from bot.chat.user.subscription_views import (
+    better,
+    confirmation,
+    form_buttons,
+    list_page,
+    no_sources,
+    read,
+    schedule_buttons,
+    when,
+)
+from bot.errors import UserError
+from bot.locales import Words
+from bot.matching.expr import Expr
+from bot.matching.syntax import format_query, split_queries
+from bot.models import Message
+from bot.pipeline import search
+from bot.pipeline.search import Outcome
+from bot.storage import sources, subscriptions
+from bot.storage.subscriptions import Subscription
+
+AT_ONCE = 10  # subscriptions in one command: the answer is read on a phone
+
+
+async def subscribe(turn: Turn) -> None:
+    """Subscribe to one query, or to several between commas: all of them, or none if one cannot be read."""
+    await turn.look()
+    _ = turn.words.gettext
+    if not turn.args.strip():
+        raise UserError(_("Tell me what to watch for, like this: /subscribe Idlib"))
+    await turn.require_say()
+    labels, exprs = read_all(turn.args, turn.words)
+    found = await search.search(turn.services.week, exprs)
+    async with turn.apply() as connection:
+        await turn.show(connection, await add(turn, connection, labels, exprs, found))
+
+
+def read_all(text: str, words: Words) -> tuple[list[str], list[Expr]]:
+    """Return the queries that were typed, and as they are read; UserError if one cannot be, or there are too many."""
+    labels = list(dict.fromkeys(split_queries(text)))
+    if len(labels) > AT_ONCE:
+        raise UserError(words.gettext("That is too many at once: send up to {most}.").format(most=AT_ONCE))
+    return labels, [read(label, words) for label in labels]
+
+
+async def add(
+    turn: Turn, connection: AsyncConnection, labels: list[str], exprs: list[Expr], found: list[Outcome]
+) -> Message:
+    """Subscribe the chat to these queries; return what to say. UserError if there is no room for them."""
+    have = await subscriptions.of_chat(connection, turn.chat.id)
+    new_texts = {format_query(expr).casefold() for expr in exprs} - {one.text.casefold() for one in have}
+    check_room(turn, have, len(new_texts))
+    made = []
+    for label, expr, matches in zip(labels, exprs, found, strict=True):
+        made.append(await _subscribe(turn, connection, label, expr, matches, have))
+    await turn.set_slot(connection, turn.schedule)
+    texts = [
+        confirmation(turn, subscription, added=added, expr=expr, found=matches)
+        for (subscription, added), expr, matches in zip(made, exprs, found, strict=True)
+    ]
+    if len(made) == 1:
+        texts.append(when(turn, made[0][0].schedule))
+    if not await sources.listing(connection):
+        texts.append(no_sources(turn))
+    buttons = [row for one, __ in made for row in schedule_buttons(one, turn.words, named=len(made) > 1)]
+    if len(made) == 1 and found[0].forms:
+        texts.append(better(turn, found[0].stories))
+        buttons = [*await form_buttons(turn, connection, made[0][0], found[0].forms), *buttons]
+    return Message(Markup("\n\n").join(texts), tuple(buttons))
+
+
+def check_room(turn: Turn, have: list[Subscription], more: int) -> None:
+    """Raise UserError if a chat with these subscriptions may not have so many more."""
+    most = turn.services.settings.subscriptions
+    if more > most - len(have):
+        raise UserError(turn.words.say("You can watch {most} things at most. Remove some first: /list", most=most))
+
+
+async def _subscribe(
+    turn: Turn,
+    connection: AsyncConnection,
+    label: str,
+    expr: Expr,
+    found: Outcome,
+    have: list[Subscription],
+) -> tuple[Subscription, bool]:
+    """Return the subscription, and whether it is new: the same words in other capitals are no second interest."""
+    same = next((one for one in have if one.text.casefold() == format_query(expr).casefold()), None)
+    if same is not None:
+        return same, False
+    made, added = await subscriptions.subscribe(
+        connection,
+        chat_id=turn.chat.id,
+        text=format_query(expr),
+        label=label,
+        schedule=turn.schedule,
+        now=turn.now,
+    )
+    if added:
+        await search.keep(connection, made.query_id, found, turn.now)
+    return made, added
+
+
+async def list_(turn: Turn) -> None:
+    """Show what the chat watches."""
+    await turn.look()
+    shown = await list_page(turn, 0)
+    async with turn.apply() as connection:
+        await turn.show(connection, shown)
