@@ -40,10 +40,10 @@ from bot.pipeline.pages import Pages
 from bot.pipeline.poll import Pace, Poller
 from bot.pipeline.send import Sender, doubt
 from bot.pipeline.tidy import tidy
-from bot.pipeline.week import Week
 from bot.pulse import Pulse
 from bot.scheduler import build
 from bot.schedules.zones import pin_zone_rules
+from bot.search.recent import Week
 from bot.sources.address import canonical_url
 from bot.sources.fetch import Fetcher
 from bot.sources.guard import AddressGuard

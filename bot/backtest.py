@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from bot.errors import QueryError
-from bot.matching.aliases import Aliases
-from bot.matching.percolator import Percolator
-from bot.matching.syntax import parse
+from bot.matching.engine.aliases import Aliases
+from bot.matching.engine.percolator import Percolator
+from bot.matching.query.parser import parse
 from bot.models import Article, Headline, Term
 from bot.sources.clean import CleanArticle, clean_article, clean_body, clean_text
 from bot.stories.cluster import Clusterer

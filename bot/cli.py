@@ -156,7 +156,7 @@ def _match(options: argparse.Namespace) -> int:
         path = load(options.config).matching.aliases
 
     from bot.backtest import match_files
-    from bot.matching.aliases import Aliases
+    from bot.matching.engine.aliases import Aliases
     from bot.pipeline.aliases import read_file
 
     aliases = Aliases(read_file(path)) if path else None

@@ -5,7 +5,7 @@ import pytest
 
 from bot.chat.user.subscription_views import reading
 from bot.locales import CATALOGUES, END_ISOLATE, ISOLATE, LANGUAGES, build, words
-from bot.matching.syntax import parse, split_queries
+from bot.matching.query.parser import parse, split_queries
 
 OTHERS = [language for language in LANGUAGES if language != "en"]
 SENT_BY_TELEGRAM = re.compile(r"</?(?:b|i|code)>")

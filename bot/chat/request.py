@@ -22,7 +22,7 @@ from bot.chat.services import Services
 from bot.engine import Step
 from bot.errors import UserError
 from bot.locales import Words, words
-from bot.matching.aliases import Aliases
+from bot.matching.engine.aliases import Aliases
 from bot.messages.limits import split
 from bot.messages.payload import freeze, freeze_file
 from bot.models import Button, Message, Schedule

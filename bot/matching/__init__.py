@@ -1,5 +1,12 @@
-"""Which queries an article matches, where and why.
+"""Matching: which queries an article matches. Pure; nothing here knows the database.
 
-In: queries as readers typed them, and cleaned articles. Out: `Match`es with terms, rules and scores. Not here:
-who subscribed, what is stored or sent, nor the cleaning of articles. The language is described in docs/queries.md.
+In: queries as people typed them, and cleaned articles. Out: matches, with the words, the rules and a score. Not here:
+who subscribed to a query, and questions about stored news (`bot.search`).
+
+- query/      a query's text, its tree of expressions, and its description in plain words
+- text/       words and scripts: tokens, inflection, transliteration, compounds
+- gazetteer/  names of places and peoples, in many languages, and longer names that contain them
+- engine/     the matcher: an index of queries (the percolator) that each article is looked up in
+
+Imports point one way: engine → query → gazetteer → text.
 """

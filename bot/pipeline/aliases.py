@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import ConfigError
-from bot.matching.aliases import Aliases, Group, joined, read_lines
+from bot.matching.engine.aliases import Aliases, Group, joined, read_lines
 from bot.storage import aliases
 
 LARGEST_FILE = 5 << 20  # bytes: all the aliases there can be, and remarks

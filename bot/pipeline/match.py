@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot import crash
 from bot.clock import Clock
 from bot.errors import QueryError
-from bot.matching.expr import Expr
-from bot.matching.judge import matches
-from bot.matching.percolator import Percolator
-from bot.matching.syntax import parse
+from bot.matching.engine.evaluate import matches
+from bot.matching.engine.percolator import Percolator
+from bot.matching.query.ast import Expr
+from bot.matching.query.parser import parse
 from bot.models import Article, Headline, Match, Placement
 from bot.pipeline.aliases import AliasBook
 from bot.storage import entries, hits, subscriptions

@@ -7,10 +7,10 @@ The aliases' names are words of the articles, so they are found far more often t
 import random
 from functools import partial
 
-from bot.matching.aliases import Aliases, Group, joined
-from bot.matching.percolator import Percolator
-from bot.matching.reading import FieldReading
-from bot.matching.syntax import parse
+from bot.matching.engine.aliases import Aliases, Group, joined
+from bot.matching.engine.document import FieldReading
+from bot.matching.engine.percolator import Percolator
+from bot.matching.query.parser import parse
 from tests.benchmarks.matching import load_articles, make_queries, match_all, seconds, show
 
 QUERIES, ARTICLES = 10_000, 1_000

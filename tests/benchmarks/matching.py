@@ -45,11 +45,11 @@ from rapidfuzz.distance import OSA
 
 from bot.clock import Clock
 from bot.errors import QueryError
-from bot.matching.analysis import tokens
-from bot.matching.expr import Exact, Expr, Name, leaves
-from bot.matching.fuzzy import Vocabulary, is_near
-from bot.matching.percolator import Percolator
-from bot.matching.syntax import TOO_COMMON, parse
+from bot.matching.engine.percolator import Percolator
+from bot.matching.engine.spelling import Vocabulary, is_near
+from bot.matching.query.ast import Exact, Expr, Name, leaves
+from bot.matching.query.parser import TOO_COMMON, parse
+from bot.matching.text.analysis import tokens
 from bot.models import Article
 from bot.pipeline.match import Matcher
 from bot.storage.database import Database

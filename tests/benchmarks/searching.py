@@ -14,10 +14,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from bot.matching.index import Index
-from bot.matching.percolator import Percolator
-from bot.matching.syntax import TOO_COMMON, parse
+from bot.matching.engine.percolator import Percolator
+from bot.matching.query.parser import TOO_COMMON, parse
 from bot.models import Article
+from bot.search.article_index import Index
 from tests.benchmarks.matching import load_articles
 
 ARTICLES = 10_000

@@ -10,7 +10,7 @@ from bot.engine import Wakeups
 from bot.locales import LANGUAGES, words
 from bot.messages.signing import Signer
 from bot.pipeline.aliases import AliasBook
-from bot.pipeline.week import Week
+from bot.search.recent import Week
 from bot.sources.fetch import Fetcher
 from bot.sources.guard import AddressGuard
 from bot.sources.parse import FeedParser

@@ -3,9 +3,9 @@
 import pytest
 
 from bot.chat.user.why import explain
-from bot.matching.aliases import Aliases
-from bot.matching.expr import And, Name, Or, without_exclusions
-from bot.matching.syntax import parse
+from bot.matching.engine.aliases import Aliases
+from bot.matching.query.ast import And, Name, Or, without_exclusions
+from bot.matching.query.parser import parse
 from bot.models import Article
 from bot.sandbox.people import BEN
 from tests.flows.living import Bot, nothing_unmatched

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bot.pipeline import advice
 from bot.sandbox.people import BEN
+from bot.search import suggestions
 from tests.flows.living import Bot
 from tests.flows.test_more_commands import ON_ONE, labels
 
@@ -45,7 +45,7 @@ async def test_the_confirmation_and_the_list_say_how_much_comes_a_day(bot: Bot) 
 
 @ON_ONE
 async def test_narrower_forms_of_what_finds_too_much(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(advice, "MOST", 20)
+    monkeypatch.setattr(suggestions, "MOST", 20)
     for number in range(40):
         where = ("Russia", "Egypt")[number % 2]
         title = f"Grain {number}" if number < 8 else f"Report {number}"

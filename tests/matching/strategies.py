@@ -2,8 +2,8 @@
 
 from hypothesis import strategies as st
 
-from bot.matching.aliases import Aliases, joined
-from bot.matching.expr import And, Exact, Expr, Field, Language, Name, Near, Not, Or, Prefix, Within
+from bot.matching.engine.aliases import Aliases, joined
+from bot.matching.query.ast import And, Exact, Expr, Field, Language, Name, Near, Not, Or, Prefix, Within
 from bot.models import Article
 
 WORDS = (

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.matching.judge import matches
-from bot.matching.percolator import Percolator
-from bot.matching.syntax import parse
+from bot.matching.engine.evaluate import matches
+from bot.matching.engine.percolator import Percolator
+from bot.matching.query.parser import parse
 from bot.models import Article
 from bot.sources.clean import clean_article
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bot.clock import Clock
-from bot.matching.aliases import Aliases, Group
+from bot.matching.engine.aliases import Aliases, Group
 from bot.pipeline import aliases as book
 from bot.pipeline.aliases import AliasBook
 from bot.storage import aliases

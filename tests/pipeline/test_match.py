@@ -10,12 +10,12 @@ import sqlalchemy as sa
 import structlog
 
 from bot.clock import Clock
-from bot.matching.syntax import parse
+from bot.matching.query.parser import parse
 from bot.models import FeedEntry, Schedule
-from bot.pipeline import search
 from bot.pipeline.aliases import AliasBook
 from bot.pipeline.match import Matcher
-from bot.pipeline.week import Week
+from bot.search import preview
+from bot.search.recent import Week
 from bot.storage import chats, entries, hits, sources, subscriptions
 from bot.storage.database import Database
 from bot.storage.schema import query, subscription
@@ -37,12 +37,12 @@ class Reader:
         self.database = database
         self.now = datetime.now(UTC)
         self.week = Week(database, Clock(), AliasBook())
-        self.found: list[search.Found] = []
-        self.outcome = search.Outcome()
+        self.found: list[preview.Found] = []
+        self.outcome = preview.Outcome()
         self.chat_id = 0
 
     async def look(self) -> None:
-        (outcome,) = await search.search(self.week, [parse("Idlib")])
+        (outcome,) = await preview.search(self.week, [parse("Idlib")])
         self.outcome, self.found = outcome, outcome.newest
 
     async def subscribe(self) -> None:
@@ -61,7 +61,7 @@ class Reader:
             made, _ = await subscriptions.subscribe(
                 connection, chat_id=chat.id, text="Idlib", label="Idlib", schedule=Schedule.DAILY, now=self.now
             )
-            await search.keep(connection, made.query_id, self.outcome, self.now)
+            await preview.keep(connection, made.query_id, self.outcome, self.now)
 
     async def knows(self) -> list[str]:
         """What the confirmation showed, and what is owed."""

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from bot.app import _add_sources
 from bot.config import Config, ConfiguredSource
-from bot.matching.syntax import format_query, parse
+from bot.matching.query.parser import parse
+from bot.matching.query.printer import format_query
 from bot.models import Schedule
 from bot.pipeline import pages as page_reader
 from bot.pipeline.match import Matcher

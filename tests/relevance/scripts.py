@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TextIO
 
 from babel import Locale
 
-from bot.matching.analysis import word_set
+from bot.matching.text.analysis import word_set
 from tests.relevance.match import found, read_lines
 
 MEMBERS = word_set(

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.chat.request import Turn
 from bot.errors import UserError
 from bot.locales import Words
-from bot.matching.aliases import MOST_ALIASES, Group, check, joined, place_first, place_of, read, shared
-from bot.matching.expr import Exact
+from bot.matching.engine.aliases import MOST_ALIASES, Group, check, joined, place_first, place_of, read, shared
+from bot.matching.query.ast import Exact
 from bot.models import Button, Message
 from bot.storage import aliases, stats
 from bot.storage.aliases import StoredAlias

@@ -13,11 +13,12 @@ from bot.chat.request import Turn
 from bot.chat.user import subscribe, subscription_views
 from bot.errors import QueryError, UserError
 from bot.locales import Words
-from bot.matching.expr import Expr
-from bot.matching.syntax import format_query, parse, split_queries
+from bot.matching.query.ast import Expr
+from bot.matching.query.parser import parse, split_queries
+from bot.matching.query.printer import format_query
 from bot.models import Button, Message, Schedule
-from bot.pipeline import search
-from bot.pipeline.search import Outcome
+from bot.search import preview
+from bot.search.preview import Outcome
 from bot.storage import deliveries, offers, subscriptions
 from bot.storage.offers import Offer
 from bot.storage.subscriptions import Subscription
@@ -61,7 +62,7 @@ async def plain_text(turn: Turn) -> None:
 
 async def _propose(turn: Turn, text: str) -> None:
     labels, exprs = subscribe.read_all(text, turn.words)
-    found = await search.search(turn.services.week, exprs)
+    found = await preview.search(turn.services.week, exprs)
     async with turn.apply() as connection:
         offer_id = await turn.offer(connection, WATCH, {"text": text}, PROPOSAL_LASTS)
         lines = [turn.words.say("Watch {labels}?", labels=named(labels, turn.words))]
@@ -76,7 +77,7 @@ async def _propose(turn: Turn, text: str) -> None:
 async def look_for(turn: Turn, offer: Offer, choice: str) -> list[Outcome]:
     """Return what the last week had for a proposal."""
     __, exprs = subscribe.read_all(offer.payload["text"], turn.words)
-    return await search.search(turn.services.week, exprs)
+    return await preview.search(turn.services.week, exprs)
 
 
 async def watch_taken(
@@ -170,7 +171,7 @@ async def stop_all_taken(
 async def look_again(turn: Turn, offer: Offer, choice: str) -> list[Outcome]:
     """Return what came, since they were stopped, for the subscriptions that an undo brings back."""
     exprs = [parse(one["text"], turn.words) for one in offer.payload["subscriptions"]]
-    return await search.search(turn.services.week, exprs, since=offer.created_at, most=None)
+    return await preview.search(turn.services.week, exprs, since=offer.created_at, most=None)
 
 
 async def undo_taken(
@@ -198,7 +199,7 @@ async def _restore(
         schedule=schedule,
         now=datetime.fromisoformat(one["created_at"]),
     )
-    await search.keep(connection, made.query_id, found, turn.now, news_since=stopped_at)
+    await preview.keep(connection, made.query_id, found, turn.now, news_since=stopped_at)
     await turn.set_slot(connection, schedule)
 
 
@@ -247,7 +248,7 @@ async def ask(turn: Turn, connection: AsyncConnection, one: Subscription) -> Mes
 async def _rewrite(turn: Turn, subscription_id: int, text: str, asked: Offer | None = None) -> None:
     """Give a subscription new words; its schedule stays. What cannot be read may be sent again."""
     expr = subscription_views.read(text, turn.words)
-    (found,) = await search.search(turn.services.week, [expr])
+    (found,) = await preview.search(turn.services.week, [expr])
     async with turn.apply() as connection:
         old = await subscription_views.mine(turn, connection, subscription_id)
         if asked is not None:
@@ -263,7 +264,7 @@ async def _change(
     new = await subscriptions.change(connection, old, text=format_query(expr), label=label, now=turn.now)
     if new.query_id != old.query_id:
         await deliveries.cancel_queries(connection, turn.chat.id, [old.query_id], turn.now)
-        await search.keep(connection, new.query_id, found, turn.now)
+        await preview.keep(connection, new.query_id, found, turn.now)
     lines = [
         subscription_views.confirmation(turn, new, added=True, expr=expr, found=found),
         subscription_views.when(turn, new.schedule),
@@ -286,7 +287,7 @@ async def look_for_form(turn: Turn, offer: Offer, choice: str) -> tuple[str, Exp
     """Return the form that was chosen, and what the last week had for it."""
     text = offer.payload["forms"][int(choice)]
     expr = parse(text, turn.words)
-    (found,) = await search.search(turn.services.week, [expr])
+    (found,) = await preview.search(turn.services.week, [expr])
     return text, expr, found
 
 
@@ -302,7 +303,7 @@ async def instead_taken(
 async def look_for_what_was(turn: Turn, offer: Offer, choice: str) -> Outcome:
     """Return what came for a subscription's former words since they were changed."""
     expr = parse(offer.payload["text"], turn.words)
-    return (await search.search(turn.services.week, [expr], since=offer.created_at, most=None))[0]
+    return (await preview.search(turn.services.week, [expr], since=offer.created_at, most=None))[0]
 
 
 async def change_back_taken(
@@ -316,7 +317,7 @@ async def change_back_taken(
     back = await subscriptions.change(connection, old, text=was["text"], label=was["label"], now=since)
     if back.query_id != old.query_id:
         await deliveries.cancel_queries(connection, turn.chat.id, [old.query_id], turn.now)
-        await search.keep(connection, back.query_id, found, turn.now, news_since=offer.created_at)
+        await preview.keep(connection, back.query_id, found, turn.now, news_since=offer.created_at)
     text = say("Watching {labels} again.", labels=named([back.label], turn.words))
     return Message(text, tuple(subscription_views.schedule_buttons(back, turn.words))), ""
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.chat.request import Turn
-from bot.matching.aliases import joined, write_lines
+from bot.matching.engine.aliases import joined, write_lines
 from bot.models import Button, Message
 from bot.schedules.zones import zone_info
 from bot.sources.opml import Outline, write_opml

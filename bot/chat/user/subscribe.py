@@ -16,11 +16,12 @@ from bot.chat.user.subscription_views import (
 )
 from bot.errors import UserError
 from bot.locales import Words
-from bot.matching.expr import Expr
-from bot.matching.syntax import format_query, split_queries
+from bot.matching.query.ast import Expr
+from bot.matching.query.parser import split_queries
+from bot.matching.query.printer import format_query
 from bot.models import Message
-from bot.pipeline import search
-from bot.pipeline.search import Outcome
+from bot.search import preview
+from bot.search.preview import Outcome
 from bot.storage import sources, subscriptions
 from bot.storage.subscriptions import Subscription
 
@@ -35,7 +36,7 @@ async def subscribe(turn: Turn) -> None:
         raise UserError(_("Tell me what to watch for, like this: /subscribe Idlib"))
     await turn.require_say()
     labels, exprs = read_all(turn.args, turn.words)
-    found = await search.search(turn.services.week, exprs)
+    found = await preview.search(turn.services.week, exprs)
     async with turn.apply() as connection:
         await turn.show(connection, await add(turn, connection, labels, exprs, found))
 
@@ -102,7 +103,7 @@ async def _subscribe(
         now=turn.now,
     )
     if added:
-        await search.keep(connection, made.query_id, found, turn.now)
+        await preview.keep(connection, made.query_id, found, turn.now)
     return made, added
 
 

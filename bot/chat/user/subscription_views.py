@@ -10,16 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.chat.request import Turn
 from bot.errors import QueryError, UserError
 from bot.locales import Words
-from bot.matching.aliases import Aliases
-from bot.matching.expr import Expr
-from bot.matching.syntax import describe, parse
+from bot.matching.engine.aliases import Aliases
+from bot.matching.query.ast import Expr
+from bot.matching.query.describe import describe
+from bot.matching.query.parser import parse
 from bot.messages.news import line
 from bot.messages.safe_text import clip
 from bot.models import Button, Message, Schedule
-from bot.pipeline import search
-from bot.pipeline.advice import Form, advise
-from bot.pipeline.search import Found, Outcome
-from bot.pipeline.week import DAYS
+from bot.search import preview
+from bot.search.preview import Found, Outcome
+from bot.search.recent import DAYS
+from bot.search.suggestions import Form, advise
 from bot.storage import hits, subscriptions
 from bot.storage.subscriptions import Subscription
 
@@ -54,7 +55,7 @@ def confirmation(turn: Turn, made: Subscription, *, added: bool, expr: Expr, fou
     for one in found.newest:
         newest.setdefault(one.entry.story_id or one.entry.id, one)
     samples = list(newest.values())[:SAMPLES]
-    lines += [line(search.item(one, made.label), turn.words, zone=zone, now=now) for one in samples]
+    lines += [line(preview.item(one, made.label), turn.words, zone=zone, now=now) for one in samples]
     return Markup("\n").join(lines)
 
 

@@ -14,11 +14,12 @@ from bot.chat.user.subscription_views import when
 from bot.delivery.telegram.send import RESENT
 from bot.errors import QueryError, UserError
 from bot.locales import Words
-from bot.matching.aliases import Aliases
-from bot.matching.expr import without_exclusions
-from bot.matching.judge import judge
-from bot.matching.reading import Reading
-from bot.matching.syntax import format_query, parse
+from bot.matching.engine.aliases import Aliases
+from bot.matching.engine.document import Reading
+from bot.matching.engine.evaluate import judge
+from bot.matching.query.ast import without_exclusions
+from bot.matching.query.parser import parse
+from bot.matching.query.printer import format_query
 from bot.messages.limits import LIMIT, measure
 from bot.messages.news import when as shown_time
 from bot.messages.safe_text import clean, clip

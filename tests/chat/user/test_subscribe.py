@@ -22,7 +22,7 @@ from bot.messages.limits import LIMIT, measure
 from bot.messages.signing import Signer
 from bot.models import FeedEntry, Schedule
 from bot.pipeline.aliases import AliasBook
-from bot.pipeline.week import Week
+from bot.search.recent import Week
 from bot.sources.fetch import Fetcher
 from bot.sources.guard import AddressGuard
 from bot.sources.parse import FeedParser

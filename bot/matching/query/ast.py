@@ -1,0 +1,129 @@
+"""What a query says, as a tree of frozen records. `bot.matching.query.parser` reads and writes its text.
+
+Words are kept as typed (white space and stray punctuation aside): how they are matched is decided by
+`bot.matching.engine.leaf`, so a stored query gains from every later improvement of the matcher.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """Words side by side, adjacent and in this order: "Real Madrid". `close` asks for close spellings ("~")."""
+
+    text: str
+    close: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A Name that has other names by an administrator's alias. Never read nor stored: `Aliases.bind` makes it.
+
+    `concept` is what all the names stand for, `also` the others as they were written. Where only a part of `text` has
+    other names (Burma army), `concept` is "", and each of `also` is the whole with another (Myanmar army): a name too.
+    """
+
+    text: str
+    close: bool
+    concept: str
+    also: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """Exactly these words: "…" or =word."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """Words that begin with `text`: terror*."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """A country, its regions and cities: in:Syria. `text` is the place as typed."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """Articles in a language, by its code of two or three letters: lang:ar."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """`item` in one field only: "title" or "source"."""
+
+    name: str
+    item: "Expr"
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Both sides in one field, in either order, with at most `words` words between them."""
+
+    left: "Expr"
+    right: "Expr"
+    words: int
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Without `item`; only stands in an And beside something that is wanted."""
+
+    item: "Expr"
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of the items (two or more), none of them an And."""
+
+    items: "tuple[Expr, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """Any of the items (two or more), none of them an Or or a Not."""
+
+    items: "tuple[Expr, ...]"
+
+
+Leaf: TypeAlias = Name | Alias | Exact | Prefix | Within | Language
+Expr: TypeAlias = Leaf | Field | Near | Not | And | Or
+
+
+def leaves(expr: Expr) -> list[Leaf]:
+    """Return what the query is made of, in order."""
+    match expr:
+        case And(items) | Or(items):
+            return [leaf for item in items for leaf in leaves(item)]
+        case Not(item) | Field(_, item):
+            return leaves(item)
+        case Near(left, right, _):
+            return leaves(left) + leaves(right)
+    return [expr]
+
+
+def without_exclusions(expr: Expr) -> "tuple[Expr, list[Expr]]":
+    """Return the query without what it excludes, and what that is."""
+    match expr:
+        case And(items):
+            wanted = [without_exclusions(item) for item in items if not isinstance(item, Not)]
+            unwanted = [item.item for item in items if isinstance(item, Not)]
+            left = tuple(item for item, _ in wanted)
+            return left[0] if len(left) == 1 else And(left), [*unwanted, *(one for _, more in wanted for one in more)]
+        case Or(items):
+            pairs = [without_exclusions(item) for item in items]
+            return Or(tuple(item for item, _ in pairs)), [one for _, more in pairs for one in more]
+        case Field(name, item):
+            wanted_item, unwanted = without_exclusions(item)
+            return Field(name, wanted_item), [Field(name, one) for one in unwanted]
+    return expr, []

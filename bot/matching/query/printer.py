@@ -1,0 +1,34 @@
+"""A query as its canonical text, which the parser reads back: `parse(format_query(q)) == q`."""
+
+from bot.matching.query.ast import Alias, And, Exact, Expr, Field, Language, Name, Near, Not, Or, Prefix, Within
+
+
+def format_query(expr: Expr) -> str:
+    """Return the canonical text of a query: `parse(format_query(q)) == q`."""
+    match expr:
+        case Name(text, close) | Alias(text, close):
+            return text + "~" if close else text
+        case Exact(text):
+            return f'"{text}"'
+        case Prefix(text):
+            return text + "*"
+        case Within(text):
+            return f"in:{text}"
+        case Language(code):
+            return f"lang:{code}"
+        case Field(name, item):
+            several_words = name == "source" and isinstance(item, Name) and " " in item.text
+            return f"{name}:({format_query(item)})" if several_words else f"{name}:{_operand(item, (And, Or, Near))}"
+        case Near(left, right, distance):
+            return f"{_operand(left, (Or,))} NEAR/{distance} {_operand(right, (Or,))}"
+        case Not(item):
+            return f"NOT {_operand(item, (And, Or, Near))}"
+        case And(items):
+            return " AND ".join(_operand(item, (Or,)) for item in items).replace(" AND NOT ", " NOT ")
+        case Or(items):
+            return " OR ".join(map(format_query, items))
+
+
+def _operand(expr: Expr, grouped: tuple[type, ...]) -> str:
+    text = format_query(expr)
+    return f"({text})" if isinstance(expr, grouped) else text

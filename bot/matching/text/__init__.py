@@ -1,0 +1,1 @@
+"""Words and scripts: `analysis` (tokens, folding, inflection), `transliteration` (Latin and Arabic), `compounds`."""

@@ -1,0 +1,365 @@
+"""Articles that wait for queries: the percolator turned round, to say at once what a query would have found.
+
+In: articles, each under a number, then queries. Out: for a query, the numbers of all the articles it matches.
+An article's words, as they stand there, lead to it, and so do its places, names of aliases, compounds, source and
+language. What a part of a query waits for (`bot.matching.engine.plan`) names the words that are meant by it,
+`Kind.says` judges each of them, and sets do the rest: And is what is in both, Or what is in either, Not what is left.
+Where the plan says all there is to know, that is the answer; else what may match is judged, in the words that were
+kept. Hypothesis holds the answer against judging every article (tests/matching/test_index.py).
+
+An article's text is not kept, only its words (each is one object, however many articles have it), so a match is told
+without its terms. One thread at a time uses an index. What was judged is remembered for a while: an article under a
+number never changes.
+"""
+
+from array import array
+from collections import Counter, OrderedDict
+from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple, TypeAlias
+
+from bot.matching.engine.aliases import Aliases
+from bot.matching.engine.document import PLACE, FieldReading, Reading
+from bot.matching.engine.evaluate import is_match
+from bot.matching.engine.plan import LANGUAGE, SOURCE, Beside, Plan, plan
+from bot.matching.engine.spelling import near, skeleton
+from bot.matching.engine.terms import JOINED, Sort, Want, plurals
+from bot.matching.query.ast import And, Expr, Field, Near, Not, Or
+from bot.matching.text.analysis import CASE, Case, Token, keys, name_keys, read_form, wanted_keys
+from bot.matching.text.transliteration import bridges
+from bot.models import Article
+
+MOST_VERDICTS = 100_000  # remembered, of all queries together: some ten megabytes
+WASTE = 0.25  # share of numbers that are gone, above which the lists are cleared of them
+
+Numbers: TypeAlias = "array[int]"  # of articles
+
+
+class Maybe(NamedTuple):
+    """Articles that may match a part of a query, and those of them that surely do."""
+
+    may: set[int]
+    surely: set[int]
+
+
+class Found(NamedTuple):
+    """Articles that match a query, and how many were left that may match but would have taken too long to judge."""
+
+    numbers: set[int]
+    left: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was left: these are all there are."""
+        return not self.left
+
+
+class _Verdicts:
+    """What was judged, of the queries that were asked last."""
+
+    def __init__(self) -> None:
+        self._by_query: OrderedDict[Expr, dict[int, bool]] = OrderedDict()
+        self._count = 0
+
+    def of(self, query: Expr) -> dict[int, bool]:
+        """Return whether the query matched, by the articles' numbers."""
+        verdicts = self._by_query.setdefault(query, {})
+        self._by_query.move_to_end(query)
+        return verdicts
+
+    def added(self, count: int) -> None:
+        """Forget the queries asked longest ago, if there are too many verdicts now."""
+        self._count += count
+        while self._count > MOST_VERDICTS:
+            __, oldest = self._by_query.popitem(last=False)
+            self._count -= len(oldest)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._by_query.clear()
+        self._count = 0
+
+
+class _Lists:
+    """The articles by what is in them: by language and form of a word, and by key."""
+
+    def __init__(self) -> None:
+        self.words: dict[str, dict[str, Numbers]] = {}
+        self.keys: dict[str, Numbers] = {}
+
+    def add(self, number: int, language: str, forms: Iterable[str], found: Iterable[str]) -> None:
+        """Add an article whose words have these forms, and which has these keys."""
+        words = self.words.setdefault(language, {})
+        for table, names in ((words, forms), (self.keys, found)):
+            for name in names:
+                numbers = table.get(name)
+                if numbers is None:
+                    table[name] = array("I", (number,))
+                else:
+                    numbers.append(number)
+
+    def clear_of_all_but(self, live: Collection[int]) -> None:
+        """Forget the numbers that are not `live`, and what only they had."""
+        self.keys = _cleared(self.keys, live)
+        self.words = {language: cleared for language, table in self.words.items() if (cleared := _cleared(table, live))}
+
+
+def _cleared(table: dict[str, Numbers], live: Collection[int]) -> dict[str, Numbers]:
+    cleared = {name: array("I", (number for number in numbers if number in live)) for name, numbers in table.items()}
+    return {name: numbers for name, numbers in cleared.items() if numbers}
+
+
+class _Vocabulary:
+    """The words of all articles, by what another spelling or inflection of them would share."""
+
+    def __init__(self) -> None:
+        self.folded: dict[str, None] = {}
+        self.stems: dict[str, dict[str, list[str]]] = {}
+        self.sounds: dict[str, list[str]] = {}
+        self.bridges: dict[str, list[str]] = {}
+
+    def add(self, form: str, language: str) -> None:
+        """Add a word of an article in a language, the first time it is met there."""
+        folded, _case = read_form(form)
+        stems = self.stems.setdefault(language, {})
+        for key in keys(folded, language):
+            _put(stems, key, folded)
+        if folded not in self.folded:
+            self.folded[folded] = None
+            _put(self.sounds, skeleton(folded), folded)
+            for bridge in bridges(folded):
+                _put(self.bridges, bridge, folded)
+
+    def meant_by(self, want: Want) -> Iterator[str]:
+        """Yield the words that may be what is wanted: all that are, and a few more."""
+        folded, kind = want
+        if kind.sort is Sort.PREFIX:
+            yield from (word for word in self.folded if word.startswith(folded))
+            return
+        yield folded
+        if kind.sort is not Sort.WORD or kind.exact:
+            return
+        if kind.is_name:
+            yield from plurals(folded)
+        for language, stems in self.stems.items():
+            for key in (name_keys if kind.is_name else wanted_keys)(folded, language):
+                yield from stems.get(key, ())
+        if kind.close:
+            yield from self.sounds.get(skeleton(folded), ())
+            for bridge in bridges(folded):
+                yield from self.bridges.get(bridge, ())
+        if kind.close > 1:
+            yield from near(folded, self.folded)
+
+
+def _put(table: dict[str, list[str]], key: str, word: str) -> None:
+    words = table.setdefault(key, [])
+    if word not in words:
+        words.append(word)
+
+
+class Index:
+    """Articles under their numbers, as they read with these aliases."""
+
+    def __init__(self, aliases: Aliases | None = None) -> None:
+        self.aliases = aliases or Aliases()
+        self._articles: dict[int, Reading] = {}
+        self._whole = _Lists()
+        self._titles = _Lists()
+        self._vocabulary = _Vocabulary()
+        self._verdicts = _Verdicts()
+        self._gone = 0
+        self.words = 0  # of all articles
+
+    def __len__(self) -> int:
+        return len(self._articles)
+
+    def __contains__(self, number: object) -> bool:
+        return number in self._articles
+
+    def add(self, number: int, article: Article) -> None:
+        """Add an article under a number that no article ever had: a higher one for a newer article."""
+        reading = Reading(article, self.aliases)
+        reading.pare()
+        self._articles[number] = reading
+        self.words += _size(reading)
+        for part in (reading.title, reading.text):
+            self._learn(part, reading.language)
+        self._list(number, reading)
+
+    def remove(self, numbers: Iterable[int]) -> None:
+        """Forget articles; a number that is not there is no error."""
+        for number in numbers:
+            gone = self._articles.pop(number, None)
+            if gone is not None:
+                self._gone += 1
+                self.words -= _size(gone)
+        if self._gone > WASTE * len(self._articles):
+            self._whole.clear_of_all_but(self._articles)
+            self._titles.clear_of_all_but(self._articles)
+            self._gone = 0
+            self._verdicts.clear()
+            self._vocabulary = _Vocabulary()
+            for language, forms in self._whole.words.items():
+                for form in forms:
+                    self._vocabulary.add(form, language)
+
+    def set_aliases(self, aliases: Aliases) -> None:
+        """Read the names of all articles anew."""
+        self.aliases = aliases
+        self._verdicts.clear()
+        for lists in (self._whole, self._titles):
+            lists.keys = {key: numbers for key, numbers in lists.keys.items() if key[0] != PLACE}
+        for number, reading in self._articles.items():
+            reading.set_aliases(aliases)
+            title, text = (_place_keys(part) for part in (reading.title, reading.text))
+            self._titles.add(number, reading.language, (), title)
+            self._whole.add(number, reading.language, (), title | text)
+
+    def find(self, expr: Expr, *, most: int | None = None, among: Collection[int] | None = None) -> Found:
+        """Return the numbers of all articles that a query matches (with `among`: of those).
+
+        With `most`, no more are judged than that, the newest; what was judged before for the query costs nothing.
+        """
+        bound = self.aliases.bind(expr)
+        found = self._find(bound, self._whole)
+        live = self._articles if among is None else self._articles.keys() & among
+        verdicts = self._verdicts.of(bound)
+        asked = [number for number in found.may - found.surely if number in live]
+        new = sorted((number for number in asked if number not in verdicts), reverse=True)
+        for number in new[:most]:
+            verdicts[number] = is_match(bound, self._articles[number].copy())
+        judged = {number for number in asked if verdicts.get(number)}
+        self._verdicts.added(len(new[:most]))
+        return Found({number for number in found.surely if number in live} | judged, len(new) - len(new[:most]))
+
+    def companions(self, numbers: Iterable[int]) -> Counter[str]:
+        """Return the places (as keys of spans) that these articles name, and how many of them do."""
+        return Counter(key for number in numbers for key in self._keys_of(number))
+
+    def _keys_of(self, number: int) -> set[str]:
+        reading = self._articles.get(number)
+        return _place_keys(reading.title) | _place_keys(reading.text) if reading else set()
+
+    def names(self, numbers: Iterable[int]) -> Counter[tuple[str, Case]]:
+        """Return the words with a capital inside a sentence that these articles have, and how many of them do."""
+        return Counter(word for number in numbers for word in self._names_of(number))
+
+    def _names_of(self, number: int) -> set[tuple[str, Case]]:
+        reading = self._articles.get(number)
+        parts = (reading.title, reading.text) if reading else ()
+        return {
+            (token.folded, token.case)
+            for part in parts
+            if not part.is_loud
+            for token in part.tokens
+            if token.case > Case.LOWER and not token.begins
+        }
+
+    def _learn(self, part: FieldReading, language: str) -> None:
+        known = self._whole.words.get(language, {})
+        for token in part.tokens:
+            if token.form not in known:
+                self._vocabulary.add(token.form, language)
+
+    def _list(self, number: int, reading: Reading) -> None:
+        title, text = ({token.form for token in part.tokens} for part in (reading.title, reading.text))
+        about = (LANGUAGE + reading.language, *(SOURCE + word for word in reading.source))
+        self._titles.add(number, reading.language, title, reading.title.spans)
+        self._whole.add(number, reading.language, title | text, {*reading.title.spans, *reading.text.spans, *about})
+
+    # --- queries ---
+
+    def _find(self, expr: Expr, lists: _Lists) -> Maybe:
+        match expr:
+            case And(items):
+                return self._find_all(items, lists)
+            case Or(items):
+                found = [self._find(item, lists) for item in items]
+                return Maybe(set().union(*(one.may for one in found)), set().union(*(one.surely for one in found)))
+            case Near(left, right, _):
+                return Maybe(self._find(left, lists).may & self._find(right, lists).may, set())
+            case Field("source", _):
+                return self._planned(plan(expr), self._whole)
+            case Field(_, item):
+                return self._find(item, self._titles)
+        return self._planned(plan(expr), lists)
+
+    def _find_all(self, items: tuple[Expr, ...], lists: _Lists) -> Maybe:
+        wanted = [self._find(item, lists) for item in items if not isinstance(item, Not)]
+        unwanted = [self._find(item.item, lists) for item in items if isinstance(item, Not)]
+        may = set.intersection(*(one.may for one in wanted))
+        surely = set.intersection(*(one.surely for one in wanted))
+        for one in unwanted:
+            may -= one.surely
+            surely -= one.may
+        return Maybe(may, surely)
+
+    def _planned(self, waits: Plan, lists: _Lists) -> Maybe:
+        """Return the articles that have what a part of a query waits for."""
+        may = set().union(*(self._having(want, lists) for want in waits.ones))
+        may = may.union(*(self._side_by_side(beside, lists) for beside in waits.besides))
+        return Maybe(may, set() if waits.asks else set(may))
+
+    def _having(self, want: Want, lists: _Lists) -> set[int]:
+        """Return the articles that have a word or key that is wanted."""
+        folded, kind = want
+        if kind.sort is Sort.KEY:
+            return set(lists.keys.get(folded, ()))
+        if folded.startswith(SOURCE):  # a prefix of a source's word
+            return set().union(*(numbers for key, numbers in lists.keys.items() if key.startswith(folded)))
+        found = set().union(*(numbers for _language, _form, numbers in self._forms(want, lists)))
+        if kind.sort is Sort.WORD and not kind.exact:
+            found.update(lists.keys.get(JOINED + folded, ()))
+        return found
+
+    def _side_by_side(self, beside: Beside, lists: _Lists) -> set[int]:
+        """Return the articles that have two words one after the other."""
+        sides = []
+        for want in (beside.first, beside.second):
+            forms: dict[str, set[str]] = {}
+            having: set[int] = set()
+            for language, form, numbers in self._forms(want, lists):
+                forms.setdefault(language, set()).add(form)
+                having.update(numbers)
+            sides.append((forms, having))
+        (firsts, one), (seconds, other) = sides
+        found = set()
+        for number in one & other & self._articles.keys():
+            reading = self._articles[number]
+            parts = (reading.title,) if lists is self._titles else (reading.title, reading.text)
+            here = firsts.get(reading.language, set()), seconds.get(reading.language, set())
+            if any(_follow(part.tokens, *here, gap=beside.gap) for part in parts):
+                found.add(number)
+        return found
+
+    def _forms(self, want: Want, lists: _Lists) -> Iterator[tuple[str, str, Numbers]]:
+        """Yield each form that is wanted, its language, and the articles that have it."""
+        folded, kind = want
+        for word in set(self._vocabulary.meant_by(want)):
+            for case in Case:
+                form = word if case is Case.LOWER else f"{word}{CASE}{case:d}"
+                for language, table in lists.words.items():
+                    numbers = table.get(form)
+                    if numbers is not None and kind.says(folded, word, case, language):
+                        yield language, form, numbers
+
+
+def _follow(words: list[Token], firsts: set[str], seconds: set[str], *, gap: bool) -> bool:
+    """Return whether one of the `seconds` stands after one of the `firsts`; with `gap`, a name may stand between."""
+    for at in [at for at, word in enumerate(words[:-1], 1) if word.form in firsts]:
+        if words[at].breaks:
+            continue
+        if words[at].form in seconds:
+            return True
+        after = words[at + 1] if gap and at + 1 < len(words) and words[at].case > Case.LOWER else None
+        if after is not None and not after.breaks and after.form in seconds:
+            return True
+    return False
+
+
+def _place_keys(part: FieldReading) -> set[str]:
+    return {key for key in part.spans if key[0] == PLACE}
+
+
+def _size(reading: Reading) -> int:
+    return len(reading.title.tokens) + len(reading.text.tokens)

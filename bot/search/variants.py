@@ -1,0 +1,110 @@
+"""Queries that ask for a little more, or a little less, than a given one.
+
+In: an `Expr`, and what is often found beside it. Out: other queries, each one step away and each as it could be
+typed, the nearest first. Not here: what they find.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from bot.errors import QueryError
+from bot.matching.engine.spelling import SHORTEST_ASKED
+from bot.matching.gazetteer import places
+from bot.matching.query.ast import And, Exact, Expr, Field, Name, Near, Not, Or
+from bot.matching.query.parser import LONGEST, parse
+from bot.matching.query.printer import format_query
+from bot.matching.text.analysis import tokens
+
+MOST_WIDER = 16  # are tried
+
+
+def wider(expr: Expr) -> list[Expr]:
+    """Return queries that find what this one finds, or something near it, and more."""
+    return _typed([*_looser(expr), *_freer(expr)], but=expr)[:MOST_WIDER]
+
+
+def narrower(expr: Expr, beside: Iterable[str]) -> list[Expr]:
+    """Return queries that find a part of what this one finds; `beside` are names often found with it."""
+    found: list[Expr] = [Field("title", expr)]
+    if isinstance(expr, Name) and len(tokens(expr.text)) > 1:
+        found.append(Exact(expr.text))
+    found += [_and([expr, Name(name)]) for name in beside]
+    return _typed(found, but=expr)
+
+
+def _typed(exprs: Iterable[Expr], *, but: Expr) -> list[Expr]:
+    """Return the queries that can be typed, each once, without the one they were made of."""
+    found: dict[Expr, None] = {}
+    for expr in exprs:
+        text = format_query(expr)
+        try:
+            read = parse(text) if len(text) <= LONGEST else but
+        except QueryError:
+            continue
+        if read == expr != but:
+            found[read] = None
+    return list(found)
+
+
+def _looser(expr: Expr) -> Iterator[Expr]:
+    """Yield the query with the same words, asked for less strictly."""
+    match expr:
+        case Field("title", item):
+            yield item
+            yield from (Field("title", looser) for looser in _looser(item))
+        case Exact(text):
+            yield Name(text)
+        case Near(left, right, _):
+            yield _and([left, right])
+        case Name(text, close):
+            letters = [token.folded for token in tokens(text)]
+            if not close and all(len(word) >= SHORTEST_ASKED and word.isalpha() for word in letters):
+                yield Name(text, close=True)
+        case And(items) | Or(items):
+            join = _and if isinstance(expr, And) else _or
+            for at, item in enumerate(items):
+                yield from (join([*items[:at], looser, *items[at + 1 :]]) for looser in _looser(item))
+
+
+def _freer(expr: Expr) -> Iterator[Expr]:
+    """Yield the query with fewer words, or with wider ones."""
+    match expr:
+        case And(items):
+            nots = [item for item in items if isinstance(item, Not)]
+            wanted = [item for item in items if not isinstance(item, Not)]
+            yield from (_and([item for item in items if item is not gone]) for gone in nots)
+            if len(wanted) > 1:
+                yield from (_and([item for item in items if item is not gone]) for gone in wanted)
+                yield _and([_or(wanted), *nots])
+            for item in wanted:
+                yield from (_and([freer if one is item else one for one in items]) for freer in _freer(item))
+        case Or(items):
+            yield from (_or([*items, freer]) for item in items for freer in _freer(item))
+        case Field("title", item):
+            yield from (Field("title", freer) for freer in _freer(item))
+        case Name(text, close):
+            if country := _country(text):
+                yield Name(country)
+            words = text.split(" ")
+            if len(words) > 1 and not places.concepts(text):
+                yield _and([Name(word, close) for word in words])
+                yield from (Name(word, close) for word in sorted(words, key=len, reverse=True))
+
+
+def _country(text: str) -> str | None:
+    """Return the country of a town, or None."""
+    for concept in places.concepts(text)[:1]:
+        country = places.country_of(concept)
+        return places.name_of(country) if country != concept else None
+    return None
+
+
+def _and(items: Sequence[Expr]) -> Expr:
+    flat = [one for item in items for one in (item.items if isinstance(item, And) else (item,))]
+    flat = list(dict.fromkeys(flat))
+    return flat[0] if len(flat) == 1 else And(tuple(sorted(flat, key=lambda one: isinstance(one, Not))))
+
+
+def _or(items: Sequence[Expr]) -> Expr:
+    flat = [one for item in items for one in (item.items if isinstance(item, Or) else (item,))]
+    flat = list(dict.fromkeys(flat))
+    return flat[0] if len(flat) == 1 else Or(tuple(flat))
