@@ -31,7 +31,7 @@ from bot.messages.signing import Signer
 from bot.pipeline.alert import write_alerts
 from bot.pipeline.aliases import AliasBook, read_file
 from bot.pipeline.backup import Backups
-from bot.pipeline.clockwise import Clockwise
+from bot.pipeline.clock_repair import Clockwise
 from bot.pipeline.digest import freeze_due
 from bot.pipeline.hubs import Hubs
 from bot.pipeline.match import Matcher
@@ -45,14 +45,14 @@ from bot.scheduler import build
 from bot.schedules.zones import pin_zone_rules
 from bot.search.recent import Week
 from bot.sources.address import canonical_url
-from bot.sources.fetch import Fetcher
-from bot.sources.guard import AddressGuard
-from bot.sources.parse import FeedParser
+from bot.sources.http.fetch import Fetcher
+from bot.sources.http.guard import AddressGuard
+from bot.sources.reading.pool import FeedParser
 from bot.storage import secrets, sources
 from bot.storage import websub as subscriptions
 from bot.storage.backup import BackupError, backup_before_migrating
 from bot.storage.database import Database
-from bot.storage.presence import Presence, present
+from bot.storage.runs import Presence, present
 from bot.web.callbacks import public, webhook, websub
 from bot.web.server import Status, serving
 

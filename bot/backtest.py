@@ -16,7 +16,7 @@ from bot.matching.engine.aliases import Aliases
 from bot.matching.engine.percolator import Percolator
 from bot.matching.query.parser import parse
 from bot.models import Article, Headline, Term
-from bot.sources.clean import CleanArticle, clean_article, clean_body, clean_text
+from bot.sources.reading.clean import CleanArticle, clean_article, clean_body, clean_text
 from bot.stories.cluster import Clusterer
 
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)  # of headlines without a time: a second apart, in the order of the file

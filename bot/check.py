@@ -16,9 +16,9 @@ from bot.delivery.telegram.http import AiohttpRequest
 from bot.errors import ConfigError, SourceError
 from bot.pipeline.aliases import read_file
 from bot.sources.address import canonical_url
-from bot.sources.fetch import Fetcher
-from bot.sources.guard import AddressGuard
-from bot.sources.parse import FeedParser
+from bot.sources.http.fetch import Fetcher
+from bot.sources.http.guard import AddressGuard
+from bot.sources.reading.pool import FeedParser
 from bot.storage.database import Database
 
 SAFE_SQLITE = (3, 51, 3)  # older ones can damage a WAL that two connections reset at once (sqlite.org/wal.html)

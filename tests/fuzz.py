@@ -20,7 +20,7 @@ from pathlib import Path
 
 from bot.errors import SourceError
 from bot.models import Feed
-from bot.sources.parse import FeedParser
+from bot.sources.reading.pool import FeedParser
 
 MUTATIONS = 10_000
 LARGEST = 100_000  # bytes of a document that is mutated

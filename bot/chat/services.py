@@ -11,8 +11,8 @@ from bot.messages.signing import Signer
 from bot.models import Schedule
 from bot.pipeline.aliases import AliasBook
 from bot.search.recent import Week
-from bot.sources.fetch import Fetcher
-from bot.sources.parse import FeedParser
+from bot.sources.http.fetch import Fetcher
+from bot.sources.reading.pool import FeedParser
 from bot.storage.database import Database
 
 

@@ -20,8 +20,8 @@ from bot.clock import Clock
 from bot.errors import SourceError
 from bot.pipeline.poll import Poller
 from bot.sources.address import canonical_url
-from bot.sources.compression import decompress
-from bot.sources.fetch import Fetcher, Lanes
+from bot.sources.http.compression import decompress
+from bot.sources.http.fetch import Fetcher, Lanes
 from bot.storage import websub
 from bot.storage.database import Database
 from bot.storage.websub import Subscription

@@ -19,11 +19,12 @@ from bot import crash
 from bot.clock import Clock
 from bot.engine import Step, Wakeups
 from bot.errors import SourceError
-from bot.sources import page, robots
-from bot.sources.fetch import Fetcher
-from bot.sources.headers import RETRY_LATEST
-from bot.sources.page import Page
-from bot.sources.parse import FeedParser
+from bot.sources.http import robots
+from bot.sources.http.fetch import Fetcher
+from bot.sources.http.headers import RETRY_LATEST
+from bot.sources.reading import page
+from bot.sources.reading.page import Page
+from bot.sources.reading.pool import FeedParser
 from bot.storage import pages
 from bot.storage.database import Database
 from bot.storage.pages import Waiting

@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from markupsafe import Markup
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,18 +23,18 @@ from bot import crash
 from bot.clock import Clock
 from bot.engine import Step, Wakeups
 from bot.errors import SourceError
-from bot.locales import Words
+from bot.messages.source_troubles import _TROUBLES, LONG_FAILING
 from bot.models import Feed, FeedEntry, Source, Wishes
 from bot.pipeline.notice import tell_admins
 from bot.sources import rhythm
 from bot.sources.address import canonical_url
 from bot.sources.due import after_skipped, is_dead, next_poll_at, poll_interval
-from bot.sources.fetch import PER_HOST, Fetched, Fetcher
+from bot.sources.http.fetch import PER_HOST, Fetched, Fetcher
+from bot.sources.http.robots import origin_of
 from bot.sources.identity import link_key
-from bot.sources.memory import Memory
-from bot.sources.parse import FeedParser
-from bot.sources.pieces import Reading
-from bot.sources.robots import origin_of
+from bot.sources.item_cache import Memory
+from bot.sources.reading.item_spans import Reading
+from bot.sources.reading.pool import FeedParser
 from bot.storage import entries, pages, sources, websub
 from bot.storage.database import Database
 
@@ -48,7 +47,6 @@ FALLBACK = 4  # times as long between two polls of a source whose hub brings its
 MOVED_FOR_GOOD = 3  # polls in a row that were permanently redirected to the same address
 PAGES = 50  # that one poll has read, where a source is read in full; the oldest of more go by what the feed says
 PAGE_PATIENCE = timedelta(minutes=2)  # that an entry waits for its page before it is matched without
-LONG_FAILING = 8  # failures in a row, most of a day: then admins are told
 DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)  # full, gone, or for reading only
 POLITE = timedelta(minutes=1)  # nobody's server is asked more often, whatever is configured; our own may be
 
@@ -371,46 +369,6 @@ class Poller:
 
 
 _REASONS = {"timeout": "Reading it took too long.", "bug": "Something in Watchword broke; the log says what."}
-
-
-def _paused(source: Source, words: Words) -> Markup:
-    return words.say(
-        "The feed of <b>{title}</b> is gone for good, its server says. It is paused: /sources",
-        title=source.title or sources.host_of(source.url),
-    )
-
-
-def _blocked(source: Source, words: Words) -> Markup:
-    return words.say(
-        "The server of <b>{title}</b> refuses to serve us. It is asked again every few hours: /sources",
-        title=source.title or sources.host_of(source.url),
-    )
-
-
-def _failing(source: Source, words: Words) -> Markup:
-    return words.say(
-        "The feed of <b>{title}</b> could not be read {count} times in a row. It is tried again every day: /sources",
-        title=source.title or sources.host_of(source.url),
-        count=LONG_FAILING,
-    )
-
-
-def _ids(source: Source, words: Words) -> Markup:
-    return words.say(
-        "The feed of <b>{title}</b> gives one id to several entries. They are told apart by their links and titles; "
-        "should entries come twice, that is why: /sources",
-        title=source.title or sources.host_of(source.url),
-    )
-
-
-def _letters(source: Source, words: Words) -> Markup:
-    return words.say(
-        "The feed of <b>{title}</b> has letters that look wrong, as if it named the wrong encoding: /sources",
-        title=source.title or sources.host_of(source.url),
-    )
-
-
-_TROUBLES = {"paused": _paused, "blocked": _blocked, "failing": _failing, "ids": _ids, "letters": _letters}
 
 
 def _hub(fetched: Fetched, feed: Feed) -> tuple[str, str] | None:

@@ -26,7 +26,7 @@ from bot.pulse import Pulse
 from bot.storage import chats, deliveries
 from bot.storage.database import Database
 from bot.storage.deliveries import BROADCAST, DIGEST, PRIORITY, Claimed
-from bot.storage.presence import may_send
+from bot.storage.runs import may_send
 
 log = structlog.get_logger()
 

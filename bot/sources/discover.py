@@ -15,11 +15,11 @@ from yarl import URL
 from bot.errors import SourceError
 from bot.models import Feed
 from bot.sources.address import absolute_link, canonical_url
-from bot.sources.charset import decode
-from bot.sources.clean import clean_text
-from bot.sources.fetch import Fetched, Fetcher
-from bot.sources.normalise import shorten
-from bot.sources.parse import FeedParser
+from bot.sources.http.fetch import Fetched, Fetcher
+from bot.sources.reading.charset import decode
+from bot.sources.reading.clean import clean_text
+from bot.sources.reading.normalise import shorten
+from bot.sources.reading.pool import FeedParser
 
 MAX_FOUND = 5
 _FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml", "application/rdf+xml", "application/feed+json"})

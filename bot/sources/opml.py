@@ -15,8 +15,8 @@ from lxml import etree  # type: ignore[import-untyped]  # no type information pu
 
 from bot.errors import SourceError
 from bot.sources.address import canonical_url
-from bot.sources.clean import clean_text
-from bot.sources.normalise import language_code, shorten
+from bot.sources.reading.clean import clean_text
+from bot.sources.reading.normalise import language_code, shorten
 
 LARGEST = 1024 * 1024  # bytes of a document; a thousand feeds take a quarter of it
 MOST = 500  # feeds in one document

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from bot.storage.queues import Waits
+from bot.storage.queue_ages import Waits
 
 # How long the oldest of a queue may wait before that is a fault and no delay. Sending is slow when much is to be sent,
 # so its queue counts only while nothing arrives (SILENCE).

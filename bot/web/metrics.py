@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import accumulate
 
 from bot.pulse import Histogram, Pulse
-from bot.storage.queues import Lag, Waits
+from bot.storage.queue_ages import Lag, Waits
 from bot.web.health import percentile
 
 Sample = tuple[Mapping[str, str], float]

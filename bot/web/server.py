@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.clock import Clock
 from bot.pulse import Pulse
-from bot.storage import pages, queues, websub
+from bot.storage import pages, queue_ages, websub
 from bot.storage.database import Database
 from bot.web.health import problems
 from bot.web.metrics import render
@@ -58,9 +58,9 @@ class Status:
         now = self.clock.now()
         try:
             async with self.database.read() as connection:
-                waits = await queues.waits(connection, now)
-                lags = await queues.lags(connection, now - RECENT)
-                states = await queues.states(connection)
+                waits = await queue_ages.waits(connection, now)
+                lags = await queue_ages.lags(connection, now - RECENT)
+                states = await queue_ages.states(connection)
                 lengths = {"page": await pages.waiting(connection)}
                 hubs = await websub.states(connection, now)
         except SQLAlchemyError:
@@ -71,11 +71,11 @@ class Status:
     async def _problems(self) -> list[str]:
         try:
             async with self.database.read() as connection:
-                return self._wrong(await queues.waits(connection, self.clock.now()))
+                return self._wrong(await queue_ages.waits(connection, self.clock.now()))
         except SQLAlchemyError as error:
             return [f"database: {type(error).__name__}"]
 
-    def _wrong(self, waits: queues.Waits) -> list[str]:
+    def _wrong(self, waits: queue_ages.Waits) -> list[str]:
         pulse = self.pulse
         return problems(
             waits,

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import feedparser
 
-from bot.sources import pieces
-from bot.sources.document import read_news
+from bot.sources.reading import item_spans
+from bot.sources.reading.document import read_news
 
 FEEDS, ITEMS = 1000, 50
 SOME = 60  # of the feeds are read whole, by either; a thousand would take minutes
@@ -50,7 +50,7 @@ def main() -> None:
     size = sorted(map(len, before))[FEEDS // 2] / 1024
     show(f"{FEEDS} feeds of {ITEMS} of {len(pool)} real items, median {size:.0f} KiB, one core")
     rows = {item: row_of(item) for item in pool}
-    known = [pieces.pack([rows[item] for item in feed[1:]]) for feed in chosen]
+    known = [item_spans.pack([rows[item] for item in feed[1:]]) for feed in chosen]
     hashes = [hashlib.sha256(body).hexdigest() for body in before]
     plain, off, new = side_by_side(
         SOME,
@@ -85,9 +85,9 @@ def items(path: Path) -> list[bytes]:
         for member in archive:
             file = archive.extractfile(member) if member.isfile() else None
             body = file.read() if file else b""
-            layout = pieces.layout(body) if b"<rss" in body[:2000] else None
+            layout = item_spans.layout(body) if b"<rss" in body[:2000] else None
             found += [body[start:end] for start, end in (layout.spans if layout else ()) if end - start < LARGEST_ITEM]
-    return [item for item in dict.fromkeys(found) if pieces.layout(HEAD + item + TAIL)]
+    return [item for item in dict.fromkeys(found) if item_spans.layout(HEAD + item + TAIL)]
 
 
 def each(times: int, work: Callable[[int], object]) -> float:

@@ -25,9 +25,9 @@ from bot.clock import Clock
 from bot.engine import Wakeups
 from bot.models import Source
 from bot.pipeline.poll import Poller
-from bot.sources.fetch import Fetcher
-from bot.sources.guard import AddressGuard
-from bot.sources.parse import FeedParser
+from bot.sources.http.fetch import Fetcher
+from bot.sources.http.guard import AddressGuard
+from bot.sources.reading.pool import FeedParser
 from bot.storage import sources
 from bot.storage.database import Database
 from tests.benchmarks import parsing

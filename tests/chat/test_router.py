@@ -11,9 +11,9 @@ from bot.locales import LANGUAGES, words
 from bot.messages.signing import Signer
 from bot.pipeline.aliases import AliasBook
 from bot.search.recent import Week
-from bot.sources.fetch import Fetcher
-from bot.sources.guard import AddressGuard
-from bot.sources.parse import FeedParser
+from bot.sources.http.fetch import Fetcher
+from bot.sources.http.guard import AddressGuard
+from bot.sources.reading.pool import FeedParser
 from bot.storage.database import Database
 
 OPEN_TO_ALL = {"start", "forget"}  # commands that answer even who was not let in

@@ -11,7 +11,7 @@ from bot.storage import schema
 from tests.feedserver import item, rss
 from tests.flows.living import TOKEN, Bot, free_port
 from tests.hub import Hub
-from tests.sources.test_page import FIRST, SECOND, TITLE, page
+from tests.sources.reading.test_page import FIRST, SECOND, TITLE, page
 
 KEY = "k3y-of-a-private-feed"
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the main job runs on both

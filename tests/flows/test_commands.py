@@ -9,7 +9,7 @@ from bot.sandbox.state import SentMessage
 from bot.storage import pages, schema
 from tests.feedserver import item, rss
 from tests.flows.living import Bot
-from tests.sources.test_page import FIRST, SECOND, TITLE, page
+from tests.sources.reading.test_page import FIRST, SECOND, TITLE, page
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the main job runs on both
 

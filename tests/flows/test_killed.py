@@ -12,7 +12,7 @@ from bot import crash
 from bot.sandbox.people import BEN
 from bot.sandbox.server import Sandbox
 from tests.feedserver import FeedServer, item, rss
-from tests.sources.test_page import FIRST, SECOND, TITLE, page
+from tests.sources.reading.test_page import FIRST, SECOND, TITLE, page
 
 TOKEN = "7000000001:test-token-that-nobody-may-log"
 

@@ -9,7 +9,7 @@ from bot.matching.engine.evaluate import matches
 from bot.matching.engine.percolator import Percolator
 from bot.matching.query.parser import parse
 from bot.models import Article
-from bot.sources.clean import clean_article
+from bot.sources.reading.clean import clean_article
 
 DATA = os.environ.get("WATCHWORD_DATA")
 pytestmark = pytest.mark.skipif(not DATA, reason="WATCHWORD_DATA is not set: the seed documents are not here")

@@ -15,9 +15,9 @@ from bot.models import Source
 from bot.pipeline.pages import Pages
 from bot.pipeline.poll import LEASE, Pace, Poller
 from bot.sources.address import canonical_url
-from bot.sources.fetch import Fetcher
-from bot.sources.guard import AddressGuard
-from bot.sources.parse import FeedParser
+from bot.sources.http.fetch import Fetcher
+from bot.sources.http.guard import AddressGuard
+from bot.sources.reading.pool import FeedParser
 from bot.storage import schema, sources
 from bot.storage.database import Database
 from tests.feedserver import FeedServer

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from bot.engine import Wakeups
 from bot.errors import SourceError
-from bot.pipeline.poll import LEASE, LONG_FAILING, Poller
-from bot.sources.memory import WHOLE_EVERY
+from bot.messages.source_troubles import LONG_FAILING
+from bot.pipeline.poll import LEASE, Poller
+from bot.sources.item_cache import WHOLE_EVERY
 from bot.storage import chats, schema, sources
 from bot.storage.database import Database
 from tests.feedserver import Request, item, rss

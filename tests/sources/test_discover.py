@@ -6,9 +6,9 @@ import pytest
 
 from bot.errors import SourceError
 from bot.sources.discover import FoundFeed, find_feeds, probe
-from bot.sources.fetch import Fetcher
-from bot.sources.guard import AddressGuard
-from bot.sources.parse import FeedParser
+from bot.sources.http.fetch import Fetcher
+from bot.sources.http.guard import AddressGuard
+from bot.sources.reading.pool import FeedParser
 from tests.feedserver import FeedServer, item, rss
 
 PAGE = Path(__file__).parent.parent / "feeds" / "page.html"

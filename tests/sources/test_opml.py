@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import SourceError
-from bot.sources.clean import clean_text
 from bot.sources.opml import LARGEST, MOST, Outline, read_opml, write_opml
-from bot.sources.parse import FeedParser
+from bot.sources.reading.clean import clean_text
+from bot.sources.reading.pool import FeedParser
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ from bot.clock import Clock
 from bot.pulse import Histogram, Pulse
 from bot.storage import deliveries, sources
 from bot.storage.database import Database
-from bot.storage.queues import Lag, Waits
+from bot.storage.queue_ages import Lag, Waits
 from bot.web.callbacks import MOST_BYTES, SECRET_HEADER, public, webhook
 from bot.web.health import problems
 from bot.web.metrics import render

@@ -12,8 +12,8 @@ from bot.messages.news import Item
 from bot.messages.news import when as shown_time
 from bot.messages.payload import freeze
 from bot.models import Button, Message
-from bot.storage import deliveries, outbox, stats
-from bot.storage.outbox import Undelivered
+from bot.storage import broadcasts, deliveries, stats
+from bot.storage.broadcasts import Undelivered
 
 SHOWN = 10
 REASON = 120  # characters
@@ -39,7 +39,7 @@ async def stats_(turn: Turn) -> None:
 async def queue(turn: Turn) -> None:
     """Show the last messages that were not delivered, and why."""
     async with turn.apply() as connection:
-        found = await outbox.undelivered(connection, SHOWN)
+        found = await broadcasts.undelivered(connection, SHOWN)
         if not found:
             await turn.reply(connection, turn.words.say("Every message was delivered."))
             return

@@ -13,7 +13,7 @@ from bot.chat.user.edit import yes_no
 from bot.errors import UserError
 from bot.messages.news import when as shown_time
 from bot.models import Button, Message
-from bot.storage import chats, deliveries, outbox, people, stats
+from bot.storage import broadcasts, chats, deliveries, people, stats
 from bot.storage.offers import Offer
 from bot.storage.people import Invite
 
@@ -204,7 +204,7 @@ async def broadcast(turn: Turn) -> None:
     if len(text) > LONGEST:
         raise UserError(turn.words.say("Keep it within {most} characters.", most=LONGEST))
     async with turn.apply() as connection:
-        count = await outbox.reachable(connection)
+        count = await broadcasts.reachable(connection)
         offer_id = await turn.offer(connection, BROADCAST, {"text": text}, LASTS)
         question = turn.words.say_many("Send this to {number} chat?", "Send this to {number} chats?", count)
         lines = [_announcement(text), Markup(), question]
@@ -222,6 +222,6 @@ async def broadcast_taken(
     if choice != "yes":
         return Message(turn.words.say("All right, nothing is sent.")), ""
     payload = {"text": str(_announcement(offer.payload["text"]))}
-    count = await outbox.broadcast(connection, payload, turn.now)
+    count = await broadcasts.broadcast(connection, payload, turn.now)
     await stats.record_act(connection, turn.user_id, f"broadcast {offer.id} to {count}", turn.now)
     return Message(turn.words.say_many("On its way to {number} chat.", "On its way to {number} chats.", count)), ""

@@ -23,9 +23,9 @@ from bot.messages.signing import Signer
 from bot.models import FeedEntry, Schedule
 from bot.pipeline.aliases import AliasBook
 from bot.search.recent import Week
-from bot.sources.fetch import Fetcher
-from bot.sources.guard import AddressGuard
-from bot.sources.parse import FeedParser
+from bot.sources.http.fetch import Fetcher
+from bot.sources.http.guard import AddressGuard
+from bot.sources.reading.pool import FeedParser
 from bot.storage import aliases, deliveries, entries, inbox, sources
 from bot.storage.database import Database
 from bot.storage.schema import delivery

@@ -7,10 +7,10 @@ from typing import Any
 import feedparser
 import pytest
 
-from bot.sources import quicker
+from bot.sources.reading import feedparser_patches
 from tests.feedserver import item, rss
 
-FEEDS = Path(__file__).parent.parent / "feeds"
+FEEDS = Path(__file__).parents[2] / "feeds"
 HEADERS = {"content-type": "application/xml; charset=utf-8", "content-location": "https://news.example/feed"}
 
 
@@ -27,15 +27,15 @@ def test_it_finds_what_plain_feedparser_finds(path: Path) -> None:
         expected = plainly(document)
     except Exception as error:
         with pytest.raises(type(error)):
-            quicker.parse(document, HEADERS)
+            feedparser_patches.parse(document, HEADERS)
         return
-    found = quicker.parse(document, HEADERS)
+    found = feedparser_patches.parse(document, HEADERS)
     assert (found.feed, found.entries, found.version) == (expected.feed, expected.entries, expected.version)
 
 
 def test_feedparser_is_as_it_was_afterwards() -> None:
-    before = [vars(owner)[name] for owner, name, _ in quicker._REPLACEMENTS]
-    quicker.parse(rss([item("One")]), HEADERS)
+    before = [vars(owner)[name] for owner, name, _ in feedparser_patches._REPLACEMENTS]
+    feedparser_patches.parse(rss([item("One")]), HEADERS)
     with pytest.raises(UnicodeEncodeError):
-        quicker.parse(b"<rss><channel><title>&#xD800;", HEADERS)
-    assert [vars(owner)[name] for owner, name, _ in quicker._REPLACEMENTS] == before
+        feedparser_patches.parse(b"<rss><channel><title>&#xD800;", HEADERS)
+    assert [vars(owner)[name] for owner, name, _ in feedparser_patches._REPLACEMENTS] == before

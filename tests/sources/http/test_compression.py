@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.errors import SourceError
-from bot.sources.compression import decompress
+from bot.sources.http.compression import decompress
 
 LIMIT = 1 << 20
 

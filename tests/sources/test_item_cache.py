@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from bot.sources.memory import WHOLE_EVERY, Memory
+from bot.sources.item_cache import WHOLE_EVERY, Memory
 
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 URL = "https://news.example/feed"

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.sources.charset import codec_for, decode, is_garbled
+from bot.sources.reading.charset import codec_for, decode, is_garbled
 
 ARABIC = "أخبار اليوم: زلزال يضرب إدلب وحلب"
 RUSSIAN = "Новости дня: землетрясение в Идлибе и Алеппо, сообщает агентство"

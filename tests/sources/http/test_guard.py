@@ -4,7 +4,7 @@ import pytest
 from yarl import URL
 
 from bot.errors import SourceError
-from bot.sources.guard import AddressGuard, AddressRefusedError
+from bot.sources.http.guard import AddressGuard, AddressRefusedError
 
 PRIVATE = """
 0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.127.255.254 127.0.0.1 127.1.2.3 169.254.1.1 169.254.169.254

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.sources.clean import clean_article, clean_body, clean_entry, clean_text, trace_line
+from bot.sources.reading.clean import clean_article, clean_body, clean_entry, clean_text, trace_line
 
 ARTICLE = [
     "The Ebrel dam was opened on Monday after eleven years of work, officials in the province said.",

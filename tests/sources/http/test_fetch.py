@@ -15,9 +15,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from bot.errors import SourceError
 from bot.models import Validators
-from bot.sources.fetch import Fetcher, Lanes
-from bot.sources.guard import AddressGuard
-from bot.sources.resolve import Resolver
+from bot.sources.http.fetch import Fetcher, Lanes
+from bot.sources.http.guard import AddressGuard
+from bot.sources.http.resolve import Resolver
 from tests.feedserver import FeedServer, Request, item, rss
 
 LOOPBACK = AddressGuard(["127.0.0.0/8"])

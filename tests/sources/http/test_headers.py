@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.models import Validators
-from bot.sources.headers import fresh_for, http_date, retry_after, validators
+from bot.sources.http.headers import fresh_for, http_date, retry_after, validators
 
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 

@@ -15,10 +15,10 @@ from lxml import etree, html  # type: ignore[import-untyped]  # no type informat
 from yarl import URL
 
 from bot.errors import SourceError
-from bot.sources.charset import decode, only_characters
-from bot.sources.clean import clean_body
-from bot.sources.fetch import Wanted
-from bot.sources.normalise import MAX_SUMMARY, language_code, shorten
+from bot.sources.http.fetch import Wanted
+from bot.sources.reading.charset import decode, only_characters
+from bot.sources.reading.clean import clean_body
+from bot.sources.reading.normalise import MAX_SUMMARY, language_code, shorten
 
 _ACCEPT = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
 _TYPES = frozenset({"text/html", "application/xhtml+xml"})

@@ -7,7 +7,7 @@ import structlog
 from bot.clock import Clock
 from bot.models import Schedule
 from bot.schedules.digests import next_run_at
-from bot.storage import chats, future
+from bot.storage import chats, clock_repair
 from bot.storage.database import Database
 
 log = structlog.get_logger()
@@ -42,7 +42,7 @@ class Clockwise:
         """Make due what lies farther ahead than anything is ever put off."""
         now = self.clock.now()
         async with self.database.begin() as connection:
-            mended = await future.mend(connection, now, slowest=self.slowest, put_back=put_back)
+            mended = await clock_repair.mend(connection, now, slowest=self.slowest, put_back=put_back)
         moved = CHATS
         while moved == CHATS:
             moved = await self._move_slots()
@@ -53,7 +53,7 @@ class Clockwise:
     async def _move_slots(self) -> int:
         now = self.clock.now()
         async with self.database.begin() as connection:
-            found = await future.misplaced(connection, now, CHATS)
+            found = await clock_repair.misplaced(connection, now, CHATS)
             for chat, kind in found:
                 due_at = next_run_at(Schedule(kind), now, chat.digest_time, chat.zone)
                 await chats.set_slot(connection, chat.id, kind, due_at)

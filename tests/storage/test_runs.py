@@ -7,9 +7,9 @@ import pytest
 import sqlalchemy as sa
 
 from bot.errors import ConfigError
-from bot.storage import deliveries, presence, schema, sources
+from bot.storage import deliveries, runs, schema, sources
 from bot.storage.database import Database
-from bot.storage.presence import SENDER_LASTS, may_send, present
+from bot.storage.runs import SENDER_LASTS, may_send, present
 from tests.storage.world import NOW, World
 
 LEASE = timedelta(minutes=10)
@@ -108,7 +108,7 @@ async def test_one_run_sends_until_it_stops_dies_or_says_nothing_any_more(databa
 
 
 async def test_one_bot_alone_works_on_a_sqlite_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presence, "PATIENCE", 0.2)
+    monkeypatch.setattr(runs, "PATIENCE", 0.2)
     first, second = Database(f"sqlite:///{tmp_path}/new/a.db"), Database(f"sqlite:///{tmp_path}/new/a.db")
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(present(first))

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from bot.clock import WRITTEN, Clock, refuse_impossible
 from bot.errors import ConfigError
 from bot.models import Schedule
-from bot.pipeline.clockwise import Clockwise
+from bot.pipeline.clock_repair import Clockwise
 from bot.storage import chats, deliveries, sources, websub
 from bot.storage.backup import backup_to_folder, backups_in, newest_backup_at
 from bot.storage.database import Database

@@ -14,16 +14,16 @@ import pytest
 
 from bot.errors import SourceError
 from bot.models import Feed
-from bot.sources import document as document_reader
-from bot.sources import pieces, quicker
 from bot.sources.address import absolute_link
-from bot.sources.charset import decode
-from bot.sources.clean import clean_text
-from bot.sources.document import read_document
-from bot.sources.normalise import Item
-from tests.sources.test_pieces import read as read_again
-from tests.sources.test_pieces import same_as_whole
-from tests.sources.test_quicker import HEADERS, plainly
+from bot.sources.reading import document as document_reader
+from bot.sources.reading import feedparser_patches, item_spans
+from bot.sources.reading.charset import decode
+from bot.sources.reading.clean import clean_text
+from bot.sources.reading.document import read_document
+from bot.sources.reading.normalise import Item
+from tests.sources.reading.test_feedparser_patches import HEADERS, plainly
+from tests.sources.reading.test_item_spans import read as read_again
+from tests.sources.reading.test_item_spans import same_as_whole
 
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 DATA = Path(os.environ.get("WATCHWORD_DATA", "nowhere")) / "data" / "feeds"
@@ -70,7 +70,7 @@ def test_what_makes_feedparser_quicker_changes_nothing_it_finds(name: str) -> No
             expected = plainly(body)
         except Exception:
             continue  # it breaks
-        found = quicker.parse(body, HEADERS)
+        found = feedparser_patches.parse(body, HEADERS)
         assert (found.feed, found.entries, found.version) == (expected.feed, expected.entries, expected.version), (
             document
         )
@@ -126,8 +126,8 @@ def read_items(body: bytes, url: str) -> list[Item]:
     text = document_reader._repaired(decode(body, None).strip())
     document_reader.refuse_entities(text)
     document = text.encode()
-    layout = pieces.layout(document) or pieces.Layout()
-    return document_reader._parsed(pieces.without(document, layout.unread), layout, url, NOW)[1]
+    layout = item_spans.layout(document) or item_spans.Layout()
+    return document_reader._parsed(item_spans.without(document, layout.unread), layout, url, NOW)[1]
 
 
 def moment(entry: dict[str, Any]) -> datetime | None:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.models import FeedEntry
-from bot.sources.normalise import Item, display_date, language_code, normalise, oldest_first, shorten
+from bot.sources.reading.normalise import Item, display_date, language_code, normalise, oldest_first, shorten
 
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 URL = "https://news.example/feeds/all.xml"

@@ -19,13 +19,13 @@ from xml.parsers import expat
 
 from bot.errors import SourceError
 from bot.models import Feed, FeedEntry
-from bot.sources import pieces, quicker
 from bot.sources.address import absolute_link, canonical_link
-from bot.sources.charset import decode, is_garbled, only_characters
-from bot.sources.clean import clean_text
-from bot.sources.headers import RETRY_LATEST
-from bot.sources.normalise import Item, language_code, normalise, shorten
-from bot.sources.pieces import Layout, Reading, Recall
+from bot.sources.http.headers import RETRY_LATEST
+from bot.sources.reading import feedparser_patches, item_spans
+from bot.sources.reading.charset import decode, is_garbled, only_characters
+from bot.sources.reading.clean import clean_text
+from bot.sources.reading.item_spans import Layout, Reading, Recall
+from bot.sources.reading.normalise import Item, language_code, normalise, shorten
 
 _MAX_FEED_TITLE = 256
 _TOLERATED = 0.05  # of a document's items may be odd, before an admin hears of it
@@ -64,21 +64,21 @@ def read_news(body: bytes, content_type: str | None, url: str, now: datetime, kn
 
 def _read_xml(document: bytes, url: str, now: datetime, known: bytes) -> Reading:
     """Read the items that are not known; all of them where the document cannot be taken apart safely."""
-    layout = pieces.layout(document) or Layout()
-    digests = [pieces.digest(document[start:end]) for start, end in layout.spans]
-    kept = pieces.rows_of(known, set(digests))
+    layout = item_spans.layout(document) or Layout()
+    digests = [item_spans.digest(document[start:end]) for start, end in layout.spans]
+    kept = item_spans.rows_of(known, set(digests))
     recall = Recall.unpack(b"".join(kept))
     old = [span for span, digest in zip(layout.spans, digests, strict=True) if digest in recall.items]
     if old:
         new = [digest for digest in digests if digest not in recall.items]
-        rest = pieces.without(document, _apart(old, layout.unread))
+        rest = item_spans.without(document, _apart(old, layout.unread))
         feed, items = _parsed(rest, layout, url, now, links_elsewhere=len(recall.links))
         rows = _rows(new, items, url)
         if len(items) == len(new) and recall.is_apart_from(rows):
-            return Reading(feed, pieces.pack([*kept, *rows]), whole=False)
-    feed, items = _parsed(pieces.without(document, layout.unread), layout, url, now)
+            return Reading(feed, item_spans.pack([*kept, *rows]), whole=False)
+    feed, items = _parsed(item_spans.without(document, layout.unread), layout, url, now)
     aligned = len(items) == len(digests)
-    return Reading(feed, pieces.pack(_rows(digests, items, url)) if aligned else b"")
+    return Reading(feed, item_spans.pack(_rows(digests, items, url)) if aligned else b"")
 
 
 def _apart(old: Sequence[tuple[int, int]], unread: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -91,7 +91,7 @@ def _apart(old: Sequence[tuple[int, int]], unread: Sequence[tuple[int, int]]) ->
 
 def _rows(digests: Sequence[bytes], items: Sequence[Item], url: str) -> list[bytes]:
     return [
-        pieces.row(digest, (item.guid or "").strip(), canonical_link(absolute_link(url, item.link) or ""))
+        item_spans.row(digest, (item.guid or "").strip(), canonical_link(absolute_link(url, item.link) or ""))
         for digest, item in zip(digests, items, strict=False)
     ]
 
@@ -100,7 +100,9 @@ def _parsed(
     document: bytes, layout: Layout, url: str, now: datetime, *, links_elsewhere: int = 0
 ) -> tuple[Feed, list[Item]]:
     """Return what feedparser makes of `document`, and its items in order."""
-    parsed = quicker.parse(document, {"content-type": "application/xml; charset=utf-8", "content-location": url})
+    parsed = feedparser_patches.parse(
+        document, {"content-type": "application/xml; charset=utf-8", "content-location": url}
+    )
     if not parsed.version:
         raise SourceError("not-a-feed", _what_it_is(document))
     raw = parsed.entries

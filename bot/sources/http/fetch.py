@@ -21,11 +21,11 @@ from yarl import URL
 
 from bot.errors import SourceError
 from bot.models import Validators
-from bot.sources import headers as http
 from bot.sources.address import absolute_link, check_url
-from bot.sources.compression import ACCEPTED, decompress, too_large
-from bot.sources.guard import AddressGuard, AddressRefusedError
-from bot.sources.resolve import Resolver
+from bot.sources.http import headers as http
+from bot.sources.http.compression import ACCEPTED, decompress, too_large
+from bot.sources.http.guard import AddressGuard, AddressRefusedError
+from bot.sources.http.resolve import Resolver
 
 log = structlog.get_logger()
 

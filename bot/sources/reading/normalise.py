@@ -12,8 +12,8 @@ from itertools import pairwise
 
 from bot.models import FeedEntry
 from bot.sources.address import absolute_link, canonical_link
-from bot.sources.clean import clean_entry
 from bot.sources.identity import Label, identity_keys
+from bot.sources.reading.clean import clean_entry
 
 MAX_ENTRIES = 500
 MAX_TITLE = 512

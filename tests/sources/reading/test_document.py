@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from bot.errors import SourceError
 from bot.models import Feed
-from bot.sources.document import read_document
+from bot.sources.reading.document import read_document
 from tests.feedserver import item, rss
 
-FEEDS = Path(__file__).parent.parent / "feeds"
+FEEDS = Path(__file__).parents[2] / "feeds"
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 URL = "https://news.example/feeds/all.xml"
 

@@ -21,7 +21,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from bot.errors import SourceError
 from bot.models import Feed
-from bot.sources.pieces import Reading
+from bot.sources.reading.item_spans import Reading
 
 WORKERS = 2
 TIMEOUT = timedelta(seconds=10)  # 5 MiB of text in 500 entries take five
@@ -34,7 +34,7 @@ _FORBIDDEN = frozenset(
         *("urllib.Request", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork"),
     )
 )
-_PRELOAD = ["bot.sources.document", "bot.sources.discover"]
+_PRELOAD = ["bot.sources.reading.document", "bot.sources.discover"]
 
 _T = TypeVar("_T")
 
@@ -164,6 +164,6 @@ def _outcome(call: Callable[..., _T], arguments: tuple[object, ...]) -> _Outcome
 
 
 def _read_news(body: bytes, content_type: str | None, url: str, now: datetime, known: bytes) -> Reading:
-    from bot.sources.document import read_news  # noqa: PLC0415 - feedparser stays out of the main process
+    from bot.sources.reading.document import read_news  # noqa: PLC0415 - feedparser stays out of the main process
 
     return read_news(body, content_type, url, now, known)

@@ -3,9 +3,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.sources import pieces
-from bot.sources.document import read_news
-from bot.sources.pieces import Reading
+from bot.sources.reading import item_spans
+from bot.sources.reading.document import read_news
+from bot.sources.reading.item_spans import Reading
 from tests.feedserver import item, rss
 
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
@@ -83,8 +83,8 @@ def test_an_end_of_an_item_within_its_text_is_none(text: str) -> None:
 
 
 def test_more_items_than_are_remembered_are_read_whole() -> None:
-    assert pieces.pack([pieces.row(b"12345678", "g", "l")] * pieces.MAX_ITEMS)
-    assert pieces.pack([pieces.row(b"12345678", "g", "l")] * (pieces.MAX_ITEMS + 1)) == b""
+    assert item_spans.pack([item_spans.row(b"12345678", "g", "l")] * item_spans.MAX_ITEMS)
+    assert item_spans.pack([item_spans.row(b"12345678", "g", "l")] * (item_spans.MAX_ITEMS + 1)) == b""
 
 
 def test_hours_and_days_to_be_left_alone_are_found() -> None:
@@ -95,14 +95,14 @@ def test_hours_and_days_to_be_left_alone_are_found() -> None:
 
 
 def test_nothing_is_skipped_by_a_hostile_document() -> None:
-    assert pieces.layout(b"<rss>" + b"<channel>" * 2000) is None
-    assert pieces.layout(b"\x00\xff") is None
+    assert item_spans.layout(b"<rss>" + b"<channel>" * 2000) is None
+    assert item_spans.layout(b"\x00\xff") is None
 
 
 def same_as_whole(body: bytes, whole: Reading, seed: int) -> bool:
     """Read a document with a random half of its items known; return whether fewer were read, assert they are equal."""
     source = random.Random(seed)
-    size = len(pieces.row(b"12345678", None, None))
+    size = len(item_spans.row(b"12345678", None, None))
     rows = [whole.known[at : at + size] for at in range(0, len(whole.known), size)]
     some = read(body, b"".join(row for row in rows if source.random() < 0.5)).feed.entries
     expected = {entry.keys: entry for entry in whole.feed.entries}

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.errors import SourceError
-from bot.sources.parse import FeedParser
+from bot.sources.reading.pool import FeedParser
 from tests.feedserver import item, rss
 
 URL = "https://news.example/feed"
@@ -124,6 +124,6 @@ async def test_nothing_is_started_when_nothing_is_read() -> None:
 
 
 def test_the_main_process_does_not_import_feedparser() -> None:
-    code = "import sys, bot.sources.parse; print('feedparser' in sys.modules, 'lxml' in sys.modules)"
+    code = "import sys, bot.sources.reading.pool; print('feedparser' in sys.modules, 'lxml' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.split() == ["False", "False"]

@@ -4,10 +4,10 @@ from datetime import timedelta
 import pytest
 
 from bot.errors import SourceError
-from bot.sources import robots
-from bot.sources.fetch import Fetcher
-from bot.sources.guard import AddressGuard
-from bot.sources.robots import MAX_BYTES, Verdict, judge
+from bot.sources.http import robots
+from bot.sources.http.fetch import Fetcher
+from bot.sources.http.guard import AddressGuard
+from bot.sources.http.robots import MAX_BYTES, Verdict, judge
 from tests.feedserver import FeedServer
 
 AGENT = "Watchword/0.1 (news alerts)"

@@ -10,8 +10,8 @@ from datetime import timedelta
 from yarl import URL
 
 from bot.errors import SourceError
-from bot.sources.charset import decode
-from bot.sources.fetch import Fetcher, Wanted
+from bot.sources.http.fetch import Fetcher, Wanted
+from bot.sources.reading.charset import decode
 
 MAX_BYTES = 500 * 1024  # read of one: RFC 9309, 2.5
 LONGEST_DELAY = timedelta(minutes=1)  # between two pages: a larger Crawl-delay would only mean that none is read

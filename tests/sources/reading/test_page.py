@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bot.errors import SourceError
-from bot.sources.page import is_about, read_page
+from bot.sources.reading.page import is_about, read_page
 
 TITLE = "Ministers meet in Geneva over the dam"
 SUMMARY = "Talks about the Nile began on Monday."
