@@ -3,12 +3,12 @@
 import os
 import sys
 
-from bot import cli
+from bot.cli.main import main as run_command
 
 
 def main() -> int:
     """Run the command and return its exit status, which tells of what it did and not of who reads it."""
-    status = cli.main()
+    status = run_command()
     for stream in (sys.stdout, sys.stderr):
         if stream is None or stream.closed:
             continue

@@ -15,17 +15,14 @@ from aiohttp import web
 from telegram.error import InvalidToken, TelegramError
 from telegram.ext import Application, ExtBot
 
-from bot import crash
 from bot.chat.group_admins import Members
 from bot.chat.inbox import KINDS, SIDE_BY_SIDE, Receiver
 from bot.chat.router import App, register, set_menu
 from bot.chat.services import Access, Services, Settings
-from bot.clock import Clock, clock_for, refuse_impossible
 from bot.config import Config, Telegram
 from bot.delivery.telegram.errors import ODD_ANSWER, outcome
 from bot.delivery.telegram.http import AiohttpRequest
 from bot.delivery.telegram.send import send
-from bot.engine import Step, Wakeups
 from bot.errors import ConfigError, SourceError
 from bot.messages.signing import Signer
 from bot.pipeline.alert import write_alerts
@@ -40,8 +37,11 @@ from bot.pipeline.pages import Pages
 from bot.pipeline.poll import Pace, Poller
 from bot.pipeline.send import Sender, doubt
 from bot.pipeline.tidy import tidy
-from bot.pulse import Pulse
-from bot.scheduler import build
+from bot.runtime import failpoints
+from bot.runtime.clock import Clock, clock_for, refuse_impossible
+from bot.runtime.liveness import Pulse
+from bot.runtime.scheduler import build
+from bot.runtime.wakeups import Step, Wakeups
 from bot.schedules.zones import pin_zone_rules
 from bot.search.recent import Week
 from bot.sources.address import canonical_url
@@ -68,7 +68,7 @@ async def run(config: Config) -> None:
     _on_signal(stop, wakeups)
     assert config.telegram.token is not None  # the command line has seen to it
     token = config.telegram.token.get_secret_value()
-    crash.arm(token)
+    failpoints.arm(token)
     clock = clock_for(token)
     refuse_impossible(clock.now())
     await serve(config, clock, wakeups, stop)

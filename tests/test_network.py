@@ -10,9 +10,14 @@ CODE = Path(bot.__file__).parent
 
 # What opens a connection, or a module that does, and who may use it. The sandbox talks to this machine alone.
 OPENERS = {
-    "aiohttp.ClientSession": {"sources/fetch.py", "delivery/request.py", "sandbox/webhook.py", "sandbox/console.py"},
-    "aiohttp.TCPConnector": {"sources/fetch.py", "delivery/request.py"},
-    "socket.socket": {"sources/guard.py"},
+    "aiohttp.ClientSession": {
+        "sources/http/fetch.py",
+        "delivery/telegram/http.py",
+        "sandbox/webhook.py",
+        "sandbox/console.py",
+    },
+    "aiohttp.TCPConnector": {"sources/http/fetch.py", "delivery/telegram/http.py"},
+    "socket.socket": {"sources/http/guard.py"},
 }
 NOBODY = ("aiohttp.request", "asyncio.open_connection", "asyncio.open_unix_connection", "socket.create_connection")
 STRANGERS = frozenset({"httpx", "requests", "urllib3", "http.client", "urllib.request", "ftplib", "smtplib", "ssl"})

@@ -21,11 +21,11 @@ from bot.chat.admin import aliases, operations, people, sources
 from bot.chat.request import Turn
 from bot.chat.user import edit, news, pause, privacy, settings, subscription_views, why
 from bot.delivery.telegram.send import keyboard
-from bot.engine import Step
 from bot.errors import UserError
 from bot.messages.limits import LIMIT, measure
 from bot.messages.payload import freeze
 from bot.models import Message, Schedule
+from bot.runtime.wakeups import Step
 from bot.storage import offers, subscriptions
 from bot.storage.offers import Offer
 

@@ -2,7 +2,7 @@
 
 from telegram import Bot
 
-from bot.clock import Clock
+from bot.runtime.clock import Clock
 
 LASTS = 60.0  # seconds: for so long somebody who lost their say may still have it
 MOST = 10_000

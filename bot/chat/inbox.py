@@ -26,12 +26,12 @@ from telegram.error import (
 )
 from telegram.ext import CallbackContext
 
-from bot import crash
 from bot.chat.router import App
-from bot.clock import Clock
 from bot.delivery.telegram.errors import ODD_ANSWER
-from bot.engine import Step, Wakeups
-from bot.pulse import Pulse
+from bot.runtime.clock import Clock
+from bot.runtime.failpoints import failpoint
+from bot.runtime.liveness import Pulse
+from bot.runtime.wakeups import Step, Wakeups
 from bot.storage import inbox
 from bot.storage.database import Database
 from bot.storage.inbox import Waiting
@@ -112,10 +112,10 @@ class Receiver:
 
     async def keep(self, updates: list[dict[str, Any]]) -> None:
         """Store updates, so that they may be acknowledged. Raises SQLAlchemyError if that cannot be done now."""
-        crash.point("updates-fetched")
+        failpoint("updates-fetched")
         async with self.database.begin() as connection:
             await inbox.keep(connection, updates, self.clock.now())
-        crash.point("updates-stored")
+        failpoint("updates-stored")
         self.wakeups.wake(Step.ANSWER)
 
     async def answer(self, stop: asyncio.Event) -> None:

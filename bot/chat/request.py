@@ -17,15 +17,15 @@ from telegram import Bot, Update
 from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
-from bot import crash
 from bot.chat.services import Services
-from bot.engine import Step
 from bot.errors import UserError
 from bot.locales import Words, words
 from bot.matching.engine.aliases import Aliases
 from bot.messages.limits import split
 from bot.messages.payload import freeze, freeze_file
 from bot.models import Button, Message, Schedule
+from bot.runtime.failpoints import failpoint
+from bot.runtime.wakeups import Step
 from bot.schedules.digests import next_run_at
 from bot.storage import chats, deliveries, inbox, offers
 from bot.storage.chats import Chat
@@ -128,8 +128,8 @@ class Turn:
             if meet:
                 await self._meet(connection)
             yield connection
-            crash.point("applying")
-        crash.point("applied")
+            failpoint("applying")
+        failpoint("applied")
         self.services.wakeups.wake(Step.SEND)
 
     async def reply(

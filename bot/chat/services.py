@@ -5,11 +5,11 @@ from datetime import time
 from enum import StrEnum
 
 from bot.chat.group_admins import Members
-from bot.clock import Clock
-from bot.engine import Wakeups
 from bot.messages.signing import Signer
 from bot.models import Schedule
 from bot.pipeline.aliases import AliasBook
+from bot.runtime.clock import Clock
+from bot.runtime.wakeups import Wakeups
 from bot.search.recent import Week
 from bot.sources.http.fetch import Fetcher
 from bot.sources.reading.pool import FeedParser

@@ -72,14 +72,14 @@ def _of_source_errors() -> Iterator[tuple[str, str]]:
 
     A value in one stands as `{number}` (`bot.chat.admin.sources.translated`).
     """
-    for path in (CODE / "sources").glob("*.py"):
+    for path in (CODE / "sources").rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
         for node in ast.walk(tree):
             text = "" if id(node) in docstrings | inside else _text(node)
             if SENTENCE.fullmatch(text) and " " in text:
-                yield f"sources/{path.name}", text
+                yield str(path.relative_to(CODE)), text
 
 
 def _text(node: ast.AST) -> str:

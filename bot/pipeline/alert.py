@@ -11,14 +11,14 @@ from operator import attrgetter
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot import crash
-from bot.clock import Clock
 from bot.locales import words
 from bot.messages import news
 from bot.messages.payload import freeze
 from bot.messages.signing import Signer
 from bot.models import Button
 from bot.pipeline.items import item, told_of
+from bot.runtime.clock import Clock
+from bot.runtime.failpoints import failpoint
 from bot.storage import chats, deliveries, entries, hits
 from bot.storage.chats import Chat
 from bot.storage.database import Database
@@ -45,9 +45,9 @@ async def write_alerts(database: Database, clock: Clock, signer: Signer, *, per_
             written += await _write(connection, owed, now, signer, per_hour)
             await entries.set_alerted_to(connection, entry_id, owed[-1].chat_id if owed else None)
         if written:
-            crash.point("writing-alerts")
+            failpoint("writing-alerts")
     if written:
-        crash.point("alerts-written")
+        failpoint("alerts-written")
         log.info("alerts written", entries=len(waiting), alerts=written)
     return len(waiting)
 

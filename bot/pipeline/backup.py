@@ -5,7 +5,7 @@ from pathlib import Path
 
 import structlog
 
-from bot.clock import Clock
+from bot.runtime.clock import Clock
 from bot.storage.backup import BackupError, backup_to_folder, newest_backup_at
 from bot.storage.database import Database
 

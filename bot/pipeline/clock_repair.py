@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import structlog
 
-from bot.clock import Clock
 from bot.models import Schedule
+from bot.runtime.clock import Clock
 from bot.schedules.digests import next_run_at
 from bot.storage import chats, clock_repair
 from bot.storage.database import Database

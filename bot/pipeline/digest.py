@@ -9,13 +9,13 @@ from datetime import datetime
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot import crash
-from bot.clock import Clock
 from bot.locales import words
 from bot.messages.news import digest
 from bot.messages.payload import freeze
 from bot.models import Schedule
 from bot.pipeline.items import item, stories, told_of
+from bot.runtime.clock import Clock
+from bot.runtime.failpoints import failpoint
 from bot.schedules.digests import Lateness, lateness, next_run_at, period
 from bot.storage import chats, deliveries, hits
 from bot.storage.chats import Chat
@@ -39,8 +39,8 @@ async def freeze_due(database: Database, clock: Clock) -> int:
     for chat, kind, due_at in due:
         async with database.begin() as connection:
             await _freeze_slot(connection, chat, Schedule(kind), due_at, now)
-            crash.point("freezing-digest")
-        crash.point("digest-frozen")
+            failpoint("freezing-digest")
+        failpoint("digest-frozen")
     return len(due)
 
 

@@ -16,9 +16,9 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.clock import Clock
 from bot.errors import SourceError
 from bot.pipeline.poll import Poller
+from bot.runtime.clock import Clock
 from bot.sources.address import canonical_url
 from bot.sources.http.compression import decompress
 from bot.sources.http.fetch import Fetcher, Lanes

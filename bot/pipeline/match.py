@@ -10,8 +10,6 @@ from urllib.parse import urlsplit
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot import crash
-from bot.clock import Clock
 from bot.errors import QueryError
 from bot.matching.engine.evaluate import matches
 from bot.matching.engine.percolator import Percolator
@@ -19,6 +17,8 @@ from bot.matching.query.ast import Expr
 from bot.matching.query.parser import parse
 from bot.models import Article, Headline, Match, Placement
 from bot.pipeline.aliases import AliasBook
+from bot.runtime.clock import Clock
+from bot.runtime.failpoints import failpoint
 from bot.storage import entries, hits, subscriptions
 from bot.storage.database import Database
 from bot.storage.entries import StoredEntry
@@ -98,8 +98,8 @@ class Matcher:
                 await hits.add(connection, new, now, past=entry.baseline)
             alerting = {entry.id for entry in waiting if _is_news(entry, found[entry.id], known)}
             await entries.mark_matched(connection, waiting, self.version, alerting)
-            crash.point("matching")
-        crash.point("matched")
+            failpoint("matching")
+        failpoint("matched")
         self.clusterer.forget_before(now - STORIES_LAST)
         log.info("matched", entries=len(waiting), hits=sum(len(one) for one in found.values()), version=self.version)
         return len(waiting)

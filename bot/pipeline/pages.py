@@ -15,10 +15,10 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from yarl import URL
 
-from bot import crash
-from bot.clock import Clock
-from bot.engine import Step, Wakeups
 from bot.errors import SourceError
+from bot.runtime.clock import Clock
+from bot.runtime.failpoints import failpoint
+from bot.runtime.wakeups import Step, Wakeups
 from bot.sources.http import robots
 from bot.sources.http.fetch import Fetcher
 from bot.sources.http.headers import RETRY_LATEST
@@ -109,7 +109,7 @@ class Pages:
         except (SourceError, TimeoutError) as error:
             await self._failed(waiting, error, max(delays))
             return
-        crash.point("page-read")
+        failpoint("page-read")
         now = self.clock.now()
         async with self.database.begin() as connection:
             await pages.done(connection, waiting.entry_id, now, found.text, found.language)

@@ -19,13 +19,13 @@ import structlog
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot import crash
-from bot.clock import Clock
-from bot.engine import Step, Wakeups
 from bot.errors import SourceError
 from bot.messages.source_troubles import _TROUBLES, LONG_FAILING
 from bot.models import Feed, FeedEntry, Source, Wishes
 from bot.pipeline.notice import tell_admins
+from bot.runtime.clock import Clock
+from bot.runtime.failpoints import failpoint
+from bot.runtime.wakeups import Step, Wakeups
 from bot.sources import rhythm
 from bot.sources.address import canonical_url
 from bot.sources.due import after_skipped, is_dead, next_poll_at, poll_interval
@@ -162,12 +162,12 @@ class Poller:
         """Fetch, read and store one source. Raises SourceError or TimeoutError if it cannot be had."""
         started = self.clock.monotonic()
         fetched = await self.fetcher.fetch(source.url, source.validators)
-        crash.point("fetched")
+        failpoint("fetched")
         async with asyncio.timeout(READ_TIMEOUT.total_seconds()):
             now = self.clock.now()
             reading = await self._read(source, fetched, now)
             if reading is not None:
-                crash.point("read")
+                failpoint("read")
             stored = await self._store(source, fetched, reading, now)
         if reading is not None:
             self.memory.keep(source.id, fetched.url, reading.known, now, whole=reading.whole)
@@ -221,12 +221,12 @@ class Poller:
             if not await sources.finish_poll(connection, source, now, next_poll_at=next_at, **found):
                 raise SourceError("lease", "Another poll of this source was faster.")
             if stored.new:
-                crash.point("storing")
+                failpoint("storing")
             if moved_to is not None and source.moves + 1 >= MOVED_FOR_GOOD and moved_to == source.moved_to:
                 moved = await sources.move(connection, source, moved_to)
                 log.info("source moved", source_id=source.id, host=sources.host_of(moved_to), followed=moved)
         if stored.new:
-            crash.point("stored")
+            failpoint("stored")
         return stored
 
     async def _keep(

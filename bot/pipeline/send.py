@@ -15,14 +15,14 @@ import structlog
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot import crash
-from bot.clock import Clock
 from bot.delivery.circuit_breaker import Breaker
 from bot.delivery.outcome import Outcome, Verdict
 from bot.delivery.telegram.limiter import Limiter
-from bot.engine import Step, Wakeups
 from bot.messages.payload import as_plain
-from bot.pulse import Pulse
+from bot.runtime.clock import Clock
+from bot.runtime.failpoints import failpoint
+from bot.runtime.liveness import Pulse
+from bot.runtime.wakeups import Step, Wakeups
 from bot.storage import chats, deliveries
 from bot.storage.database import Database
 from bot.storage.deliveries import BROADCAST, DIGEST, PRIORITY, Claimed
@@ -137,7 +137,7 @@ class Sender:
             await asyncio.sleep(TICK)
             return []
         if claimed:
-            crash.point("claimed")
+            failpoint("claimed")
         leaving = self.clock.monotonic()
         for one in claimed:
             self.limiter.take(one.telegram_id, group=one.chat_kind != "private", now=leaving)
@@ -186,7 +186,7 @@ class Sender:
             self.limiter.landed(left_at, self.clock.monotonic(), arrived=False)
             await self._failed(flight, self.outcome(error))
         else:
-            crash.point("accepted")
+            failpoint("accepted")
             self.limiter.landed(left_at, self.clock.monotonic(), arrived=True)
             self._count("sent")
             self.pulse.beat("sent")
@@ -210,11 +210,11 @@ class Sender:
 
         async def mark(connection: AsyncConnection) -> int:
             marked = await deliveries.sent_many(connection, marks, self.clock.now())
-            crash.point("marking")
+            failpoint("marking")
             return marked
 
         marked = await self._record(mark, lands_by=min(flight.lands_by for flight, _ in arrived))
-        crash.point("marked")
+        failpoint("marked")
         for claimed, _ in marks:
             log.info("sent", delivery_id=claimed.id, kind=claimed.kind, attempts=claimed.attempts)
         if marked != len(marks):

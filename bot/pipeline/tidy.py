@@ -7,8 +7,8 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot import crash
-from bot.clock import Clock
+from bot.runtime.clock import Clock
+from bot.runtime.failpoints import failpoint
 from bot.storage import deliveries, entries, inbox, offers, pages, subscriptions
 from bot.storage.database import Database
 
@@ -49,7 +49,7 @@ async def _all(database: Database, remove: Callable[[AsyncConnection], Awaitable
     while True:
         async with database.begin() as connection:
             removed = await remove(connection)
-            crash.point("tidying")
+            failpoint("tidying")
         total += removed
         if removed < CHUNK:
             return total

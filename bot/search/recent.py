@@ -17,12 +17,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
-from bot.clock import Clock
 from bot.matching.query.ast import Expr
 from bot.matching.text.analysis import Case
 from bot.models import Article, Placement
 from bot.pipeline.aliases import AliasBook
 from bot.pipeline.match import article
+from bot.runtime.clock import Clock
 from bot.search.article_index import Index
 from bot.storage import entries
 from bot.storage.database import Database

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot import crash
 from bot.errors import ConfigError, WatchwordError
+from bot.runtime.failpoints import failpoint
 from bot.storage.database import Database
 from bot.storage.schema import meta
 
@@ -37,7 +37,7 @@ async def backup(database: Database, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _remove(unfinished)
         await _copy(database, unfinished)
-        crash.point("backup")
+        failpoint("backup")
         _check(unfinished)
         _flush(unfinished)
         unfinished.replace(target)

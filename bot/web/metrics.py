@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import timedelta
 from itertools import accumulate
 
-from bot.pulse import Histogram, Pulse
+from bot.runtime.liveness import Histogram, Pulse
 from bot.storage.queue_ages import Lag, Waits
 from bot.web.health import percentile
 

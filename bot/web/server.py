@@ -8,8 +8,8 @@ import structlog
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.clock import Clock
-from bot.pulse import Pulse
+from bot.runtime.clock import Clock
+from bot.runtime.liveness import Pulse
 from bot.storage import pages, queue_ages, websub
 from bot.storage.database import Database
 from bot.web.health import problems

@@ -8,7 +8,7 @@ import tempfile
 import time
 from datetime import timedelta
 
-from bot.clock import Clock
+from bot.runtime.clock import Clock
 from bot.storage import deliveries
 from bot.storage.database import Database
 from tests.benchmarks.sending import make_people, owe

@@ -43,7 +43,6 @@ import ahocorasick
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
-from bot.clock import Clock
 from bot.errors import QueryError
 from bot.matching.engine.percolator import Percolator
 from bot.matching.engine.spelling import Vocabulary, is_near
@@ -52,6 +51,7 @@ from bot.matching.query.parser import TOO_COMMON, parse
 from bot.matching.text.analysis import tokens
 from bot.models import Article
 from bot.pipeline.match import Matcher
+from bot.runtime.clock import Clock
 from bot.storage.database import Database
 from bot.storage.schema import query
 

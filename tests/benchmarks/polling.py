@@ -21,10 +21,10 @@ import httpx
 import structlog
 from yarl import URL
 
-from bot.clock import Clock
-from bot.engine import Wakeups
 from bot.models import Source
 from bot.pipeline.poll import Poller
+from bot.runtime.clock import Clock
+from bot.runtime.wakeups import Wakeups
 from bot.sources.http.fetch import Fetcher
 from bot.sources.http.guard import AddressGuard
 from bot.sources.reading.pool import FeedParser

@@ -24,15 +24,15 @@ from multiprocessing.connection import Connection
 import sqlalchemy as sa
 from telegram import Bot
 
-from bot.clock import Clock
 from bot.delivery.telegram.errors import outcome
 from bot.delivery.telegram.http import AiohttpRequest
 from bot.delivery.telegram.limiter import Limiter
 from bot.delivery.telegram.send import send
-from bot.engine import Step, Wakeups
-from bot.log import configure
 from bot.pipeline.send import Sender
-from bot.pulse import Pulse
+from bot.runtime.clock import Clock
+from bot.runtime.liveness import Pulse
+from bot.runtime.log import configure
+from bot.runtime.wakeups import Step, Wakeups
 from bot.sandbox.limits import Limits
 from bot.sandbox.server import Sandbox
 from bot.storage import chats, deliveries

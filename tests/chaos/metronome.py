@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from bot.pulse import EVERY
+from bot.runtime.liveness import EVERY
 
 
 async def beat(file: Path) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot import cli, crash
+from bot.cli import main as cli
 from bot.pipeline.poll import Poller
+from bot.runtime.failpoints import failpoint
 from bot.storage import deliveries, entries
 from bot.storage.schema import delivery
 from bot.storage.schema import source as table
@@ -53,7 +54,7 @@ def validators_before_entries() -> None:
     async def late_store(connection: AsyncConnection, *args: Any, **more: Any) -> entries.Stored:
         stored = await store(connection, *args, **more)
         if stored.new:
-            crash.point("validators-saved")
+            failpoint("validators-saved")
         return stored
 
     entries.store = late_store

@@ -30,9 +30,9 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from bot import clock as bot_clock
-from bot import crash
 from bot.models import Schedule
+from bot.runtime import clock as bot_clock
+from bot.runtime import failpoints
 from bot.sandbox.faults import Fault, Kind
 from bot.sandbox.server import Sandbox
 from bot.schedules.digests import next_digest_at, period
@@ -203,7 +203,7 @@ class Rig:
         """Start the program, to end itself at a named moment if one is given."""
         environment = os.environ | {
             bot_clock.VARIABLE: str(self.clock_file),
-            crash.VARIABLE: at,
+            failpoints.VARIABLE: at,
             "PYTHONUNBUFFERED": "1",
         }
         program = ["tests.chaos.planted", self.bug] if self.bug else ["bot"]

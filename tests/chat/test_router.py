@@ -5,11 +5,11 @@ from telegram.ext import Application
 from bot.chat.group_admins import Members
 from bot.chat.router import COMMANDS, register
 from bot.chat.services import Services, Settings
-from bot.clock import Clock
-from bot.engine import Wakeups
 from bot.locales import LANGUAGES, words
 from bot.messages.signing import Signer
 from bot.pipeline.aliases import AliasBook
+from bot.runtime.clock import Clock
+from bot.runtime.wakeups import Wakeups
 from bot.search.recent import Week
 from bot.sources.http.fetch import Fetcher
 from bot.sources.http.guard import AddressGuard

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.app import serve
-from bot.clock import Clock
 from bot.config import Config
-from bot.engine import Step, Wakeups
+from bot.runtime.clock import Clock
+from bot.runtime.wakeups import Step, Wakeups
 from bot.sandbox.people import ADA, BEN
 from bot.sandbox.server import Sandbox
 from bot.sandbox.state import SentMessage

@@ -1,6 +1,6 @@
 from datetime import time, timedelta
 
-from bot.engine import Step
+from bot.runtime.wakeups import Step
 from bot.sandbox.people import BEN
 from bot.schedules.digests import next_digest_at
 from tests.flows.living import Bot

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import crash
+from bot.runtime import failpoints
 from bot.sandbox.people import BEN
 from bot.sandbox.server import Sandbox
 from tests.feedserver import FeedServer, item, rss
@@ -22,7 +22,7 @@ async def start(folder: Path, at: str = "") -> asyncio.subprocess.Process:
     with (folder / "log").open("ab") as log:
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "bot", "run", "--config", str(folder / "config.toml")),
-            env=os.environ | {crash.VARIABLE: at},
+            env=os.environ | {failpoints.VARIABLE: at},
             stdout=log,
             stderr=log,
         )

@@ -2,7 +2,7 @@ from datetime import time, timedelta
 
 import pytest
 
-from bot.engine import Step
+from bot.runtime.wakeups import Step
 from bot.sandbox.faults import Kind
 from bot.sandbox.people import ADA, BEN
 from bot.schedules.digests import next_digest_at

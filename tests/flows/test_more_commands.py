@@ -7,9 +7,9 @@ import pytest
 
 from bot.chat.buttons import PRESSES, TAKINGS
 from bot.chat.router import COMMANDS
-from bot.engine import Step
 from bot.messages.signing import Signer
 from bot.pipeline.aliases import read_file
+from bot.runtime.wakeups import Step
 from bot.sandbox.people import ADA, BEN, CHANNEL, CHO, GROUP
 from bot.sandbox.state import SentMessage
 from bot.sources.opml import read_opml

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot import clock
+from bot.runtime import clock
 from bot.sandbox.faults import Kind
 from bot.sandbox.people import BEN
 from tests.flows.living import TOKEN, Bot
@@ -168,7 +168,7 @@ async def test_without_home_room_for_its_log_or_a_folder_of_its_own_it_runs_and_
 
 BROKEN = """
 import sys
-from bot import cli
+from bot.cli import main as cli
 from bot.pipeline.poll import Poller
 
 async def broken(self):

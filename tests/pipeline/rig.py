@@ -9,11 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.clock import Clock
-from bot.engine import Wakeups
 from bot.models import Source
 from bot.pipeline.pages import Pages
 from bot.pipeline.poll import LEASE, Pace, Poller
+from bot.runtime.clock import Clock
+from bot.runtime.wakeups import Wakeups
 from bot.sources.address import canonical_url
 from bot.sources.http.fetch import Fetcher
 from bot.sources.http.guard import AddressGuard

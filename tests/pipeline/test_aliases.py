@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from bot.clock import Clock
 from bot.matching.engine.aliases import Aliases, Group
 from bot.pipeline import aliases as book
 from bot.pipeline.aliases import AliasBook
+from bot.runtime.clock import Clock
 from bot.storage import aliases
 from bot.storage.database import Database
 

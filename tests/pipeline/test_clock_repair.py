@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot.clock import WRITTEN, Clock, refuse_impossible
 from bot.errors import ConfigError
 from bot.models import Schedule
 from bot.pipeline.clock_repair import Clockwise
+from bot.runtime.clock import WRITTEN, Clock, refuse_impossible
 from bot.storage import chats, deliveries, sources, websub
 from bot.storage.backup import backup_to_folder, backups_in, newest_backup_at
 from bot.storage.database import Database

@@ -9,11 +9,11 @@ import pytest
 import sqlalchemy as sa
 import structlog
 
-from bot.clock import Clock
 from bot.matching.query.parser import parse
 from bot.models import FeedEntry, Schedule
 from bot.pipeline.aliases import AliasBook
 from bot.pipeline.match import Matcher
+from bot.runtime.clock import Clock
 from bot.search import preview
 from bot.search.recent import Week
 from bot.storage import chats, entries, hits, sources, subscriptions

@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from bot.engine import Wakeups
 from bot.errors import SourceError
 from bot.messages.source_troubles import LONG_FAILING
 from bot.pipeline.poll import LEASE, Poller
+from bot.runtime.wakeups import Wakeups
 from bot.sources.item_cache import WHOLE_EVERY
 from bot.storage import chats, schema, sources
 from bot.storage.database import Database

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bot.backtest import match_files
+from bot.cli.backtest import match_files
 
 
 def found(queries: Iterable[str], articles: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from bot.clock import Clock
 from bot.pipeline.tidy import tidy
+from bot.runtime.clock import Clock
 from bot.storage import chats, deliveries, entries, inbox, subscriptions
 from bot.storage.database import Database
 from bot.storage.schema import meta

@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from bot.clock import Clock
-from bot.pulse import Histogram, Pulse
+from bot.runtime.clock import Clock
+from bot.runtime.liveness import Histogram, Pulse
 from bot.storage import deliveries, sources
 from bot.storage.database import Database
 from bot.storage.queue_ages import Lag, Waits

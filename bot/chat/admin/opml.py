@@ -7,8 +7,8 @@ from telegram.error import TelegramError
 
 from bot.chat.admin.sources import shown_host
 from bot.chat.request import Turn
-from bot.engine import Step
 from bot.errors import UserError
+from bot.runtime.wakeups import Step
 from bot.sources.opml import LARGEST, Opml, read_opml
 from bot.storage import sources, stats
 

@@ -7,12 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from yarl import URL
 
 from bot.chat.request import Turn
-from bot.engine import Step
 from bot.errors import SourceError, UserError
 from bot.locales import Words
 from bot.messages.news import when as shown_time
 from bot.messages.safe_text import clean, clip, inert
 from bot.models import Button, Feed, Message
+from bot.runtime.wakeups import Step
 from bot.sources.address import canonical_url, check_url
 from bot.sources.discover import Probe, probe
 from bot.storage import sources, stats

@@ -2,13 +2,13 @@
 
 from alembic import context
 
-from bot import crash
+from bot.runtime.failpoints import failpoint
 from bot.storage.schema import meta
 
 
 def migrating(*step: object, **named: object) -> None:
     """Pass a moment in the middle of it, after each step."""
-    crash.point("migrating")
+    failpoint("migrating")
 
 
 connection = context.config.attributes["connection"]

@@ -15,13 +15,13 @@ from bot.chat.group_admins import Members
 from bot.chat.request import Turn
 from bot.chat.services import Services, Settings
 from bot.chat.user import subscribe, why
-from bot.clock import Clock
 from bot.delivery.telegram.send import RESENT
-from bot.engine import Wakeups
 from bot.messages.limits import LIMIT, measure
 from bot.messages.signing import Signer
 from bot.models import FeedEntry, Schedule
 from bot.pipeline.aliases import AliasBook
+from bot.runtime.clock import Clock
+from bot.runtime.wakeups import Wakeups
 from bot.search.recent import Week
 from bot.sources.http.fetch import Fetcher
 from bot.sources.http.guard import AddressGuard

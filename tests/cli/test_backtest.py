@@ -3,7 +3,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bot.backtest import match_files, story_files
+from bot.cli.backtest import match_files, story_files
 
 
 def run_match(tmp_path: Path, queries: str | bytes, articles: str | bytes) -> tuple[int, list[dict[str, Any]], str]:

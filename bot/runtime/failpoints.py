@@ -25,7 +25,7 @@ def arm(token: str) -> None:
         _left[name] = int(count or 1)
 
 
-def point(name: str) -> None:
+def failpoint(name: str) -> None:
     """Pass a moment with this name: end the process, without any farewell, if that was asked for."""
     if name not in _left:
         return

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import check
+from bot.cli import check
 from bot.config import load
 
 

@@ -11,7 +11,7 @@ import pytest
 import structlog
 from telegram.error import InvalidToken
 
-from bot.log import configure
+from bot.runtime.log import configure
 
 CANARY = "7000000001:canary-that-nobody-may-ever-see"
 PASSWORD = "correct-horse"

@@ -6,8 +6,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot.crash import is_sandbox
 from bot.errors import ConfigError
+from bot.runtime.failpoints import is_sandbox
 
 
 class Clock:

@@ -1,4 +1,4 @@
-"""When each step is woken although nobody asked: APScheduler rings the bells of `bot.engine`, and owns no truth.
+"""Periodic wake-ups: APScheduler wakes each step of the pipeline at its interval, and owns no truth.
 
 What is due is a query, so a lost or a doubled tick changes nothing but the time. Digests are not jobs here: a job at
 02:30 would run twice on one night of the year and not at all on another (bot/schedules/digests.py).
@@ -8,7 +8,7 @@ from datetime import UTC, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from bot.engine import Step, Wakeups
+from bot.runtime.wakeups import Step, Wakeups
 
 TICKS = {
     Step.POLL: timedelta(seconds=1),

@@ -96,7 +96,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _configure_log(config: Config) -> None:
-    from bot.log import configure
+    from bot.runtime.log import configure
 
     secrets = [config.telegram.token, config.telegram.webhook_secret, config.fetch.proxy]
     configure(
@@ -105,14 +105,14 @@ def _configure_log(config: Config) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from bot.check import check
+    from bot.cli.check import check
 
     config = load(options.config)
     return asyncio.run(check(config, sys.stdout))
 
 
 def _backup(options: argparse.Namespace) -> int:
-    from bot.clock import Clock
+    from bot.runtime.clock import Clock
     from bot.storage.backup import backup, backup_to_folder
     from bot.storage.database import Database
 
@@ -155,7 +155,7 @@ def _match(options: argparse.Namespace) -> int:
     if path is None and options.config is not None:
         path = load(options.config).matching.aliases
 
-    from bot.backtest import match_files
+    from bot.cli.backtest import match_files
     from bot.matching.engine.aliases import Aliases
     from bot.pipeline.aliases import read_file
 
@@ -164,7 +164,7 @@ def _match(options: argparse.Namespace) -> int:
 
 
 def _stories(options: argparse.Namespace) -> int:
-    from bot.backtest import story_files
+    from bot.cli.backtest import story_files
 
     return story_files(_file(options.articles), sys.stdout, sys.stderr)
 

@@ -1,8 +1,8 @@
 import asyncio
 import time
 
-from bot.engine import Step, Wakeups
-from bot.scheduler import TICKS, build
+from bot.runtime.scheduler import TICKS, build
+from bot.runtime.wakeups import Step, Wakeups
 
 
 async def test_a_tick_that_comes_late_is_not_dropped() -> None:

@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
 
-from bot.clock import Clock
+from bot.runtime.clock import Clock
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0)  # seconds
 EVERY = 0.5  # seconds between two looks at the loop
