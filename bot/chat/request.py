@@ -1,6 +1,6 @@
 """One update being answered.
 
-`Turn.apply` is the transaction that applies it: the effect, the reply and the mark in the inbox commit together, or
+`Request.apply` is the transaction that applies it: the effect, the reply and the mark in the inbox commit together, or
 none of them does. What has to wait for the network (looking at a feed, say) is done before.
 """
 
@@ -22,7 +22,7 @@ from bot.errors import UserError
 from bot.locales import Words, words
 from bot.matching.engine.aliases import Aliases
 from bot.messages.limits import split
-from bot.messages.payload import freeze, freeze_file
+from bot.messages.payload import to_file_payload, to_payload
 from bot.models import Button, Message, Schedule
 from bot.runtime.failpoints import failpoint
 from bot.runtime.wakeups import Step
@@ -39,7 +39,7 @@ class AlreadyApplied(Exception):  # noqa: N818 - not an error: somebody was fast
 
 
 @dataclass(slots=True)
-class Turn:
+class Request:
     """An update and what is needed to answer it. `chat` and `words` are there once `apply` or `look` was entered."""
 
     services: Services
@@ -51,7 +51,7 @@ class Turn:
     words: Words = field(init=False)
     is_new_chat: bool = field(init=False, default=False)
     knows_chat: bool = field(init=False, default=False)
-    speaks_anew: bool = field(init=False, default=False)  # the chat chose a language: its menu of commands follows
+    locale_changed: bool = field(init=False, default=False)  # the chat chose a language: its menu of commands follows
 
     def __post_init__(self) -> None:
         """Read the clock once, and begin in the language Telegram says its reader uses."""
@@ -71,7 +71,7 @@ class Turn:
 
     @property
     def aliases(self) -> Aliases:
-        """Names that are one, as of when this turn looked."""
+        """Names that are one, as of when this request looked."""
         return self.services.aliases.current
 
     @property
@@ -85,7 +85,7 @@ class Turn:
         chat = self.update.effective_chat
         return chat is not None and chat.type == "private"
 
-    async def look(self) -> None:
+    async def load_chat(self) -> None:
         """Load the chat, if it is known, without changing anything."""
         async with self.services.database.read() as connection:
             telegram_id, thread_id = self._where()
@@ -94,7 +94,7 @@ class Turn:
         if known is not None:
             self._set_chat(known)
 
-    async def require_say(self) -> None:
+    async def require_group_admin(self) -> None:
         """Raise UserError unless this person may change what this chat gets: in a group its admins may."""
         chat = self.update.effective_chat
         if chat is None or self.is_private or self.is_admin:
@@ -110,14 +110,14 @@ class Turn:
         if status not in GROUP_ADMINS:
             raise UserError(_("Only admins of this group can do that."))
 
-    async def look_busy(self) -> None:
+    async def show_typing(self) -> None:
         """Show "typing…" while an answer takes a moment; for five seconds, or until it is there. Best effort."""
         chat_id, thread_id = self._where()
         with contextlib.suppress(TelegramError):
             await self.bot.send_chat_action(chat_id, ChatAction.TYPING, message_thread_id=thread_id or None)
 
     @asynccontextmanager
-    async def apply(self, *, meet: bool = True) -> AsyncIterator[AsyncConnection]:
+    async def transaction(self, *, meet: bool = True) -> AsyncIterator[AsyncConnection]:
         """Open the transaction that applies this update; AlreadyApplied if that was done before.
 
         A chat that is not known yet is met, unless `meet` is false: then there is no `chat`, and no reply.
@@ -145,7 +145,7 @@ class Turn:
                 connection,
                 chat_id=self.chat.id,
                 kind=deliveries.REPLY,
-                payload=freeze(self.services.signer.sign_buttons(self.chat.id, shown), reply_to=reply_to),
+                payload=to_payload(self.services.signer.sign_buttons(self.chat.id, shown), reply_to=reply_to),
                 now=self.now,
                 expires_at=self.now + REPLIES_LAST,
             )
@@ -166,7 +166,7 @@ class Turn:
             connection,
             chat_id=self.chat.id,
             kind=deliveries.REPLY,
-            payload=freeze_file(name, content, caption),
+            payload=to_file_payload(name, content, caption),
             now=self.now,
             expires_at=self.now + REPLIES_LAST,
         )
@@ -193,7 +193,7 @@ class Turn:
         settings = self.services.settings
         telegram_id, thread_id = self._where()
         assert self.update.effective_chat is not None
-        chat, self.is_new_chat = await chats.meet(
+        chat, self.is_new_chat = await chats.get_or_create(
             connection,
             telegram_id=telegram_id,
             thread_id=thread_id,

@@ -37,7 +37,7 @@ from bot.chat import buttons, membership, permissions
 from bot.chat.admin import aliases, operations, opml, people, sources
 from bot.chat.admin.sources import translated
 from bot.chat.rate_limit import Pace, Verdict
-from bot.chat.request import AlreadyApplied, Turn
+from bot.chat.request import AlreadyApplied, Request
 from bot.chat.services import Services
 from bot.chat.user import edit, news, pause, privacy, settings, start, subscribe, why
 from bot.delivery.telegram.errors import ODD_ANSWER
@@ -50,7 +50,7 @@ log = structlog.get_logger()
 # Marks that keyboards of right-to-left languages put around what is typed; letters never need them.
 DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
-Act = Callable[[Turn], Awaitable[None]]
+Act = Callable[[Request], Awaitable[None]]
 App = Application[Any, Any, Any, Any, Any, Any]
 
 
@@ -150,32 +150,32 @@ class Guard:
         async def handle(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
             if update.effective_chat is None:  # a button of a message sent by way of a person: we make none
                 return
-            turn = Turn(self.services, update, context.bot, args=_arguments(update))
+            request = Request(self.services, update, context.bot, args=_arguments(update))
             try:
                 if not by_telegram:
-                    if not self._is_in_time(turn):
+                    if not self._is_in_time(request):
                         return
-                    await permissions.check(turn, for_admins=for_admins, for_all=for_all)
-                await act(turn)
-                if turn.speaks_anew:
-                    await _set_menu_of(turn)
+                    await permissions.check(request, for_admins=for_admins, for_all=for_all)
+                await act(request)
+                if request.locale_changed:
+                    await _set_menu_of(request)
             except AlreadyApplied:
                 log.info("update was applied before", update_id=update.update_id)
             except (UserError, SourceError) as error:
-                await _explain(turn, error)
+                await _explain(request, error)
 
         handle.act = act  # type: ignore[attr-defined]  # a test lists who may do what
         handle.for_admins = for_admins  # type: ignore[attr-defined]
         handle.by_telegram = by_telegram  # type: ignore[attr-defined]
         return handle
 
-    def _is_in_time(self, turn: Turn) -> bool:
+    def _is_in_time(self, request: Request) -> bool:
         """Whether this person may ask now; the first time they may not, UserError says so. Admins always may."""
-        chat = turn.update.effective_chat
-        person = turn.user_id or (chat.id if chat else 0)
-        verdict = Verdict.GO if turn.is_admin else self.pace.judge(person, self.services.clock.monotonic())
+        chat = request.update.effective_chat
+        person = request.user_id or (chat.id if chat else 0)
+        verdict = Verdict.GO if request.is_admin else self.pace.judge(person, self.services.clock.monotonic())
         if verdict is Verdict.WARN:
-            raise UserError(turn.words.gettext("That was a lot at once. Wait a minute, then go on."))
+            raise UserError(request.words.gettext("That was a lot at once. Wait a minute, then go on."))
         return verdict is Verdict.GO
 
 
@@ -186,14 +186,14 @@ def _arguments(update: Update) -> str:
     return text.partition(" ")[2] if " " in text.split("\n")[0] else text.partition("\n")[2]
 
 
-async def _explain(turn: Turn, error: UserError | SourceError) -> None:
+async def _explain(request: Request, error: UserError | SourceError) -> None:
     """Apply the update with nothing but the sentence that says why."""
-    said = translated(error, turn.words) if isinstance(error, SourceError) else error.args[0]
-    query = turn.update.callback_query
+    said = translated(error, request.words) if isinstance(error, SourceError) else error.args[0]
+    query = request.update.callback_query
     try:
-        async with turn.apply() as connection:
+        async with request.transaction() as connection:
             if query is None:
-                await turn.reply(connection, escape(said))
+                await request.reply(connection, escape(said))
     except AlreadyApplied:
         return
     if query is not None:
@@ -222,13 +222,13 @@ def _spoken(chosen: str | None) -> dict[str, str]:
     return {language: chosen or language for language in LANGUAGES}
 
 
-async def _set_menu_of(turn: Turn) -> None:
+async def _set_menu_of(request: Request) -> None:
     """Let the menu of a chat that chose a language speak it, whatever the language of the app is. Best effort."""
-    shown = [one for one in COMMANDS if (turn.is_admin and turn.is_private) or not one.for_admins]
-    if not turn.is_private:
+    shown = [one for one in COMMANDS if (request.is_admin and request.is_private) or not one.for_admins]
+    if not request.is_private:
         shown = [one for one in shown if one.in_groups]
-    scope = BotCommandScopeChat(turn.chat.telegram_id)
-    await _tell_menus(turn.bot, scope, shown, _spoken(turn.chat.locale))
+    scope = BotCommandScopeChat(request.chat.telegram_id)
+    await _tell_menus(request.bot, scope, shown, _spoken(request.chat.locale))
 
 
 async def _tell_menus(bot: Bot, scope: BotCommandScope, commands: Sequence[Command], spoken: dict[str, str]) -> None:

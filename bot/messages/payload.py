@@ -10,7 +10,7 @@ from bot.messages.limits import TAG
 from bot.models import Message
 
 
-def freeze(message: Message, *, silent: bool = False, reply_to: int | None = None) -> dict[str, Any]:
+def to_payload(message: Message, *, silent: bool = False, reply_to: int | None = None) -> dict[str, Any]:
     """Return a message as the outbox keeps it: what is sent again is what was sent."""
     payload: dict[str, Any] = {"text": str(message.text)}
     if message.buttons:
@@ -25,7 +25,7 @@ def freeze(message: Message, *, silent: bool = False, reply_to: int | None = Non
     return payload
 
 
-def freeze_file(name: str, content: str, caption: Markup) -> dict[str, Any]:
+def to_file_payload(name: str, content: str, caption: Markup) -> dict[str, Any]:
     """Return a document as the outbox keeps it; its content is text."""
     return {"text": str(caption), "file": {"name": name, "content": content}}
 

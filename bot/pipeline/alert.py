@@ -13,16 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.locales import words
 from bot.messages import news
-from bot.messages.payload import freeze
+from bot.messages.payload import to_payload
 from bot.messages.signing import Signer
 from bot.models import Button
-from bot.pipeline.items import item, told_of
+from bot.pipeline.items import item, reported_items
 from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
 from bot.storage import chats, deliveries, entries, hits
 from bot.storage.chats import Chat
 from bot.storage.database import Database
-from bot.storage.hits import Owed
+from bot.storage.hits import PendingHit
 
 log = structlog.get_logger()
 
@@ -52,7 +52,9 @@ async def write_alerts(database: Database, clock: Clock, signer: Signer, *, per_
     return len(waiting)
 
 
-async def _write(connection: AsyncConnection, owed: list[Owed], now: datetime, signer: Signer, per_hour: int) -> int:
+async def _write(
+    connection: AsyncConnection, owed: list[PendingHit], now: datetime, signer: Signer, per_hour: int
+) -> int:
     known = await chats.get_all(connection, {one.chat_id for one in owed})
     written = 0
     for chat_id, group in groupby(owed, key=attrgetter("chat_id")):
@@ -62,7 +64,9 @@ async def _write(connection: AsyncConnection, owed: list[Owed], now: datetime, s
     return written
 
 
-async def _write_one(connection: AsyncConnection, chat: Chat, owed: list[Owed], now: datetime, signer: Signer) -> None:
+async def _write_one(
+    connection: AsyncConnection, chat: Chat, owed: list[PendingHit], now: datetime, signer: Signer
+) -> None:
     told, reader = item(owed), words(chat.locale)
     why = Button(reader.gettext("Why?"), f"why:{told.entry_id}")
     message = news.alert(told, reader, zone=chat.zone, now=now, buttons=((why,),))
@@ -70,8 +74,8 @@ async def _write_one(connection: AsyncConnection, chat: Chat, owed: list[Owed], 
         connection,
         chat_id=chat.id,
         kind=deliveries.ALERT,
-        payload=freeze(signer.sign_buttons(chat.id, message)),
+        payload=to_payload(signer.sign_buttons(chat.id, message)),
         now=now,
-        told_of=told_of(owed),
+        reported_items=reported_items(owed),
         expires_at=now + ALERTS_LAST,
     )

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.locales import words
 from bot.messages.news import digest
-from bot.messages.payload import freeze
+from bot.messages.payload import to_payload
 from bot.models import Schedule
-from bot.pipeline.items import item, stories, told_of
+from bot.pipeline.items import item, reported_items, stories
 from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
 from bot.schedules.digests import Lateness, lateness, next_run_at, period
@@ -31,7 +31,7 @@ CARRIES = {  # an instant subscription has no run of its own: what an alert coul
 }
 
 
-async def freeze_due(database: Database, clock: Clock) -> int:
+async def make_due_digests(database: Database, clock: Clock) -> int:
     """Make the digests that are due, a transaction each; return how many slots were looked at."""
     now = clock.now()
     async with database.read() as connection:
@@ -99,9 +99,9 @@ async def _freeze(
             connection,
             chat_id=chat.id,
             kind=deliveries.DIGEST,
-            payload=freeze(part.message),
+            payload=to_payload(part.message),
             now=now,
-            told_of=told_of(tells),
+            reported_items=reported_items(tells),
             digest_run_id=run_id,
             part=number,
         )

@@ -4,18 +4,18 @@ from collections.abc import Iterable, Sequence
 
 from bot.messages.news import Item
 from bot.storage.deliveries import Told
-from bot.storage.hits import Owed
+from bot.storage.hits import PendingHit
 
 
-def stories(owed: Iterable[Owed]) -> dict[int, list[Owed]]:
+def stories(owed: Iterable[PendingHit]) -> dict[int, list[PendingHit]]:
     """Return what is owed by story, in the order the stories first come up."""
-    found: dict[int, list[Owed]] = {}
+    found: dict[int, list[PendingHit]] = {}
     for one in owed:
         found.setdefault(one.story_id, []).append(one)
     return found
 
 
-def item(owed: Sequence[Owed]) -> Item:
+def item(owed: Sequence[PendingHit]) -> Item:
     """Return one story as a message shows it: by its best entry, with the labels of all queries it was found by."""
     ranked = sorted(owed, key=lambda one: (-one.score, one.entry_id, one.query_id))
     best = ranked[0]
@@ -35,7 +35,7 @@ def item(owed: Sequence[Owed]) -> Item:
     )
 
 
-def told_of(owed: Iterable[Owed]) -> list[Told]:
+def reported_items(owed: Iterable[PendingHit]) -> list[Told]:
     """Return what a message made of these tells: each text, for each query, once."""
     told = {(one.text_id, one.query_id): one for one in owed}
     return [Told(one.story_id, one.text_id, one.entry_id, one.query_id) for one in told.values()]

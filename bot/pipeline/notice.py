@@ -7,7 +7,7 @@ from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.locales import Words, words
-from bot.messages.payload import freeze
+from bot.messages.payload import to_payload
 from bot.models import Message
 from bot.storage import chats, deliveries, sources
 
@@ -37,5 +37,5 @@ async def tell_admins(
     for admin in sorted(admins):
         chat = await chats.find(connection, admin, 0)
         if chat is not None:
-            payload = freeze(Message(sentence(words(chat.locale))))
+            payload = to_payload(Message(sentence(words(chat.locale))))
             await deliveries.add(connection, chat_id=chat.id, kind=deliveries.NOTICE, payload=payload, now=now)

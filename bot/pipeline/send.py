@@ -159,7 +159,7 @@ class Sender:
         async with self.database.begin() as connection:
             if not self.database.is_sqlite:  # a sender that waits (for the breaker, for a slot) still is the sender
                 await may_send(connection, self.database.run, now)
-            doubtful = await deliveries.recover(connection, now, again_at=now + doubt())
+            doubtful = await deliveries.recover(connection, now, again_at=now + uncertain_delay())
             if not self.breaker.is_open(self.clock.monotonic()):
                 await deliveries.revive_uncertain(connection, now)
             expired = await deliveries.expire(connection, now)
@@ -283,7 +283,7 @@ class Sender:
             case Verdict.UNREACHABLE:
                 await deliveries.refused(connection, claimed, now, reason)
             case Verdict.UNCERTAIN:
-                await deliveries.uncertain(connection, claimed, now, again_at=now + doubt(), error=reason)
+                await deliveries.uncertain(connection, claimed, now, again_at=now + uncertain_delay(), error=reason)
             case _:
                 await deliveries.dead(connection, claimed, now, reason)
 
@@ -294,6 +294,6 @@ def backoff(attempts: int) -> timedelta:
     return longest * random.uniform(0.5, 1)
 
 
-def doubt() -> timedelta:
+def uncertain_delay() -> timedelta:
     """Return how long a message in doubt waits for its resend: an outage is rarely over at once."""
     return timedelta(seconds=random.uniform(60, 120))

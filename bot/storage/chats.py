@@ -60,7 +60,7 @@ async def get_all(connection: AsyncConnection, chat_ids: Collection[int]) -> dic
     return {row["id"]: _chat(row) for row in rows}
 
 
-async def meet(
+async def get_or_create(
     connection: AsyncConnection,
     *,
     telegram_id: int,

@@ -70,7 +70,7 @@ async def add(
     kind: str,
     payload: Mapping[str, Any],
     now: datetime,
-    told_of: Sequence[Told] = (),
+    reported_items: Sequence[Told] = (),
     expires_at: datetime | None = None,
     digest_run_id: int | None = None,
     part: int = 1,
@@ -101,10 +101,10 @@ async def add(
             "story_id": one.story_id,
             "delivery_id": delivery_id,
         }
-        for one in told_of
+        for one in reported_items
     ]
     await insert_many(connection, told, rows)
-    entries = dict.fromkeys((one.story_id, one.entry_id) for one in told_of)
+    entries = dict.fromkeys((one.story_id, one.entry_id) for one in reported_items)
     items = [
         {"delivery_id": delivery_id, "position": position, "story_id": story_id, "entry_id": entry_id}
         for position, (story_id, entry_id) in enumerate(entries)

@@ -23,7 +23,7 @@ SHOWN = 1000  # characters of a page, where the feed says nothing about the arti
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class PendingHit:
     """One hit as a message needs it. `label` is the reader's own words, `terms` what matched (field by field)."""
 
     chat_id: int
@@ -123,7 +123,7 @@ async def known(connection: AsyncConnection, entry_ids: Sequence[int]) -> set[tu
 
 async def to_alert(
     connection: AsyncConnection, entry_id: int, now: datetime, *, after_chat: int, limit: int
-) -> list[Owed]:
+) -> list[PendingHit]:
     """Return an entry's hits that active chats want at once, of stories they were not told of, by chat id.
 
     Starts after chat `after_chat`; about `limit` rows, but never some of a chat's without the others.
@@ -136,7 +136,7 @@ async def to_alert(
         .order_by(subscription.c.chat_id, hit.c.score.desc(), hit.c.query_id)
         .limit(limit)
     )
-    rows = [Owed(**row) for row in (await connection.execute(statement)).mappings()]
+    rows = [PendingHit(**row) for row in (await connection.execute(statement)).mappings()]
     if len(rows) < limit or rows[0].chat_id == rows[-1].chat_id:
         return rows
     return [row for row in rows if row.chat_id != rows[-1].chat_id]
@@ -144,7 +144,7 @@ async def to_alert(
 
 async def pending(
     connection: AsyncConnection, chat_id: int, now: datetime, schedules: Sequence[Schedule]
-) -> list[Owed]:
+) -> list[PendingHit]:
     """Return what a chat is owed for its subscriptions with these schedules, oldest first.
 
     A hit that is to be sent at once is owed here only when its alerts are written: what an alert did not carry.
@@ -156,10 +156,10 @@ async def pending(
         .where(subscription.c.schedule.in_([schedule.value for schedule in schedules]))
         .order_by(hit.c.found_at, hit.c.entry_id, hit.c.query_id)
     )
-    return [Owed(**row) for row in (await connection.execute(statement)).mappings()]
+    return [PendingHit(**row) for row in (await connection.execute(statement)).mappings()]
 
 
-async def latest(connection: AsyncConnection, chat_id: int, limit: int, offset: int = 0) -> list[Owed]:
+async def latest(connection: AsyncConnection, chat_id: int, limit: int, offset: int = 0) -> list[PendingHit]:
     """Return the hits of a chat's queries, told or not, of the `limit` newest stories after the `offset` newest."""
     newest = sa.func.max(entry.c.published_at)
     mine = subscription.c.chat_id == chat_id
@@ -170,7 +170,7 @@ async def latest(connection: AsyncConnection, chat_id: int, limit: int, offset: 
         .where(mine, hit.c.story_id.in_(stories))
         .order_by(entry.c.published_at.desc(), hit.c.entry_id.desc(), hit.c.score.desc(), hit.c.query_id)
     )
-    return [Owed(**row) for row in (await connection.execute(statement)).mappings()]
+    return [PendingHit(**row) for row in (await connection.execute(statement)).mappings()]
 
 
 async def count_since(connection: AsyncConnection, query_id: int, since: datetime) -> int:
@@ -185,7 +185,7 @@ async def count_since(connection: AsyncConnection, query_id: int, since: datetim
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """That a chat's subscription was found in an entry, and what became of it. `terms` as in `Owed`.
+    """That a chat's subscription was found in an entry, and what became of it. `terms` as in `PendingHit`.
 
     `told_at` is when a message told of it, or of another entry with its text; `story_told`: one told of its story.
     """

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.chat.buttons import PRESSES, TAKINGS
+from bot.chat.buttons import OFFER_HANDLERS, PRESSES
 from bot.chat.router import COMMANDS
 from bot.messages.signing import Signer
 from bot.pipeline.aliases import read_file
@@ -394,7 +394,11 @@ async def test_every_admin_command_and_button_is_refused_to_everybody_else(bot: 
         for count, word in enumerate(words, start=1):
             press_made_up(bot, mine, sign(1, f"{word}:1"))
             assert await answered(bot, count) == "Only the bot's admins can do that."
-        assert {kind for kind, taking in TAKINGS.items() if taking.for_admins} == {"alias undo", "broadcast", "ban"}
+        assert {kind for kind, taking in OFFER_HANDLERS.items() if taking.for_admins} == {
+            "alias undo",
+            "broadcast",
+            "ban",
+        }
 
 
 @ON_ONE

@@ -47,7 +47,7 @@ class Reader:
 
     async def subscribe(self) -> None:
         async with self.database.begin() as connection:
-            chat, _ = await chats.meet(
+            chat, _ = await chats.get_or_create(
                 connection,
                 telegram_id=7,
                 thread_id=0,
@@ -138,7 +138,7 @@ async def test_who_subscribes_while_the_last_subscriber_leaves_has_a_live_query(
 
     async def come(telegram_id: int) -> None:
         async with database.begin() as connection:
-            chat, _ = await chats.meet(
+            chat, _ = await chats.get_or_create(
                 connection,
                 telegram_id=telegram_id,
                 thread_id=0,

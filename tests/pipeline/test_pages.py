@@ -66,7 +66,7 @@ async def texts(rig: Rig) -> list[str | None]:
 
 async def watch(rig: Rig, *queries: str) -> None:
     async with rig.database.begin() as connection:
-        chat, _ = await chats.meet(
+        chat, _ = await chats.get_or_create(
             connection, telegram_id=7, thread_id=0, kind="private", locale="en", zone="UTC",
             digest_time=rig.clock.time.time(), now=rig.clock.time,
         )  # fmt: skip

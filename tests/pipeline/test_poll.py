@@ -31,7 +31,7 @@ async def rig(database: Database) -> AsyncIterator[Rig]:
 
 async def meet_admin(rig: Rig) -> None:
     async with rig.database.begin() as connection:
-        await chats.meet(
+        await chats.get_or_create(
             connection, telegram_id=ADMIN, thread_id=0, kind="private", locale="en", zone="UTC",
             digest_time=rig.clock.time.time(), now=rig.clock.time,
         )  # fmt: skip

@@ -292,7 +292,7 @@ async def test_who_unsubscribes_while_an_alert_is_written_gets_none(world: World
         await asyncio.wait([leaving], timeout=0.2)
         told = deliveries.Told(owed.story_id, owed.text_id, entry_id, wanted.query_id)
         await deliveries.add(
-            connection, chat_id=chat.id, kind=deliveries.ALERT, payload={"text": "x"}, now=NOW, told_of=[told]
+            connection, chat_id=chat.id, kind=deliveries.ALERT, payload={"text": "x"}, now=NOW, reported_items=[told]
         )
     await leaving
     assert await claim(world) == []

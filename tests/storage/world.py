@@ -19,7 +19,7 @@ class World:
 
     async def chat(self, telegram_id: int = 7, *, thread_id: int = 0, kind: str = "private") -> Chat:
         async with self.database.begin() as connection:
-            chat, _ = await chats.meet(
+            chat, _ = await chats.get_or_create(
                 connection,
                 telegram_id=telegram_id,
                 thread_id=thread_id,
@@ -87,6 +87,6 @@ class World:
                 kind=deliveries.ALERT,
                 payload={"text": "x"},
                 now=at,
-                told_of=list(told.values()),
+                reported_items=list(told.values()),
                 expires_at=None,
             )

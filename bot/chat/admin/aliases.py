@@ -5,7 +5,7 @@ from datetime import timedelta
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.chat.request import Turn
+from bot.chat.request import Request
 from bot.errors import UserError
 from bot.locales import Words
 from bot.matching.engine.aliases import MOST_ALIASES, Group, check, joined, place_first, place_of, read, shared
@@ -25,34 +25,34 @@ REMOVE = ("remove", "delete", "احذف")
 ADD = ("add", "أضف")
 
 
-async def alias(turn: Turn) -> None:
+async def alias(request: Request) -> None:
     """Show the aliases; "/alias Myanmar = Burma" makes or extends one, "/alias remove 3" or a name takes one away."""
-    await turn.look()
-    word, __, rest = turn.args.strip().partition(" ")
+    await request.load_chat()
+    word, __, rest = request.args.strip().partition(" ")
     removes = word.casefold() in REMOVE and "=" not in rest
     names: Group = ()
-    if turn.args.strip() and not removes:
-        names = read(rest if word.casefold() in ADD and "=" in rest else turn.args, turn.words)
-        await _refuse_common(turn, names)
-    async with turn.apply() as connection:
+    if request.args.strip() and not removes:
+        names = read(rest if word.casefold() in ADD and "=" in rest else request.args, request.words)
+        await _refuse_common(request, names)
+    async with request.transaction() as connection:
         if names:
-            await turn.show(connection, await _add(turn, connection, names))
+            await request.show(connection, await _add(request, connection, names))
         elif removes:
-            await turn.show(connection, await _remove(turn, connection, rest.strip()))
+            await request.show(connection, await _remove(request, connection, rest.strip()))
         else:
-            await turn.show(connection, await _page(turn, connection, 0))
+            await request.show(connection, await _page(request, connection, 0))
 
 
-async def _refuse_common(turn: Turn, names: Group) -> None:
+async def _refuse_common(request: Request, names: Group) -> None:
     """Raise UserError for a name that the week's articles are full of, unless it is a place's."""
-    week = turn.services.week
+    week = request.services.week
     await week.glance()
     if len(week) < ENOUGH:
         return
     for name, found in zip(names, await week.find([Exact(name) for name in names]), strict=True):
         share = round(100 * len(found.held) / len(week))
         if share >= COMMON and place_of(name) is None:
-            sentence = turn.words.say(
+            sentence = request.words.say(
                 "“{name}” is in {share} of 100 articles: too common to be another name.", name=name, share=share
             )
             raise UserError(sentence)
@@ -73,9 +73,9 @@ def _line(names: Group, words: Words) -> Markup:
 # ---- the list ----
 
 
-async def _page(turn: Turn, connection: AsyncConnection, page: int) -> Message:
-    say, stored = turn.words.say, await aliases.listing(connection)
-    configured = turn.services.aliases.configured
+async def _page(request: Request, connection: AsyncConnection, page: int) -> Message:
+    say, stored = request.words.say, await aliases.listing(connection)
+    configured = request.services.aliases.configured
     if not stored and not configured:
         return Message(say("There are no aliases. Make one like this: /alias Myanmar = Burma, Бирма"))
     every = [(one.id, one.names) for one in stored] + [(0, names) for names in configured]
@@ -84,7 +84,7 @@ async def _page(turn: Turn, connection: AsyncConnection, page: int) -> Message:
     lines = [say("<b>Names that are one</b>")]
     removals = []
     for number, (alias_id, names) in list(enumerate(every, 1))[page * PAGE : (page + 1) * PAGE]:
-        line = Markup("{number}. {names}").format(number=number, names=_line(names, turn.words))
+        line = Markup("{number}. {names}").format(number=number, names=_line(names, request.words))
         lines.append(line if alias_id else line + Markup(" ") + say("(in the configuration’s file)"))
         if alias_id:
             removals.append(Button(f"✕ {number}", f"unalias:{alias_id}"))
@@ -95,142 +95,146 @@ async def _page(turn: Turn, connection: AsyncConnection, page: int) -> Message:
     return Message(Markup("\n").join(lines), (*rows, tuple(turns)) if turns else tuple(rows))
 
 
-async def page_pressed(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
+async def page_pressed(request: Request, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
     """Show a page of the list."""
-    return await _page(turn, connection, int(ids[0])), ""
+    return await _page(request, connection, int(ids[0])), ""
 
 
 # ---- adding ----
 
 
-async def _add(turn: Turn, connection: AsyncConnection, names: Group) -> Message:
+async def _add(request: Request, connection: AsyncConnection, names: Group) -> Message:
     """Write an alias, or add to the one that has one of the names."""
-    say, stored = turn.words.say, await aliases.begin_change(connection)
+    say, stored = request.words.say, await aliases.begin_change(connection)
     same = [one for one in stored if shared(one.names, names)]
     if len(same) > 1:
-        raise UserError(_are_two(turn, same[0].names, same[1].names))
+        raise UserError(_are_two(request, same[0].names, same[1].names))
     before = same[0].names if same else ()
     (after,) = joined([before, names]) if before else (names,)
-    whole, in_file = _together(turn, after, [one.names for one in stored if one not in same])
+    whole, in_file = _together(request, after, [one.names for one in stored if one not in same])
     if len(after) == len(before) or len(whole) == len(in_file):
-        return Message(say("{names}: these are one name already.", names=_names(whole, turn.words)), (_all(turn),))
+        return Message(
+            say("{names}: these are one name already.", names=_names(whole, request.words)), (_all(request),)
+        )
     if not same and not in_file:
-        _refuse_too_many(turn, stored)
+        _refuse_too_many(request, stored)
     if same:
         alias_id = same[0].id
         await aliases.set_names(connection, alias_id, after)
     else:
-        alias_id = await aliases.add(connection, after, turn.now)
-    await _record(turn, connection, "alias", after)
+        alias_id = await aliases.add(connection, after, request.now)
+    await _record(request, connection, "alias", after)
     text = say(
-        "{names} are one name from now on: who watches one of them is told of all.", names=_names(whole, turn.words)
+        "{names} are one name from now on: who watches one of them is told of all.", names=_names(whole, request.words)
     )
-    undo = await _undo_button(turn, connection, alias_id, before, after)
-    return Message(text, ((undo, *_all(turn)),))
+    undo = await _undo_button(request, connection, alias_id, before, after)
+    return Message(text, ((undo, *_all(request)),))
 
 
-def _together(turn: Turn, names: Group, others: list[Group]) -> tuple[Group, Group]:
+def _together(request: Request, names: Group, others: list[Group]) -> tuple[Group, Group]:
     """Return all that would be one with `names`, made in chat beside `others`, and what of it the file has.
 
     UserError if it cannot be one: an alias made in chat must not join two of the file's, by whatever other it has.
     """
-    configured = turn.services.aliases.configured
+    configured = request.services.aliases.configured
     whole = next(one for one in joined([*configured, *others, names]) if shared(one, names))
     in_file = [one for one in configured if shared(one, whole)]
     if len(in_file) > 1:
-        raise UserError(_are_two(turn, in_file[0], in_file[1]))
-    check(place_first(whole), turn.words)
+        raise UserError(_are_two(request, in_file[0], in_file[1]))
+    check(place_first(whole), request.words)
     return whole, in_file[0] if in_file else ()
 
 
-def _refuse_too_many(turn: Turn, stored: list[StoredAlias]) -> None:
+def _refuse_too_many(request: Request, stored: list[StoredAlias]) -> None:
     """Raise UserError where there are as many as a file may have, those of the file among them."""
-    if len(joined([*turn.services.aliases.configured, *(one.names for one in stored)])) >= MOST_ALIASES:
-        sentence = turn.words.say(
+    if len(joined([*request.services.aliases.configured, *(one.names for one in stored)])) >= MOST_ALIASES:
+        sentence = request.words.say(
             "There are {most} aliases, the most there can be. Remove one first.", most=MOST_ALIASES
         )
         raise UserError(sentence)
 
 
-def _are_two(turn: Turn, one: Group, other: Group) -> Markup:
-    return turn.words.say(
+def _are_two(request: Request, one: Group, other: Group) -> Markup:
+    return request.words.say(
         "<b>{one}</b> and <b>{other}</b> are two aliases: remove one of them first. /alias shows them.",
         one=one[0],
         other=other[0],
     )
 
 
-def _all(turn: Turn) -> tuple[Button, ...]:
-    return (Button(turn.words.gettext("All aliases"), "aliases:0"),)
+def _all(request: Request) -> tuple[Button, ...]:
+    return (Button(request.words.gettext("All aliases"), "aliases:0"),)
 
 
-async def _record(turn: Turn, connection: AsyncConnection, act: str, names: Group) -> None:
+async def _record(request: Request, connection: AsyncConnection, act: str, names: Group) -> None:
     written = f"{act} {names[0]} = {', '.join(names[1:])}"
-    await stats.record_act(connection, turn.user_id, written[:ACT], turn.now)
+    await stats.record_act(connection, request.user_id, written[:ACT], request.now)
 
 
 # ---- removing ----
 
 
-async def _remove(turn: Turn, connection: AsyncConnection, typed: str) -> Message:
+async def _remove(request: Request, connection: AsyncConnection, typed: str) -> Message:
     """Remove an alias by its number in the list, or a name from the one that has it."""
     stored = await aliases.begin_change(connection)
     if typed.isdecimal():
         number = int(typed[:9])
         if not 1 <= number <= len(stored):
-            raise UserError(_not_there(turn, typed))
-        return await _take_away(turn, connection, stored[number - 1], ())
+            raise UserError(_not_there(request, typed))
+        return await _take_away(request, connection, stored[number - 1], ())
     for one in stored:
         if name := shared(one.names, (typed,)):
             left = tuple(other for other in one.names if other != name)
-            return await _take_away(turn, connection, one, left if len(left) > 1 else ())
-    raise UserError(_not_there(turn, typed))
+            return await _take_away(request, connection, one, left if len(left) > 1 else ())
+    raise UserError(_not_there(request, typed))
 
 
-def _not_there(turn: Turn, typed: str) -> Markup:
-    say = turn.words.say
-    if typed and any(shared(one, (typed,)) for one in turn.services.aliases.configured):
+def _not_there(request: Request, typed: str) -> Markup:
+    say = request.words.say
+    if typed and any(shared(one, (typed,)) for one in request.services.aliases.configured):
         return say("<b>{name}</b> stands in the configuration’s file; it can be removed there only.", name=typed)
     return say("No alias has <b>{name}</b>: /alias shows them.", name=typed[:100])
 
 
-async def _take_away(turn: Turn, connection: AsyncConnection, one: StoredAlias, left: Group) -> Message:
-    say = turn.words.say
+async def _take_away(request: Request, connection: AsyncConnection, one: StoredAlias, left: Group) -> Message:
+    say = request.words.say
     await aliases.set_names(connection, one.id, left)
-    await _record(turn, connection, "unalias", left or one.names)
-    undo = await _undo_button(turn, connection, one.id, one.names, left)
+    await _record(request, connection, "unalias", left or one.names)
+    undo = await _undo_button(request, connection, one.id, one.names, left)
     if left:
         gone = tuple(name for name in one.names if name not in left)
         text = say(
             "{gone} stands for itself again; {names} are still one name.",
-            gone=_names(gone, turn.words),
-            names=_names(left, turn.words),
+            gone=_names(gone, request.words),
+            names=_names(left, request.words),
         )
     else:
-        text = say("{names} stand for themselves again.", names=_names(one.names, turn.words))
-    return Message(text, ((undo, *_all(turn)),))
+        text = say("{names} stand for themselves again.", names=_names(one.names, request.words))
+    return Message(text, ((undo, *_all(request)),))
 
 
-async def removal_pressed(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
+async def removal_pressed(request: Request, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
     """Remove an alias of the list."""
     stored = await aliases.begin_change(connection)
     one = next((one for one in stored if one.id == int(ids[0])), None)
     if one is None:
-        return await _page(turn, connection, 0), ""
-    return await _take_away(turn, connection, one, ()), ""
+        return await _page(request, connection, 0), ""
+    return await _take_away(request, connection, one, ()), ""
 
 
 # ---- undo ----
 
 
-async def _undo_button(turn: Turn, connection: AsyncConnection, alias_id: int, before: Group, after: Group) -> Button:
+async def _undo_button(
+    request: Request, connection: AsyncConnection, alias_id: int, before: Group, after: Group
+) -> Button:
     payload = {"alias": alias_id, "before": list(before), "after": list(after)}
-    offer_id = await turn.offer(connection, UNDO, payload, UNDO_LASTS)
-    return Button(turn.words.gettext("Undo"), f"offer:{offer_id}:undo")
+    offer_id = await request.offer(connection, UNDO, payload, UNDO_LASTS)
+    return Button(request.words.gettext("Undo"), f"offer:{offer_id}:undo")
 
 
 async def undo_taken(
-    turn: Turn, connection: AsyncConnection, offer: Offer, choice: str, prepared: None
+    request: Request, connection: AsyncConnection, offer: Offer, choice: str, prepared: None
 ) -> tuple[Message, str]:
     """Make an alias what it was, unless somebody changed it, or needs its names, since."""
     listed = await aliases.begin_change(connection)
@@ -238,14 +242,14 @@ async def undo_taken(
     alias_id, before = int(offer.payload["alias"]), tuple(offer.payload["before"])
     others = [names for other, names in stored.items() if other != alias_id]
     if stored.get(alias_id, ()) != tuple(offer.payload["after"]) or any(shared(one, before) for one in others):
-        raise UserError(turn.words.gettext("That alias was changed since: /alias"))
+        raise UserError(request.words.gettext("That alias was changed since: /alias"))
     if before:
-        __, in_file = _together(turn, before, others)
+        __, in_file = _together(request, before, others)
         if alias_id not in stored and not in_file:
-            _refuse_too_many(turn, listed)
+            _refuse_too_many(request, listed)
     if alias_id in stored:
         await aliases.set_names(connection, alias_id, before)
     else:
-        await aliases.add(connection, before, turn.now)
-    await _record(turn, connection, "undo alias", before or tuple(offer.payload["after"]))
-    return await _page(turn, connection, 0), turn.words.gettext("As it was before.")
+        await aliases.add(connection, before, request.now)
+    await _record(request, connection, "undo alias", before or tuple(offer.payload["after"]))
+    return await _page(request, connection, 0), request.words.gettext("As it was before.")

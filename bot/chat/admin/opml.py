@@ -6,28 +6,28 @@ from telegram import Document
 from telegram.error import TelegramError
 
 from bot.chat.admin.sources import shown_host
-from bot.chat.request import Turn
+from bot.chat.request import Request
 from bot.errors import UserError
 from bot.runtime.wakeups import Step
 from bot.sources.opml import LARGEST, Opml, read_opml
 from bot.storage import sources, stats
 
 
-async def import_(turn: Turn) -> None:
+async def import_(request: Request) -> None:
     """Add every feed of the file; what is there already stays as it is. They are polled like any other."""
-    await turn.look()
-    document = _document(turn)
-    await turn.look_busy()
-    read = await turn.services.parser.run(read_opml, await _download(turn, document))
-    async with turn.apply() as connection:
-        await turn.reply(connection, await _add(turn, connection, read))
-    turn.services.wakeups.wake(Step.POLL)
+    await request.load_chat()
+    document = _document(request)
+    await request.show_typing()
+    read = await request.services.parser.run(read_opml, await _download(request, document))
+    async with request.transaction() as connection:
+        await request.reply(connection, await _add(request, connection, read))
+    request.services.wakeups.wake(Step.POLL)
 
 
-def _document(turn: Turn) -> Document:
+def _document(request: Request) -> Document:
     """Return the file that is meant; UserError if there is none, or it is too large to be fetched."""
-    _ = turn.words.gettext
-    message = turn.update.effective_message
+    _ = request.words.gettext
+    message = request.update.effective_message
     answered = message.reply_to_message if message else None
     document = (message.document if message else None) or (answered.document if answered else None)
     if document is None:
@@ -37,25 +37,25 @@ def _document(turn: Turn) -> Document:
     return document
 
 
-async def _download(turn: Turn, document: Document) -> bytes:
+async def _download(request: Request, document: Document) -> bytes:
     """Return what is in the file. Its name is never used."""
     try:
-        file = await turn.bot.get_file(document.file_id)
+        file = await request.bot.get_file(document.file_id)
         return bytes(await file.download_as_bytearray())
     except TelegramError as error:
-        raise UserError(turn.words.gettext("Telegram did not give me the file. Send it again.")) from error
+        raise UserError(request.words.gettext("Telegram did not give me the file. Send it again.")) from error
 
 
-async def _add(turn: Turn, connection: AsyncConnection, read: Opml) -> Markup:
-    say, many = turn.words.say, turn.words.say_many
+async def _add(request: Request, connection: AsyncConnection, read: Opml) -> Markup:
+    say, many = request.words.say, request.words.say_many
     added = 0
     for feed in read.feeds:
         title = feed.title or shown_host(feed.url)
         __, new = await sources.add(
-            connection, url=feed.url, title=title, language=feed.language, full_text=feed.full_text, now=turn.now
+            connection, url=feed.url, title=title, language=feed.language, full_text=feed.full_text, now=request.now
         )
         added += new
-    await stats.record_act(connection, turn.user_id, f"import {added}", turn.now)
+    await stats.record_act(connection, request.user_id, f"import {added}", request.now)
     known = len(read.feeds) - added
     lines = [many("Added {number} source.", "Added {number} sources.", added)]
     if known:

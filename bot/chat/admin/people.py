@@ -7,7 +7,7 @@ from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 from yarl import URL
 
-from bot.chat.request import Turn
+from bot.chat.request import Request
 from bot.chat.services import Access
 from bot.chat.user.edit import yes_no
 from bot.errors import UserError
@@ -29,41 +29,41 @@ PAYLOAD = re.compile(r"i_([A-Za-z0-9_-]{1,62})", re.ASCII)  # what Telegram lets
 # ---- being let in ----
 
 
-async def redeem(turn: Turn, connection: AsyncConnection, payload: str) -> bool:
+async def redeem(request: Request, connection: AsyncConnection, payload: str) -> bool:
     """Let whoever came by an invitation's link in; False if it is none, or lets nobody in any more."""
     found = PAYLOAD.fullmatch(payload)
-    if found is None or turn.services.settings.access is not Access.INVITE:
+    if found is None or request.services.settings.access is not Access.INVITE:
         return False
-    return await people.redeem(connection, found[1], turn.user_id, turn.now)
+    return await people.redeem(connection, found[1], request.user_id, request.now)
 
 
-async def invite(turn: Turn) -> None:
+async def invite(request: Request) -> None:
     """Make a link that lets people in: "/invite" for one, "/invite 20", "/invite many"; "/invite list" shows them."""
-    await turn.look()
-    asked = turn.args.strip().casefold()
-    if turn.services.settings.access is not Access.INVITE:
-        raise UserError(turn.words.gettext("Invitations count where access.mode is “invite” in the configuration."))
-    async with turn.apply() as connection:
+    await request.load_chat()
+    asked = request.args.strip().casefold()
+    if request.services.settings.access is not Access.INVITE:
+        raise UserError(request.words.gettext("Invitations count where access.mode is “invite” in the configuration."))
+    async with request.transaction() as connection:
         if asked == "list":
-            await turn.show(connection, await _invites(turn, connection))
+            await request.show(connection, await _invites(request, connection))
             return
-        uses = _uses(turn, asked)
-        made = await people.invite_new(connection, uses=uses, now=turn.now, expires_at=turn.now + INVITES_LAST)
-        await stats.record_act(connection, turn.user_id, f"invite {made.id}", turn.now)
+        uses = _uses(request, asked)
+        made = await people.invite_new(connection, uses=uses, now=request.now, expires_at=request.now + INVITES_LAST)
+        await stats.record_act(connection, request.user_id, f"invite {made.id}", request.now)
         lines = [
-            turn.words.say("Whoever opens this link within a week may use the bot:")
+            request.words.say("Whoever opens this link within a week may use the bot:")
             if uses is None
-            else turn.words.say_many(
+            else request.words.say_many(
                 "The first who opens this link within a week may use the bot:",
                 "The first {number} who open this link within a week may use the bot:",
                 uses,
             ),
-            Markup("{link}").format(link=_link(turn, made)),
+            Markup("{link}").format(link=_link(request, made)),
         ]
-        await turn.reply(connection, Markup("\n").join(lines), ((_revoke_button(turn, made),),))
+        await request.reply(connection, Markup("\n").join(lines), ((_revoke_button(request, made),),))
 
 
-def _uses(turn: Turn, asked: str) -> int | None:
+def _uses(request: Request, asked: str) -> int | None:
     if asked in ("many", "all"):
         return None
     if not asked:
@@ -71,144 +71,146 @@ def _uses(turn: Turn, asked: str) -> int | None:
     if asked.isdecimal() and 1 <= int(asked[:9]) <= MOST_USES:
         return int(asked[:9])
     raise UserError(
-        turn.words.gettext("Send /invite for one person, /invite 20 for twenty, /invite many, or /invite list.")
+        request.words.gettext("Send /invite for one person, /invite 20 for twenty, /invite many, or /invite list.")
     )
 
 
-def _link(turn: Turn, one: Invite) -> str:
-    return str(URL(f"https://t.me/{turn.bot.username}").with_query(start=f"i_{one.code}"))
+def _link(request: Request, one: Invite) -> str:
+    return str(URL(f"https://t.me/{request.bot.username}").with_query(start=f"i_{one.code}"))
 
 
-def _revoke_button(turn: Turn, one: Invite) -> Button:
-    return Button(turn.words.gettext("End invitation {number}").format(number=one.id), f"revoke:{one.id}")
+def _revoke_button(request: Request, one: Invite) -> Button:
+    return Button(request.words.gettext("End invitation {number}").format(number=one.id), f"revoke:{one.id}")
 
 
-async def _invites(turn: Turn, connection: AsyncConnection) -> Message:
-    open_ = await people.invites(connection, turn.now)
+async def _invites(request: Request, connection: AsyncConnection) -> Message:
+    open_ = await people.invites(connection, request.now)
     if not open_:
-        return Message(turn.words.say("No invitation is open. /invite makes one."))
+        return Message(request.words.say("No invitation is open. /invite makes one."))
     lines = []
     for one in open_:
         left = (
-            turn.words.say("for many")
+            request.words.say("for many")
             if one.uses_left is None
-            else turn.words.say_many("{number} place left", "{number} places left", one.uses_left)
+            else request.words.say_many("{number} place left", "{number} places left", one.uses_left)
         )
-        used = turn.words.say_many("{number} came", "{number} came", one.used)
+        used = request.words.say_many("{number} came", "{number} came", one.used)
         lines.append(
             Markup("{number}. {link} · {left} · {used}").format(
-                number=one.id, link=_link(turn, one), left=left, used=used
+                number=one.id, link=_link(request, one), left=left, used=used
             )
         )
-    return Message(Markup("\n").join(lines), tuple((_revoke_button(turn, one),) for one in open_))
+    return Message(Markup("\n").join(lines), tuple((_revoke_button(request, one),) for one in open_))
 
 
-async def revoke_pressed(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
+async def revoke_pressed(request: Request, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
     """End an invitation; who came by it stays."""
-    await people.revoke(connection, int(ids[0]), turn.now)
-    await stats.record_act(connection, turn.user_id, f"revoke {int(ids[0])}", turn.now)
-    return Message(turn.words.say("That invitation lets nobody in any more. Who came by it may stay.")), ""
+    await people.revoke(connection, int(ids[0]), request.now)
+    await stats.record_act(connection, request.user_id, f"revoke {int(ids[0])}", request.now)
+    return Message(request.words.say("That invitation lets nobody in any more. Who came by it may stay.")), ""
 
 
-async def allow(turn: Turn) -> None:
+async def allow(request: Request) -> None:
     """Let somebody in by their Telegram number (a group's begins with a minus)."""
-    await turn.look()
-    async with turn.apply() as connection:
-        telegram_id = _someone(turn, "/allow 123456789")
-        await people.decide(connection, telegram_id, people.ALLOWED, turn.now)
-        await stats.record_act(connection, turn.user_id, f"allow {telegram_id}", turn.now)
-        await turn.reply(connection, turn.words.say("<b>{person}</b> may use the bot.", person=telegram_id))
+    await request.load_chat()
+    async with request.transaction() as connection:
+        telegram_id = _someone(request, "/allow 123456789")
+        await people.decide(connection, telegram_id, people.ALLOWED, request.now)
+        await stats.record_act(connection, request.user_id, f"allow {telegram_id}", request.now)
+        await request.reply(connection, request.words.say("<b>{person}</b> may use the bot.", person=telegram_id))
 
 
-def _someone(turn: Turn, example: str) -> int:
-    typed = turn.args.strip()
+def _someone(request: Request, example: str) -> int:
+    typed = request.args.strip()
     if not re.fullmatch(r"-?\d{1,15}", typed, re.ASCII) or int(typed) == 0:
-        raise UserError(turn.words.say("Send a Telegram number, like this: {example}", example=Markup(example)))  # noqa: S704
+        raise UserError(request.words.say("Send a Telegram number, like this: {example}", example=Markup(example)))  # noqa: S704
     return int(typed)
 
 
 # ---- being put out ----
 
 
-async def ban(turn: Turn) -> None:
+async def ban(request: Request) -> None:
     """Ask whether somebody is to be put out."""
-    await turn.look()
-    async with turn.apply() as connection:
-        telegram_id = _someone(turn, "/ban 123456789")
-        if telegram_id in turn.services.settings.admins:
-            raise UserError(turn.words.gettext("Admins are named in the configuration; they cannot be banned."))
-        offer_id = await turn.offer(connection, BAN, {"person": telegram_id}, LASTS)
-        sentence = turn.words.say(
+    await request.load_chat()
+    async with request.transaction() as connection:
+        telegram_id = _someone(request, "/ban 123456789")
+        if telegram_id in request.services.settings.admins:
+            raise UserError(request.words.gettext("Admins are named in the configuration; they cannot be banned."))
+        offer_id = await request.offer(connection, BAN, {"person": telegram_id}, LASTS)
+        sentence = request.words.say(
             "Ban <b>{person}</b>? They get no more news. /unban takes it back.",
             person=telegram_id,
         )
-        await turn.reply(connection, sentence, yes_no(turn.words, offer_id))
+        await request.reply(connection, sentence, yes_no(request.words, offer_id))
 
 
 async def ban_taken(
-    turn: Turn, connection: AsyncConnection, offer: Offer, choice: str, prepared: None
+    request: Request, connection: AsyncConnection, offer: Offer, choice: str, prepared: None
 ) -> tuple[Message, str]:
     """Put somebody out: what they watch stays, and nothing of it is sent."""
     if choice != "yes":
-        return Message(turn.words.say("All right, nothing changed.")), ""
+        return Message(request.words.say("All right, nothing changed.")), ""
     telegram_id = int(offer.payload["person"])
-    await people.decide(connection, telegram_id, people.BANNED, turn.now)
+    await people.decide(connection, telegram_id, people.BANNED, request.now)
     chat_id = await people.private_chat(connection, telegram_id)
     if chat_id is not None:
-        await chats.set_state(connection, chat_id, chats.BANNED, turn.now, "banned")
-        await deliveries.cancel_chat(connection, chat_id, turn.now, "banned")
-    await stats.record_act(connection, turn.user_id, f"ban {telegram_id}", turn.now)
-    return Message(turn.words.say("<b>{person}</b> is banned.", person=telegram_id)), ""
+        await chats.set_state(connection, chat_id, chats.BANNED, request.now, "banned")
+        await deliveries.cancel_chat(connection, chat_id, request.now, "banned")
+    await stats.record_act(connection, request.user_id, f"ban {telegram_id}", request.now)
+    return Message(request.words.say("<b>{person}</b> is banned.", person=telegram_id)), ""
 
 
-async def unban(turn: Turn) -> None:
+async def unban(request: Request) -> None:
     """Take a ban back."""
-    await turn.look()
-    async with turn.apply() as connection:
-        telegram_id = _someone(turn, "/unban 123456789")
+    await request.load_chat()
+    async with request.transaction() as connection:
+        telegram_id = _someone(request, "/unban 123456789")
         if not await people.undecide(connection, telegram_id, people.BANNED):
             banned = await people.decided(connection, people.BANNED)
             shown = ", ".join(str(one) for one in banned) or "–"
-            raise UserError(turn.words.say("That person is not banned. Banned are: {people}", people=shown))
+            raise UserError(request.words.say("That person is not banned. Banned are: {people}", people=shown))
         chat_id = await people.private_chat(connection, telegram_id)
         if chat_id is not None:
-            await chats.set_state(connection, chat_id, chats.ACTIVE, turn.now)
-        await stats.record_act(connection, turn.user_id, f"unban {telegram_id}", turn.now)
-        await turn.reply(connection, turn.words.say("<b>{person}</b> is welcome again.", person=telegram_id))
+            await chats.set_state(connection, chat_id, chats.ACTIVE, request.now)
+        await stats.record_act(connection, request.user_id, f"unban {telegram_id}", request.now)
+        await request.reply(connection, request.words.say("<b>{person}</b> is welcome again.", person=telegram_id))
 
 
 # ---- admins ----
 
 
-async def admins(turn: Turn) -> None:
+async def admins(request: Request) -> None:
     """Show who the admins are, and what they did last."""
-    async with turn.apply() as connection:
-        say = turn.words.say
-        ids = ", ".join(str(one) for one in sorted(turn.services.settings.admins))
+    async with request.transaction() as connection:
+        say = request.words.say
+        ids = ", ".join(str(one) for one in sorted(request.services.settings.admins))
         lines = [say("<b>Admins</b>, named in the configuration: {people}", people=ids)]
         acts = await stats.last_acts(connection, ACTS)
         lines += [Markup(), say("<b>What they did last</b>")] if acts else []
         for one in acts:
-            ago = shown_time(one.at, turn.words, zone=turn.chat.zone, now=turn.now)
+            ago = shown_time(one.at, request.words, zone=request.chat.zone, now=request.now)
             act = Markup("{ago} · {person} · {act}")
-            lines.append(act.format(ago=ago, person=one.user_id, act=turn.words.isolate(one.act)))
-        await turn.reply(connection, Markup("\n").join(lines))
+            lines.append(act.format(ago=ago, person=one.user_id, act=request.words.isolate(one.act)))
+        await request.reply(connection, Markup("\n").join(lines))
 
 
-async def broadcast(turn: Turn) -> None:
+async def broadcast(request: Request) -> None:
     """Show a message to everybody as it will look, and ask whether to send it."""
-    await turn.look()
-    text = turn.args.strip()
+    await request.load_chat()
+    text = request.args.strip()
     if not text:
-        raise UserError(turn.words.gettext("Write the message behind it, like this: /broadcast The bot moves tonight."))
+        raise UserError(
+            request.words.gettext("Write the message behind it, like this: /broadcast The bot moves tonight.")
+        )
     if len(text) > LONGEST:
-        raise UserError(turn.words.say("Keep it within {most} characters.", most=LONGEST))
-    async with turn.apply() as connection:
+        raise UserError(request.words.say("Keep it within {most} characters.", most=LONGEST))
+    async with request.transaction() as connection:
         count = await broadcasts.reachable(connection)
-        offer_id = await turn.offer(connection, BROADCAST, {"text": text}, LASTS)
-        question = turn.words.say_many("Send this to {number} chat?", "Send this to {number} chats?", count)
+        offer_id = await request.offer(connection, BROADCAST, {"text": text}, LASTS)
+        question = request.words.say_many("Send this to {number} chat?", "Send this to {number} chats?", count)
         lines = [_announcement(text), Markup(), question]
-        await turn.reply(connection, Markup("\n").join(lines), yes_no(turn.words, offer_id))
+        await request.reply(connection, Markup("\n").join(lines), yes_no(request.words, offer_id))
 
 
 def _announcement(text: str) -> Markup:
@@ -216,12 +218,12 @@ def _announcement(text: str) -> Markup:
 
 
 async def broadcast_taken(
-    turn: Turn, connection: AsyncConnection, offer: Offer, choice: str, prepared: None
+    request: Request, connection: AsyncConnection, offer: Offer, choice: str, prepared: None
 ) -> tuple[Message, str]:
     """Owe every chat the message, once: the offer can be taken only once, and both are one transaction."""
     if choice != "yes":
-        return Message(turn.words.say("All right, nothing is sent.")), ""
+        return Message(request.words.say("All right, nothing is sent.")), ""
     payload = {"text": str(_announcement(offer.payload["text"]))}
-    count = await broadcasts.broadcast(connection, payload, turn.now)
-    await stats.record_act(connection, turn.user_id, f"broadcast {offer.id} to {count}", turn.now)
-    return Message(turn.words.say_many("On its way to {number} chat.", "On its way to {number} chats.", count)), ""
+    count = await broadcasts.broadcast(connection, payload, request.now)
+    await stats.record_act(connection, request.user_id, f"broadcast {offer.id} to {count}", request.now)
+    return Message(request.words.say_many("On its way to {number} chat.", "On its way to {number} chats.", count)), ""

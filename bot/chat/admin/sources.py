@@ -6,7 +6,7 @@ from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 from yarl import URL
 
-from bot.chat.request import Turn
+from bot.chat.request import Request
 from bot.errors import SourceError, UserError
 from bot.locales import Words
 from bot.messages.news import when as shown_time
@@ -23,31 +23,35 @@ TITLE = 90
 NUMBER = re.compile(r"\d+(?:\.\d+)?|(?<=\()\w+(?=\))")  # or the one word in parentheses
 
 
-async def sources_(turn: Turn) -> None:
+async def sources_(request: Request) -> None:
     """List the sources, with their health."""
-    async with turn.apply() as connection:
+    async with request.transaction() as connection:
         known = await sources.listing(connection)
         if not known:
-            await turn.reply(connection, turn.words.say("There are no sources yet. Add one: /addsource https://…"))
+            await request.reply(
+                connection, request.words.say("There are no sources yet. Add one: /addsource https://…")
+            )
             return
-        lines = [_source_line(turn, number, one) for number, one in enumerate(known, start=1)]
-        await turn.reply(connection, Markup("\n").join(lines))
+        lines = [_source_line(request, number, one) for number, one in enumerate(known, start=1)]
+        await request.reply(connection, Markup("\n").join(lines))
 
 
-def _source_line(turn: Turn, number: int, one: SourceStatus) -> Markup:
-    _ = turn.words.gettext
+def _source_line(request: Request, number: int, one: SourceStatus) -> Markup:
+    _ = request.words.gettext
     if one.state == sources.PAUSED:
         health = Markup("⏸ ") + _("paused")
     elif one.failures:
-        health = Markup("⚠️ {reason}").format(reason=translated(one.error or "", turn.words))
+        health = Markup("⚠️ {reason}").format(reason=translated(one.error or "", request.words))
     elif one.polled_at is None:
         health = Markup("… ") + _("not polled yet")
     else:
-        health = Markup("✓ {ago}").format(ago=shown_time(one.polled_at, turn.words, zone=turn.chat.zone, now=turn.now))
+        health = Markup("✓ {ago}").format(
+            ago=shown_time(one.polled_at, request.words, zone=request.chat.zone, now=request.now)
+        )
     line = Markup("{number}. <b>{title}</b> {host} · {entries}{full} · {health}")
     full = Markup(" · ") + _("whole articles: {number}").format(number=one.pages) if one.full_text else ""
-    entries = turn.words.ngettext("{number} article", "{number} articles", one.entries).format(number=one.entries)
-    title = turn.words.isolate(shown_title(one))
+    entries = request.words.ngettext("{number} article", "{number} articles", one.entries).format(number=one.entries)
+    title = request.words.isolate(shown_title(one))
     host = shown_host(one.url)
     return line.format(number=number, title=title, host=host, entries=entries, full=full, health=health)
 
@@ -72,41 +76,41 @@ def shown_host(url: str) -> str:
     return URL(url).host or url[:40]
 
 
-async def addsource(turn: Turn) -> None:
+async def addsource(request: Request) -> None:
     """Add a feed, or the feed of a page; it is fetched before it is accepted."""
-    await turn.look()
-    _ = turn.words.gettext
-    if not turn.args.strip():
+    await request.load_chat()
+    _ = request.words.gettext
+    if not request.args.strip():
         raise UserError(_("Send the address of a feed or of a site, like this: /addsource https://example.org"))
-    url = str(check_url(turn.args.strip()))
-    async with turn.services.database.read() as connection:
+    url = str(check_url(request.args.strip()))
+    async with request.services.database.read() as connection:
         if any(one.url == canonical_url(url) for one in await sources.listing(connection)):
             raise UserError(_("That source is there already: /sources"))
-    await turn.look_busy()
-    found = await probe(url, turn.services.fetcher, turn.services.parser)
+    await request.show_typing()
+    found = await probe(url, request.services.fetcher, request.services.parser)
     if found.feed is None and len(found.found) > 1:
-        await _offer(turn, found)
+        await _offer(request, found)
         return
     if found.feed is None:
-        found = await probe(found.found[0].url, turn.services.fetcher, turn.services.parser)
+        found = await probe(found.found[0].url, request.services.fetcher, request.services.parser)
     feed = found.feed
     if feed is None:  # the page names a page: what it said a moment ago is not true any more
         raise SourceError("not-a-feed", _("That page names a feed that does not work."))
-    async with turn.apply() as connection:
-        await turn.show(connection, await _add(turn, connection, found.url, feed))
-    turn.services.wakeups.wake(Step.POLL)
+    async with request.transaction() as connection:
+        await request.show(connection, await _add(request, connection, found.url, feed))
+    request.services.wakeups.wake(Step.POLL)
 
 
-async def _add(turn: Turn, connection: AsyncConnection, url: str, feed: Feed) -> Message:
-    say, host = turn.words.say, shown_host(url)
+async def _add(request: Request, connection: AsyncConnection, url: str, feed: Feed) -> Message:
+    say, host = request.words.say, shown_host(url)
     title, url = feed.title or host, canonical_url(url)
-    number, added = await sources.add(connection, url=url, title=title, language=feed.language, now=turn.now)
+    number, added = await sources.add(connection, url=url, title=title, language=feed.language, now=request.now)
     if not added:
         return Message(say("That source is there already: /sources"))
-    await stats.record_act(connection, turn.user_id, f"addsource {host}", turn.now)
+    await stats.record_act(connection, request.user_id, f"addsource {host}", request.now)
     lines = [say("Added <b>{title}</b>, {host}.", title=inert(clip(clean(title), TITLE)), host=host)]
     lines.append(
-        turn.words.say_many("It has {number} article now:", "It has {number} articles now:", len(feed.entries))
+        request.words.say_many("It has {number} article now:", "It has {number} articles now:", len(feed.entries))
         if feed.entries
         else say("It has no articles now.")
     )
@@ -115,102 +119,104 @@ async def _add(turn: Turn, connection: AsyncConnection, url: str, feed: Feed) ->
         for one in reversed(feed.entries[-HEADLINES:])
     ]
     lines.append(say("What it publishes from now on is news."))
-    full = Button(turn.words.gettext("Read its whole articles"), f"full:{number}")
+    full = Button(request.words.gettext("Read its whole articles"), f"full:{number}")
     return Message(Markup("\n").join(lines), ((full,),))
 
 
-async def _offer(turn: Turn, found: Probe) -> None:
-    async with turn.apply() as connection:
-        lines = [turn.words.say("That page has several feeds. Send the one you want:")]
+async def _offer(request: Request, found: Probe) -> None:
+    async with request.transaction() as connection:
+        lines = [request.words.say("That page has several feeds. Send the one you want:")]
         lines += [
             Markup("• {title}\n<code>/addsource {url}</code>").format(
                 title=inert(clip(clean(one.title), TITLE)), url=one.url
             )
             for one in found.found
         ]
-        await turn.reply(connection, Markup("\n").join(lines))
+        await request.reply(connection, Markup("\n").join(lines))
 
 
-async def removesource(turn: Turn) -> None:
+async def removesource(request: Request) -> None:
     """Remove a source, by its number in /sources or its address."""
-    async with turn.apply() as connection:
-        one = _choose(turn, await sources.listing(connection))
-        await sources.set_state(connection, one.id, sources.REMOVED, turn.now)
-        await stats.record_act(connection, turn.user_id, f"removesource {one.id}", turn.now)
-        text = turn.words.say(
+    async with request.transaction() as connection:
+        one = _choose(request, await sources.listing(connection))
+        await sources.set_state(connection, one.id, sources.REMOVED, request.now)
+        await stats.record_act(connection, request.user_id, f"removesource {one.id}", request.now)
+        text = request.words.say(
             "Removed <b>{title}</b>. What it published stays; nothing new comes from it.",
             title=shown_title(one),
         )
-        await turn.reply(connection, text)
+        await request.reply(connection, text)
 
 
-async def pausesource(turn: Turn) -> None:
+async def pausesource(request: Request) -> None:
     """Ask a source no more, until /resumesource."""
-    await turn.look()
-    text = turn.words.gettext("<b>{title}</b> is paused. /resumesource goes on.")
-    await _set_state(turn, sources.PAUSED, "pausesource", text)
+    await request.load_chat()
+    text = request.words.gettext("<b>{title}</b> is paused. /resumesource goes on.")
+    await _set_state(request, sources.PAUSED, "pausesource", text)
 
 
-async def resumesource(turn: Turn) -> None:
+async def resumesource(request: Request) -> None:
     """Ask a paused source again, at once."""
-    await turn.look()
-    text = turn.words.gettext("<b>{title}</b> goes on; I am asking it now.")
-    await _set_state(turn, sources.ACTIVE, "resumesource", text)
-    turn.services.wakeups.wake(Step.POLL)
+    await request.load_chat()
+    text = request.words.gettext("<b>{title}</b> goes on; I am asking it now.")
+    await _set_state(request, sources.ACTIVE, "resumesource", text)
+    request.services.wakeups.wake(Step.POLL)
 
 
-async def _set_state(turn: Turn, state: str, act: str, said: str) -> None:
-    async with turn.apply() as connection:
-        one = _choose(turn, await sources.listing(connection))
-        await sources.set_state(connection, one.id, state, turn.now)
-        await stats.record_act(connection, turn.user_id, f"{act} {one.id}", turn.now)
-        await turn.reply(connection, turn.words.say(said, title=shown_title(one)))
+async def _set_state(request: Request, state: str, act: str, said: str) -> None:
+    async with request.transaction() as connection:
+        one = _choose(request, await sources.listing(connection))
+        await sources.set_state(connection, one.id, state, request.now)
+        await stats.record_act(connection, request.user_id, f"{act} {one.id}", request.now)
+        await request.reply(connection, request.words.say(said, title=shown_title(one)))
 
 
-async def fulltext(turn: Turn) -> None:
+async def fulltext(request: Request) -> None:
     """Read the whole articles of a source, or, where that is done, no longer."""
-    async with turn.apply() as connection:
-        one = _choose(turn, await sources.listing(connection))
-        await turn.reply(connection, await _set_full_text(turn, connection, one, not one.full_text))
+    async with request.transaction() as connection:
+        one = _choose(request, await sources.listing(connection))
+        await request.reply(connection, await _set_full_text(request, connection, one, not one.full_text))
 
 
-async def full_pressed(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tuple[None, str]:
+async def full_pressed(request: Request, connection: AsyncConnection, ids: list[str]) -> tuple[None, str]:
     """Read the whole articles of the source that was just added; a second press changes nothing."""
     known = await sources.listing(connection)
     one = next((one for one in known if one.id == int(ids[0])), None)
     if one is None:
-        raise UserError(turn.words.gettext("That source is not there any more: /sources"))
+        raise UserError(request.words.gettext("That source is not there any more: /sources"))
     if not one.full_text:
-        await turn.reply(connection, await _set_full_text(turn, connection, one, True))
+        await request.reply(connection, await _set_full_text(request, connection, one, True))
     return None, ""
 
 
-async def _set_full_text(turn: Turn, connection: AsyncConnection, one: SourceStatus, full_text: bool) -> Markup:
+async def _set_full_text(request: Request, connection: AsyncConnection, one: SourceStatus, full_text: bool) -> Markup:
     await sources.set_full_text(connection, one.id, full_text)
-    await stats.record_act(connection, turn.user_id, f"fulltext {one.id} {'on' if full_text else 'off'}", turn.now)
+    await stats.record_act(
+        connection, request.user_id, f"fulltext {one.id} {'on' if full_text else 'off'}", request.now
+    )
     title = shown_title(one)
     if not full_text:
-        return turn.words.say("<b>{title}</b>: from now on I go by what its feed says.", title=title)
-    return turn.words.say(
+        return request.words.say("<b>{title}</b>: from now on I go by what its feed says.", title=title)
+    return request.words.say(
         "<b>{title}</b>: from now on I read the whole articles too, where the site allows it. Back: /fulltext",
         title=title,
     )
 
 
-async def pollnow(turn: Turn) -> None:
+async def pollnow(request: Request) -> None:
     """Ask one source, or all of them, now."""
-    async with turn.apply() as connection:
+    async with request.transaction() as connection:
         known = await sources.listing(connection)
-        one = _choose(turn, known) if turn.args.strip() else None
-        number = await sources.make_due(connection, turn.now, one.id if one else None)
-        said = turn.words.say_many("Asking {number} source now.", "Asking {number} sources now.", number)
-        await turn.reply(connection, said)
-    turn.services.wakeups.wake(Step.POLL)
+        one = _choose(request, known) if request.args.strip() else None
+        number = await sources.make_due(connection, request.now, one.id if one else None)
+        said = request.words.say_many("Asking {number} source now.", "Asking {number} sources now.", number)
+        await request.reply(connection, said)
+    request.services.wakeups.wake(Step.POLL)
 
 
-def _choose(turn: Turn, known: list[SourceStatus]) -> SourceStatus:
-    _ = turn.words.gettext
-    asked = turn.args.strip()
+def _choose(request: Request, known: list[SourceStatus]) -> SourceStatus:
+    _ = request.words.gettext
+    asked = request.args.strip()
     if asked.isdecimal() and 1 <= int(asked[:9]) <= len(known):
         return known[int(asked[:9]) - 1]
     url = canonical_url(asked) if "." in asked or ":" in asked else ""

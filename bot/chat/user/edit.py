@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.chat.request import Turn
+from bot.chat.request import Request
 from bot.chat.user import subscribe, subscription_views
 from bot.errors import QueryError, UserError
 from bot.locales import Words
@@ -45,73 +45,77 @@ def named(labels: list[str], words: Words) -> Markup:
 # ---- a plain message ----
 
 
-async def plain_text(turn: Turn) -> None:
+async def plain_text(request: Request) -> None:
     """Take a message as the new words that were asked for, or as something to watch."""
-    await turn.look()
-    message = turn.update.effective_message
+    await request.load_chat()
+    message = request.update.effective_message
     text = " ".join(((message.text if message else None) or "").split())
     if not text:
-        raise UserError(turn.words.gettext("I read words only. /help says how."))
-    async with turn.services.database.read() as connection:
-        asked = await offers.newest(connection, turn.chat.id, turn.user_id, EDIT, turn.now) if turn.knows_chat else None
+        raise UserError(request.words.gettext("I read words only. /help says how."))
+    async with request.services.database.read() as connection:
+        asked = (
+            await offers.newest(connection, request.chat.id, request.user_id, EDIT, request.now)
+            if request.knows_chat
+            else None
+        )
     if asked is not None:
-        await _rewrite(turn, int(asked.payload["subscription"]), text, asked)
+        await _rewrite(request, int(asked.payload["subscription"]), text, asked)
         return
-    await _propose(turn, text)
+    await _propose(request, text)
 
 
-async def _propose(turn: Turn, text: str) -> None:
-    labels, exprs = subscribe.read_all(text, turn.words)
-    found = await preview.search(turn.services.week, exprs)
-    async with turn.apply() as connection:
-        offer_id = await turn.offer(connection, WATCH, {"text": text}, PROPOSAL_LASTS)
-        lines = [turn.words.say("Watch {labels}?", labels=named(labels, turn.words))]
+async def _propose(request: Request, text: str) -> None:
+    labels, exprs = subscribe.read_all(text, request.words)
+    found = await preview.search(request.services.week, exprs)
+    async with request.transaction() as connection:
+        offer_id = await request.offer(connection, WATCH, {"text": text}, PROPOSAL_LASTS)
+        lines = [request.words.say("Watch {labels}?", labels=named(labels, request.words))]
         for expr, matches in zip(exprs, found, strict=True):
             lines += [
-                subscription_views.reading(expr, turn.words, turn.aliases),
-                subscription_views.week(turn, matches, proposed=True),
+                subscription_views.reading(expr, request.words, request.aliases),
+                subscription_views.week(request, matches, proposed=True),
             ]
-        await turn.reply(connection, Markup("\n").join(lines), yes_no(turn.words, offer_id))
+        await request.reply(connection, Markup("\n").join(lines), yes_no(request.words, offer_id))
 
 
-async def look_for(turn: Turn, offer: Offer, choice: str) -> list[Outcome]:
+async def look_for(request: Request, offer: Offer, choice: str) -> list[Outcome]:
     """Return what the last week had for a proposal."""
-    __, exprs = subscribe.read_all(offer.payload["text"], turn.words)
-    return await preview.search(turn.services.week, exprs)
+    __, exprs = subscribe.read_all(offer.payload["text"], request.words)
+    return await preview.search(request.services.week, exprs)
 
 
 async def watch_taken(
-    turn: Turn, connection: AsyncConnection, offer: Offer, choice: str, found: list[Outcome]
+    request: Request, connection: AsyncConnection, offer: Offer, choice: str, found: list[Outcome]
 ) -> tuple[Message, str]:
     """Watch what was proposed, or leave it."""
-    labels, exprs = subscribe.read_all(offer.payload["text"], turn.words)
+    labels, exprs = subscribe.read_all(offer.payload["text"], request.words)
     if choice != "yes":
-        return Message(turn.words.say("All right, not watching {labels}.", labels=named(labels, turn.words))), ""
-    return await subscribe.add(turn, connection, labels, exprs, found), ""
+        return Message(request.words.say("All right, not watching {labels}.", labels=named(labels, request.words))), ""
+    return await subscribe.add(request, connection, labels, exprs, found), ""
 
 
 # ---- /unsubscribe ----
 
 
-async def unsubscribe(turn: Turn) -> None:
+async def unsubscribe(request: Request) -> None:
     """Stop watching: by the numbers of /list, by the words of a query, or all (which is asked first)."""
-    await turn.look()
-    await turn.require_say()
-    shown = await subscription_views.list_page(turn, 0) if not turn.args.strip() else None
-    async with turn.apply() as connection:
-        have = await subscriptions.of_chat(connection, turn.chat.id)
+    await request.load_chat()
+    await request.require_group_admin()
+    shown = await subscription_views.list_page(request, 0) if not request.args.strip() else None
+    async with request.transaction() as connection:
+        have = await subscriptions.of_chat(connection, request.chat.id)
         if shown is not None:
-            await turn.show(connection, shown)
+            await request.show(connection, shown)
         elif not have:
-            await turn.reply(connection, subscription_views.nothing_watched(turn.words))
-        elif turn.args.strip().casefold() in ALL:
-            offer_id = await turn.offer(connection, STOP_ALL, {}, QUESTION_LASTS)
-            sentence = turn.words.say_many(
+            await request.reply(connection, subscription_views.nothing_watched(request.words))
+        elif request.args.strip().casefold() in ALL:
+            offer_id = await request.offer(connection, STOP_ALL, {}, QUESTION_LASTS)
+            sentence = request.words.say_many(
                 "Stop watching {number} thing, all you have?", "Stop watching all {number} things?", len(have)
             )
-            await turn.reply(connection, sentence, yes_no(turn.words, offer_id))
+            await request.reply(connection, sentence, yes_no(request.words, offer_id))
         else:
-            await turn.show(connection, await remove(turn, connection, choose(turn.args, have, turn.words)))
+            await request.show(connection, await remove(request, connection, choose(request.args, have, request.words)))
 
 
 def choose(args: str, have: list[Subscription], words: Words) -> list[Subscription]:
@@ -143,189 +147,193 @@ def _named(label: str, have: list[Subscription], words: Words) -> Subscription:
     raise UserError(words.say("You are not watching <b>{label}</b>: /list", label=label[:100]))
 
 
-async def remove(turn: Turn, connection: AsyncConnection, chosen: list[Subscription]) -> Message:
+async def remove(request: Request, connection: AsyncConnection, chosen: list[Subscription]) -> Message:
     """Remove subscriptions, and alerts on their way that tell of nothing else; return what to say, with an undo."""
-    gone = await subscriptions.unsubscribe(connection, turn.chat.id, [one.id for one in chosen])
-    await deliveries.cancel_queries(connection, turn.chat.id, [one.query_id for one in gone], turn.now)
+    gone = await subscriptions.unsubscribe(connection, request.chat.id, [one.id for one in chosen])
+    await deliveries.cancel_queries(connection, request.chat.id, [one.query_id for one in gone], request.now)
     kept = [
         {"text": one.text, "label": one.label, "schedule": one.schedule, "created_at": one.created_at.isoformat()}
         for one in gone
     ]
-    offer_id = await turn.offer(connection, UNDO, {"subscriptions": kept}, UNDO_LASTS)
-    text = turn.words.say("Stopped watching {labels}.", labels=named([one.label for one in gone], turn.words))
-    return Message(text, ((Button(turn.words.gettext("Undo"), f"offer:{offer_id}:undo"),),))
+    offer_id = await request.offer(connection, UNDO, {"subscriptions": kept}, UNDO_LASTS)
+    text = request.words.say("Stopped watching {labels}.", labels=named([one.label for one in gone], request.words))
+    return Message(text, ((Button(request.words.gettext("Undo"), f"offer:{offer_id}:undo"),),))
 
 
 async def stop_all_taken(
-    turn: Turn, connection: AsyncConnection, offer: Offer, choice: str, prepared: None
+    request: Request, connection: AsyncConnection, offer: Offer, choice: str, prepared: None
 ) -> tuple[Message, str]:
     """Stop watching everything, or go on."""
-    have = await subscriptions.of_chat(connection, turn.chat.id)
+    have = await subscriptions.of_chat(connection, request.chat.id)
     if choice != "yes":
-        return Message(turn.words.say("All right, nothing changed.")), ""
+        return Message(request.words.say("All right, nothing changed.")), ""
     return (
-        await remove(turn, connection, have) if have else Message(subscription_views.nothing_watched(turn.words))
+        await remove(request, connection, have) if have else Message(subscription_views.nothing_watched(request.words))
     ), ""
 
 
-async def look_again(turn: Turn, offer: Offer, choice: str) -> list[Outcome]:
+async def look_again(request: Request, offer: Offer, choice: str) -> list[Outcome]:
     """Return what came, since they were stopped, for the subscriptions that an undo brings back."""
-    exprs = [parse(one["text"], turn.words) for one in offer.payload["subscriptions"]]
-    return await preview.search(turn.services.week, exprs, since=offer.created_at, most=None)
+    exprs = [parse(one["text"], request.words) for one in offer.payload["subscriptions"]]
+    return await preview.search(request.services.week, exprs, since=offer.created_at, most=None)
 
 
 async def undo_taken(
-    turn: Turn, connection: AsyncConnection, offer: Offer, choice: str, found: list[Outcome]
+    request: Request, connection: AsyncConnection, offer: Offer, choice: str, found: list[Outcome]
 ) -> tuple[Message, str]:
     """Bring back what was stopped as it was: its schedule, since when, and what came meanwhile."""
-    have = await subscriptions.of_chat(connection, turn.chat.id)
+    have = await subscriptions.of_chat(connection, request.chat.id)
     back = offer.payload["subscriptions"]
-    subscribe.check_room(turn, have, len({one["text"] for one in back} - {one.text for one in have}))
+    subscribe.check_room(request, have, len({one["text"] for one in back} - {one.text for one in have}))
     for one, matches in zip(back, found, strict=True):
-        await _restore(turn, connection, one, matches, offer.created_at)
-    text = turn.words.say("Watching {labels} again.", labels=named([one["label"] for one in back], turn.words))
+        await _restore(request, connection, one, matches, offer.created_at)
+    text = request.words.say("Watching {labels} again.", labels=named([one["label"] for one in back], request.words))
     return Message(text), ""
 
 
 async def _restore(
-    turn: Turn, connection: AsyncConnection, one: dict[str, Any], found: Outcome, stopped_at: datetime
+    request: Request, connection: AsyncConnection, one: dict[str, Any], found: Outcome, stopped_at: datetime
 ) -> None:
     schedule = Schedule(one["schedule"])
     made, __ = await subscriptions.subscribe(
         connection,
-        chat_id=turn.chat.id,
+        chat_id=request.chat.id,
         text=one["text"],
         label=one["label"],
         schedule=schedule,
         now=datetime.fromisoformat(one["created_at"]),
     )
-    await preview.keep(connection, made.query_id, found, turn.now, news_since=stopped_at)
-    await turn.set_slot(connection, schedule)
+    await preview.keep(connection, made.query_id, found, request.now, news_since=stopped_at)
+    await request.set_slot(connection, schedule)
 
 
 # ---- /edit ----
 
 
-async def edit(turn: Turn) -> None:
+async def edit(request: Request) -> None:
     """Change the words of a subscription: "/edit 2 Aleppo" at once, "/edit 2" asks for them, "/edit" shows the list."""
-    await turn.look()
-    await turn.require_say()
-    number, __, text = turn.args.strip().partition(" ")
+    await request.load_chat()
+    await request.require_group_admin()
+    number, __, text = request.args.strip().partition(" ")
     if not number:
-        shown = await subscription_views.list_page(turn, 0)
-        async with turn.apply() as connection:
-            await turn.show(connection, shown)
+        shown = await subscription_views.list_page(request, 0)
+        async with request.transaction() as connection:
+            await request.show(connection, shown)
         return
-    async with turn.services.database.read() as connection:
-        have = await subscriptions.of_chat(connection, turn.chat.id) if turn.knows_chat else []
+    async with request.services.database.read() as connection:
+        have = await subscriptions.of_chat(connection, request.chat.id) if request.knows_chat else []
     if not number.isdecimal():
-        raise UserError(turn.words.gettext("Say which one by its number in /list, like this: /edit 2 Aleppo"))
-    one = have[_number(number, len(have), turn.words) - 1]
+        raise UserError(request.words.gettext("Say which one by its number in /list, like this: /edit 2 Aleppo"))
+    one = have[_number(number, len(have), request.words) - 1]
     if text.strip():
-        await _rewrite(turn, one.id, text.strip())
+        await _rewrite(request, one.id, text.strip())
         return
-    async with turn.apply() as connection:
-        await turn.show(connection, await ask(turn, connection, one))
+    async with request.transaction() as connection:
+        await request.show(connection, await ask(request, connection, one))
 
 
-async def ask(turn: Turn, connection: AsyncConnection, one: Subscription) -> Message:
+async def ask(request: Request, connection: AsyncConnection, one: Subscription) -> Message:
     """Ask for the new words of a subscription: the next plain message is taken for them."""
-    have = await subscriptions.of_chat(connection, turn.chat.id)
+    have = await subscriptions.of_chat(connection, request.chat.id)
     number = [other.id for other in have].index(one.id) + 1
-    if not turn.is_private:  # a bot in a group reads commands only
+    if not request.is_private:  # a bot in a group reads commands only
         return Message(
-            turn.words.say(
+            request.words.say(
                 "Send the new words for <b>{label}</b> like this: /edit {number} Aleppo", label=one.label, number=number
             )
         )
-    await offers.drop(connection, turn.chat.id, turn.user_id, EDIT, turn.now)
-    await turn.offer(connection, EDIT, {"subscription": one.id}, QUESTION_LASTS)
+    await offers.drop(connection, request.chat.id, request.user_id, EDIT, request.now)
+    await request.offer(connection, EDIT, {"subscription": one.id}, QUESTION_LASTS)
     return Message(
-        turn.words.say("Send me the new words for <b>{label}</b>. /cancel keeps it as it is.", label=one.label)
+        request.words.say("Send me the new words for <b>{label}</b>. /cancel keeps it as it is.", label=one.label)
     )
 
 
-async def _rewrite(turn: Turn, subscription_id: int, text: str, asked: Offer | None = None) -> None:
+async def _rewrite(request: Request, subscription_id: int, text: str, asked: Offer | None = None) -> None:
     """Give a subscription new words; its schedule stays. What cannot be read may be sent again."""
-    expr = subscription_views.read(text, turn.words)
-    (found,) = await preview.search(turn.services.week, [expr])
-    async with turn.apply() as connection:
-        old = await subscription_views.mine(turn, connection, subscription_id)
+    expr = subscription_views.read(text, request.words)
+    (found,) = await preview.search(request.services.week, [expr])
+    async with request.transaction() as connection:
+        old = await subscription_views.mine(request, connection, subscription_id)
         if asked is not None:
-            await offers.take(connection, asked.id, turn.now)
-        await turn.show(connection, await _change(turn, connection, old, text, expr, found))
+            await offers.take(connection, asked.id, request.now)
+        await request.show(connection, await _change(request, connection, old, text, expr, found))
 
 
 async def _change(
-    turn: Turn, connection: AsyncConnection, old: Subscription, label: str, expr: Expr, found: Outcome
+    request: Request, connection: AsyncConnection, old: Subscription, label: str, expr: Expr, found: Outcome
 ) -> Message:
     """Give a subscription another query; return what to say, with a way back."""
-    await _refuse_twice(turn, connection, old, format_query(expr), label)
-    new = await subscriptions.change(connection, old, text=format_query(expr), label=label, now=turn.now)
+    await _refuse_twice(request, connection, old, format_query(expr), label)
+    new = await subscriptions.change(connection, old, text=format_query(expr), label=label, now=request.now)
     if new.query_id != old.query_id:
-        await deliveries.cancel_queries(connection, turn.chat.id, [old.query_id], turn.now)
-        await preview.keep(connection, new.query_id, found, turn.now)
+        await deliveries.cancel_queries(connection, request.chat.id, [old.query_id], request.now)
+        await preview.keep(connection, new.query_id, found, request.now)
     lines = [
-        subscription_views.confirmation(turn, new, added=True, expr=expr, found=found),
-        subscription_views.when(turn, new.schedule),
+        subscription_views.confirmation(request, new, added=True, expr=expr, found=found),
+        subscription_views.when(request, new.schedule),
     ]
     was = {"subscription": old.id, "text": old.text, "label": old.label, "created_at": old.created_at.isoformat()}
-    offer_id = await turn.offer(connection, CHANGE_BACK, was, UNDO_LASTS)
-    rows = subscription_views.schedule_buttons(new, turn.words)
-    rows.append((Button(turn.words.gettext("Undo"), f"offer:{offer_id}:undo"),))
+    offer_id = await request.offer(connection, CHANGE_BACK, was, UNDO_LASTS)
+    rows = subscription_views.schedule_buttons(new, request.words)
+    rows.append((Button(request.words.gettext("Undo"), f"offer:{offer_id}:undo"),))
     return Message(Markup("\n\n").join(lines), tuple(rows))
 
 
-async def _refuse_twice(turn: Turn, connection: AsyncConnection, old: Subscription, canonical: str, label: str) -> None:
+async def _refuse_twice(
+    request: Request, connection: AsyncConnection, old: Subscription, canonical: str, label: str
+) -> None:
     """Raise UserError if the chat has another subscription to this query."""
-    have = await subscriptions.of_chat(connection, turn.chat.id)
+    have = await subscriptions.of_chat(connection, request.chat.id)
     if any(one.text.casefold() == canonical.casefold() and one.id != old.id for one in have):
-        raise UserError(turn.words.say("You are already watching <b>{label}</b>", label=label))
+        raise UserError(request.words.say("You are already watching <b>{label}</b>", label=label))
 
 
-async def look_for_form(turn: Turn, offer: Offer, choice: str) -> tuple[str, Expr, Outcome]:
+async def look_for_form(request: Request, offer: Offer, choice: str) -> tuple[str, Expr, Outcome]:
     """Return the form that was chosen, and what the last week had for it."""
     text = offer.payload["forms"][int(choice)]
-    expr = parse(text, turn.words)
-    (found,) = await preview.search(turn.services.week, [expr])
+    expr = parse(text, request.words)
+    (found,) = await preview.search(request.services.week, [expr])
     return text, expr, found
 
 
 async def instead_taken(
-    turn: Turn, connection: AsyncConnection, offer: Offer, choice: str, prepared: tuple[str, Expr, Outcome]
+    request: Request, connection: AsyncConnection, offer: Offer, choice: str, prepared: tuple[str, Expr, Outcome]
 ) -> tuple[Message, str]:
     """Watch a wider or narrower form instead of what was typed."""
     text, expr, found = prepared
-    old = await subscription_views.mine(turn, connection, int(offer.payload["subscription"]))
-    return await _change(turn, connection, old, text, expr, found), ""
+    old = await subscription_views.mine(request, connection, int(offer.payload["subscription"]))
+    return await _change(request, connection, old, text, expr, found), ""
 
 
-async def look_for_what_was(turn: Turn, offer: Offer, choice: str) -> Outcome:
+async def look_for_what_was(request: Request, offer: Offer, choice: str) -> Outcome:
     """Return what came for a subscription's former words since they were changed."""
-    expr = parse(offer.payload["text"], turn.words)
-    return (await preview.search(turn.services.week, [expr], since=offer.created_at, most=None))[0]
+    expr = parse(offer.payload["text"], request.words)
+    return (await preview.search(request.services.week, [expr], since=offer.created_at, most=None))[0]
 
 
 async def change_back_taken(
-    turn: Turn, connection: AsyncConnection, offer: Offer, choice: str, found: Outcome
+    request: Request, connection: AsyncConnection, offer: Offer, choice: str, found: Outcome
 ) -> tuple[Message, str]:
     """Give a subscription its former words again, as they were: since when, and what came meanwhile."""
-    was, say = offer.payload, turn.words.say
-    old = await subscription_views.mine(turn, connection, int(was["subscription"]))
-    await _refuse_twice(turn, connection, old, was["text"], was["label"])
+    was, say = offer.payload, request.words.say
+    old = await subscription_views.mine(request, connection, int(was["subscription"]))
+    await _refuse_twice(request, connection, old, was["text"], was["label"])
     since = datetime.fromisoformat(was["created_at"])
     back = await subscriptions.change(connection, old, text=was["text"], label=was["label"], now=since)
     if back.query_id != old.query_id:
-        await deliveries.cancel_queries(connection, turn.chat.id, [old.query_id], turn.now)
-        await preview.keep(connection, back.query_id, found, turn.now, news_since=offer.created_at)
-    text = say("Watching {labels} again.", labels=named([back.label], turn.words))
-    return Message(text, tuple(subscription_views.schedule_buttons(back, turn.words))), ""
+        await deliveries.cancel_queries(connection, request.chat.id, [old.query_id], request.now)
+        await preview.keep(connection, back.query_id, found, request.now, news_since=offer.created_at)
+    text = say("Watching {labels} again.", labels=named([back.label], request.words))
+    return Message(text, tuple(subscription_views.schedule_buttons(back, request.words))), ""
 
 
-async def cancel(turn: Turn) -> None:
+async def cancel(request: Request) -> None:
     """End a question that waits for an answer."""
-    async with turn.apply() as connection:
-        dropped = [await offers.drop(connection, turn.chat.id, turn.user_id, kind, turn.now) for kind in (EDIT, WATCH)]
-        say = turn.words.say
+    async with request.transaction() as connection:
+        dropped = [
+            await offers.drop(connection, request.chat.id, request.user_id, kind, request.now) for kind in (EDIT, WATCH)
+        ]
+        say = request.words.say
         said = say("All right, nothing changed.") if any(dropped) else say("There is nothing to cancel.")
-        await turn.reply(connection, said)
+        await request.reply(connection, said)

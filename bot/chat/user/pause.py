@@ -3,44 +3,44 @@
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.chat.request import Turn
+from bot.chat.request import Request
 from bot.models import Button
 from bot.pipeline.digest import freeze_now
 from bot.storage import chats, deliveries
 
 
-async def pause(turn: Turn) -> None:
+async def pause(request: Request) -> None:
     """Send nothing more until /resume; what is found meanwhile is kept."""
-    await turn.look()
-    await turn.require_say()
-    async with turn.apply() as connection:
-        text = await pause_in(turn, connection)
-        await turn.reply(connection, text, ((Button(turn.words.gettext("Resume"), "resume"),),))
+    await request.load_chat()
+    await request.require_group_admin()
+    async with request.transaction() as connection:
+        text = await pause_in(request, connection)
+        await request.reply(connection, text, ((Button(request.words.gettext("Resume"), "resume"),),))
 
 
-async def pause_in(turn: Turn, connection: AsyncConnection) -> Markup:
+async def pause_in(request: Request, connection: AsyncConnection) -> Markup:
     """Pause the chat and call back what was on its way; return what to say."""
-    await chats.set_state(connection, turn.chat.id, chats.PAUSED, turn.now, "asked to")
-    await deliveries.cancel_chat(connection, turn.chat.id, turn.now, "paused")
-    return turn.words.say("Paused. I keep what I find, for two weeks. /resume brings it as one digest.")
+    await chats.set_state(connection, request.chat.id, chats.PAUSED, request.now, "asked to")
+    await deliveries.cancel_chat(connection, request.chat.id, request.now, "paused")
+    return request.words.say("Paused. I keep what I find, for two weeks. /resume brings it as one digest.")
 
 
-async def resume(turn: Turn) -> None:
+async def resume(request: Request) -> None:
     """Go on; what gathered comes as one digest, not as a flood."""
-    await turn.look()
-    await turn.require_say()
-    async with turn.apply() as connection:
-        await turn.reply(connection, await resume_in(turn, connection))
+    await request.load_chat()
+    await request.require_group_admin()
+    async with request.transaction() as connection:
+        await request.reply(connection, await resume_in(request, connection))
 
 
-async def resume_in(turn: Turn, connection: AsyncConnection) -> Markup:
+async def resume_in(request: Request, connection: AsyncConnection) -> Markup:
     """Make the chat active again and owe it one digest of what gathered; return what to say."""
-    if not await chats.set_state(connection, turn.chat.id, chats.ACTIVE, turn.now):
-        return turn.words.say("Nothing was paused: news comes as before.")
-    gathered = await freeze_now(connection, turn.chat, turn.now, kind="resume")
+    if not await chats.set_state(connection, request.chat.id, chats.ACTIVE, request.now):
+        return request.words.say("Nothing was paused: news comes as before.")
+    gathered = await freeze_now(connection, request.chat, request.now, kind="resume")
     if not gathered:
-        return turn.words.say("Welcome back. You have missed nothing.")
-    return turn.words.say_many(
+        return request.words.say("Welcome back. You have missed nothing.")
+    return request.words.say_many(
         "Welcome back. {number} story gathered meanwhile; here it comes.",
         "Welcome back. {number} stories gathered meanwhile; here they come.",
         gathered,

@@ -9,7 +9,7 @@ from babel.dates import format_datetime
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.chat.request import Turn
+from bot.chat.request import Request
 from bot.matching.engine.aliases import joined, write_lines
 from bot.models import Button, Message
 from bot.schedules.zones import zone_info
@@ -21,44 +21,46 @@ FORGET = "forget"
 LASTS = timedelta(minutes=10)
 
 
-async def export(turn: Turn) -> None:
+async def export(request: Request) -> None:
     """Send what is stored for this chat as JSON, and to admins the sources as OPML and the aliases."""
-    await turn.look()
-    await turn.require_say()
-    async with turn.apply() as connection:
-        say = turn.words.say
-        content = json.dumps(await _stored(turn, connection), ensure_ascii=False, indent=2) + "\n"
-        await turn.reply_file(connection, "watchword.json", content, say("What you watch, and your settings."))
-        if turn.is_admin:
+    await request.load_chat()
+    await request.require_group_admin()
+    async with request.transaction() as connection:
+        say = request.words.say
+        content = json.dumps(await _stored(request, connection), ensure_ascii=False, indent=2) + "\n"
+        await request.reply_file(connection, "watchword.json", content, say("What you watch, and your settings."))
+        if request.is_admin:
             known = await sources.listing(connection)
             outlines = [Outline(one.url, one.title or one.url, one.language, one.full_text) for one in known]
-            opml = write_opml(outlines, turn.now)
-            await turn.reply_file(connection, "sources.opml", opml, say("The news sources. /import reads this file."))
-            await _export_aliases(turn, connection)
+            opml = write_opml(outlines, request.now)
+            await request.reply_file(
+                connection, "sources.opml", opml, say("The news sources. /import reads this file.")
+            )
+            await _export_aliases(request, connection)
 
 
-async def _export_aliases(turn: Turn, connection: AsyncConnection) -> None:
+async def _export_aliases(request: Request, connection: AsyncConnection) -> None:
     """Send the aliases, those of the file and those made in chat as they hold together, if there are any."""
     made = [one.names for one in await aliases.listing(connection)]
-    groups = joined([*turn.services.aliases.configured, *made])
+    groups = joined([*request.services.aliases.configured, *made])
     if groups:
-        caption = turn.words.say("Names that are one: a file for [matching] aliases in the configuration.")
-        await turn.reply_file(connection, "aliases.txt", write_lines(groups), caption)
+        caption = request.words.say("Names that are one: a file for [matching] aliases in the configuration.")
+        await request.reply_file(connection, "aliases.txt", write_lines(groups), caption)
 
 
-async def _stored(turn: Turn, connection: AsyncConnection) -> dict[str, Any]:
-    chat = turn.chat
+async def _stored(request: Request, connection: AsyncConnection) -> dict[str, Any]:
+    chat = request.chat
     watched = await subscriptions.of_chat(connection, chat.id)
     return {
         "made_by": "Watchword",
-        "exported_at": turn.now.isoformat(),
+        "exported_at": request.now.isoformat(),
         "chat": {
             "telegram_id": chat.telegram_id,
             "kind": chat.kind,
             "language": chat.locale,
             "zone": chat.zone,
             "digest_time": chat.digest_time.isoformat("minutes"),
-            "new_subscriptions": turn.schedule.value,
+            "new_subscriptions": request.schedule.value,
             "state": chat.state,
         },
         "subscriptions": [
@@ -73,57 +75,57 @@ async def _stored(turn: Turn, connection: AsyncConnection) -> dict[str, Any]:
     }
 
 
-async def forget_(turn: Turn) -> None:
+async def forget_(request: Request) -> None:
     """Ask, for the first time, whether everything is to be deleted."""
-    await turn.look()
-    await turn.require_say()
-    async with turn.apply() as connection:
-        say, _ = turn.words.say, turn.words.gettext
+    await request.load_chat()
+    await request.require_group_admin()
+    async with request.transaction() as connection:
+        say, _ = request.words.say, request.words.gettext
         lines = [
             say("Shall I delete all I have of this chat: what you watch, your settings, and what I sent you?"),
             say("/export gives you a copy first."),
         ]
         rows = ((Button(_("Delete everything"), "forget:ask"),), (Button(_("Keep it"), "forget:keep"),))
-        await turn.reply(connection, Markup("\n").join(lines), rows)
+        await request.reply(connection, Markup("\n").join(lines), rows)
 
 
-async def asked_twice(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
+async def asked_twice(request: Request, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
     """Ask for the second time, or leave it."""
     if ids != ["ask"]:
-        return _kept(turn), ""
-    offer_id = await turn.offer(connection, FORGET, {}, LASTS)
-    _ = turn.words.gettext
+        return _kept(request), ""
+    offer_id = await request.offer(connection, FORGET, {}, LASTS)
+    _ = request.words.gettext
     yes, no = (
         Button(_("Yes, delete it for good"), f"offer:{offer_id}:yes"),
         Button(_("Keep it"), f"offer:{offer_id}:no"),
     )
-    return Message(turn.words.say("Are you sure? This cannot be undone."), ((yes,), (no,))), ""
+    return Message(request.words.say("Are you sure? This cannot be undone."), ((yes,), (no,))), ""
 
 
 async def forget_taken(
-    turn: Turn, connection: AsyncConnection, offer: Offer, choice: str, prepared: None
+    request: Request, connection: AsyncConnection, offer: Offer, choice: str, prepared: None
 ) -> tuple[Message, str]:
     """Delete the chat and all that hangs on it; the message becomes the receipt."""
     if choice != "yes":
-        return _kept(turn), ""
-    who = turn.user_id if turn.is_private else None
-    receipt = await forget.forget(connection, turn.chat, who, turn.services.signer, turn.now)
-    say, many = turn.words.say, turn.words.say_many
+        return _kept(request), ""
+    who = request.user_id if request.is_private else None
+    receipt = await forget.forget(connection, request.chat, who, request.services.signer, request.now)
+    say, many = request.words.say, request.words.say_many
     lines = [
         say("<b>Forgotten.</b> Nothing of this chat is left here."),
         many("{number} subscription deleted", "{number} subscriptions deleted", receipt.subscriptions),
         many("{number} message deleted", "{number} messages deleted", receipt.messages),
-        say("When: {time}", time=_moment(turn)),
+        say("When: {time}", time=_moment(request)),
         say("Receipt: <code>{code}</code>", code=Markup(receipt.code)),  # noqa: S704 - hexadecimal, ours
         say("/start begins anew."),
     ]
     return Message(Markup("\n").join(lines)), ""
 
 
-def _kept(turn: Turn) -> Message:
-    return Message(turn.words.say("All right, nothing changed."))
+def _kept(request: Request) -> Message:
+    return Message(request.words.say("All right, nothing changed."))
 
 
-def _moment(turn: Turn) -> str:
-    zone = zone_info(turn.chat.zone)
-    return format_datetime(turn.now.astimezone(zone), "long", tzinfo=zone, locale=Locale.parse(turn.words.locale))
+def _moment(request: Request) -> str:
+    zone = zone_info(request.chat.zone)
+    return format_datetime(request.now.astimezone(zone), "long", tzinfo=zone, locale=Locale.parse(request.words.locale))

@@ -6,7 +6,7 @@ from datetime import time
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.chat.request import Turn
+from bot.chat.request import Request
 from bot.chat.user import pause, subscription_views
 from bot.locales import LANGUAGES
 from bot.models import Button, Message, Schedule
@@ -18,45 +18,47 @@ TIMES = (time(6), time(7), time(8), time(9), time(12), time(18), time(20), time(
 MERIDIEM = re.compile(r"(\d)\s+([ap]m)\b", re.IGNORECASE)  # "8 pm" is one time
 
 
-async def settings(turn: Turn) -> None:
+async def settings(request: Request) -> None:
     """Show the settings, or change them: a time, a zone, or both ("08:30 Europe/Berlin")."""
-    await turn.look()
-    if not turn.args.strip():
-        async with turn.apply() as connection:
-            await turn.show(connection, page(turn))
+    await request.load_chat()
+    if not request.args.strip():
+        async with request.transaction() as connection:
+            await request.show(connection, page(request))
         return
-    await turn.require_say()
-    at, zone = read_settings(turn)
-    async with turn.apply() as connection:
-        await set_digest(turn, connection, at or turn.chat.digest_time, zone or turn.chat.zone)
-        await turn.show(connection, page(turn))
+    await request.require_group_admin()
+    at, zone = read_settings(request)
+    async with request.transaction() as connection:
+        await set_digest(request, connection, at or request.chat.digest_time, zone or request.chat.zone)
+        await request.show(connection, page(request))
 
 
-def read_settings(turn: Turn) -> tuple[time | None, str | None]:
+def read_settings(request: Request) -> tuple[time | None, str | None]:
     """Return the time and the zone that were typed, in either order, or None for what was not."""
-    typed = MERIDIEM.sub(r"\1\2", turn.args).split()
+    typed = MERIDIEM.sub(r"\1\2", request.args).split()
     times = [word for word in typed if word[0].isdigit() or word.casefold() in ("noon", "midnight")]
     zone = " ".join(word for word in typed if word not in times)
-    at = parse_time(" ".join(times), turn.words) if times else None
-    return at, parse_zone(zone, turn.words) if zone else None
+    at = parse_time(" ".join(times), request.words) if times else None
+    return at, parse_zone(zone, request.words) if zone else None
 
 
-async def set_digest(turn: Turn, connection: AsyncConnection, at: time, zone: str) -> None:
+async def set_digest(request: Request, connection: AsyncConnection, at: time, zone: str) -> None:
     """Change time and zone of the chat's digests, and move what is due; never two for one day."""
-    await chats.set_digest(connection, turn.chat.id, zone=zone, digest_time=at)
-    last = await chats.last_run(connection, turn.chat.id, Schedule.DAILY)
-    due_at = reschedule(turn.now, at, zone, last_due=last[0] if last else None, last_period=last[1] if last else None)
-    await chats.set_slot(connection, turn.chat.id, Schedule.DAILY, due_at)
-    if Schedule.WEEKLY in await chats.slots(connection, turn.chat.id):
-        weekly = next_run_at(Schedule.WEEKLY, turn.now, at, zone)
-        await chats.set_slot(connection, turn.chat.id, Schedule.WEEKLY, weekly)
-    await turn.reload(connection)
+    await chats.set_digest(connection, request.chat.id, zone=zone, digest_time=at)
+    last = await chats.last_run(connection, request.chat.id, Schedule.DAILY)
+    due_at = reschedule(
+        request.now, at, zone, last_due=last[0] if last else None, last_period=last[1] if last else None
+    )
+    await chats.set_slot(connection, request.chat.id, Schedule.DAILY, due_at)
+    if Schedule.WEEKLY in await chats.slots(connection, request.chat.id):
+        weekly = next_run_at(Schedule.WEEKLY, request.now, at, zone)
+        await chats.set_slot(connection, request.chat.id, Schedule.WEEKLY, weekly)
+    await request.reload(connection)
 
 
-def page(turn: Turn) -> Message:
+def page(request: Request) -> Message:
     """Return the settings and the buttons to change them."""
-    _, say, chat = turn.words.gettext, turn.words.say, turn.chat
-    new = subscription_views.schedule_names(turn.words)[turn.schedule]
+    _, say, chat = request.words.gettext, request.words.say, request.chat
+    new = subscription_views.schedule_names(request.words)[request.schedule]
     lines = [
         say("Your digest comes at <b>{time}</b>, {zone} time.", time=_clock(chat.digest_time), zone=chat.zone),
         say("Tap another time, or send yours with your city: /settings 7:30 Cairo"),
@@ -76,36 +78,36 @@ def _choice(label: str, data: str, *, chosen: bool) -> Button:
     return Button(f"{subscription_views.CHECK if chosen else ''}{label}", data)
 
 
-def _new_page(turn: Turn) -> Message:
-    names = subscription_views.schedule_names(turn.words)
-    row = [_choice(names[one], f"set:new:{one}", chosen=one is turn.schedule) for one in Schedule]
-    back = Button("‹ " + turn.words.gettext("Settings"), "set:page")
+def _new_page(request: Request) -> Message:
+    names = subscription_views.schedule_names(request.words)
+    row = [_choice(names[one], f"set:new:{one}", chosen=one is request.schedule) for one in Schedule]
+    back = Button("‹ " + request.words.gettext("Settings"), "set:page")
     return Message(
-        turn.words.say("When should news come for what you subscribe to from now on?"), (tuple(row), (back,))
+        request.words.say("When should news come for what you subscribe to from now on?"), (tuple(row), (back,))
     )
 
 
-async def pressed(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
+async def pressed(request: Request, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
     """Change a setting, and show them all again."""
     note = ""
     match ids:
         case ["language", code] if code in LANGUAGES:
-            await chats.set_locale(connection, turn.chat.id, code)
-            turn.speaks_anew = True
+            await chats.set_locale(connection, request.chat.id, code)
+            request.locale_changed = True
         case ["new"]:
-            return _new_page(turn), ""
+            return _new_page(request), ""
         case ["new", schedule]:
-            await chats.set_schedule(connection, turn.chat.id, Schedule(schedule))
+            await chats.set_schedule(connection, request.chat.id, Schedule(schedule))
         case ["pause"]:
-            note = str((await pause.pause_in(turn, connection)).striptags())
+            note = str((await pause.pause_in(request, connection)).striptags())
         case ["resume"]:
-            note = str((await pause.resume_in(turn, connection)).striptags())
+            note = str((await pause.resume_in(request, connection)).striptags())
         case ["page"]:
             pass
         case _:
             raise ValueError(ids)
-    await turn.reload(connection)
-    return page(turn), note
+    await request.reload(connection)
+    return page(request), note
 
 
 def _clock(at: time) -> str:

@@ -6,24 +6,24 @@ from markupsafe import Markup
 
 from bot.chat import permissions
 from bot.chat.admin import people
-from bot.chat.request import Turn
+from bot.chat.request import Request
 from bot.chat.user.subscription_views import no_sources
 from bot.errors import UserError
 from bot.models import Button
 from bot.storage import chats, sources, subscriptions
 
 
-async def start(turn: Turn) -> None:
+async def start(request: Request) -> None:
     """Say what this is and how to begin; who had blocked the bot is welcome back."""
-    await turn.look()
-    let_in = await permissions.is_let_in(turn)
-    async with turn.apply() as connection:
-        if not let_in and not await people.redeem(turn, connection, turn.args.strip()):
-            raise UserError(permissions.refusal(turn))
-        say = turn.words.say
-        if turn.chat.state == chats.PAUSED:
+    await request.load_chat()
+    let_in = await permissions.is_let_in(request)
+    async with request.transaction() as connection:
+        if not let_in and not await people.redeem(request, connection, request.args.strip()):
+            raise UserError(permissions.refusal(request))
+        say = request.words.say
+        if request.chat.state == chats.PAUSED:
             text = say("Welcome back. News is paused: /resume brings what gathered.")
-            await turn.reply(connection, text, ((Button(turn.words.gettext("Resume"), "resume"),),))
+            await request.reply(connection, text, ((Button(request.words.gettext("Resume"), "resume"),),))
             return
         lines = [
             say("I watch the news for the words you care about."),
@@ -35,21 +35,21 @@ async def start(turn: Turn) -> None:
             "",
             say(
                 "A digest comes every day at {time} ({zone}); /settings changes that. /help has the rest.",
-                time=turn.chat.digest_time.isoformat("minutes"),
-                zone=turn.chat.zone,
+                time=request.chat.digest_time.isoformat("minutes"),
+                zone=request.chat.zone,
             ),
         ]
         if not await sources.listing(connection):
-            lines += ["", no_sources(turn)]
-        elif await subscriptions.of_chat(connection, turn.chat.id):
+            lines += ["", no_sources(request)]
+        elif await subscriptions.of_chat(connection, request.chat.id):
             lines += ["", say("/list shows what you watch already.")]
-        await turn.reply(connection, Markup("\n").join(lines))
+        await request.reply(connection, Markup("\n").join(lines))
 
 
-async def help_(turn: Turn) -> None:
+async def help_(request: Request) -> None:
     """Explain the commands and the query language."""
-    await turn.look()
-    say = turn.words.say
+    await request.load_chat()
+    say = request.words.say
     explained = [
         (say("/subscribe Syria"), say("a name or word, in any form")),
         (say("/subscribe Egypt–Russia"), say("both in one article")),
@@ -58,22 +58,22 @@ async def help_(turn: Turn) -> None:
         (say('/subscribe "joint military committee"'), say("exactly these words")),
         (say("/subscribe Syria, Libya"), say("two at once")),
     ]
-    lines = [say("<b>What to watch for</b>"), *_explained(turn, explained), Markup()]
-    lines += [say("<b>What you get</b>"), *_explained(turn, _everybodys(turn))]
-    if turn.is_admin:
-        lines += [Markup(), say("<b>For admins</b>"), *_explained(turn, _admins(turn))]
-    async with turn.apply() as connection:
-        await turn.reply(connection, Markup("\n").join(lines))
+    lines = [say("<b>What to watch for</b>"), *_explained(request, explained), Markup()]
+    lines += [say("<b>What you get</b>"), *_explained(request, _everybodys(request))]
+    if request.is_admin:
+        lines += [Markup(), say("<b>For admins</b>"), *_explained(request, _admins(request))]
+    async with request.transaction() as connection:
+        await request.reply(connection, Markup("\n").join(lines))
 
 
-def _explained(turn: Turn, pairs: Sequence[tuple[str, Markup]]) -> list[Markup]:
+def _explained(request: Request, pairs: Sequence[tuple[str, Markup]]) -> list[Markup]:
     return [
-        turn.words.say("{command} — {meaning}", command=str(command), meaning=meaning) for command, meaning in pairs
+        request.words.say("{command} — {meaning}", command=str(command), meaning=meaning) for command, meaning in pairs
     ]
 
 
-def _everybodys(turn: Turn) -> list[tuple[str, Markup]]:
-    say = turn.words.say
+def _everybodys(request: Request) -> list[tuple[str, Markup]]:
+    say = request.words.say
     return [
         ("/list", say("what you watch; change or stop it")),
         ("/digest", say("what is new, now")),
@@ -85,8 +85,8 @@ def _everybodys(turn: Turn) -> list[tuple[str, Markup]]:
     ]
 
 
-def _admins(turn: Turn) -> list[tuple[str, Markup]]:
-    say = turn.words.say
+def _admins(request: Request) -> list[tuple[str, Markup]]:
+    say = request.words.say
     return [
         ("/sources, /addsource, /removesource", say("the news sources")),
         ("/pausesource, /resumesource, /pollnow", say("rest one, or ask now")),
@@ -99,7 +99,7 @@ def _admins(turn: Turn) -> list[tuple[str, Markup]]:
     ]
 
 
-async def unknown(turn: Turn) -> None:
+async def unknown(request: Request) -> None:
     """Answer a command that does not exist."""
-    async with turn.apply() as connection:
-        await turn.reply(connection, turn.words.say("I don't know that command. /help lists what I can do."))
+    async with request.transaction() as connection:
+        await request.reply(connection, request.words.say("I don't know that command. /help lists what I can do."))

@@ -3,7 +3,7 @@
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.chat.request import Turn
+from bot.chat.request import Request
 from bot.chat.user.subscription_views import (
     better,
     confirmation,
@@ -28,17 +28,17 @@ from bot.storage.subscriptions import Subscription
 AT_ONCE = 10  # subscriptions in one command: the answer is read on a phone
 
 
-async def subscribe(turn: Turn) -> None:
+async def subscribe(request: Request) -> None:
     """Subscribe to one query, or to several between commas: all of them, or none if one cannot be read."""
-    await turn.look()
-    _ = turn.words.gettext
-    if not turn.args.strip():
+    await request.load_chat()
+    _ = request.words.gettext
+    if not request.args.strip():
         raise UserError(_("Tell me what to watch for, like this: /subscribe Idlib"))
-    await turn.require_say()
-    labels, exprs = read_all(turn.args, turn.words)
-    found = await preview.search(turn.services.week, exprs)
-    async with turn.apply() as connection:
-        await turn.show(connection, await add(turn, connection, labels, exprs, found))
+    await request.require_group_admin()
+    labels, exprs = read_all(request.args, request.words)
+    found = await preview.search(request.services.week, exprs)
+    async with request.transaction() as connection:
+        await request.show(connection, await add(request, connection, labels, exprs, found))
 
 
 def read_all(text: str, words: Words) -> tuple[list[str], list[Expr]]:
@@ -50,40 +50,40 @@ def read_all(text: str, words: Words) -> tuple[list[str], list[Expr]]:
 
 
 async def add(
-    turn: Turn, connection: AsyncConnection, labels: list[str], exprs: list[Expr], found: list[Outcome]
+    request: Request, connection: AsyncConnection, labels: list[str], exprs: list[Expr], found: list[Outcome]
 ) -> Message:
     """Subscribe the chat to these queries; return what to say. UserError if there is no room for them."""
-    have = await subscriptions.of_chat(connection, turn.chat.id)
+    have = await subscriptions.of_chat(connection, request.chat.id)
     new_texts = {format_query(expr).casefold() for expr in exprs} - {one.text.casefold() for one in have}
-    check_room(turn, have, len(new_texts))
+    check_room(request, have, len(new_texts))
     made = []
     for label, expr, matches in zip(labels, exprs, found, strict=True):
-        made.append(await _subscribe(turn, connection, label, expr, matches, have))
-    await turn.set_slot(connection, turn.schedule)
+        made.append(await _subscribe(request, connection, label, expr, matches, have))
+    await request.set_slot(connection, request.schedule)
     texts = [
-        confirmation(turn, subscription, added=added, expr=expr, found=matches)
+        confirmation(request, subscription, added=added, expr=expr, found=matches)
         for (subscription, added), expr, matches in zip(made, exprs, found, strict=True)
     ]
     if len(made) == 1:
-        texts.append(when(turn, made[0][0].schedule))
+        texts.append(when(request, made[0][0].schedule))
     if not await sources.listing(connection):
-        texts.append(no_sources(turn))
-    buttons = [row for one, __ in made for row in schedule_buttons(one, turn.words, named=len(made) > 1)]
+        texts.append(no_sources(request))
+    buttons = [row for one, __ in made for row in schedule_buttons(one, request.words, named=len(made) > 1)]
     if len(made) == 1 and found[0].forms:
-        texts.append(better(turn, found[0].stories))
-        buttons = [*await form_buttons(turn, connection, made[0][0], found[0].forms), *buttons]
+        texts.append(better(request, found[0].stories))
+        buttons = [*await form_buttons(request, connection, made[0][0], found[0].forms), *buttons]
     return Message(Markup("\n\n").join(texts), tuple(buttons))
 
 
-def check_room(turn: Turn, have: list[Subscription], more: int) -> None:
+def check_room(request: Request, have: list[Subscription], more: int) -> None:
     """Raise UserError if a chat with these subscriptions may not have so many more."""
-    most = turn.services.settings.subscriptions
+    most = request.services.settings.subscriptions
     if more > most - len(have):
-        raise UserError(turn.words.say("You can watch {most} things at most. Remove some first: /list", most=most))
+        raise UserError(request.words.say("You can watch {most} things at most. Remove some first: /list", most=most))
 
 
 async def _subscribe(
-    turn: Turn,
+    request: Request,
     connection: AsyncConnection,
     label: str,
     expr: Expr,
@@ -96,20 +96,20 @@ async def _subscribe(
         return same, False
     made, added = await subscriptions.subscribe(
         connection,
-        chat_id=turn.chat.id,
+        chat_id=request.chat.id,
         text=format_query(expr),
         label=label,
-        schedule=turn.schedule,
-        now=turn.now,
+        schedule=request.schedule,
+        now=request.now,
     )
     if added:
-        await preview.keep(connection, made.query_id, found, turn.now)
+        await preview.keep(connection, made.query_id, found, request.now)
     return made, added
 
 
-async def list_(turn: Turn) -> None:
+async def list_(request: Request) -> None:
     """Show what the chat watches."""
-    await turn.look()
-    shown = await list_page(turn, 0)
-    async with turn.apply() as connection:
-        await turn.show(connection, shown)
+    await request.load_chat()
+    shown = await list_page(request, 0)
+    async with request.transaction() as connection:
+        await request.show(connection, shown)

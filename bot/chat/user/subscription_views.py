@@ -7,7 +7,7 @@ from datetime import timedelta
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.chat.request import Turn
+from bot.chat.request import Request
 from bot.errors import QueryError, UserError
 from bot.locales import Words
 from bot.matching.engine.aliases import Aliases
@@ -36,26 +36,26 @@ JUDGED = 300  # entries are judged for one line of the list
 FORM = 36  # characters of a query on a button
 
 
-def no_sources(turn: Turn) -> Markup:
+def no_sources(request: Request) -> Markup:
     """Say that there is nothing to watch yet, and to an admin what to do."""
-    if turn.is_admin:
-        return turn.words.say("There are no sources yet. Add one: /addsource https://…")
-    return turn.words.say("No news sources are set up yet. I keep your words, and begin when there are some.")
+    if request.is_admin:
+        return request.words.say("There are no sources yet. Add one: /addsource https://…")
+    return request.words.say("No news sources are set up yet. I keep your words, and begin when there are some.")
 
 
-def confirmation(turn: Turn, made: Subscription, *, added: bool, expr: Expr, found: Outcome) -> Markup:
+def confirmation(request: Request, made: Subscription, *, added: bool, expr: Expr, found: Outcome) -> Markup:
     """Say what is watched now, how it was read, and what the last week had."""
-    say = turn.words.say
+    say = request.words.say
     first = say("Watching <b>{label}</b>", label=made.label)
     if not added:
         first = say("You are already watching <b>{label}</b>", label=made.label)
-    lines = [first, reading(expr, turn.words, turn.aliases), week(turn, found)]
-    zone, now = turn.chat.zone, turn.now
+    lines = [first, reading(expr, request.words, request.aliases), week(request, found)]
+    zone, now = request.chat.zone, request.now
     newest: dict[int, Found] = {}
     for one in found.newest:
         newest.setdefault(one.entry.story_id or one.entry.id, one)
     samples = list(newest.values())[:SAMPLES]
-    lines += [line(preview.item(one, made.label), turn.words, zone=zone, now=now) for one in samples]
+    lines += [line(preview.item(one, made.label), request.words, zone=zone, now=now) for one in samples]
     return Markup("\n").join(lines)
 
 
@@ -65,9 +65,9 @@ def reading(expr: Expr, words: Words, aliases: Aliases | None = None) -> Markup:
     return Markup("🔎 {mark}{reading}").format(mark=words.mark, reading=describe(bound, words))
 
 
-def week(turn: Turn, found: Outcome, *, proposed: bool = False) -> Markup:
+def week(request: Request, found: Outcome, *, proposed: bool = False) -> Markup:
     """Say how much the last seven days had of what is watched (or only `proposed`), and how much that is a day."""
-    say, say_many, days = turn.words.say, turn.words.say_many, Markup("{} · {}")
+    say, say_many, days = request.words.say, request.words.say_many, Markup("{} · {}")
     if not found.is_filled:
         return say_many(
             "I am still reading the last 7 days: {number} story so far.",
@@ -77,19 +77,21 @@ def week(turn: Turn, found: Outcome, *, proposed: bool = False) -> Markup:
     if not found.is_whole and found.stories:
         return say_many("Last 7 days: at least {number} story", "Last 7 days: at least {number} stories", found.stories)
     if not found.stories and proposed:
-        return _nothing_yet(turn, found)
+        return _nothing_yet(request, found)
     if not found.is_whole:
         return say("Nothing in the newest of the last 7 days; you hear from me when there is.")
     if not found.stories:
         return say("Nothing in the last 7 days; you hear from me when there is.")
     had = say_many("Last 7 days: {number} story", "Last 7 days: {number} stories", found.stories)
-    return days.format(had, a_day(found.stories, turn.words)) if found.stories >= 2 * DAYS.days else had
+    return days.format(had, a_day(found.stories, request.words)) if found.stories >= 2 * DAYS.days else had
 
 
-def _nothing_yet(turn: Turn, found: Outcome) -> Markup:
+def _nothing_yet(request: Request, found: Outcome) -> Markup:
     if not found.is_whole:
-        return turn.words.say("Nothing in the newest of the last 7 days. Say yes, and you hear from me when there is.")
-    return turn.words.say("Nothing in the last 7 days. Say yes, and you hear from me when there is.")
+        return request.words.say(
+            "Nothing in the newest of the last 7 days. Say yes, and you hear from me when there is."
+        )
+    return request.words.say("Nothing in the last 7 days. Say yes, and you hear from me when there is.")
 
 
 def a_day(stories: int, words: Words) -> Markup:
@@ -97,21 +99,21 @@ def a_day(stories: int, words: Words) -> Markup:
     return words.say_many("about {number} a day", "about {number} a day", round(stories / DAYS.days))
 
 
-def better(turn: Turn, stories: int) -> Markup:
+def better(request: Request, stories: int) -> Markup:
     """Say what the other forms under a message are."""
     if stories:
-        return turn.words.say("That is a lot. These find less; tap one to watch it instead:")
-    return turn.words.say("These found something; tap one to watch it instead:")
+        return request.words.say("That is a lot. These find less; tap one to watch it instead:")
+    return request.words.say("These found something; tap one to watch it instead:")
 
 
 async def form_buttons(
-    turn: Turn, connection: AsyncConnection, one: Subscription, forms: Sequence[Form]
+    request: Request, connection: AsyncConnection, one: Subscription, forms: Sequence[Form]
 ) -> list[tuple[Button, ...]]:
     """Return a button for each other form of a subscription's query."""
     payload = {"subscription": one.id, "forms": [form.text for form in forms]}
-    offer_id = await turn.offer(connection, INSTEAD, payload, FORMS_LAST)
+    offer_id = await request.offer(connection, INSTEAD, payload, FORMS_LAST)
     return [
-        (Button(f"{clip(form.text, FORM)} · {width(form.stories, turn.words)}", f"offer:{offer_id}:{at}"),)
+        (Button(f"{clip(form.text, FORM)} · {width(form.stories, request.words)}", f"offer:{offer_id}:{at}"),)
         for at, form in enumerate(forms)
     ]
 
@@ -125,10 +127,10 @@ def width(stories: int, words: Words) -> str:
     return words.ngettext("{number} this week", "{number} this week", stories).format(number=stories)
 
 
-def when(turn: Turn, schedule: Schedule) -> Markup:
+def when(request: Request, schedule: Schedule) -> Markup:
     """Say when hits of a subscription come."""
-    say, zone = turn.words.say, turn.chat.zone
-    time = turn.chat.digest_time.isoformat("minutes")
+    say, zone = request.words.say, request.chat.zone
+    time = request.chat.digest_time.isoformat("minutes")
     match schedule:
         case Schedule.INSTANT:
             return say("I send each story at once.")
@@ -182,29 +184,31 @@ class Width:
         return width(self.stories, words)
 
 
-async def look_at(turn: Turn, subscription_id: int) -> Width:
+async def look_at(request: Request, subscription_id: int) -> Width:
     """Return how much the week had for a subscription, and what to watch instead; UserError if it is gone."""
-    async with turn.services.database.read() as connection:
-        one = await mine(turn, connection, subscription_id)
-        if not turn.services.week.is_filled:
-            return Width(await hits.count_since(connection, one.query_id, turn.now - DAYS))
-    expr, index = read(one.text, turn.words), turn.services.week
+    async with request.services.database.read() as connection:
+        one = await mine(request, connection, subscription_id)
+        if not request.services.week.is_filled:
+            return Width(await hits.count_since(connection, one.query_id, request.now - DAYS))
+    expr, index = read(one.text, request.words), request.services.week
     (found,) = await index.find([expr])
     return Width(index.stories(found.held), found.is_whole, await advise(index, expr, found))
 
 
-async def item_page(turn: Turn, connection: AsyncConnection, one: Subscription, page: int, had: Width) -> Message:
+async def item_page(request: Request, connection: AsyncConnection, one: Subscription, page: int, had: Width) -> Message:
     """Return one subscription, with buttons to change it; `page` of the list is where it came from."""
-    _ = turn.words.gettext
+    _ = request.words.gettext
     lines = [
-        Markup("<b>{label}</b> · {width}").format(label=turn.words.isolate(one.label), width=had.shown(turn.words)),
-        reading(read(one.text, turn.words), turn.words, turn.aliases),
-        when(turn, one.schedule),
+        Markup("<b>{label}</b> · {width}").format(
+            label=request.words.isolate(one.label), width=had.shown(request.words)
+        ),
+        reading(read(one.text, request.words), request.words, request.aliases),
+        when(request, one.schedule),
     ]
-    rows = schedule_buttons(one, turn.words)
+    rows = schedule_buttons(one, request.words)
     if had.forms:
-        lines.append(better(turn, had.stories))
-        rows = [*await form_buttons(turn, connection, one, had.forms), *rows]
+        lines.append(better(request, had.stories))
+        rows = [*await form_buttons(request, connection, one, had.forms), *rows]
     rows.append((Button(_("Change the words"), f"edit:{one.id}"), Button(_("Stop watching"), f"stop:{one.id}")))
     rows.append((Button("‹ " + _("List"), f"list:{page}"),))
     return Message(Markup("\n").join(lines), tuple(rows))
@@ -218,13 +222,13 @@ def _readable(text: str) -> Expr | None:
         return None
 
 
-async def _widths(turn: Turn, shown: Sequence[Subscription]) -> list[Width]:
+async def _widths(request: Request, shown: Sequence[Subscription]) -> list[Width]:
     """Return how much the last week had for each subscription: by the index, or (while that is filled) as stored."""
-    index, since = turn.services.week, turn.now - DAYS
+    index, since = request.services.week, request.now - DAYS
     exprs = [expr for one in shown if (expr := _readable(one.text))]
     if index.is_filled and len(exprs) == len(shown):
         return [Width(index.stories(one.held), one.is_whole) for one in await index.find(exprs, judged=JUDGED)]
-    async with turn.services.database.read() as connection:
+    async with request.services.database.read() as connection:
         return [Width(await hits.count_since(connection, one.query_id, since)) for one in shown]
 
 
@@ -233,22 +237,22 @@ def nothing_watched(words: Words) -> Markup:
     return words.say("You are not watching anything yet. Try: /subscribe Idlib")
 
 
-async def list_page(turn: Turn, page: int) -> Message:
+async def list_page(request: Request, page: int) -> Message:
     """Return a page of the list (0 is the first): its text, a button for each subscription, and the other pages.
 
-    Called before the transaction that applies the turn: to count takes seconds at worst, and SQLite has one writer.
+    Called before the transaction that applies the request: to count takes seconds at worst, and SQLite has one writer.
     """
-    async with turn.services.database.read() as connection:
-        have = await subscriptions.of_chat(connection, turn.chat.id) if turn.knows_chat else []
+    async with request.services.database.read() as connection:
+        have = await subscriptions.of_chat(connection, request.chat.id) if request.knows_chat else []
     if not have:
-        return Message(nothing_watched(turn.words))
+        return Message(nothing_watched(request.words))
     pages = (len(have) - 1) // PAGE + 1
     page = min(max(page, 0), pages - 1)
     shown = list(enumerate(have, start=1))[page * PAGE : (page + 1) * PAGE]
-    lines = [turn.words.say_many("You are watching {number} thing:", "You are watching {number} things:", len(have))]
-    widths = [one.shown(turn.words) for one in await _widths(turn, [one for __, one in shown])]
-    lines += [_list_line(turn, number, one, wide) for (number, one), wide in zip(shown, widths, strict=True)]
-    lines.append(Markup("\n") + turn.words.say("Tap a number to change it or to stop."))
+    lines = [request.words.say_many("You are watching {number} thing:", "You are watching {number} things:", len(have))]
+    widths = [one.shown(request.words) for one in await _widths(request, [one for __, one in shown])]
+    lines += [_list_line(request, number, one, wide) for (number, one), wide in zip(shown, widths, strict=True)]
+    lines.append(Markup("\n") + request.words.say("Tap a number to change it or to stop."))
     numbers = [Button(str(number), f"item:{one.id}:{page}") for number, one in shown]
     rows = [tuple(numbers[start : start + 6]) for start in range(0, len(numbers), 6)]
     if pages > 1:
@@ -258,11 +262,11 @@ async def list_page(turn: Turn, page: int) -> Message:
     return Message(Markup("\n").join(lines), tuple(rows))
 
 
-def _list_line(turn: Turn, number: int, one: Subscription, wide: str) -> Markup:
+def _list_line(request: Request, number: int, one: Subscription, wide: str) -> Markup:
     return Markup("{number}. <b>{label}</b> · {schedule} · {width}").format(
         number=number,
-        label=turn.words.isolate(one.label),
-        schedule=schedule_names(turn.words)[one.schedule].lower(),
+        label=request.words.isolate(one.label),
+        schedule=schedule_names(request.words)[one.schedule].lower(),
         width=wide,
     )
 
@@ -278,9 +282,9 @@ def read(label: str, words: Words) -> Expr:
         raise UserError(Markup("{reason}\n{shown}").format(reason=str(error), shown=shown)) from error
 
 
-async def mine(turn: Turn, connection: AsyncConnection, subscription_id: int) -> Subscription:
+async def mine(request: Request, connection: AsyncConnection, subscription_id: int) -> Subscription:
     """Return a subscription of this chat; UserError if it is gone, or was another chat's."""
-    one = await subscriptions.get(connection, turn.chat.id, subscription_id)
+    one = await subscriptions.get(connection, request.chat.id, subscription_id)
     if one is None:
-        raise UserError(turn.words.gettext("You are not watching that any more: /list"))
+        raise UserError(request.words.gettext("You are not watching that any more: /list"))
     return one

@@ -9,7 +9,7 @@ from operator import attrgetter
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.chat.request import Turn
+from bot.chat.request import Request
 from bot.chat.user.subscription_views import when
 from bot.delivery.telegram.send import RESENT
 from bot.errors import QueryError, UserError
@@ -34,56 +34,56 @@ WORDS = 4  # of what matched, named
 TITLE = 120
 
 
-async def why(turn: Turn) -> None:
+async def why(request: Request) -> None:
     """Explain the message this answers, or the article whose link was sent."""
-    await turn.look()
-    message = turn.update.effective_message
+    await request.load_chat()
+    message = request.update.effective_message
     answered = message.reply_to_message if message else None
-    looked = await _look_up(turn, turn.args.split()[0]) if turn.args.strip() else None
-    async with turn.apply() as connection:
+    looked = await _look_up(request, request.args.split()[0]) if request.args.strip() else None
+    async with request.transaction() as connection:
         if looked is not None:
-            await turn.reply(connection, await _of_link(turn, connection, looked))
+            await request.reply(connection, await _of_link(request, connection, looked))
         elif answered is not None:
-            told = await hits.entries_told_in(connection, turn.chat.id, answered.message_id)
-            await turn.reply(connection, await _of_entries(turn, connection, told))
+            told = await hits.entries_told_in(connection, request.chat.id, answered.message_id)
+            await request.reply(connection, await _of_entries(request, connection, told))
         else:
-            raise UserError(turn.words.gettext("Answer an alert or a digest with /why, or send /why with a link."))
+            raise UserError(request.words.gettext("Answer an alert or a digest with /why, or send /why with a link."))
 
 
-async def pressed(turn: Turn, connection: AsyncConnection, ids: list[str]) -> tuple[Message | None, str]:
+async def pressed(request: Request, connection: AsyncConnection, ids: list[str]) -> tuple[Message | None, str]:
     """Explain the alert whose button was pressed, in place: it grows by what matched."""
-    explained = await _of_entries(turn, connection, [int(ids[0])])
-    message = turn.update.effective_message
-    text = await deliveries.text_of(connection, turn.chat.id, message.message_id) if message else None
+    explained = await _of_entries(request, connection, [int(ids[0])])
+    message = request.update.effective_message
+    text = await deliveries.text_of(connection, request.chat.id, message.message_id) if message else None
     if text is None:  # sent without markup, or so long ago that it is forgotten
-        await turn.reply(connection, explained)
+        await request.reply(connection, explained)
         return None, ""
     if message and (message.text or "").startswith(RESENT):
         text = RESENT + text
     told, __, labels = text.rpartition("\n\n")  # the queries stand in the last line: the sentences name them, too
     alert = Markup(told if labels.startswith("<i>") and labels.endswith("</i>") else text)  # noqa: S704 - our own
-    grown = Markup("{alert}\n\n🔎 {mark}{explained}").format(alert=alert, mark=turn.words.mark, explained=explained)
+    grown = Markup("{alert}\n\n🔎 {mark}{explained}").format(alert=alert, mark=request.words.mark, explained=explained)
     if measure(grown).within(LIMIT):
         return Message(grown), ""
-    await turn.reply(connection, explained)
+    await request.reply(connection, explained)
     return None, ""
 
 
-async def _of_entries(turn: Turn, connection: AsyncConnection, entry_ids: Sequence[int]) -> Markup:
+async def _of_entries(request: Request, connection: AsyncConnection, entry_ids: Sequence[int]) -> Markup:
     if not entry_ids:
-        return turn.words.say("That message has no news in it. Answer an alert or a digest.")
-    found = await hits.findings(connection, turn.chat.id, list(entry_ids)[:MOST])
+        return request.words.say("That message has no news in it. Answer an alert or a digest.")
+    found = await hits.findings(connection, request.chat.id, list(entry_ids)[:MOST])
     if not found:
-        return turn.words.say("You no longer watch what this was found by.")
+        return request.words.say("You no longer watch what this was found by.")
     blocks = []
     for __, group in groupby(found, key=attrgetter("entry_id")):
         one = list(group)
-        title = turn.words.isolate(clip(clean(one[0].title), TITLE))
+        title = request.words.isolate(clip(clean(one[0].title), TITLE))
         lines = [Markup("<b>{title}</b>").format(title=title)] if len(entry_ids) > 1 else []
-        blocks.append(Markup("\n").join(lines + [sentence(finding, turn.words) for finding in one]))
+        blocks.append(Markup("\n").join(lines + [sentence(finding, request.words) for finding in one]))
     if len(entry_ids) > MOST:
         rest = len(entry_ids) - MOST
-        blocks.append(turn.words.say_many("… and {number} more story.", "… and {number} more stories.", rest))
+        blocks.append(request.words.say_many("… and {number} more story.", "… and {number} more stories.", rest))
     return Markup("\n\n").join(blocks)
 
 
@@ -142,48 +142,52 @@ class Looked:
     reasons: dict[str, list[str] | None]
 
 
-async def _look_up(turn: Turn, typed: str) -> Looked:
+async def _look_up(request: Request, typed: str) -> Looked:
     """Look at the article at an address, before the transaction that answers: a long one takes a while to read."""
     url = canonical_link(typed)
     if url is None:
-        raise UserError(turn.words.gettext("Send the link of an article, like this: /why https://example.org/article"))
-    async with turn.services.database.read() as connection:
+        raise UserError(
+            request.words.gettext("Send the link of an article, like this: /why https://example.org/article")
+        )
+    async with request.services.database.read() as connection:
         found = list(await entries.at_url(connection, url))
         rows = await entries.by_ids(connection, found[:1])
-        watched = await subscriptions.of_chat(connection, turn.chat.id) if turn.knows_chat else []
+        watched = await subscriptions.of_chat(connection, request.chat.id) if request.knows_chat else []
     if not rows:
         return Looked(found, {})
     texts = [one.text for one in watched]
-    return Looked(found, await asyncio.to_thread(explain, texts, article(rows[0]), turn.aliases))
+    return Looked(found, await asyncio.to_thread(explain, texts, article(rows[0]), request.aliases))
 
 
-async def _of_link(turn: Turn, connection: AsyncConnection, looked: Looked) -> Markup:
+async def _of_link(request: Request, connection: AsyncConnection, looked: Looked) -> Markup:
     """Say what became of the article at an address."""
-    say, found = turn.words.say, looked.entry_ids
+    say, found = request.words.say, looked.entry_ids
     if not found:
         return say("None of my sources has shown me that article.")
-    if not await subscriptions.of_chat(connection, turn.chat.id):
+    if not await subscriptions.of_chat(connection, request.chat.id):
         return say("You are not watching anything yet. Try: /subscribe Idlib")
-    findings = await hits.findings(connection, turn.chat.id, found)
-    lines = [sentence(one, turn.words) + " " + _fate(turn, one) for one in findings]
+    findings = await hits.findings(connection, request.chat.id, found)
+    lines = [sentence(one, request.words) + " " + _fate(request, one) for one in findings]
     if await entries.is_waiting(connection, found[:1]):
         return Markup("\n").join([*lines, say("I am still reading that article. Ask again in two minutes.")])
-    lines += await _not_found(turn, connection, looked.reasons, {one.query_id for one in findings})
+    lines += await _not_found(request, connection, looked.reasons, {one.query_id for one in findings})
     return Markup("\n").join(lines) if lines else say("I have read that article: it has none of what you watch.")
 
 
 async def _not_found(
-    turn: Turn, connection: AsyncConnection, explained: dict[str, list[str] | None], found: set[int]
+    request: Request, connection: AsyncConnection, explained: dict[str, list[str] | None], found: set[int]
 ) -> list[Markup]:
     """Say why an article was no hit of the other subscriptions, where there is a reason: what they exclude, or time."""
-    say, lines = turn.words.say, []
-    watched = [one for one in await subscriptions.of_chat(connection, turn.chat.id) if one.query_id not in found]
+    say, lines = request.words.say, []
+    watched = [one for one in await subscriptions.of_chat(connection, request.chat.id) if one.query_id not in found]
     for one in watched:
         reasons = explained.get(one.text)
         if reasons is None:
             continue
         if reasons:
-            terms = turn.words.say(", ").join(Markup("<i>{}</i>").format(turn.words.isolate(text)) for text in reasons)
+            terms = request.words.say(", ").join(
+                Markup("<i>{}</i>").format(request.words.isolate(text)) for text in reasons
+            )
             lines.append(
                 say("<b>{label}</b> is in it, but so is {terms}, which you left out.", label=one.label, terms=terms)
             )
@@ -220,20 +224,20 @@ def _reasons(query: str, reading: Reading, aliases: Aliases) -> list[str] | None
     return list(left_out)[:WORDS] or None
 
 
-def _fate(turn: Turn, one: Finding) -> Markup:
+def _fate(request: Request, one: Finding) -> Markup:
     """Say whether a finding was sent, or when it will be, or why it will not."""
-    say = turn.words.say
+    say = request.words.say
     if one.told:
-        at = shown_time(one.told_at, turn.words, zone=turn.chat.zone, now=turn.now) if one.told_at else ""
+        at = shown_time(one.told_at, request.words, zone=request.chat.zone, now=request.now) if one.told_at else ""
         return say("You were told ({time}).", time=at) if at else say("A message on its way tells you.")
     if one.past or one.found_at < one.subscribed_at:
         return say("It was there before you began to watch, so it was no news.")
-    if turn.now - one.found_at > hits.PENDING_FOR:
+    if request.now - one.found_at > hits.PENDING_FOR:
         return say("It was too old to be sent when its turn came.")
-    if turn.chat.state == chats.PAUSED:
+    if request.chat.state == chats.PAUSED:
         return say("News is paused: /resume brings it.")
     if one.schedule is Schedule.INSTANT and one.story_told:
         return say("You had this story from another source; it comes in your next digest.")
     if one.schedule is Schedule.INSTANT:
         return say("It comes in your next digest: there were too many at once.")
-    return say("It is not sent yet.") + " " + when(turn, one.schedule)
+    return say("It is not sent yet.") + " " + when(request, one.schedule)

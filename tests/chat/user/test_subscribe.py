@@ -12,7 +12,7 @@ from telegram import Bot, Update
 
 from bot.chat import buttons
 from bot.chat.group_admins import Members
-from bot.chat.request import Turn
+from bot.chat.request import Request
 from bot.chat.services import Services, Settings
 from bot.chat.user import subscribe, why
 from bot.delivery.telegram.send import RESENT
@@ -61,7 +61,7 @@ class Chat:
     watched: Subscription
     turns: int = field(default=0)
 
-    async def turn(self, args: str = "", text: str = "/x") -> Turn:
+    async def turn(self, args: str = "", text: str = "/x") -> Request:
         self.turns += 1
         user = {"id": USER, "is_bot": False, "first_name": "Ben", "language_code": "en"}
         message = {"message_id": 1, "date": 0, "chat": {"id": USER, "type": "private"}, "from": user, "text": text}
@@ -69,12 +69,12 @@ class Chat:
         async with self.database.begin() as connection:
             await inbox.keep(connection, [raw], self.services.clock.now())
         update = Update.de_json(raw, None)
-        return Turn(self.services, update, Bot("1:token"), args)
+        return Request(self.services, update, Bot("1:token"), args)
 
     async def press(self, word: str, *ids: object) -> Any:
-        turn = await self.turn()
-        await turn.look()
-        return await buttons._press(turn, word, [str(one) for one in ids])
+        request = await self.turn()
+        await request.load_chat()
+        return await buttons._press(request, word, [str(one) for one in ids])
 
     async def answers(self) -> list[str]:
         async with self.database.read() as connection:
@@ -118,9 +118,9 @@ async def others_write(chat: Chat, asked: asyncio.Event) -> None:
 
 @pytest.mark.parametrize("asked", ["/list", "list", "item", "when"])
 async def test_the_week_is_searched_while_others_write(chat: Chat, asked: str) -> None:
-    turn = await chat.turn()
+    request = await chat.turn()
     does: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
-        "/list": lambda: subscribe.list_(turn),
+        "/list": lambda: subscribe.list_(request),
         "list": lambda: chat.press("list", 0),
         "item": lambda: chat.press("item", chat.watched.id, 0),
         "when": lambda: chat.press("when", chat.watched.id, "hourly"),
@@ -176,8 +176,8 @@ async def test_an_alert_that_grows_keeps_the_mark_it_was_sent_again_with(chat: C
             connection, chat_id=chat.watched.chat_id, kind=deliveries.REPLY, payload={"text": "Rain"}, now=NOW
         )
         await connection.execute(delivery.update().where(delivery.c.id == told).values(message_id=1))
-    turn = await chat.turn(text=f"{mark}Rain")
-    await turn.look()
-    shown, _note = await buttons._press(turn, "why", ["1"])
+    request = await chat.turn(text=f"{mark}Rain")
+    await request.load_chat()
+    shown, _note = await buttons._press(request, "why", ["1"])
     assert shown is not None
     assert shown.text.startswith(f"{mark}Rain\n\n")
