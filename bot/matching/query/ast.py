@@ -4,6 +4,7 @@ Words are kept as typed (white space and stray punctuation aside): how they are 
 `bot.matching.engine.leaf`, so a stored query gains from every later improvement of the matcher.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -100,15 +101,52 @@ Leaf: TypeAlias = Name | Alias | Exact | Prefix | Within | Language
 Expr: TypeAlias = Leaf | Field | Near | Not | And | Or
 
 
-def leaves(expr: Expr) -> list[Leaf]:
-    """Return what the query is made of, in order."""
+def children(expr: Expr) -> tuple[Expr, ...]:
+    """Return the nodes directly below a node, in the order they were written; a leaf has none."""
     match expr:
         case And(items) | Or(items):
-            return [leaf for item in items for leaf in leaves(item)]
+            return items
         case Not(item) | Field(_, item):
-            return leaves(item)
+            return (item,)
         case Near(left, right, _):
-            return leaves(left) + leaves(right)
+            return (left, right)
+        case Name() | Alias() | Exact() | Prefix() | Within() | Language():
+            return ()
+
+
+def map_children(expr: Expr, function: Callable[[Expr], Expr]) -> Expr:
+    """Return the node with `function` applied to each of its children, and nothing else changed; a leaf as it is.
+
+    To rebuild a whole tree, `function` calls `map_children` in its turn. A result is not flattened: where `function`
+    puts an And into an And, the caller joins them.
+    """
+    match expr:
+        case And(items):
+            return And(tuple(map(function, items)))
+        case Or(items):
+            return Or(tuple(map(function, items)))
+        case Not(item):
+            return Not(function(item))
+        case Field(name, item):
+            return Field(name, function(item))
+        case Near(left, right, words):
+            return Near(function(left), function(right), words)
+        case Name() | Alias() | Exact() | Prefix() | Within() | Language():
+            return expr
+
+
+def walk(expr: Expr) -> Iterator[Expr]:
+    """Yield every node of a tree: a parent before its children, these in the order they were written."""
+    yield expr
+    for child in children(expr):
+        yield from walk(child)
+
+
+def leaves(expr: Expr) -> list[Leaf]:
+    """Return the leaves of a tree, in the order they were written."""
+    match expr:
+        case And() | Or() | Not() | Field() | Near():
+            return [leaf for child in children(expr) for leaf in leaves(child)]
     return [expr]
 
 
