@@ -3,7 +3,8 @@
 In: articles, each under a number, then queries. Out: for a query, the numbers of all the articles it matches.
 An article's words, as they stand there, lead to it, and so do its places, names of aliases, compounds, source and
 language. What a part of a query waits for (`bot.matching.engine.plan`) names the words that are meant by it,
-`Kind.says` judges each of them, and sets do the rest: And is what is in both, Or what is in either, Not what is left.
+`MatchRule.matches` judges each of them, and sets do the rest: And is what is in both, Or what is in either, Not what
+is left.
 Where the plan says all there is to know, that is the answer; else what may match is judged, in the words that were
 kept. Hypothesis holds the answer against judging every article (tests/matching/test_index.py).
 
@@ -18,11 +19,11 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from bot.matching.engine.aliases import Aliases
-from bot.matching.engine.document import PLACE, FieldReading, Reading
+from bot.matching.engine.document import PLACE, Document, DocumentField
 from bot.matching.engine.evaluate import is_match
-from bot.matching.engine.plan import LANGUAGE, SOURCE, Beside, Plan, plan
+from bot.matching.engine.plan import LANGUAGE, SOURCE, Bigram, Plan, plan
 from bot.matching.engine.spelling import near, skeleton
-from bot.matching.engine.terms import JOINED, Sort, Want, plurals
+from bot.matching.engine.terms import JOINED, TermKey, TermType, plurals
 from bot.matching.query.ast import And, Expr, Field, Near, Not, Or
 from bot.matching.text.analysis import CASE, Case, Token, keys, name_keys, read_form, wanted_keys
 from bot.matching.text.transliteration import bridges
@@ -129,25 +130,25 @@ class _Vocabulary:
             for bridge in bridges(folded):
                 _put(self.bridges, bridge, folded)
 
-    def meant_by(self, want: Want) -> Iterator[str]:
+    def meant_by(self, key: TermKey) -> Iterator[str]:
         """Yield the words that may be what is wanted: all that are, and a few more."""
-        folded, kind = want
-        if kind.sort is Sort.PREFIX:
+        folded, rule = key
+        if rule.type is TermType.PREFIX:
             yield from (word for word in self.folded if word.startswith(folded))
             return
         yield folded
-        if kind.sort is not Sort.WORD or kind.exact:
+        if rule.type is not TermType.WORD or rule.exact:
             return
-        if kind.is_name:
+        if rule.is_name:
             yield from plurals(folded)
         for language, stems in self.stems.items():
-            for key in (name_keys if kind.is_name else wanted_keys)(folded, language):
-                yield from stems.get(key, ())
-        if kind.close:
+            for inflection in (name_keys if rule.is_name else wanted_keys)(folded, language):
+                yield from stems.get(inflection, ())
+        if rule.close:
             yield from self.sounds.get(skeleton(folded), ())
             for bridge in bridges(folded):
                 yield from self.bridges.get(bridge, ())
-        if kind.close > 1:
+        if rule.close > 1:
             yield from near(folded, self.folded)
 
 
@@ -162,7 +163,7 @@ class Index:
 
     def __init__(self, aliases: Aliases | None = None) -> None:
         self.aliases = aliases or Aliases()
-        self._articles: dict[int, Reading] = {}
+        self._articles: dict[int, Document] = {}
         self._whole = _Lists()
         self._titles = _Lists()
         self._vocabulary = _Vocabulary()
@@ -178,13 +179,13 @@ class Index:
 
     def add(self, number: int, article: Article) -> None:
         """Add an article under a number that no article ever had: a higher one for a newer article."""
-        reading = Reading(article, self.aliases)
-        reading.pare()
-        self._articles[number] = reading
-        self.words += _size(reading)
-        for part in (reading.title, reading.text):
-            self._learn(part, reading.language)
-        self._list(number, reading)
+        document = Document(article, self.aliases)
+        document.drop_text()
+        self._articles[number] = document
+        self.words += _size(document)
+        for part in (document.title, document.text):
+            self._learn(part, document.language)
+        self._list(number, document)
 
     def remove(self, numbers: Iterable[int]) -> None:
         """Forget articles; a number that is not there is no error."""
@@ -209,11 +210,11 @@ class Index:
         self._verdicts.clear()
         for lists in (self._whole, self._titles):
             lists.keys = {key: numbers for key, numbers in lists.keys.items() if key[0] != PLACE}
-        for number, reading in self._articles.items():
-            reading.set_aliases(aliases)
-            title, text = (_place_keys(part) for part in (reading.title, reading.text))
-            self._titles.add(number, reading.language, (), title)
-            self._whole.add(number, reading.language, (), title | text)
+        for number, document in self._articles.items():
+            document.set_aliases(aliases)
+            title, text = (_place_keys(part) for part in (document.title, document.text))
+            self._titles.add(number, document.language, (), title)
+            self._whole.add(number, document.language, (), title | text)
 
     def find(self, expr: Expr, *, most: int | None = None, among: Collection[int] | None = None) -> Found:
         """Return the numbers of all articles that a query matches (with `among`: of those).
@@ -237,16 +238,16 @@ class Index:
         return Counter(key for number in numbers for key in self._keys_of(number))
 
     def _keys_of(self, number: int) -> set[str]:
-        reading = self._articles.get(number)
-        return _place_keys(reading.title) | _place_keys(reading.text) if reading else set()
+        document = self._articles.get(number)
+        return _place_keys(document.title) | _place_keys(document.text) if document else set()
 
     def names(self, numbers: Iterable[int]) -> Counter[tuple[str, Case]]:
         """Return the words with a capital inside a sentence that these articles have, and how many of them do."""
         return Counter(word for number in numbers for word in self._names_of(number))
 
     def _names_of(self, number: int) -> set[tuple[str, Case]]:
-        reading = self._articles.get(number)
-        parts = (reading.title, reading.text) if reading else ()
+        document = self._articles.get(number)
+        parts = (document.title, document.text) if document else ()
         return {
             (token.folded, token.case)
             for part in parts
@@ -255,17 +256,17 @@ class Index:
             if token.case > Case.LOWER and not token.begins
         }
 
-    def _learn(self, part: FieldReading, language: str) -> None:
+    def _learn(self, part: DocumentField, language: str) -> None:
         known = self._whole.words.get(language, {})
         for token in part.tokens:
             if token.form not in known:
                 self._vocabulary.add(token.form, language)
 
-    def _list(self, number: int, reading: Reading) -> None:
-        title, text = ({token.form for token in part.tokens} for part in (reading.title, reading.text))
-        about = (LANGUAGE + reading.language, *(SOURCE + word for word in reading.source))
-        self._titles.add(number, reading.language, title, reading.title.spans)
-        self._whole.add(number, reading.language, title | text, {*reading.title.spans, *reading.text.spans, *about})
+    def _list(self, number: int, document: Document) -> None:
+        title, text = ({token.form for token in part.tokens} for part in (document.title, document.text))
+        about = (LANGUAGE + document.language, *(SOURCE + word for word in document.source))
+        self._titles.add(number, document.language, title, document.title.spans)
+        self._whole.add(number, document.language, title | text, {*document.title.spans, *document.text.spans, *about})
 
     # --- queries ---
 
@@ -296,51 +297,51 @@ class Index:
 
     def _planned(self, waits: Plan, lists: _Lists) -> Maybe:
         """Return the articles that have what a part of a query waits for."""
-        may = set().union(*(self._having(want, lists) for want in waits.ones))
-        may = may.union(*(self._side_by_side(beside, lists) for beside in waits.besides))
-        return Maybe(may, set() if waits.asks else set(may))
+        may = set().union(*(self._having(key, lists) for key in waits.triggers))
+        may = may.union(*(self._side_by_side(bigram, lists) for bigram in waits.bigrams))
+        return Maybe(may, set() if waits.needs_check else set(may))
 
-    def _having(self, want: Want, lists: _Lists) -> set[int]:
+    def _having(self, key: TermKey, lists: _Lists) -> set[int]:
         """Return the articles that have a word or key that is wanted."""
-        folded, kind = want
-        if kind.sort is Sort.KEY:
+        folded, rule = key
+        if rule.type is TermType.KEY:
             return set(lists.keys.get(folded, ()))
         if folded.startswith(SOURCE):  # a prefix of a source's word
             return set().union(*(numbers for key, numbers in lists.keys.items() if key.startswith(folded)))
-        found = set().union(*(numbers for _language, _form, numbers in self._forms(want, lists)))
-        if kind.sort is Sort.WORD and not kind.exact:
+        found = set().union(*(numbers for _language, _form, numbers in self._forms(key, lists)))
+        if rule.type is TermType.WORD and not rule.exact:
             found.update(lists.keys.get(JOINED + folded, ()))
         return found
 
-    def _side_by_side(self, beside: Beside, lists: _Lists) -> set[int]:
+    def _side_by_side(self, bigram: Bigram, lists: _Lists) -> set[int]:
         """Return the articles that have two words one after the other."""
         sides = []
-        for want in (beside.first, beside.second):
+        for key in (bigram.first, bigram.second):
             forms: dict[str, set[str]] = {}
             having: set[int] = set()
-            for language, form, numbers in self._forms(want, lists):
+            for language, form, numbers in self._forms(key, lists):
                 forms.setdefault(language, set()).add(form)
                 having.update(numbers)
             sides.append((forms, having))
         (firsts, one), (seconds, other) = sides
         found = set()
         for number in one & other & self._articles.keys():
-            reading = self._articles[number]
-            parts = (reading.title,) if lists is self._titles else (reading.title, reading.text)
-            here = firsts.get(reading.language, set()), seconds.get(reading.language, set())
-            if any(_follow(part.tokens, *here, gap=beside.gap) for part in parts):
+            document = self._articles[number]
+            parts = (document.title,) if lists is self._titles else (document.title, document.text)
+            here = firsts.get(document.language, set()), seconds.get(document.language, set())
+            if any(_follow(part.tokens, *here, gap=bigram.gap) for part in parts):
                 found.add(number)
         return found
 
-    def _forms(self, want: Want, lists: _Lists) -> Iterator[tuple[str, str, Numbers]]:
+    def _forms(self, key: TermKey, lists: _Lists) -> Iterator[tuple[str, str, Numbers]]:
         """Yield each form that is wanted, its language, and the articles that have it."""
-        folded, kind = want
-        for word in set(self._vocabulary.meant_by(want)):
+        folded, rule = key
+        for word in set(self._vocabulary.meant_by(key)):
             for case in Case:
                 form = word if case is Case.LOWER else f"{word}{CASE}{case:d}"
                 for language, table in lists.words.items():
                     numbers = table.get(form)
-                    if numbers is not None and kind.says(folded, word, case, language):
+                    if numbers is not None and rule.matches(folded, word, case, language):
                         yield language, form, numbers
 
 
@@ -357,9 +358,9 @@ def _follow(words: list[Token], firsts: set[str], seconds: set[str], *, gap: boo
     return False
 
 
-def _place_keys(part: FieldReading) -> set[str]:
+def _place_keys(part: DocumentField) -> set[str]:
     return {key for key in part.spans if key[0] == PLACE}
 
 
-def _size(reading: Reading) -> int:
-    return len(reading.title.tokens) + len(reading.text.tokens)
+def _size(document: Document) -> int:
+    return len(document.title.tokens) + len(document.text.tokens)

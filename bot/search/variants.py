@@ -7,7 +7,7 @@ typed, the nearest first. Not here: what they find.
 from collections.abc import Iterable, Iterator, Sequence
 
 from bot.errors import QueryError
-from bot.matching.engine.spelling import SHORTEST_ASKED
+from bot.matching.engine.spelling import SHORTEST_MISSPELT
 from bot.matching.gazetteer import places
 from bot.matching.query.ast import And, Exact, Expr, Field, Name, Near, Not, Or
 from bot.matching.query.parser import LONGEST, parse
@@ -57,7 +57,7 @@ def _looser(expr: Expr) -> Iterator[Expr]:
             yield _and([left, right])
         case Name(text, close):
             letters = [token.folded for token in tokens(text)]
-            if not close and all(len(word) >= SHORTEST_ASKED and word.isalpha() for word in letters):
+            if not close and all(len(word) >= SHORTEST_MISSPELT and word.isalpha() for word in letters):
                 yield Name(text, close=True)
         case And(items) | Or(items):
             join = _and if isinstance(expr, And) else _or

@@ -8,7 +8,7 @@ import random
 from functools import partial
 
 from bot.matching.engine.aliases import Aliases, Group, joined
-from bot.matching.engine.document import FieldReading
+from bot.matching.engine.document import DocumentField
 from bot.matching.engine.percolator import Percolator
 from bot.matching.query.parser import parse
 from tests.benchmarks.matching import load_articles, make_queries, match_all, seconds, show
@@ -35,7 +35,7 @@ def main() -> None:
         match_all(percolator, sample)  # the caches are warm in a bot that runs
         rate = len(sample) / seconds(partial(match_all, percolator, sample))
         base = base or rate
-        found = sum(len(list(known.mentions(FieldReading(one.text, "en"), "en"))) for one in sample) / len(sample)
+        found = sum(len(list(known.mentions(DocumentField(one.text, "en"), "en"))) for one in sample) / len(sample)
         show(f"{count:>7}  {rate:>10.0f}  {rate / base:>19.2f}  {changing * 1e3:>9.0f}  {found:>25.1f}")
 
 

@@ -152,14 +152,14 @@ def measure_spellings(articles: Sequence[Article], size: int) -> None:
     """Words of articles looked up among `size` names, misspellings too; recall is against comparing all."""
     names = [text for text in make_words(articles, size) if len(text) >= 4]
     vocabulary = Vocabulary()
-    vocabulary.add(names, asked=True)
+    vocabulary.add(names, misspelt=True)
     found = {token.folded for article in articles[:300] for token in tokens(article.text) if len(token.folded) >= 4}
     words = sorted(found)[:MEASURED]
     neighbours: dict[str, set[str]] = {}
 
     def look_up() -> None:
         for word in words:
-            neighbours[word] = vocabulary.asked(word)
+            neighbours[word] = vocabulary.misspellings(word)
 
     is_near("first", "fist")  # the tables of places are read
     ours = seconds(look_up) / len(words)

@@ -15,8 +15,8 @@ from bot.delivery.telegram.send import RESENT
 from bot.errors import QueryError, UserError
 from bot.locales import Words
 from bot.matching.engine.aliases import Aliases
-from bot.matching.engine.document import Reading
-from bot.matching.engine.evaluate import judge
+from bot.matching.engine.document import Document
+from bot.matching.engine.evaluate import match_document
 from bot.matching.query.ast import without_exclusions
 from bot.matching.query.parser import parse
 from bot.matching.query.printer import format_query
@@ -203,23 +203,23 @@ async def _not_found(
 
 def explain(queries: Sequence[str], read: Article, aliases: Aliases) -> dict[str, list[str] | None]:
     """Return, for each query, the words of an article that it excludes; none if it matches, None if it never would."""
-    reading = Reading(read, aliases)  # once: a long article takes a tenth of a second
-    return {query: _reasons(query, reading, aliases) for query in queries}
+    document = Document(read, aliases)  # once: a long article takes a tenth of a second
+    return {query: _reasons(query, document, aliases) for query in queries}
 
 
-def _reasons(query: str, reading: Reading, aliases: Aliases) -> list[str] | None:
+def _reasons(query: str, document: Document, aliases: Aliases) -> list[str] | None:
     try:
         expr = aliases.bind(parse(query))
     except QueryError:
         return None
     wanted, unwanted = without_exclusions(expr)
-    if judge(wanted, reading) is None:
+    if match_document(wanted, document) is None:
         return None
-    if judge(expr, reading) is not None:
+    if match_document(expr, document) is not None:
         return []
     left_out: dict[str, None] = {}
     for one in unwanted:
-        if match := judge(one, reading):
+        if match := match_document(one, document):
             left_out |= dict.fromkeys([term.text for term in match.terms] or [format_query(one)])
     return list(left_out)[:WORDS] or None
 

@@ -1,13 +1,17 @@
-"""The matcher. `percolator` holds all queries and returns those an article matches; `evaluate` defines what a match is.
+"""Matching engine: finds the queries that an article matches. `evaluate` defines a match, `percolator` finds them all.
 
-- document.py    an article, analysed once: its words, places and names
-- leaf.py        pattern of one leaf of a query (a name, a prefix, …) and where it occurs in a document
-- evaluate.py    the definition: evaluates a whole expression on a document
+In: queries (`bot.matching.query`) and articles. Out: matches with terms, rules and scores. Not here: the syntax of
+queries, the language of words (`bot.matching.text`), names of places (`bot.matching.gazetteer`). Each module imports
+only modules above it in this list:
+
+- compact.py     sets and maps for millions of queries
+- spelling.py    close spellings of names, and an index of names by them
 - terms.py       index from words to the terms of queries
-- plan.py        which terms make a query a candidate
-- verify.py      compiled checks of a candidate, without reading the text again where terms decide
+- document.py    an article, analysed once: its words, places and names
+- leaf.py        matcher of one leaf of a query (a name, a prefix, …): its hits in a document
+- plan.py        the terms that make an article a candidate for a query
+- aliases.py     names that an administrator declared to be one
+- evaluate.py    the definition: evaluates a whole expression on a document
+- verify.py      compiled checks of a candidate, which scan the text only where its terms do not decide
 - percolator.py  the index of queries
-- spelling.py    index of close spellings
-- aliases.py     names that an operator declared to be one
-- compact.py     small containers, for millions of queries
 """

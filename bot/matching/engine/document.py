@@ -1,8 +1,12 @@
-"""An article read once for all queries: which words stand where, under which keys, and which places they name.
+"""Document: an article analysed once for all queries.
 
-Of 39 words two name a place, in the mean, and what stands around these two costs as much as to find the words: so the
-cheap question is asked first (a word of the list? a capital?), and what concerns the whole field, like its capitals or
-where each word stands in the text, only when an answer hangs on it.
+In: an `Article`, and optionally a `NameFinder` (the aliases). Out: for each field its tokens, and the spans of places,
+aliases and compounds by key ("@SY" Syria, "@in:SY" anything in Syria, "+alsisi" two words that may be written as one).
+Not here: terms and queries.
+
+On average, two of 39 words name a place, and checking the words around these two costs as much as finding the words. So
+the cheap tests come first (is the word in a list? has it a capital?), and anything computed from a whole field, such as
+its capitals or the positions of its words, is computed only when a result depends on it.
 """
 
 from bisect import bisect_right
@@ -11,7 +15,7 @@ from copy import copy
 from functools import cached_property, lru_cache
 from itertools import zip_longest
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from bot.matching.engine.spelling import skeleton
 from bot.matching.engine.terms import JOINED
@@ -20,179 +24,201 @@ from bot.matching.text import transliteration
 from bot.matching.text.analysis import Case, Text, Token, guess_language, keys, tokens
 from bot.models import Article
 
-if TYPE_CHECKING:  # it is made of needles, and these of readings
-    from bot.matching.engine.aliases import Aliases
-
 PLACE = "@"  # begins the key of a concept: "@SY", "@in:SY"
 LONGEST_COMPOUND = 4  # words
-GLANCES = 16  # words compared in C, or passed over, cost what one does that is looked at
+WORDS_PER_UNIT = 16  # words compared in C, or skipped, that cost as much as evaluating one in Python: a unit of work
 
 
 class Span(NamedTuple):
-    """Tokens `start` to `end` (exclusive) of a field; not `sure` where only capitals that say nothing speak for it."""
+    """Tokens `start` to `end` (exclusive) of a field. Not `sure` where the only evidence is a capital that every word
+    has there."""
 
     start: int
     end: int
     sure: bool = True
 
 
-Where = tuple["FieldReading", places.Mention]
+class AliasMention(NamedTuple):
+    """Tokens `start` to `end` (exclusive) of a field are a name of `concept`."""
+
+    concept: str
+    start: int
+    end: int
 
 
-class Reading:
-    """An article's title and text, analysed. `language` is its own, or guessed.
+class NameFinder(Protocol):
+    """Finds names that an administrator declared to be one (`bot.matching.engine.aliases`)."""
 
-    `work` counts the words looked at to judge queries in full (where some are only glanced at, GLANCES make one).
+    def mentions(self, field: "DocumentField", language: str) -> Iterable[AliasMention]:
+        """Yield the names that occur in a field, in order, none overlapping another of a different end."""
+
+
+FieldMention: TypeAlias = tuple["DocumentField", places.Mention]
+
+
+class Document:
+    """An analysed article: its language (given or guessed), title, text and the words of its source.
+
+    `work` counts units of work done to evaluate queries in full: a word evaluated in Python is one, as are
+    WORDS_PER_UNIT words compared in C.
     """
 
     work = 0
 
-    def __init__(self, article: Article, aliases: "Aliases | None" = None) -> None:
+    def __init__(self, article: Article, aliases: NameFinder | None = None) -> None:
         given = (article.language or "").split("-")[0].casefold()
         self.language = given or guess_language(f"{article.title}\n{article.text}")
-        self.title = FieldReading(article.title, self.language)
-        self.text = FieldReading(article.text, self.language)
+        self.title = DocumentField(article.title, self.language)
+        self.text = DocumentField(article.text, self.language)
         self.source = _words_of_source(article.source)
-        for part, named in self._name_places():
-            part.named = [(mention.start, mention.end) for mention in named]
+        for field, mentions in self._add_places():
+            field.named = [(mention.start, mention.end) for mention in mentions]
             if aliases:
-                self._name_aliases(part, aliases)
+                self._add_aliases(field, aliases)
 
     @property
-    def fields(self) -> tuple[tuple[str, "FieldReading"], ...]:
-        """The fields by name, the one that counts most first."""
+    def fields(self) -> tuple[tuple[str, "DocumentField"], ...]:
+        """The fields with their names, the most important first."""
         return (("title", self.title), ("text", self.text))
 
-    def set_aliases(self, aliases: "Aliases") -> None:
-        """Find the names of other aliases than before."""
-        for _name, part in self.fields:
-            for key, gone in part.aliased.items():
-                left = [span for span in part.spans.pop(key) if span not in gone]
-                if left:
-                    part.spans[key] = left
-            part.aliased = {}
-            self._name_aliases(part, aliases)
+    def spend(self, units: int) -> None:
+        """Count units of work."""
+        self.work += units
 
-    def pare(self) -> None:
-        """Let go of the texts, for whoever keeps many: it can be judged, but not quoted."""
-        self.title, self.text = self.title.pared(), self.text.pared()
+    def set_aliases(self, aliases: NameFinder) -> None:
+        """Replace the spans of the aliases given before with those of `aliases`."""
+        for _name, field in self.fields:
+            for key, added in field.aliased.items():
+                left = [span for span in field.spans.pop(key) if span not in added]
+                if left:
+                    field.spans[key] = left
+            field.aliased = {}
+            self._add_aliases(field, aliases)
+
+    def drop_text(self) -> None:
+        """Drop the texts, to save memory where many documents are stored: queries can still be evaluated, but their
+        terms not quoted."""
+        self.title, self.text = self.title.without_text(), self.text.without_text()
 
     @cached_property
-    def found(self) -> dict[tuple[object, ...], Any]:
-        """What judging has found already, for it is asked again: a crowd of queries differs in what it excludes."""
+    def results(self) -> dict[tuple[object, ...], Any]:
+        """Cached results of leaves, by leaf and fields: queries of a crowd often differ only in their exclusions."""
         return {}
 
-    def copy(self) -> "Reading":
-        """Return this reading without what was worked out about it: what judging it makes goes with the copy."""
+    def copy(self) -> "Document":
+        """Return a copy without computed tables, to evaluate a query on: the tables made by that go with the copy."""
         same = copy(self)
         same.title, same.text = copy(self.title), copy(self.text)
         return same
 
-    def certainty(self, folded: str, part: "FieldReading", position: int) -> bool | None:
+    def certainty(self, folded: str, field: "DocumentField", position: int) -> bool | None:
         """Return whether the word at `position` is a name: True, False, or None without evidence.
 
         Inside a sentence its own capital decides. At the beginning of one, or in a headline where
         everything has a capital, the rest of the article does.
         """
-        token = part.tokens[position]
+        token = field.tokens[position]
         if token.case in (Case.LOWER, Case.NONE):
             return token.case is Case.NONE
-        if part.speaks(position):
+        if field.is_telling(position):
             return True
         cases = {case for _name, other in self.fields for case in other.cases_inside(folded)}
         if cases and Case.LOWER not in cases:
             return True
         return False if cases == {Case.LOWER} else None
 
-    def _name_places(self) -> list[tuple["FieldReading", list[places.Mention]]]:
-        """Record which places each field names, without what is only named after one; return what is named."""
-        by_field = [(part, part.mentions(self.language)) for part in (self.title, self.text)]
-        named = [(part, mention) for part, mentions in by_field for mention in mentions]
-        if named:
-            self._record(named)
+    def _add_places(self) -> list[tuple["DocumentField", list[places.Mention]]]:
+        """Add the spans of places to each field, without things only named after one; return all mentions by field."""
+        by_field = [(field, field.mentions(self.language)) for field in (self.title, self.text)]
+        mentions = [(field, mention) for field, in_field in by_field for mention in in_field]
+        if mentions:
+            self._add_spans(mentions)
         return by_field
 
-    def _record(self, named: list[Where]) -> None:
-        """Record those of the places named that are meant."""
-        is_state = any(m.concepts[0] == "GE" for _part, m in named) and _is_american(m for _part, m in named)
-        doubtful = [part.is_doubtful(mention) for part, mention in named]
-        sure_of = {
+    def _add_spans(self, mentions: list[FieldMention]) -> None:
+        """Add the spans of those mentions that do mean a place."""
+        is_state = any(m.concepts[0] == "GE" for _field, m in mentions) and _is_american(m for _field, m in mentions)
+        doubtful = [field.is_doubtful(mention) for field, mention in mentions]
+        certain = {
             concept
-            for (_part, mention), doubt in zip(named, doubtful, strict=True)
+            for (_field, mention), doubt in zip(mentions, doubtful, strict=True)
             if not doubt and not mention.either
             for concept in mention.concepts
         }
-        people = self._people(named)
-        for (part, mention), doubt in zip(named, doubtful, strict=True):
-            if doubt and mention.concepts[0] not in sure_of and not part.is_where(mention):
+        people = self._people(mentions)
+        for (field, mention), doubt in zip(mentions, doubtful, strict=True):
+            if doubt and mention.concepts[0] not in certain and not field.is_where(mention):
                 continue
-            sure = self._is_place(part, mention, people)
+            sure = self._is_place(field, mention, people)
             if sure is False:
                 continue
             span = Span(mention.start, mention.end, sure is not None)
-            is_georgia = is_state and part.tokens[mention.start].folded == places.GEORGIA
-            for concept in (places.GEORGIA_OF_AMERICA,) if is_georgia else _meant(mention, sure_of):
+            is_georgia = is_state and field.tokens[mention.start].folded == places.GEORGIA
+            for concept in (places.GEORGIA_OF_AMERICA,) if is_georgia else _concepts(mention, certain):
                 for key in _keys_of_place(concept):
-                    part.spans.setdefault(key, []).append(span)
+                    field.spans.setdefault(key, []).append(span)
 
-    def _name_aliases(self, part: "FieldReading", aliases: "Aliases") -> None:
-        """Record the names of aliases, but not those that are part of a place's longer name."""
+    def _add_aliases(self, field: "DocumentField", aliases: NameFinder) -> None:
+        """Add the spans of aliases, except those that are part of a place's longer name."""
         added: dict[str, set[Span]] = {}
-        for alias in aliases.mentions(part, self.language):
-            if part.is_within_name(alias.start, alias.end):
+        for alias in aliases.mentions(field, self.language):
+            if field.is_within_name(alias.start, alias.end):
                 continue
-            if alias.end - alias.start == 1 and self._is_word(part, alias.start):
+            if alias.end - alias.start == 1 and self._is_word(field, alias.start):
                 continue
             is_place = places.is_reviewed(alias.concept)
             for key in _keys_of_place(alias.concept) if is_place else (PLACE + alias.concept,):
                 added.setdefault(key, set()).add(Span(alias.start, alias.end))
         for key, spans in added.items():
-            known = part.spans.setdefault(key, [])
-            stand = {(span.start, span.end) for span in known}
-            part.aliased[key] = {span for span in spans if (span.start, span.end) not in stand}
-            known += sorted(part.aliased[key])
+            known = field.spans.setdefault(key, [])
+            occupied = {(span.start, span.end) for span in known}
+            field.aliased[key] = {span for span in spans if (span.start, span.end) not in occupied}
+            known += sorted(field.aliased[key])
 
-    def _is_word(self, part: "FieldReading", position: int) -> bool:
-        """Return whether a word that begins a sentence is written small in the rest: no name, then."""
-        token = part.tokens[position]
-        return token.case is Case.TITLE and self.certainty(token.folded, part, position) is False
+    def _is_word(self, field: "DocumentField", position: int) -> bool:
+        """Return whether a capitalised word that begins a sentence is in small letters elsewhere: then it is no
+        name."""
+        token = field.tokens[position]
+        return token.case is Case.TITLE and self.certainty(token.folded, field, position) is False
 
-    def _people(self, named: list[Where]) -> set[str]:
+    def _people(self, mentions: list[FieldMention]) -> set[str]:
         """Return the names of places (one word, folded) that are a person's in this article."""
-        single = [(part, m.start, part.tokens[m.start].folded) for part, m in named if m.end - m.start == 1]
-        sure = {folded for part, start, folded in single if self._is_person(part, start)}
-        who = {folded for part, start, folded in single if namesakes.is_who(part.text, start)}
-        if who:
-            full = {folded for part, start, folded in single if namesakes.has_forename(part.text, start)}
-            sure |= who & full
-        return sure
+        single = [(field, m.start, field.tokens[m.start].folded) for field, m in mentions if m.end - m.start == 1]
+        people = {folded for field, start, folded in single if self._is_person(field, start)}
+        maybe = {folded for field, start, folded in single if namesakes.is_who(field.text, start)}
+        if maybe:
+            full = {folded for field, start, folded in single if namesakes.has_forename(field.text, start)}
+            people |= maybe & full
+        return people
 
-    def _is_person(self, part: "FieldReading", start: int) -> bool:
-        """Return whether a place's name of one word is a person's here: by a name or title before it, or a surname
-        after it that stands alone elsewhere."""
-        if namesakes.is_person(part.text, start):
+    def _is_person(self, field: "DocumentField", start: int) -> bool:
+        """Return whether a place's name of one word is a person's here: by a forename or title before it, or by a
+        surname after it that also occurs alone."""
+        if namesakes.is_person(field.text, start):
             return True
-        surname = namesakes.surname_after(part.text, start)
-        if not surname or part.is_loud or places.is_name(surname):
+        surname = namesakes.surname_after(field.text, start)
+        if not surname or field.is_loud or places.is_name(surname):
             return False
         return any(other.has_alone(surname) for _name, other in self.fields)
 
-    def _is_place(self, part: "FieldReading", mention: places.Mention, people: set[str]) -> bool | None:
-        if part.is_namesake(mention):
+    def _is_place(self, field: "DocumentField", mention: places.Mention, people: set[str]) -> bool | None:
+        """Return whether a mention means the place: True, False, or None without evidence."""
+        if field.is_namesake(mention):
             return False
-        start, folded = mention.start, part.tokens[mention.start].folded
+        start, folded = mention.start, field.tokens[mention.start].folded
         if mention.end - start == 1:
-            is_unsure = not places.is_reviewed(mention.concepts[0]) and not part.is_loud
-            if is_unsure and namesakes.has_forename(part.text, start):
+            is_unsure = not places.is_reviewed(mention.concepts[0]) and not field.is_loud
+            if is_unsure and namesakes.has_forename(field.text, start):
                 return False  # Scott Draper is no town of America
             if folded in people:
-                is_where = namesakes.says_where(part.text, start, mention.end)
-                if not is_where or self._is_person(part, start):
+                is_where = namesakes.says_where(field.text, start, mention.end)
+                if not is_where or self._is_person(field, start):
                     return False
             if folded in places.WORDS_TOO:
-                return self.certainty(folded, part, start)
-        if mention.capitals and part.is_loud:
-            return True if any(o is not part and not o.is_loud and folded in o.folded for _, o in self.fields) else None
+                return self.certainty(folded, field, start)
+        if mention.capitals and field.is_loud:
+            quiet = (other for _name, other in self.fields if other is not field and not other.is_loud)
+            return True if any(folded in other.folded for other in quiet) else None
         return True
 
 
@@ -203,56 +229,64 @@ def _words_of_source(source: str) -> frozenset[str]:
 
 @lru_cache(1 << 12)
 def _keys_of_place(concept: str) -> tuple[str, str]:
-    """Return the keys under which a place is found: its own, and that of its country."""
+    """Return the span keys of a place: its own, and that of anything in its country."""
     return PLACE + concept, f"{PLACE}in:{places.country_of(concept)}"
 
 
-def _meant(mention: places.Mention, sure_of: set[str]) -> tuple[str, ...]:
-    """Return the concepts of a mention: of a name of two places, those whose country the article names otherwise."""
+def _concepts(mention: places.Mention, certain: set[str]) -> tuple[str, ...]:
+    """Return the concepts of a mention. Of a name of two places, only those in a country that the article also names
+    in a certain way, if there is one."""
     if not mention.either:
         return mention.concepts
-    countries = {places.country_of(concept) for concept in sure_of}
+    countries = {places.country_of(concept) for concept in certain}
     return tuple(c for c in mention.concepts if places.country_of(c) in countries) or mention.concepts
 
 
 def _is_american(mentions: Iterable[places.Mention]) -> bool:
-    """Return whether an article is set in America and not in the Caucasus, by the places it names: Georgia is there."""
+    """Return whether, by the places it names, an article is set in America and not in the Caucasus: then Georgia is the
+    American state."""
     concepts = {mention.concepts[0] for mention in mentions}
     inside = any(concept.startswith("US/") and concept not in places.OF_THE_WORLD for concept in concepts)
     return inside and not any(places.country_of(concept) in places.NEAR_GEORGIA for concept in concepts - {"GE"})
 
 
-class FieldReading:
-    """One field: its tokens, and where each folded form, inflection key, compound and place stands."""
+class DocumentField:
+    """A field of a document: its tokens, and the positions of each folded form, inflection key, compound and place.
+
+    `spans` has places, aliases and compounds by key. `named` lists the tokens (`start`, `end`) that name a place or
+    something named after one, in order and without overlap. `aliased` has those spans that only aliases added.
+    """
 
     def __init__(self, text: str, language: str) -> None:
         self.text = Text(text)
         self.tokens: list[Token] = self.text.tokens
         self.spans: dict[str, list[Span]] = {}
         self._language = language
-        self.named: list[tuple[int, int]] = []  # where places are named, or what is only named after one
-        self.aliased: dict[str, set[Span]] = {}  # the spans that aliases added, by key
+        self.named: list[tuple[int, int]] = []
+        self.aliased: dict[str, set[Span]] = {}
         self._is_table = False
-        self._starts: frozenset[int] = frozenset()  # where the name of a place begins
-        self._ends: frozenset[int] = frozenset()
+        self._starts: frozenset[int] = frozenset()  # first tokens of places' names
+        self._ends: frozenset[int] = frozenset()  # tokens after places' names
         for start, end in self.text.runs:
             self._join(start, end)
 
-    def pared(self) -> "FieldReading":
-        """Return it without its text, and without what was worked out about it."""
-        same = FieldReading("", self._language)
+    def without_text(self) -> "DocumentField":
+        """Return a copy without the text and without computed tables."""
+        same = DocumentField("", self._language)
         same.tokens = same.text.tokens = self.tokens
         same.spans = self.spans
         same.named, same.aliased = self.named, self.aliased
         return same
 
     def mentions(self, language: str) -> list[places.Mention]:
-        """Return the places that are named here, and what may be only named after one."""
+        """Return the mentions of places, including things that may only be named after one."""
         found = places.mentions(self.tokens, language)
         cities = [mention.end for mention in found if mention.is_city]
         if cities:
             pairs = zip_longest(found, found[1:])
-            found = [one for one, then in pairs if not (one.is_city and self._is_elsewhere(one, then))]
+            found = [
+                mention for mention, after in pairs if not (mention.is_city and self._is_elsewhere(mention, after))
+            ]
             cities = [mention.end for mention in found if mention.is_city]
             self._is_table = len(cities) >= namesakes.TABLE and namesakes.is_table(self.text, cities)
         if found:
@@ -261,28 +295,27 @@ class FieldReading:
         return found
 
     def is_within_name(self, start: int, end: int) -> bool:
-        """Return whether the words `start` to `end` (exclusive) are part of a place's longer name. (Those stand in
-        order, none over another.)"""
+        """Return whether the tokens `start` to `end` (exclusive) are part of a place's longer name."""
         at = bisect_right(self.named, start, key=itemgetter(0))
         return at > 0 and end <= self.named[at - 1][1] and self.named[at - 1] != (start, end)
 
-    def _is_elsewhere(self, town: places.Mention, then: places.Mention | None) -> bool:
+    def _is_elsewhere(self, town: places.Mention, after: places.Mention | None) -> bool:
         """Return whether an American state follows the name of a place elsewhere: "Paris, Texas"."""
         if places.country_of(town.concepts[0]) == "US":
             return False
-        is_next = then is not None and then.start == town.end and self.text.gaps.get(then.start, "").strip() == ","
-        if is_next and then is not None and places.is_american_state(then.concepts[0]):
+        is_next = after is not None and after.start == town.end and self.text.gaps.get(after.start, "").strip() == ","
+        if is_next and after is not None and places.is_american_state(after.concepts[0]):
             return True
         return namesakes.is_in_a_state(self.text, town.end)
 
     def is_doubtful(self, mention: places.Mention) -> bool:
-        """Return whether an Arabic word may as well be another: what stands around it, or the article, must tell."""
+        """Return whether an Arabic word may be another word: the words around it, or the article, must decide."""
         if self.tokens[mention.start].case is not Case.NONE or mention.end - mention.start > 1:
             return False
         return bool(mention.doubtful) or namesakes.is_arabic_surname(self.text, mention.start)
 
     def is_where(self, mention: places.Mention) -> bool:
-        """Return whether a doubtful word stands where a place does: after "in", or beside another and an "and"."""
+        """Return whether a doubtful word is in the position of a place: after "in", or next to a place and an "and"."""
         if not mention.doubtful:
             return False
         if namesakes.says_where_in_arabic(self.text, mention.start, mention.doubtful):
@@ -295,7 +328,7 @@ class FieldReading:
         return mention.end in self._starts and self.tokens[mention.end].folded.startswith("و")
 
     def is_namesake(self, mention: places.Mention) -> bool:
-        """Return whether what is named is another thing (no person) with the place's name."""
+        """Return whether a mention is another thing (no person) with the place's name."""
         is_city = mention.is_city
         first = self.tokens[mention.start]
         ends_in_ya = first.case is Case.NONE and first.folded.endswith("ي")
@@ -306,13 +339,13 @@ class FieldReading:
         return namesakes.is_other(self.text, mention.start, mention.end, is_city=is_city)
 
     def quote(self, start: int, end: int) -> tuple[str, int, int]:
-        """Return what tokens `start` to `end` (exclusive) are in the text as given, and where it stands."""
+        """Return the original text of tokens `start` to `end` (exclusive), and its first and last offset there."""
         first, last = self.text.span(start, end)
         return self.text.source[first:last], first, last
 
     @cached_property
     def folded(self) -> dict[str, list[int]]:
-        """Where each folded form stands, by token."""
+        """The positions of tokens by folded form."""
         found: dict[str, list[int]] = {}
         for position, token in enumerate(self.tokens):
             found.setdefault(token.folded, []).append(position)
@@ -320,7 +353,7 @@ class FieldReading:
 
     @cached_property
     def keys(self) -> dict[str, list[int]]:
-        """Where each inflection key stands, by token."""
+        """The positions of tokens by inflection key."""
         found: dict[str, list[int]] = {}
         for folded, positions in self.folded.items():
             for key in keys(folded, self._language):
@@ -329,7 +362,7 @@ class FieldReading:
 
     @cached_property
     def sounds(self) -> dict[str, list[str]]:
-        """The folded forms by what their spellings share."""
+        """The folded forms by skeleton, which their spellings share."""
         found: dict[str, list[str]] = {}
         for folded in self.folded:
             found.setdefault(skeleton(folded), []).append(folded)
@@ -337,7 +370,7 @@ class FieldReading:
 
     @cached_property
     def bridges(self) -> dict[str, list[str]]:
-        """The folded forms by what their spellings in Arabic and in Latin letters share."""
+        """The folded forms by bridge, which their spellings in Arabic and in Latin letters share."""
         found: dict[str, list[str]] = {}
         for folded in self.folded:
             for bridge in transliteration.bridges(folded):
@@ -346,18 +379,18 @@ class FieldReading:
 
     @property
     def is_loud(self) -> bool:
-        """Whether capitals say nothing here."""
+        """Whether so many words have capitals here that a capital is no evidence."""
         return self.text.is_loud
 
-    def speaks(self, position: int) -> bool:
-        """Return whether a capital at `position` says something: inside a sentence, among small letters."""
+    def is_telling(self, position: int) -> bool:
+        """Return whether a capital at `position` is evidence: inside a sentence, among small letters."""
         return not self.is_loud and not self.tokens[position].begins
 
     def cases_inside(self, folded: str) -> set[Case]:
-        """Return how a word is written where its case says something; found out once, however often it is asked."""
+        """Return the cases of a word at positions where its case is evidence. Cached, for many queries need it."""
         known = self._cases.get(folded)
         if known is None:
-            known = {self.tokens[p].case for p in self.folded.get(folded, ()) if self.speaks(p)}
+            known = {self.tokens[p].case for p in self.folded.get(folded, ()) if self.is_telling(p)}
             self._cases[folded] = known
         return known
 
@@ -366,7 +399,7 @@ class FieldReading:
         return {}
 
     def has_alone(self, folded: str) -> bool:
-        """Return whether a word stands somewhere as a surname does; found out once, too."""
+        """Return whether a word occurs somewhere alone, as a surname does. Cached too."""
         known = self._alone.get(folded)
         if known is None:
             known = any(namesakes.stands_alone(self.text, p) for p in self.folded.get(folded, ()))
@@ -378,7 +411,8 @@ class FieldReading:
         return {}
 
     def _join(self, first: int, last: int) -> None:
-        """Record every compound of up to LONGEST_COMPOUND words within the words glued together, `last` exclusive."""
+        """Add the spans of all compounds of up to LONGEST_COMPOUND words in the tokens `first` to `last` (exclusive),
+        which are written together."""
         for start in range(first, last - 1):
             text = self.tokens[start].folded
             for end in range(start + 1, min(last, start + LONGEST_COMPOUND)):

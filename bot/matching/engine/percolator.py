@@ -1,92 +1,97 @@
-"""Which queries an article matches, without trying them all.
+"""Percolator: an index of queries that returns those an article matches, without evaluating them all.
 
 In: queries (id, Expr), then articles. Out: the queries that match, each with its terms, rules and score.
 An article's words are looked up once among the terms of all queries (`bot.matching.engine.terms`), its places once
-among the concepts (`bot.matching.gazetteer.places`). A query then waits at a term in one of three ways
+among the concepts (`bot.matching.gazetteer.places`). A query is filed under a term in one of three ways
 (`bot.matching.engine.plan`):
 
-- a word, or a place: at the term itself. Where the term is, the query matches, and nothing is verified;
-- several words of an article: at the rarest of them, in a dictionary by another one. What two terms have in common with
-  the article is one intersection, made in C;
-- a name of two words: at the first, in a dictionary by the second, asked for what follows in the text.
+- a word, or a place: in `queries` of the term itself. Where the term is, the query matches, and nothing is verified;
+- several words of an article: in `pairs` of the rarest of them, a dictionary by another one. The terms that are both in
+  the dictionary and in the article are one intersection, made in C;
+- a name of two words: in `bigrams` of the first, a dictionary by the second, read with the next word of the text.
 
-What that cannot tell is asked of each query that was called (`bot.matching.engine.verify`): exclusions of the article's
-terms, capitals and longer phrases of the terms that each word is; the rest (NEAR, say) is judged in full, within a
-budget for each article that counts words looked at. Where it is spent, what few others are called with was judged
-first, and `Matches.unjudged` names the rest. Terms and score of a match are made when they are asked for.
+If that does not decide, each candidate is verified (`bot.matching.engine.verify`): excluded terms by the terms of the
+article, capitals and longer phrases by the terms of each word; the rest (NEAR, for example) is evaluated in full,
+within a budget for each article that counts units of work. Candidates that share their trigger with few others come
+first, so that a crowd cannot use up the budget; `Matches.unjudged` lists those that were left. Terms and score of a
+match are made when they are read.
 
-What profiling taught, of a title and 60 words (`make bench ARGS=matching`):
+Found by profiling, on a title and 60 words (`make bench ARGS=matching`):
 
-- Reading an article costs as much as looking its words up, and half of that is its places. Both keep what they know of
-  each form of a word; what nobody read before costs a hundred times as much, most of it for close spellings.
-- Judging one query in full costs as much as looking up forty words, and the first one of an article makes tables of all
-  its words. Most need it not: where the words of a phrase stand, the look-up has found out. That is twenty times as
-  cheap.
+- Analysing an article costs as much as looking its words up, and half of that is its places. Both cache results by form
+  of a word; a word never read before costs a hundred times as much, most of it for close spellings.
+- Evaluating one query in full costs as much as looking up forty words, and the first one of an article makes tables of
+  all its words. Most queries do not need it: the look-up has found where the words of a phrase are. That is twenty
+  times as cheap.
 - Candidates cost more than terms: no list of queries is walked that one set operation can cut.
-- A query of one word is kept as its term, and a name as its text: a million records of them would be 50 MiB more.
+- A query of one word is stored as its term, and a name as its text: a million records of them would be 50 MiB more.
 - At a million queries a look-up waits for memory. Objects are few and small (`bot.matching.engine.compact`): of 1.75
-  GB, a third was containers with one value, another third the rests that misspellings are looked up by.
+  GB, a third was containers with one value, another third the deletion keys by which misspellings are looked up.
 
-`match` may run in a worker thread while `add` and `remove` run in the event loop: a bag that is not replaced as a whole
-is a dict, changed a key at a time, and each look-up in it (or its intersection with a set, as terms are compared by
-identity) is atomic in CPython. A query that comes meanwhile and asks (what it excludes may be a new term) is judged in
-full. So a match sees each query either with or without a change that happens meanwhile, never half of it. `add` and
-`remove` must not run in two threads at once.
+`match` may run in a worker thread while `add` and `remove` run in the event loop: a compact set is replaced as a whole
+or is a dict changed a key at a time, and each look-up in it (or its intersection with a set, as terms are compared by
+identity) is atomic in CPython. A query that is added meanwhile and needs a check is evaluated in full, because a term
+it excludes may be new. So a match sees each query either with or without a change that happens meanwhile, never half of
+it. `add` and `remove` must not run in two threads at once.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from bot.matching.engine.aliases import Aliases
-from bot.matching.engine.compact import Bag, Table, with_entry, with_value, without_entry, without_value
-from bot.matching.engine.document import PLACE, FieldReading, Reading
-from bot.matching.engine.evaluate import judge
+from bot.matching.engine.compact import CompactSet, FilledMap, with_entry, with_value, without_entry, without_value
+from bot.matching.engine.document import PLACE, Document, DocumentField
+from bot.matching.engine.evaluate import match_document
 from bot.matching.engine.leaf import is_simple, simple_word
-from bot.matching.engine.plan import LANGUAGE, SOURCE, name_of, plan, want
-from bot.matching.engine.terms import JOINED, Term, Terms, Want
-from bot.matching.engine.verify import Judged, Proof, Row, Rows, Seen, left_to_ask, prove
+from bot.matching.engine.plan import LANGUAGE, SOURCE, name_of, plan, word_key
+from bot.matching.engine.terms import JOINED, Posting, QueryTerm, TermIndex, TermKey
+from bot.matching.engine.verify import Check, DocumentTerms, FullCheck, Row, Rows, compile_check, remaining_check
 from bot.matching.query.ast import Expr, Name
 from bot.matching.text.analysis import Case, Token
 from bot.models import Article, Match
 
-MOST_WORK = 1_000_000  # words looked at to judge queries in full for one article, and to say how they match: seconds
-FEW = 1_000  # queries that one article may ask to be judged in any order: they rarely need all the work
+MOST_WORK = 1_000_000  # units of work to evaluate queries in full for one article, and to list their terms: seconds
+FEW = 1_000  # candidates of one article that are checked in any order: they rarely need all the work
 
-# Of a query that went meanwhile, or after too much was looked at; or should look-up and judgement ever disagree
+# For a query removed meanwhile, or when the budget is spent; or should look-up and evaluation ever disagree
 UNEXPLAINED = Match(0.1, ())
 
 
-class Asked:
-    """A query of which something is left to ask once it is called: that none of `without` is there, and the `rest`.
+class FilteredQuery:
+    """A query whose candidates must be verified: no term of `excluded` may occur and `check` must match.
 
-    `call` is what calls it, `number` grows with each that comes.
+    `trigger` is the first term it is filed under; `sequence` numbers the queries in the order they were added.
     """
 
-    __slots__ = ("call", "id", "number", "rest", "without")
+    __slots__ = ("check", "excluded", "id", "sequence", "trigger")
 
-    def __init__(self, query_id: int, number: int, call: Term, without: tuple[Term, ...], rest: Proof | None) -> None:
+    def __init__(
+        self, query_id: int, sequence: int, trigger: QueryTerm, excluded: tuple[QueryTerm, ...], check: Check | None
+    ) -> None:
         self.id = query_id
-        self.number = number
-        self.call = call
-        self.without = without
-        self.rest = rest
+        self.sequence = sequence
+        self.trigger = trigger
+        self.excluded = excluded
+        self.check = check
 
-    def says(self, seen: Seen, *, look: bool) -> bool | None:
-        """Return whether an article that calls it matches; None, where a closer `look` must tell."""
-        if not seen.present.isdisjoint(self.without):
+    def matches(self, terms: DocumentTerms, *, scan: bool) -> bool | None:
+        """Return whether an article that is a candidate matches; None if its text must be scanned and `scan` is
+        False."""
+        if not terms.present.isdisjoint(self.excluded):
             return False
-        return self.rest is None or self.rest.says(seen, look=look)
+        return self.check is None or self.check.matches(terms, scan=scan)
 
 
-Kept: TypeAlias = Expr | Term | str  # a name is kept as its text, or as the one term it waits at
-Waiter: TypeAlias = int | Asked  # the id of a query that matches once it is called, or one with questions
+StoredQuery: TypeAlias = Expr | QueryTerm | str  # a simple name is stored as its text, or as its only term
+Candidate: TypeAlias = int | FilteredQuery  # the id of a query that needs no check, or one that does
 
 
 @dataclass(slots=True)
 class Statistics:
-    """What the percolator did so far. `overruns` are articles that had not all they asked for."""
+    """Totals of a percolator. `judged` counts parts of queries evaluated in full, `overruns` articles whose budget was
+    spent."""
 
     articles: int = 0
     candidates: int = 0
@@ -96,286 +101,292 @@ class Statistics:
 
 
 class Matches(Mapping[int, Match]):
-    """The queries an article matches, by id; how each matches is made out when it is asked for, while there is time.
+    """The queries an article matches, by id; terms and score of each are made when it is read, while there is time.
 
-    `unjudged` are those that may match, but the budget was spent; `unspelt` counts the article's words whose close
-    spellings there was no time for.
+    `unjudged` lists candidates that were not verified because the budget was spent; `unspelt` counts the article's
+    words whose close spellings were not searched for the same reason.
     """
 
     def __init__(
         self,
-        found: list[int],
-        expr: Callable[[int], Expr | None],
-        reading: Reading,
+        matching: list[int],
+        expr_of: Callable[[int], Expr | None],
+        document: Document,
         unjudged: tuple[int, ...] = (),
         unspelt: int = 0,
     ) -> None:
         self.unjudged = unjudged
         self.unspelt = unspelt
-        self._found: dict[int, Match | None] = dict.fromkeys(found)
-        self._expr = expr
-        self._reading = reading
-        self._last = reading.work + MOST_WORK
+        self._matches: dict[int, Match | None] = dict.fromkeys(matching)
+        self._expr_of = expr_of
+        self._document = document
+        self._limit = document.work + MOST_WORK
 
     def __getitem__(self, query_id: int) -> Match:
-        known = self._found[query_id]
-        if known is None:
-            expr = self._expr(query_id) if self._reading.work < self._last else None
-            known = (judge(expr, self._reading) if expr is not None else None) or UNEXPLAINED
-            self._found[query_id] = known
-        return known
+        match = self._matches[query_id]
+        if match is None:
+            expr = self._expr_of(query_id) if self._document.work < self._limit else None
+            match = (match_document(expr, self._document) if expr is not None else None) or UNEXPLAINED
+            self._matches[query_id] = match
+        return match
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._found)
+        return iter(self._matches)
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self._matches)
 
 
 class Percolator:
-    """Queries waiting for articles."""
+    """An index of queries, to match articles against."""
 
     def __init__(self, aliases: Aliases | None = None) -> None:
-        self._queries: dict[int, Kept] = {}
-        self._asked: dict[int, Asked] = {}
-        self._came = 0
+        self._queries: dict[int, StoredQuery] = {}
+        self._filtered: dict[int, FilteredQuery] = {}
+        self._sequence = 0  # number of queries added so far
         self.aliases = aliases or Aliases()
-        self._terms = Terms()
+        self._terms = TermIndex()
         self.statistics = Statistics()
 
     def __len__(self) -> int:
         return len(self._queries)
 
     def add(self, query_id: int, expr: Expr) -> None:
-        """Let a query wait for articles; one with the same id is replaced."""
+        """Add a query; one with the same id is replaced."""
         if query_id in self._queries:
             self.remove(query_id)
         if self.aliases:
             expr = self.aliases.bind(expr)
-        use = self._terms.use
+        acquire = self._terms.acquire
         if isinstance(expr, Name) and is_simple(expr.text):
             word = simple_word(expr.text, close=expr.close)
             if not word.needs_case:
-                term = self._queries[query_id] = use(want(word))
+                term = self._queries[query_id] = acquire(word_key(word))
                 term.queries = with_value(term.queries, query_id)
                 return
-        waits = plan(expr)
+        query_plan = plan(expr)
         self._queries[query_id] = expr.text if isinstance(expr, Name) and not expr.close else expr
-        waiter: Waiter = query_id
-        if waits.asks:
-            without, rest = left_to_ask(prove(expr, use), waits)
-            waiter = self._asked[query_id] = Asked(query_id, self._came + 1, use(waits.call), without, rest)
-        for one in waits.alone:
-            term = use(one)
-            term.queries = with_value(term.queries, waiter)
-        for one, other in waits.pairs:
-            term = use(one)
-            term.pairs = with_entry(term.pairs, use(other), waiter)
-        for one, other, _gap in waits.besides:
-            term = use(one)
-            term.nexts = with_entry(term.nexts, use(other), waiter)
-        self._came += 1  # now that all its terms are there: whoever matches from here on sees them in an article
+        candidate: Candidate = query_id
+        if query_plan.needs_check:
+            excluded, check = remaining_check(compile_check(expr, acquire), query_plan)
+            trigger = acquire(query_plan.trigger)
+            candidate = FilteredQuery(query_id, self._sequence + 1, trigger, excluded, check)
+            self._filtered[query_id] = candidate
+        for key in query_plan.single:
+            term = acquire(key)
+            term.queries = with_value(term.queries, candidate)
+        for key, required in query_plan.pairs:
+            term = acquire(key)
+            term.pairs = with_entry(term.pairs, acquire(required), candidate)
+        for key, following, _gap in query_plan.bigrams:
+            term = acquire(key)
+            term.bigrams = with_entry(term.bigrams, acquire(following), candidate)
+        self._sequence += 1  # last: a match that reads it from here on sees all terms of the query in an article
 
     def remove(self, query_id: int) -> None:
-        """Forget a query; an unknown id is no error."""
-        kept = self._queries.pop(query_id, None)
-        if isinstance(kept, Term):
-            kept.queries = without_value(kept.queries, query_id)
-            self._terms.release(kept)
-        elif kept is not None:
-            self._remove(query_id, _expr_of(kept))
+        """Remove a query; an unknown id is no error."""
+        stored = self._queries.pop(query_id, None)
+        if isinstance(stored, QueryTerm):
+            stored.queries = without_value(stored.queries, query_id)
+            self._terms.release(stored)
+        elif stored is not None:
+            self._remove(query_id, _expr_of(stored))
 
     def _remove(self, query_id: int, expr: Expr) -> None:
-        """Forget a query. What it excludes goes last: until then it is called, and asked for that."""
-        waits = plan(expr)
+        """Remove a query. The terms it excludes go last: until then it may be a candidate and needs them."""
+        query_plan = plan(expr)
         find, release = self._terms.find, self._terms.release
-        waiter = self._asked.pop(query_id, query_id)
-        for one in waits.alone:
-            term = find(one)
-            term.queries = without_value(term.queries, waiter)
+        candidate: Candidate = self._filtered.pop(query_id, query_id)
+        for key in query_plan.single:
+            term = find(key)
+            term.queries = without_value(term.queries, candidate)
             release(term)
-        for one, other in waits.pairs:
-            term, beside = find(one), find(other)
-            term.pairs = without_entry(term.pairs, beside, waiter)
+        for key, required_key in query_plan.pairs:
+            term, required = find(key), find(required_key)
+            term.pairs = without_entry(term.pairs, required, candidate)
             release(term)
-            release(beside)
-        for one, other, _gap in waits.besides:
-            term, beside = find(one), find(other)
-            term.nexts = without_entry(term.nexts, beside, waiter)
+            release(required)
+        for key, following_key, _gap in query_plan.bigrams:
+            term, following = find(key), find(following_key)
+            term.bigrams = without_entry(term.bigrams, following, candidate)
             release(term)
-            release(beside)
-        if waits.asks:
-            release(find(waits.call))
-            prove(expr, self._give_back)
+            release(following)
+        if query_plan.needs_check:
+            release(find(query_plan.trigger))
+            compile_check(expr, self._release_key)  # names each term that the check of `add` acquired
 
-    def _give_back(self, wanted: Want) -> Term:
-        term = self._terms.find(wanted)
+    def _release_key(self, key: TermKey) -> QueryTerm:
+        term = self._terms.find(key)
         self._terms.release(term)
         return term
 
     def set_aliases(self, aliases: Aliases) -> None:
-        """Let names be one from now on as `aliases` says: each query whose names it concerns waits anew.
+        """Replace the aliases, and file again each query whose names they change.
 
         Not while another thread matches, adds or removes.
         """
         self.aliases = aliases
-        for query_id, kept in list(self._queries.items()):
-            expr = _expr_of(kept)
+        for query_id, stored in list(self._queries.items()):
+            expr = _expr_of(stored)
             bound = aliases.bind(expr)
             if bound is not expr and bound != expr:
                 self.add(query_id, bound)
 
     def _expr(self, query_id: int) -> Expr | None:
-        """Return a query, or None where it has gone meanwhile."""
-        kept = self._queries.get(query_id)
-        return None if kept is None else _expr_of(kept)
+        """Return a query, or None if it was removed meanwhile."""
+        stored = self._queries.get(query_id)
+        return None if stored is None else _expr_of(stored)
 
     def match(self, article: Article) -> Matches:
         """Return the queries that the article matches."""
-        came, unspelt = self._came, self._terms.unspelt
-        reading = Reading(article, self.aliases)
-        language = reading.language
-        fields = [(part, self._rows(part, language), self._keys(part, language)) for _name, part in reading.fields]
-        seen = Seen(reading, fields, self._about(reading))
-        called = _called(seen.present)
-        for part, rows, _keys in fields:
-            _call_beside(part.tokens, rows, called)
-        return self._answer(called, seen, came, self._terms.unspelt - unspelt)
+        sequence, unspelt = self._sequence, self._terms.unspelt
+        document = Document(article, self.aliases)
+        language = document.language
+        fields = [
+            (field, self._rows(field, language), self._span_terms(field, language)) for _name, field in document.fields
+        ]
+        terms = DocumentTerms(document, fields, self._about(document))
+        candidates = _candidates(terms.present)
+        for field, rows, _keys in fields:
+            _add_bigrams(field.tokens, rows, candidates)
+        typed = cast("set[Candidate]", candidates)  # a posting of the percolator's terms is a candidate
+        return self._verify(typed, terms, sequence, self._terms.unspelt - unspelt)
 
-    def _rows(self, part: FieldReading, language: str) -> Rows:
-        """Return the terms that each word of a field is."""
-        return self._terms.rows([token.form for token in part.tokens], language)
+    def _rows(self, field: DocumentField, language: str) -> Rows:
+        """Return the terms that each word of a field matches."""
+        return self._terms.rows([token.form for token in field.tokens], language)
 
-    def _keys(self, part: FieldReading, language: str) -> list[Term]:
-        """Return the terms of a field that are no single words: places and compounds."""
-        found = [term for key in part.spans if key[0] == PLACE for term in self._terms.key(key)]
-        for row in self._terms.rows([key for key in part.spans if key[0] == JOINED], language):
+    def _span_terms(self, field: DocumentField, language: str) -> list[QueryTerm]:
+        """Return the terms that the places, aliases and compounds of a field match."""
+        found = [term for key in field.spans if key[0] == PLACE for term in self._terms.with_key(key)]
+        for row in self._terms.rows([key for key in field.spans if key[0] == JOINED], language):
             found += row
         return found
 
-    def _about(self, reading: Reading) -> list[Term]:
-        """Return the terms that are not of its fields: the language and the source."""
-        found = list(self._terms.key(LANGUAGE + reading.language))
-        for row in self._terms.rows([SOURCE + word for word in reading.source], reading.language):
+    def _about(self, document: Document) -> list[QueryTerm]:
+        """Return the terms that belong to no field: of the language and the source."""
+        found = list(self._terms.with_key(LANGUAGE + document.language))
+        for row in self._terms.rows([SOURCE + word for word in document.source], document.language):
             found += row
         return found
 
-    def _answer(self, called: set[Waiter], seen: Seen, came: int, unspelt: int) -> Matches:
-        """Return what matches of the queries that were called."""
-        found: list[int] = []
-        asked: list[Asked] = []
-        for waiter in called:
-            if isinstance(waiter, Asked):
-                asked.append(waiter)
+    def _verify(self, candidates: set[Candidate], terms: DocumentTerms, sequence: int, unspelt: int) -> Matches:
+        """Return the candidates that match, as far as the budget allows to verify them."""
+        matching: list[int] = []
+        filtered: list[FilteredQuery] = []
+        for candidate in candidates:
+            if isinstance(candidate, FilteredQuery):
+                filtered.append(candidate)
             else:
-                found.append(waiter)
-        judged = 0
-        if len(asked) > FEW or len(asked) * sum([len(rows) for _part, rows, _keys in seen.fields]) > MOST_WORK // 10:
-            asked = self._in_turn(asked, seen, came)
-        for query in asked:
-            if seen.reading.work > MOST_WORK:
+                matching.append(candidate)
+        verified = 0
+        words = sum([len(rows) for _field, rows, _keys in terms.fields])
+        if len(filtered) > FEW or len(filtered) * words > MOST_WORK // 10:
+            filtered = self._in_order(filtered, terms, sequence)
+        for query in filtered:
+            if terms.document.work > MOST_WORK:
                 break
-            judged += 1
-            if self._holds(query, seen, came):
-                found.append(query.id)
-        unjudged = tuple([query.id for query in asked[judged:]])
+            verified += 1
+            if self._is_match(query, terms, sequence):
+                matching.append(query.id)
+        unjudged = tuple([query.id for query in filtered[verified:]])
         self.statistics.overruns += bool(unjudged or unspelt)
         self.statistics.articles += 1
-        self.statistics.candidates += len(called)
-        self.statistics.judged += seen.judged
-        self.statistics.matches += len(found)
-        return Matches(found, self._expr, seen.reading, unjudged, unspelt)
+        self.statistics.candidates += len(candidates)
+        self.statistics.judged += terms.evaluated
+        self.statistics.matches += len(matching)
+        return Matches(matching, self._expr, terms.document, unjudged, unspelt)
 
-    def _in_turn(self, asked: list[Asked], seen: Seen, came: int) -> list[Asked]:
-        """Return the queries that may match: those that need no closer look, then the others, as `_least_crowded`."""
-        said = [query.says(seen, look=False) if query.number <= came else None for query in asked]
-        sure = [query for query, one in zip(asked, said, strict=True) if one]
-        return sure + _least_crowded([query for query, one in zip(asked, said, strict=True) if one is None])
+    def _in_order(self, filtered: list[FilteredQuery], terms: DocumentTerms, sequence: int) -> list[FilteredQuery]:
+        """Return the queries that may match: those that match without a scan first, then as `_least_crowded`."""
+        results = [query.matches(terms, scan=False) if query.sequence <= sequence else None for query in filtered]
+        sure = [query for query, result in zip(filtered, results, strict=True) if result]
+        return sure + _least_crowded([query for query, result in zip(filtered, results, strict=True) if result is None])
 
-    def _holds(self, query: Asked, seen: Seen, came: int) -> bool:
-        """Return whether a query that was called matches; one that came meanwhile is judged in full."""
-        if query.number <= came:
-            return query.says(seen, look=True) is True
+    def _is_match(self, query: FilteredQuery, terms: DocumentTerms, sequence: int) -> bool:
+        """Return whether a candidate matches. One added since `sequence` is evaluated in full."""
+        if query.sequence <= sequence:
+            return query.matches(terms, scan=True) is True
         expr = self._expr(query.id)
-        return expr is not None and Judged(expr).says(seen, look=True) is True
+        return expr is not None and FullCheck(expr).matches(terms, scan=True) is True
 
 
-def _expr_of(kept: Kept) -> Expr:
-    if isinstance(kept, Term):
-        return name_of(kept.folded, kept.kind)
-    return Name(kept) if isinstance(kept, str) else kept
+def _expr_of(stored: StoredQuery) -> Expr:
+    if isinstance(stored, QueryTerm):
+        return name_of(stored.folded, stored.rule)
+    return Name(stored) if isinstance(stored, str) else stored
 
 
-def _least_crowded(asked: list[Asked]) -> list[Asked]:
-    """Return queries in an order that no crowd can fill: those first that few others are called with."""
-    crowds = Counter(query.call for query in asked)
-    return sorted(asked, key=lambda query: (crowds[query.call], query.id))
+def _least_crowded(filtered: list[FilteredQuery]) -> list[FilteredQuery]:
+    """Return queries ordered so that no crowd can use up the budget: first those that share their trigger with few."""
+    crowds = Counter(query.trigger for query in filtered)
+    return sorted(filtered, key=lambda query: (crowds[query.trigger], query.id))
 
 
-def _called(present: set[Term]) -> set[Waiter]:
-    """Return the queries that wait at the terms of an article, or at two of them."""
-    called: set[Waiter] = set()
+def _candidates(present: set[QueryTerm]) -> set[Posting]:
+    """Return the queries filed under a term of the article, or under two of them."""
+    candidates: set[Posting] = set()
     for term in present:
-        bag = term.queries
-        if bag is not None:  # as `_call` has it: so often that a call less counts
-            if type(bag) is dict:
-                called.update(bag)
+        queries = term.queries
+        if queries is not None:  # `_add` inlined: so frequent that one call less counts
+            if type(queries) is dict:
+                candidates.update(queries)
             else:
-                called.add(bag)
+                candidates.add(queries)  # type: ignore[arg-type]  # no dict: `type(…) is` narrows one branch only
         if term.pairs is not None:
-            _call_present(term.pairs, present, called)
-    return called
+            _add_pairs(term.pairs, present, candidates)
+    return candidates
 
 
-def _call(bag: Bag, called: set[Waiter]) -> None:
-    """Add a bag of queries to those that are called."""
-    if type(bag) is dict:
-        called.update(bag)
-    elif bag is not None:
-        called.add(bag)
+def _add(queries: CompactSet[Posting], candidates: set[Posting]) -> None:
+    """Add a set of queries to the candidates."""
+    if isinstance(queries, dict):
+        candidates.update(queries)
+    elif queries is not None:
+        candidates.add(queries)
 
 
-def _call_present(table: Table, present: set[Term], called: set[Waiter]) -> None:
-    """Call the queries of a table whose other term is in the article."""
-    if type(table) is tuple:
+def _add_pairs(table: FilledMap[QueryTerm, Posting], present: set[QueryTerm], candidates: set[Posting]) -> None:
+    """Add the queries of a map whose other term is in the article."""
+    if isinstance(table, tuple):
         if table[0] in present:
-            _call(table[1], called)
+            _add(table[1], candidates)
     else:
         for other in table.keys() & present:
-            _call(table.get(other), called)
+            _add(table.get(other), candidates)
 
 
-def _call_beside(tokens: list[Token], rows: Rows, called: set[Waiter]) -> None:
-    """Call the queries for two words that stand side by side here, or a name's with one word between."""
+def _add_bigrams(tokens: list[Token], rows: Rows, candidates: set[Posting]) -> None:
+    """Add the queries for two adjacent words of a field, or for two words of a name with one word between."""
     for after, row in enumerate(rows[:-1], 1):
         for term in row:
-            table = term.nexts
+            table = term.bigrams
             if table is None or tokens[after].breaks:
                 continue
-            if type(table) is tuple:  # as `_call_in_row` has it
+            if isinstance(table, tuple):  # `_add_following` inlined
                 if table[0] in rows[after]:
-                    _call(table[1], called)
+                    _add(table[1], candidates)
             else:
                 for other in rows[after]:
                     if other in table:
-                        _call(table.get(other), called)
-            if tokens[after].case > Case.LOWER and term.kind.has_middle:
-                _call_in_row(table, _after_middle(tokens, rows, after + 1), called)
+                        _add(table.get(other), candidates)
+            if tokens[after].case > Case.LOWER and term.rule.has_middle:
+                _add_following(table, _after_middle(tokens, rows, after + 1), candidates)
 
 
 def _after_middle(tokens: list[Token], rows: Rows, at: int) -> Row:
-    """Return the terms of a word that goes on with a name, after its middle name."""
+    """Return those terms of the word after a middle name that may continue the name."""
     if at == len(rows) or tokens[at].breaks:
         return ()
-    return tuple([term for term in rows[at] if term.kind.has_middle])
+    return tuple([term for term in rows[at] if term.rule.has_middle])
 
 
-def _call_in_row(table: Table, row: Row, called: set[Waiter]) -> None:
-    """Call the queries of a table whose other term is what a word of the article says."""
-    if type(table) is tuple:
+def _add_following(table: FilledMap[QueryTerm, Posting], row: Row, candidates: set[Posting]) -> None:
+    """Add the queries of a map whose other term is among the terms of a word."""
+    if isinstance(table, tuple):
         if table[0] in row:
-            _call(table[1], called)
+            _add(table[1], candidates)
     else:
         for other in row:
             if other in table:
-                _call(table.get(other), called)
+                _add(table.get(other), candidates)

@@ -1,11 +1,14 @@
-"""Close spellings: which words are the same name written differently, and how to find them without comparing all.
+"""Close spellings: whether two words are the same name spelt differently, and an index of names by spelling.
 
-A name that went through another script comes back in many spellings (Shoigu, Shoygu, Шойгу). They share their
-consonants, in order; vowels, doubled letters and y/i/j differ. So a name is *close* to another when both have
-the same skeleton of consonant sounds and their romanised forms are a letter or two apart. A reader who asks
-for close spellings ("Pedersen~") also gets plain misspellings, by edit distance (rapidfuzz).
+In: folded words. Out: whether one is another spelling of the other (`is_spelling`) or a misspelling of it (`is_near`);
+of the many names in a `Vocabulary`, those of which a word is one, found without comparing it with all.
 
-A word that is itself the name of a place we know is never a close spelling of another: Austria is not Australia.
+A name transcribed from another script has many spellings (Shoigu, Shoygu, Шойгу). They share their consonants, in
+order; vowels, doubled letters and y/i/j differ. So a name is *close* to another when both have the same skeleton of
+consonant sounds and their romanised forms are a letter or two apart. A reader who types "Pedersen~" also gets plain
+misspellings, by edit distance (rapidfuzz).
+
+A word that is itself the name of a known place is never a close spelling of another: Austria is not Australia.
 """
 
 import re
@@ -20,21 +23,21 @@ from rapidfuzz.distance import OSA
 from bot.matching.gazetteer import places
 from bot.matching.text import transliteration
 
-SHORTEST_NAME = 6  # letters: shorter names have close spellings in their own script only when asked for
-SHORTEST_ASKED = 4
+SHORTEST_NAME = 6  # letters: shorter names have close spellings in their own script only with "~"
+SHORTEST_MISSPELT = 4  # letters of a word that may be misspelt, with "~"
 LONG = 8  # letters from which two misspelt ones are allowed, else one
 MOST_MISSPELT = 2
-PREFIX = 7  # letters that misspellings are looked up by
-NAMED_SLOTS = 1 << 18  # at a million names, eight numbers to each
-ASKED_SLOTS = 1 << 18  # at 100,000 names that are asked for misspelt, two numbers to each
-LONG_SLOTS = 1 << 20  # two
-ACROSS = 10  # names that are looked at in the time that one is read in another script
-LONGEST = 255  # letters that are told apart
-NUMBER = 4  # bytes
-TAG = 0xFF << 24  # of a number in a slot, what tells its key from others
-NUMBERS = ~TAG & 0xFFFFFFFF  # the rest of it
+LONG_SOUNDS = 7  # the same as LONG for romanised sounds, which have no doubled letters: Mohammed, Muhammad
+PREFIX = 7  # first letters by which misspellings are looked up
+SPELLING_SLOTS = 1 << 18  # at a million names, eight numbers in each
+MISSPELT_SLOTS = 1 << 18  # at 100,000 names that may be misspelt, two numbers in each
+LONG_SLOTS = 1 << 20  # at as many, two in each
+ACROSS = 10  # names compared in the time that one in another script is
+LONGEST = 255  # letters: longer names count as this long
+ENTRY_SIZE = 4  # bytes
+TAG = 0xFF << 24  # the bits of an entry that are part of its key's hash
+NUMBERS = ~TAG & 0xFFFFFFFF  # the others: a number
 MOST_NAMES = NUMBERS + 1
-LONG_SOUNDS = 7  # the same for the sounds of spellings, which have no doubled letters: Mohammed, Muhammad
 
 _CYRILLIC = str.maketrans(
     {
@@ -51,7 +54,7 @@ _SOUND = {
     "ck": "k", "tz": "ts", "c": "k", "q": "k", "x": "ks", "y": "i", "j": "i", "w": "u",
 }  # fmt: skip
 _SOUNDS = transliteration.Respelling(_SOUND)
-_COARSE = str.maketrans("Czg", "Ssk")  # sounds that another language's letters confuse
+_COARSE = str.maketrans("Czg", "Ssk")  # sounds that are the same letter in some languages
 _ARABIC_LOOK = re.compile("q|dh|gh|kh|dd")  # in a name, lets a k be a g: Gaddafi, Kadhafi
 _VOWELS = frozenset("aeiouh")
 _UNVOICED = str.maketrans(dict.fromkeys(_VOWELS, ""))
@@ -64,18 +67,18 @@ def romanised(folded: str) -> str:
 
 
 def _romanised(folded: str) -> str:
-    """Return the same of one name, or of many, a line each."""
+    """Return the same for one name, or for many, each on a line."""
     latin = folded if folded.isascii() else folded.translate(_CYRILLIC)
     return transliteration.undoubled(_SOUNDS(latin))
 
 
 def skeleton(folded: str) -> str:
-    """Return the consonants of a name, and its first sound: what its spellings share."""
+    """Return the first sound of a name and its consonants, which all its spellings share."""
     return _skeleton(romanised(folded))
 
 
 def skeletons(names: Sequence[str]) -> list[str]:
-    """Return the skeleton of each name: quicker than one by one, and nothing is kept."""
+    """Return the skeleton of each name: quicker than one by one, and nothing is cached."""
     if not names:
         return []
     sounds = _romanised("\n".join(names))
@@ -103,26 +106,27 @@ def spelt_as(word: str, names: Iterable[str]) -> list[str]:
     if is_known(word):
         return []
     found = []
-    is_ascii, two = word.isascii(), romanised(word)
+    is_ascii, word_sounds = word.isascii(), romanised(word)
     for name in names:
         if name == word:
             continue
         if name.isascii() != is_ascii and transliteration.is_same(name, word):
             found.append(name)
         elif not name.isascii() or len(name) >= SHORTEST_NAME:
-            one = romanised(name)
-            most = 2 if min(len(one), len(two)) >= LONG_SOUNDS else 1
-            if OSA.distance(one, two, score_cutoff=most) <= most and _agree(name, word, one, two):
+            sounds = romanised(name)
+            most = 2 if min(len(sounds), len(word_sounds)) >= LONG_SOUNDS else 1
+            if OSA.distance(sounds, word_sounds, score_cutoff=most) <= most and _agree(name, word, sounds, word_sounds):
                 found.append(name)
     return found
 
 
-def _agree(name: str, word: str, one: str, two: str) -> bool:
-    """Return whether two words have the same skeleton (`one` and `two` are their sounds), and in it the same
-    consonants, but for one that languages write otherwise."""
-    if _skeleton(one) != _skeleton(two):
+def _agree(name: str, word: str, sounds: str, word_sounds: str) -> bool:
+    """Return whether a name and a word have the same skeleton (of their sounds), and in it the same consonants, except
+    one that languages write differently."""
+    if _skeleton(sounds) != _skeleton(word_sounds):
         return False
-    differ = [ours + theirs for ours, theirs in zip(_consonants(one), _consonants(two), strict=True) if ours != theirs]
+    pairs = zip(_consonants(sounds), _consonants(word_sounds), strict=True)
+    differ = [first + second for first, second in pairs if first != second]
     if len(differ) > 1:
         return False
     if not differ or differ[0] not in ("gk", "kg"):
@@ -138,127 +142,129 @@ def is_near(name: str, word: str) -> bool:
 
 
 def near(name: str, words: Iterable[str]) -> list[str]:
-    """Return those of some words that are `name` misspelt, or other spellings of it as near."""
+    """Return the words that are `name` misspelt, or another spelling of it at most MOST_MISSPELT letters apart."""
     close = process.extract_iter(name, list(words), scorer=OSA.distance, score_cutoff=MOST_MISSPELT)
     return [word for word, _distance, _number in close if is_near(name, word)]
 
 
 @lru_cache(1 << 15)
 def is_known(word: str) -> bool:
-    """Return whether a folded word is itself the name or people of a place we know."""
+    """Return whether a folded word is itself the name or people of a known place."""
     return places.is_known(word)
 
 
 class Vocabulary:
-    """The names that queries want in any spelling, so that a word of an article finds its neighbours at once.
+    """An index of the names that queries match in any spelling: a word of an article finds its neighbours at once.
 
-    Spellings are looked up by skeleton, and those in the other script by what both share (`translit`); misspellings by
-    what is left of the first letters when one or two are deleted (two words that are near share such a rest). Names
-    that are asked for misspelt stand apart: most words of an article are no names, and may be misspelt ones alone.
+    Spellings are looked up by skeleton, and those in the other script by a bridge that both share
+    (`bot.matching.text.transliteration`); misspellings by deletion keys, which are the first letters without one or two
+    of them (two words that are near have such a key in common). Names that may be misspelt ("Pedersen~") have tables of
+    their own: most words of an article are no names, and can only match one of these.
 
-    One thread may ask while another adds and removes: what is found by a number that was given anew meanwhile is
-    compared with the word as any other.
+    One thread may look up while another adds and removes: a name found under a number that was reused meanwhile is
+    compared with the word like any other.
     """
 
     def __init__(self) -> None:
-        self._looked = 0
-        self._named = Names()
-        self._named_by = Slots(NAMED_SLOTS)
-        self._asked = Names()
-        self._asked_by = Slots(ASKED_SLOTS)  # by spellings, and misspelt ones of short names
-        self._long_by = Slots(LONG_SLOTS)  # long names of these by misspelt ones
+        self._compared_across = 0
+        self._names = NameTable()
+        self._by_spelling = Slots(SPELLING_SLOTS)
+        self._misspelt = NameTable()
+        self._misspelt_by_key = Slots(MISSPELT_SLOTS)  # by spelling, and short names by deletion key too
+        self._long_by_key = Slots(LONG_SLOTS)  # long names that may be misspelt, by deletion key
 
     def __len__(self) -> int:
-        return len(self._named) + len(self._asked)
+        return len(self._names) + len(self._misspelt)
 
     @property
-    def looked(self) -> int:
-        """How many names were looked at so far, counted as often as a word led to them, and more in another script."""
-        return self._looked + self._named_by.looked + self._asked_by.looked + self._long_by.looked
+    def compared(self) -> int:
+        """The number of comparisons of a word with a name so far; one in another script counts more (ACROSS)."""
+        tables = self._by_spelling.read + self._misspelt_by_key.read + self._long_by_key.read
+        return self._compared_across + tables
 
-    def add(self, names: Sequence[str], *, asked: bool) -> None:
-        """Add names, once more those that are there; `asked`: to be found misspelt too."""
-        held = self._asked if asked else self._named
+    def add(self, names: Sequence[str], *, misspelt: bool) -> None:
+        """Add names, again those that are there already; `misspelt`: misspellings match too."""
+        table = self._misspelt if misspelt else self._names
         for name, keys in zip(names, _keys_of(names), strict=True):
-            number = held.add(name)
+            number = table.add(name)
             if number is None:
-                return  # they are found as they are, and inflected
-            for slots, some in self._places(name, keys, asked=asked):
-                slots.put(some, number)
+                return  # the table is full: these names match as they are, and inflected
+            for slots, slot_keys in self._slots_of(name, keys, misspelt=misspelt):
+                slots.put(slot_keys, number)
 
-    def remove(self, name: str, *, asked: bool) -> None:
-        """Take away what `add` added once; what was not added is no error."""
-        held, by = (self._asked, self._asked_by) if asked else (self._named, self._named_by)
+    def remove(self, name: str, *, misspelt: bool) -> None:
+        """Remove a name that was added, once; one that was not added is no error."""
+        table, by_key = (self._misspelt, self._misspelt_by_key) if misspelt else (self._names, self._by_spelling)
         (keys,) = _keys_of((name,))
-        number = next((n for n in by.find_all(keys) if held.texts[n] == name), None)
+        number = next((n for n in by_key.find_all(keys) if table.texts[n] == name), None)
         if number is None:
             return
-        for slots, some in self._places(name, keys, asked=asked):
-            slots.take(some, number)
-        held.remove(number)
+        for slots, slot_keys in self._slots_of(name, keys, misspelt=misspelt):
+            slots.remove(slot_keys, number)
+        table.remove(number)
 
-    def _places(self, name: str, keys: set[str], *, asked: bool) -> list[tuple["Slots", set[str]]]:
-        """Return where a name is found, and by what."""
-        if not asked:
-            return [(self._named_by, keys)]
+    def _slots_of(self, name: str, keys: set[str], *, misspelt: bool) -> list[tuple["Slots", set[str]]]:
+        """Return the tables that have a name, each with its keys there."""
+        if not misspelt:
+            return [(self._by_spelling, keys)]
         if len(name) < LONG:
-            return [(self._asked_by, keys | _short_rests(name))]
-        return [(self._asked_by, keys), (self._long_by, _long_rests(name))]
+            return [(self._misspelt_by_key, keys | _short_deletions(name))]
+        return [(self._misspelt_by_key, keys), (self._long_by_key, _long_deletions(name))]
 
-    def named(self, word: str) -> list[str]:
-        """Return the names, of those not asked for misspelt, that `word` is another spelling of."""
+    def spellings(self, word: str) -> list[str]:
+        """Return the names, of those that may not be misspelt, of which `word` is another spelling."""
         if not word.isalpha():  # as all names are
             return []
-        return spelt_as(word, self._texts(self._named_by.find_all(self._keys(word)), self._named, word))
+        return spelt_as(word, self._texts(self._by_spelling.find_all(self._keys(word)), self._names, word))
 
-    def asked(self, word: str) -> set[str]:
-        """Return the others that `word` is a spelling of, or misspelt."""
-        if not self._asked_by or is_known(word) or (not word.isalpha() and _is_far_from_letters(word)):
+    def misspellings(self, word: str) -> set[str]:
+        """Return the names, of those that may be misspelt, of which `word` is another spelling or a misspelling."""
+        if not self._misspelt_by_key or is_known(word) or (not word.isalpha() and _is_far_from_letters(word)):
             return set()
-        spelt = self._texts(self._asked_by.find_all(self._keys(word)), self._asked, word)
+        spelt = self._texts(self._misspelt_by_key.find_all(self._keys(word)), self._misspelt, word)
         names = {name for name in spelt if is_near(name, word)}
         if len(word) <= LONG:
-            names.update(self._near(word, self._asked_by.find_all(_short_rests(word)), 1))
-        if len(word) + MOST_MISSPELT >= LONG and self._long_by:
-            names.update(self._near(word, self._long_by.find_all(_long_rests(word)), MOST_MISSPELT))
+            names.update(self._near(word, self._misspelt_by_key.find_all(_short_deletions(word)), 1))
+        if len(word) + MOST_MISSPELT >= LONG and self._long_by_key:
+            names.update(self._near(word, self._long_by_key.find_all(_long_deletions(word)), MOST_MISSPELT))
         return names
 
-    def _texts(self, numbers: set[int], held: "Names", word: str) -> set[str]:
-        """Return the names with some numbers, which a word is to be compared with."""
+    def _texts(self, numbers: set[int], table: "NameTable", word: str) -> set[str]:
+        """Return the names with these numbers, and count their comparison with a word."""
         is_ascii = word.isascii()
-        found = {held.texts[number] for number in numbers}
-        self._looked += ACROSS * sum([name.isascii() != is_ascii for name in found])
+        found = {table.texts[number] for number in numbers}
+        self._compared_across += ACROSS * sum([name.isascii() != is_ascii for name in found])
         return found
 
     def _keys(self, word: str) -> set[str]:
-        """Return what the names that a word may be a spelling of are looked up by."""
-        is_alone = word.isascii() and not self._named.foreign and not self._asked.foreign
-        bridges = () if is_alone else transliteration.bridges(word)
+        """Return the keys of the names of which a word may be another spelling."""
+        is_latin_only = word.isascii() and not self._names.foreign and not self._misspelt.foreign
+        bridges = () if is_latin_only else transliteration.bridges(word)
         return {skeleton(word), *[_other_side(word, bridge) for bridge in bridges]}
 
     def _near(self, word: str, numbers: set[int], most: int) -> list[str]:
-        """Return the names among some that are a word misspelt, `most` letters of it."""
-        texts, lengths, distance = self._asked.texts, self._asked.lengths, OSA.distance
+        """Return the names with these numbers that differ from a word in up to `most` letters."""
+        texts, lengths, distance = self._misspelt.texts, self._misspelt.lengths, OSA.distance
         shortest, longest = len(word) - most, min(len(word), LONGEST - most) + most
-        some = [texts[number] for number in numbers if shortest <= lengths[number] <= longest]
-        return [name for name in some if 0 < distance(name, word, score_cutoff=most) <= most]
+        names = [texts[number] for number in numbers if shortest <= lengths[number] <= longest]
+        return [name for name in names if 0 < distance(name, word, score_cutoff=most) <= most]
 
 
-class Names:
-    """Names by number. `lengths` are theirs, in letters, for there are too many names to read those that are too long;
-    `foreign` counts those in other letters than Latin ones."""
+class NameTable:
+    """Names by number. `lengths` are in letters, so that names of another length need not be read; `foreign` counts the
+    names in other than Latin letters."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.lengths = bytearray()
         self.foreign = 0
-        self._free: list[int] = []  # numbers of names that are gone
+        self._free: list[int] = []  # numbers of removed names
 
     def __len__(self) -> int:
         return len(self.texts) - len(self._free)
 
     def add(self, name: str) -> int | None:
-        """Return the number of a name that is added, None where there is none left."""
+        """Add a name and return its number, or None if no number is left."""
         length = min(len(name), LONGEST)
         if self._free:
             number = self._free.pop()
@@ -273,98 +279,101 @@ class Names:
         return number
 
     def remove(self, number: int) -> None:
-        """Let go of a name."""
+        """Remove a name; its number is reused."""
         self.foreign -= not self.texts[number].isascii()
         self.texts[number] = ""
         self._free.append(number)
 
 
 class Slots:
-    """Numbers by what they are looked up by: a dictionary for millions of them, in a fifth of the memory.
+    """A compact hash multimap from keys to numbers: for millions of entries, in a fifth of a dictionary's memory.
 
-    A key is hashed to one of `size` slots (a power of two), and a slot holds its numbers, four bytes each, of which
-    one keeps another part of the key's hash: what came to the same slot by chance is passed over. A slot is replaced
-    as a whole, so that a reader in another thread sees the old or the new one.
+    A key is hashed to one of `size` slots (a power of two). A slot is the entries of its keys, four bytes each: three
+    of the number, and one of another part of the key's hash, by which most entries of other keys in the slot are
+    skipped. The keys themselves are not stored, so a number found must be verified. A slot is replaced as a whole: a
+    reader in another thread sees the old or the new one.
     """
 
     def __init__(self, size: int) -> None:
         self._last = size - 1
         self._slots: list[bytes] = []
-        self._held = 0
-        self.looked = 0  # numbers looked at so far
+        self._entries = 0
+        self.read = 0  # entries read so far
 
     def __len__(self) -> int:
-        return self._held
+        return self._entries
 
     def put(self, keys: Collection[str], number: int) -> None:
-        """Let a number, below MOST_NAMES, be found by each of some keys."""
+        """Add a number, below MOST_NAMES, under each of the keys."""
         if not self._slots:
             self._slots = [b""] * (self._last + 1)
         slots, last = self._slots, self._last
         for hashed in map(hash, keys):
-            slots[hashed & last] += (hashed & TAG | number).to_bytes(NUMBER, sys.byteorder)
-        self._held += len(keys)
+            slots[hashed & last] += (hashed & TAG | number).to_bytes(ENTRY_SIZE, sys.byteorder)
+        self._entries += len(keys)
 
-    def take(self, keys: Collection[str], number: int) -> None:
-        """Let it be found no more by the keys that it was put under. Raises ValueError for others."""
+    def remove(self, keys: Collection[str], number: int) -> None:
+        """Remove a number from each of the keys. Raises ValueError where it is not."""
         for hashed in map(hash, keys):
-            held = self._slots[hashed & self._last]
-            gone = (hashed & TAG | number).to_bytes(NUMBER, sys.byteorder)
-            at = held.index(gone)
-            while at % NUMBER:  # the end of one and the beginning of another
-                at = held.index(gone, at + 1)
-            self._slots[hashed & self._last] = held[:at] + held[at + NUMBER :]
-        self._held -= len(keys)
+            slot = self._slots[hashed & self._last]
+            entry = (hashed & TAG | number).to_bytes(ENTRY_SIZE, sys.byteorder)
+            at = slot.index(entry)
+            while at % ENTRY_SIZE:  # the end of an entry and the beginning of the next
+                at = slot.index(entry, at + 1)
+            self._slots[hashed & self._last] = slot[:at] + slot[at + ENTRY_SIZE :]
+        self._entries -= len(keys)
 
     def find_all(self, keys: Collection[str]) -> set[int]:
-        """Return the numbers of any of some keys, and now and then another: told apart all at once, that is quicker."""
+        """Return the numbers of all the keys, and now and then of another: tags are compared with those of any of the
+        keys, all at once, which is quicker."""
         if not self._slots:
             return set()
         hashes = [hash(key) for key in keys]
         slots, last = self._slots, self._last
         packed = b"".join([slots[hashed & last] for hashed in hashes])
-        self.looked += len(packed) // NUMBER
+        self.read += len(packed) // ENTRY_SIZE
         tags = {hashed & TAG for hashed in hashes}
         return {entry & NUMBERS for entry in memoryview(packed).cast("I") if entry & TAG in tags}
 
 
 def _this_side(word: str, bridge: str) -> str:
-    """Return the key under which a word waits for its spellings in the other script (see `translit`)."""
+    """Return the key of a name by a bridge, for words in the other script (see `bot.matching.text.transliteration`)."""
     return ("<" if word.isascii() else ">") + bridge
 
 
 def _other_side(word: str, bridge: str) -> str:
-    """Return the key under which the spellings of a word in the other script wait."""
+    """Return the key that names in the other script, of which a word may be a spelling, have by a bridge."""
     return (">" if word.isascii() else "<") + bridge
 
 
 def _is_far_from_letters(word: str) -> bool:
-    """Return whether a word, a number say, has too many other signs to be near a name: these are letters alone."""
+    """Return whether a word (a number, for example) has too many other signs to be near a name, which is letters
+    only."""
     return sum(not sign.isalpha() for sign in word) > MOST_MISSPELT
 
 
 def _keys_of(names: Sequence[str]) -> Iterator[set[str]]:
-    """Yield what the spellings of each name are looked up by."""
+    """Yield the keys of each name by which its spellings find it."""
     for name, same, bridges in zip(names, skeletons(names), transliteration.all_bridges(names), strict=True):
         yield {same, *[_this_side(name, bridge) for bridge in bridges]}
 
 
-def _short_rests(word: str) -> set[str]:
-    """Return the first PREFIX letters, and these without any one."""
+def _short_deletions(word: str) -> set[str]:
+    """Return the deletion keys of a short name: its first PREFIX letters, and these without any one of them."""
     first = word[:PREFIX]
-    return {first, *_parts(first, len(first) - 1)}
+    return {first, *_subsequences(first, len(first) - 1)}
 
 
-def _long_rests(word: str) -> set[str]:
-    """Return the first PREFIX letters without any two.
+def _long_deletions(word: str) -> set[str]:
+    """Return the deletion keys of a long name: its first PREFIX letters without any two of them.
 
-    Of two words that are two letters apart, or less, the first letters have as many in common, in order.
+    Two words at most two letters apart have that many of their first letters in common, in order.
     """
-    return _parts(word[:PREFIX], PREFIX - MOST_MISSPELT)
+    return _subsequences(word[:PREFIX], PREFIX - MOST_MISSPELT)
 
 
-def _parts(word: str, letters: int) -> set[str]:
-    """Return every choice of so many letters, in order."""
+def _subsequences(word: str, letters: int) -> set[str]:
+    """Return every choice of so many letters of a word, in order."""
     return set(map("".join, combinations(word, letters)))
 
 

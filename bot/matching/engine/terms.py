@@ -1,31 +1,32 @@
-"""The words that queries wait for, and which of them a word of an article is.
+"""Term index: the words that queries require, and a look-up of an article's words among them.
 
-In: words queries want, each with how it is wanted. Out: for a word as it stands in an article, the `Term`s it
-satisfies: by its folded form, an inflection in the article's language, a plural, a prefix, or a close spelling.
-Not here: what a query makes of its terms.
+In: keys of terms (`TermKey`: a word and the rule by which it matches). Out: for a word as written in an article, the
+terms that match it: by its folded form, an inflection in the article's language, a plural, a prefix, or a close
+spelling. Not here: what a query requires (`bot.matching.engine.plan`), and places, whose names
+`bot.matching.engine.document` finds.
 
-Every way to find a term leads over a dictionary (by folded form, by inflection key of one language, by sounds),
-and `Kind.says` judges each term found so: it is the one definition. The answer for a word is kept, since most
-words of an article were met before; a new term is held against a kept answer when that is asked for again. A third of
-the words that are new are known in another case: what a word means whatever its case is kept too.
+Every way to find a term leads over a dictionary (by folded form, by inflection key of one language, by sounds), and
+`MatchRule.matches` decides for each term found there: it is the one definition. Results for a word are cached, since
+most words of an article occurred before; a term added later is compared with a cached result when that is next read. A
+third of the new forms are known words in other capitals, so results that do not depend on case are cached as well.
 
-A word that is its own stem stands in the first dictionary alone, and what most terms have none or one of costs no
-container (`bot.matching.engine.compact`): a million queries are two million terms.
+A word that is its own stem is in the first dictionary only, and a field of a term that is mostly empty or has one value
+needs no container (`bot.matching.engine.compact`): a million queries are two million terms.
 
-One thread may ask while another adds and removes: see `bot.matching.engine.compact`; and the dictionary of a language,
-made when its first article comes, is filled in small steps under the lock that writers take. So are the spellings of
-names.
+One thread may look up while another adds and removes (see `bot.matching.engine.compact`). The dictionary of a language
+is made when its first article comes, and filled in small steps under the lock that writers take; so is the vocabulary
+of close spellings.
 """
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from bot.matching.engine.compact import Bag, Table, each, put, take
+from bot.matching.engine.compact import CompactMap, CompactSet, discard, put, values_of
 from bot.matching.engine.spelling import Vocabulary, is_near, is_spelling
 from bot.matching.text.analysis import (
     KEY,
@@ -40,17 +41,17 @@ from bot.matching.text.analysis import (
     wanted_keys,
 )
 
-JOINED = "+"  # begins the form of a compound written as one: "+alsisi"
-MOST_CHANGES = 256  # new terms held against kept answers one by one; beyond, the answers are made anew
-MOST_ANSWERS = 1 << 18  # kept, of all languages
-STEP = 500  # terms added to a language's dictionary at a time
-STEP_BACK = 50  # names forgotten at a time: each is looked for among all that sound alike
-MOST_LOOKED = 2_000_000  # names that the new words of one field are compared with: two seconds, at worst
-NEVER = -1  # uses of a term that went before the vocabulary learnt its name
+JOINED = "+"  # begins the form of a compound written as one word: "+alsisi"
+MOST_CHANGES = 256  # new terms compared with cached results one by one; beyond, the cache is dropped
+MOST_CACHED = 1 << 18  # forms, of all languages
+STEP = 500  # terms added to a language's dictionary, or to the vocabulary, at a time
+REMOVAL_STEP = 50  # names removed from the vocabulary at a time: each is searched among all that sound alike
+MOST_COMPARED = 2_000_000  # names compared with the new words of one field: two seconds, at worst
+NEVER_ADDED = -1  # `uses` of a term that was removed before its name reached the vocabulary
 
 
-class Sort(IntEnum):
-    """What kind of thing is wanted: a word, a name's initial, a word's beginning, or a key (a place, a source …)."""
+class TermType(IntEnum):
+    """The type of a term: a word, the initial of a name, the beginning of a word, or a key (a place, a source, …)."""
 
     WORD = 0
     INITIAL = 1
@@ -58,44 +59,47 @@ class Sort(IntEnum):
     KEY = 3
 
 
-class Kind(NamedTuple):
-    """How a word is wanted.
+class MatchRule(NamedTuple):
+    """The rule by which a term matches words.
 
-    `close`: 0 as it is, 1 in any spelling of a name, 2 misspelt too. `is_name`: typed with a capital, so it does not
-    inflect as words do. `needs_case`: a capital must tell it from another word (Turkey). `upper`: typed in capitals.
+    `close`: 0 no other spelling, 1 any spelling of a name, 2 misspellings too. `is_name`: typed with a capital, so it
+    does not inflect as words do. `needs_case`: only a capital tells it from another word (Turkey). `upper`: typed in
+    capitals.
     """
 
-    sort: Sort = Sort.WORD
+    type: TermType = TermType.WORD
     exact: bool = False
     is_name: bool = False
     needs_case: bool = False
     upper: bool = False
     close: int = 0
 
-    def says(self, wanted: str, folded: str, case: Case, language: str) -> bool:
-        """Return whether a word (folded, and its case) of an article in `language` is what is wanted.
+    def matches(self, wanted: str, folded: str, case: Case, language: str) -> bool:
+        """Return whether a term `wanted` matches a word (folded, and its case) of an article in `language`.
 
-        Where `needs_case`, the rest of the article may still say otherwise.
+        With `needs_case`, the rest of the article may still decide otherwise (`Document.certainty`).
         """
-        if not self.allows(folded, case):
+        if not self.allows_case(folded, case):
             return False
-        return self.means(wanted, folded, language) or (case is not Case.LOWER and self.is_named(wanted, folded))
+        if self.matches_any_case(wanted, folded, language):
+            return True
+        return case is not Case.LOWER and self.matches_spelling(wanted, folded)
 
-    def allows(self, folded: str, case: Case) -> bool:
-        """Return whether a word may be written so: where its case decides, "us" is not the US, nor is "Us"."""
-        if self.sort is Sort.INITIAL:
+    def allows_case(self, folded: str, case: Case) -> bool:
+        """Return whether a word may be written in this case: with `needs_case`, neither "us" nor "Us" is the US."""
+        if self.type is TermType.INITIAL:
             return case is Case.TITLE
         if not self.needs_case:
             return True
         return case is not Case.LOWER and not (self.upper and case is Case.TITLE and len(folded) > 1)
 
-    def means(self, wanted: str, folded: str, language: str) -> bool:
-        """Return whether a word is what is wanted, whatever its case."""
-        if self.sort is Sort.PREFIX:
+    def matches_any_case(self, wanted: str, folded: str, language: str) -> bool:
+        """Return whether a term `wanted` matches a word, whatever its case."""
+        if self.type is TermType.PREFIX:
             return folded.startswith(wanted)
         if folded == wanted:
             return True
-        if self.exact or self.sort is not Sort.WORD:
+        if self.exact or self.type is not TermType.WORD:
             return False
         if self.is_name and folded in plurals(wanted):
             return True
@@ -106,319 +110,336 @@ class Kind(NamedTuple):
 
     @property
     def has_middle(self) -> bool:
-        """Whether another word of the same name may stand beside it: it is one of a person's, or the initial of one."""
-        return self.sort is Sort.INITIAL or (self.is_name and not self.exact)
+        """Whether a middle name may follow: the term is a word of a person's name, or its initial."""
+        return self.type is TermType.INITIAL or (self.is_name and not self.exact)
 
-    def is_named(self, wanted: str, folded: str) -> bool:
-        """Return whether a word is another spelling of the name that is wanted, if by its case it is a name."""
+    def matches_spelling(self, wanted: str, folded: str) -> bool:
+        """Return whether a word is another spelling of the name `wanted`, provided that it is written as a name."""
         return self.close == 1 and is_spelling(wanted, folded)
 
 
-class Want(NamedTuple):
-    """A word or key that a query waits for."""
+class TermKey(NamedTuple):
+    """The identity of a term: a folded word, or a key such as a place, and the rule by which it matches."""
 
     folded: str
-    kind: Kind
+    rule: MatchRule
 
 
 @lru_cache(1 << 12)
 def plurals(folded: str) -> tuple[str, ...]:
-    """Return the plural of a name, where it is no other name: Houthi, Houthis; but Hamas is not Hama."""
+    """Return the plural of a name, unless it is another name: Houthi, Houthis; but Hamas is not Hama."""
     plural = len(folded) > 3 and folded[-1] not in "asxz" and folded.isascii() and folded.isalpha()
     return (folded + "s",) if plural else ()
 
 
-class Term:
-    """A `Want` of at least one query, and the queries that wait there.
+Posting: TypeAlias = Hashable  # a query filed under a term: its id, or a record that the percolator made of it
 
-    `queries` match, or may match, where the term is. `pairs` are those for which another term must be in the article
-    too; `nexts` those for which another must stand beside it (where both are of a person's name, with a middle name
-    between). `uses` counts how often it is wanted: 0 once it is gone, or less.
+
+class QueryTerm:
+    """A term that at least one query uses, and the queries filed under it.
+
+    `queries` are candidates for each article that has the term. Those in `pairs` are candidates if the article also has
+    the other term, which is the key; those in `bigrams` if the word of the other term follows at once (or after a
+    middle name, where both are words of a person's name). `uses` is the number of references to the term: zero or less
+    once it is removed.
     """
 
-    __slots__ = ("folded", "kind", "nexts", "pairs", "queries", "uses")
+    __slots__ = ("bigrams", "folded", "pairs", "queries", "rule", "uses")
 
-    def __init__(self, folded: str, kind: Kind) -> None:
+    def __init__(self, folded: str, rule: MatchRule) -> None:
         self.folded = folded
-        self.kind = kind
+        self.rule = rule
         self.uses = 1
-        self.queries: Bag = None
-        self.pairs: Table = None
-        self.nexts: Table = None
+        self.queries: CompactSet[Posting] = None
+        self.pairs: CompactMap[QueryTerm, Posting] = None
+        self.bigrams: CompactMap[QueryTerm, Posting] = None
 
 
-class Answer(NamedTuple):
-    """The terms that a form says, as of the first `changes` changes."""
+class CachedTerms(NamedTuple):
+    """The terms that match a form, as of the first `changes` changes."""
 
     changes: int
-    terms: tuple[Term, ...]
+    terms: tuple[QueryTerm, ...]
 
 
-class Sense(NamedTuple):
-    """The terms that a word says, but for its case, as of the first `changes` changes.
+class CachedWord(NamedTuple):
+    """The terms that match a folded word, as of the first `changes` changes.
 
-    It `means` some in whatever case; it may be another spelling of those that are `named` where it is written as a
-    name (None while nobody asked, for most words never are).
+    Those in `any_case` match it however it is written. Those in `as_name` are names of which it is another spelling
+    where it is written as a name (None until that is needed, for most words never are).
     """
 
     changes: int
-    means: tuple[Term, ...]
-    named: tuple[Term, ...] | None
-
-
-Lane = dict[str, Bag]  # of terms
+    any_case: tuple[QueryTerm, ...]
+    as_name: tuple[QueryTerm, ...] | None
 
 
 @dataclass(slots=True)
-class Memory:
-    """Kept answers by language and form, what they were made of by language and word, and the terms that were new
-    since the first of them."""
+class LookupCache:
+    """Cached results by language and form, those they were made from by language and word, and the terms added since
+    the first of them."""
 
-    changes: list[Term] = field(default_factory=list)
-    answers: dict[str, dict[str, Answer]] = field(default_factory=dict)
-    senses: dict[str, dict[str, Sense]] = field(default_factory=dict)
+    changes: list[QueryTerm] = field(default_factory=list)
+    by_form: dict[str, dict[str, CachedTerms]] = field(default_factory=dict)
+    by_word: dict[str, dict[str, CachedWord]] = field(default_factory=dict)
 
     def clear(self) -> None:
-        """Forget what is kept, but for the changes: whoever reads holds answers as of some of them."""
-        for answers in list(self.answers.values()):
-            answers.clear()
-        for senses in list(self.senses.values()):
-            senses.clear()
+        """Drop all results, but not the changes: a reader still has results that are as of some of them."""
+        for forms in list(self.by_form.values()):
+            forms.clear()
+        for words in list(self.by_word.values()):
+            words.clear()
 
-    def of(self, language: str) -> tuple[dict[str, Answer], dict[str, Sense]]:
-        """Return what is kept for a language."""
-        if language not in self.answers:
-            self.answers[language], self.senses[language] = {}, {}
-        return self.answers[language], self.senses[language]
+    def of(self, language: str) -> tuple[dict[str, CachedTerms], dict[str, CachedWord]]:
+        """Return the results of a language, by form and by word."""
+        if language not in self.by_form:
+            self.by_form[language], self.by_word[language] = {}, {}
+        return self.by_form[language], self.by_word[language]
 
 
-class Terms:
+InflectionIndex: TypeAlias = dict[str, CompactSet[QueryTerm]]  # of one language, by inflection key
+
+
+class TermIndex:
     """All terms, and the look-up of an article's words among them."""
 
     def __init__(self) -> None:
-        self._words: dict[str, Bag] = {}  # of terms
+        self._words: dict[str, CompactSet[QueryTerm]] = {}
         self._spellings = Vocabulary()
-        self._unspelt: list[Term] = []  # names that the vocabulary learns before the next word is looked up
-        self._unlearnt: list[Term] = []  # names that it forgets then
-        self._prefixes: Counter[int] = Counter()  # of the lengths of prefixes
-        self._lanes: dict[str, Lane] = {}
-        self._memory = Memory()
-        self.unspelt = 0  # words so far whose close spellings there was no time for
+        self._names_to_add: list[QueryTerm] = []  # to the vocabulary, before the next word is looked up in it
+        self._names_to_remove: list[QueryTerm] = []
+        self._prefixes: Counter[int] = Counter()  # number of prefixes by length
+        self._inflections: dict[str, InflectionIndex] = {}  # by language
+        self._cache = LookupCache()
+        self.unspelt = 0  # words so far whose close spellings were not searched for lack of time
         self._filling = threading.Lock()  # one thread at a time fills the dictionary of a language
         self._writing = threading.RLock()
 
     def __len__(self) -> int:
-        self._spell()
-        words = sum(len(each(bag)) for bag in self._words.values())
+        self._update_vocabulary()
+        words = sum(len(values_of(terms)) for terms in self._words.values())
         return words + len(self._spellings) + sum(self._prefixes.values())
 
-    def get(self, want: Want) -> Term | None:
-        """Return the term for a want, or None."""
-        folded, kind = want
-        bag = self._words.get(folded)
-        if type(bag) is not dict:
-            return bag if bag is not None and bag.kind == kind else None
-        return next((term for term in bag if term.kind == kind), None)
+    def get(self, key: TermKey) -> QueryTerm | None:
+        """Return the term with a key, or None."""
+        folded, rule = key
+        terms = self._words.get(folded)
+        if type(terms) is dict:
+            return next((term for term in terms if term.rule == rule), None)
+        term: QueryTerm | None = terms  # type: ignore[assignment]  # no dict: `type(…) is` narrows one branch only
+        return term if term is not None and term.rule == rule else None
 
-    def find(self, want: Want) -> Term:
-        """Return the term for a want that is in use. Raises KeyError for another."""
-        term = self.get(want)
+    def find(self, key: TermKey) -> QueryTerm:
+        """Return the term with a key. Raises KeyError where no query uses it."""
+        term = self.get(key)
         if term is None:
-            raise KeyError(want)
+            raise KeyError(key)
         return term
 
-    def use(self, want: Want) -> Term:
-        """Return the term for a want, made if need be; `release` that as often."""
-        term = self.get(want)
+    def acquire(self, key: TermKey) -> QueryTerm:
+        """Return the term with a key, made if needed. The caller must `release` it as often."""
+        term = self.get(key)
         if term is not None:
             term.uses += 1
             return term
-        term = Term(*want)
+        term = QueryTerm(*key)
         with self._writing:
             self._add(term)
         return term
 
-    def release(self, term: Term) -> None:
-        """Forget a term once it is not used any more."""
+    def release(self, term: QueryTerm) -> None:
+        """Drop one use of a term, and remove it with the last."""
         term.uses -= 1
         if not term.uses:
             with self._writing:
                 self._remove(term)
 
-    def rows(self, forms: Iterable[str], language: str) -> list[tuple[Term, ...]]:
-        """Return the terms that each word, given as a token's `form`, satisfies in an article in `language`.
+    def rows(self, forms: Iterable[str], language: str) -> list[tuple[QueryTerm, ...]]:
+        """Return, for each word (given as a token's `form`) of an article in `language`, the terms that match it.
 
-        The new words of a field have a budget, for whoever fills one with words that sound as ten thousand names do:
-        where it is spent, the others are found but for close spellings (`unspelt` counts them), and nothing is kept.
+        The new words of a field have a budget (MOST_COMPARED), against an article filled with words that sound like ten
+        thousand names: where it is spent, close spellings of the others are not searched (`unspelt` counts these
+        words), and their results are not cached.
         """
-        memory = self._memory
+        cache = self._cache
         language = read_language(language)
-        known, senses = memory.of(language)
-        changes = len(memory.changes)
-        last = self._spellings.looked + MOST_LOOKED
+        by_form, by_word = cache.of(language)
+        changes = len(cache.changes)
+        limit = self._spellings.compared + MOST_COMPARED
         rows = []
         for form in forms:
-            answer = known.get(form)
-            if answer is None or answer[0] != changes:
-                spells = self._spellings.looked < last
-                answer = Answer(changes, self._look_up(form, language, senses, memory.changes[:changes], spells=spells))
-                if sum(map(len, list(memory.answers.values()))) > MOST_ANSWERS:
-                    memory.clear()
+            cached = by_form.get(form)
+            if cached is None or cached[0] != changes:
+                spells = self._spellings.compared < limit
+                cached = CachedTerms(
+                    changes, self._look_up(form, language, by_word, cache.changes[:changes], spells=spells)
+                )
+                if sum(map(len, list(cache.by_form.values()))) > MOST_CACHED:
+                    cache.clear()
                 if spells:
-                    known[form] = answer
+                    by_form[form] = cached
                 else:
                     self.unspelt += 1
-            rows.append(answer[1])
+            rows.append(cached[1])
         return rows
 
-    def key(self, key: str) -> tuple[Term, ...]:
-        """Return the terms that a key (a place, a source, a language) satisfies."""
-        return tuple([term for term in each(self._words.get(key)) if term.kind.sort is Sort.KEY])
+    def with_key(self, key: str) -> tuple[QueryTerm, ...]:
+        """Return the terms of type KEY that are `key` (a place, a source, a language)."""
+        return tuple([term for term in values_of(self._words.get(key)) if term.rule.type is TermType.KEY])
 
     def _look_up(
-        self, form: str, language: str, senses: dict[str, Sense], changes: list[Term], *, spells: bool
-    ) -> tuple[Term, ...]:
+        self, form: str, language: str, by_word: dict[str, CachedWord], changes: list[QueryTerm], *, spells: bool
+    ) -> tuple[QueryTerm, ...]:
         folded, case = read_form(form)
         if folded.startswith(JOINED):
-            return tuple([term for term in each(self._words.get(folded[1:])) if _may_be_joined(term)])
-        named = case is not Case.LOWER
-        sense = self._sense(folded, language, senses.get(folded), changes, named=named, spells=spells)
+            return tuple([term for term in values_of(self._words.get(folded[1:])) if _may_be_joined(term)])
+        is_name = case is not Case.LOWER
+        word = self._look_up_word(folded, language, by_word.get(folded), changes, is_name=is_name, spells=spells)
         if spells:
-            senses[folded] = sense
-        said = sense.means + (sense.named or ()) if named else sense.means
-        return tuple([term for term in said if term.kind.allows(folded, case)])
+            by_word[folded] = word
+        terms = word.any_case + (word.as_name or ()) if is_name else word.any_case
+        return tuple([term for term in terms if term.rule.allows_case(folded, case)])
 
-    def _sense(
-        self, folded: str, language: str, old: Sense | None, changes: list[Term], *, named: bool, spells: bool
-    ) -> Sense:
-        """Return what a word says: made out anew, or what is kept held against what changed since. Unless it `spells`,
-        names that it is near are not looked for."""
-        if old is None:
-            old = Sense(len(changes), self._meant(folded, language, spells=spells), None)
-        new = dict.fromkeys(changes[old.changes :])
-        means = old.means + tuple([t for t in new if t not in old.means and t.kind.means(t.folded, folded, language)])
-        if not named:
-            return Sense(len(changes), means, None)
-        known = old.named
-        if known is None:
-            known = self._named(folded) if spells else ()
-        known += tuple([t for t in new if t.kind.is_named(t.folded, folded)])
-        return Sense(len(changes), means, tuple([t for t in dict.fromkeys(known) if t not in means]))
+    def _look_up_word(
+        self,
+        folded: str,
+        language: str,
+        cached: CachedWord | None,
+        changes: list[QueryTerm],
+        *,
+        is_name: bool,
+        spells: bool,
+    ) -> CachedWord:
+        """Return the terms that match a word: new, or the cached ones brought up to date with `changes`. Close
+        spellings are searched only with `spells`."""
+        if cached is None:
+            cached = CachedWord(len(changes), self._matching_any_case(folded, language, spells=spells), None)
+        added = dict.fromkeys(changes[cached.changes :])
+        any_case = cached.any_case + tuple(
+            [t for t in added if t not in cached.any_case and t.rule.matches_any_case(t.folded, folded, language)]
+        )
+        if not is_name:
+            return CachedWord(len(changes), any_case, None)
+        as_name = cached.as_name
+        if as_name is None:
+            as_name = self._matching_as_name(folded) if spells else ()
+        as_name += tuple([t for t in added if t.rule.matches_spelling(t.folded, folded)])
+        return CachedWord(len(changes), any_case, tuple([t for t in dict.fromkeys(as_name) if t not in any_case]))
 
-    def _meant(self, folded: str, language: str, *, spells: bool) -> tuple[Term, ...]:
-        """Return the terms that a word means, whatever its case."""
+    def _matching_any_case(self, folded: str, language: str, *, spells: bool) -> tuple[QueryTerm, ...]:
+        """Return the terms that match a word whatever its case."""
         words = self._words
-        self._spell()
-        asked = self._spellings.asked(folded) if spells else ()
-        near = [term for name in asked for term in each(words.get(name)) if term.kind.close > 1]
-        found: list[Term] = [*each(words.get(folded))]
-        for other in self._other_forms(folded):
-            found += each(words.get(other))
+        self._update_vocabulary()
+        names = self._spellings.misspellings(folded) if spells else ()
+        near = [term for name in names for term in values_of(words.get(name)) if term.rule.close > 1]
+        found: list[QueryTerm] = [*values_of(words.get(folded))]
+        for form in self._other_forms(folded):
+            found += values_of(words.get(form))
         read_as = language_of(folded, language)
-        lane = self._lane(read_as) if read_as else {}
+        inflections = self._inflections_of(read_as) if read_as else {}
         for key in keys(folded, language):
-            found += each(words.get(key[1:]))
-            found += each(lane.get(key))
-        meant = [term for term in dict.fromkeys(found) if term.kind.means(term.folded, folded, language)]
-        return tuple(dict.fromkeys([*meant, *near]))
+            found += values_of(words.get(key[1:]))
+            found += values_of(inflections.get(key))
+        matching = [term for term in dict.fromkeys(found) if term.rule.matches_any_case(term.folded, folded, language)]
+        return tuple(dict.fromkeys([*matching, *near]))
 
-    def _named(self, folded: str) -> tuple[Term, ...]:
-        """Return the terms that a name is another spelling of."""
-        self._spell()
-        found = [term for name in self._spellings.named(folded) for term in each(self._words.get(name))]
-        return tuple([term for term in found if term.kind.close == 1])
+    def _matching_as_name(self, folded: str) -> tuple[QueryTerm, ...]:
+        """Return the terms of names of which a word is another spelling."""
+        self._update_vocabulary()
+        found = [term for name in self._spellings.spellings(folded) for term in values_of(self._words.get(name))]
+        return tuple([term for term in found if term.rule.close == 1])
 
     def _other_forms(self, folded: str) -> Iterator[str]:
-        """Yield what stands for `folded` as a singular, or as one of its beginnings."""
+        """Yield the singular of a word that ends in "s", and its beginnings that are as long as a prefix of a query."""
         if folded.endswith("s"):
             yield folded[:-1]
         for length in tuple(self._prefixes):
             if length <= len(folded):
                 yield folded[:length]
 
-    def _spell(self) -> None:
-        """Let the vocabulary learn the names that came and forget those that went: when the bot started, all came. No
-        chat waits for it here."""
-        while self._unspelt or self._unlearnt:
+    def _update_vocabulary(self) -> None:
+        """Add new names to the vocabulary and remove old ones; after a start, these are all names. It is done before a
+        look-up, so that a chat that subscribes need not wait for it."""
+        while self._names_to_add or self._names_to_remove:
             with self._writing:
-                if self._unspelt:
-                    self._learn(self._unspelt[-STEP:])
-                    del self._unspelt[-STEP:]
+                if self._names_to_add:
+                    self._add_names(self._names_to_add[-STEP:])
+                    del self._names_to_add[-STEP:]
                 else:
-                    self._forget(self._unlearnt[-STEP_BACK:])
-                    del self._unlearnt[-STEP_BACK:]
+                    self._remove_names(self._names_to_remove[-REMOVAL_STEP:])
+                    del self._names_to_remove[-REMOVAL_STEP:]
 
-    def _learn(self, terms: list[Term]) -> None:
-        there = [term for term in terms if term.uses]
-        self._spellings.add([term.folded for term in there if term.kind.close == 1], asked=False)
-        self._spellings.add([term.folded for term in there if term.kind.close > 1], asked=True)
+    def _add_names(self, terms: list[QueryTerm]) -> None:
+        used = [term for term in terms if term.uses]
+        self._spellings.add([term.folded for term in used if term.rule.close == 1], misspelt=False)
+        self._spellings.add([term.folded for term in used if term.rule.close > 1], misspelt=True)
         for term in terms:
             if not term.uses:
-                term.uses = NEVER
+                term.uses = NEVER_ADDED
 
-    def _forget(self, terms: list[Term]) -> None:
+    def _remove_names(self, terms: list[QueryTerm]) -> None:
         for term in terms:
-            if term.uses != NEVER:  # another with this name may be there
-                self._spellings.remove(term.folded, asked=term.kind.close > 1)
+            if term.uses != NEVER_ADDED:  # else the vocabulary has this name from another term only
+                self._spellings.remove(term.folded, misspelt=term.rule.close > 1)
 
-    def _lane(self, language: str) -> Lane:
+    def _inflections_of(self, language: str) -> InflectionIndex:
         """Return the dictionary of inflection keys of a language, made when its first article comes."""
         with self._filling:
-            lane = self._lanes.get(language)
-            return self._fill(language) if lane is None else lane
+            index = self._inflections.get(language)
+            return self._fill(language) if index is None else index
 
-    def _fill(self, language: str) -> Lane:
-        lane: Lane = {}
-        with self._writing:  # from here on, new terms come into it by themselves
-            held = list(self._words.values())
-            self._lanes[language] = lane
-        for start in range(0, len(held), STEP):
+    def _fill(self, language: str) -> InflectionIndex:
+        index: InflectionIndex = {}
+        with self._writing:  # from here on, `_add` puts new terms into it
+            words = list(self._words.values())
+            self._inflections[language] = index
+        for start in range(0, len(words), STEP):
             with self._writing:
-                for bag in held[start : start + STEP]:
-                    for term in each(bag):
-                        if term.uses > 0:  # it may have gone meanwhile
-                            _put_in_lane(lane, term, language)
-        return lane
+                for terms in words[start : start + STEP]:
+                    for term in values_of(terms):
+                        if term.uses > 0:  # it may have been removed meanwhile
+                            _put_inflections(index, term, language)
+        return index
 
-    def _add(self, term: Term) -> None:
+    def _add(self, term: QueryTerm) -> None:
         put(self._words, term.folded, term)
-        if term.kind.close:
-            self._unspelt.append(term)
-        if term.kind.sort is Sort.PREFIX:
+        if term.rule.close:
+            self._names_to_add.append(term)
+        if term.rule.type is TermType.PREFIX:
             self._prefixes[len(term.folded)] += 1
-        for language, lane in self._lanes.items():
-            _put_in_lane(lane, term, language)
-        if self._memory.answers:
-            self._memory.changes.append(term)
-            if len(self._memory.changes) > MOST_CHANGES:
-                self._memory = Memory()
+        for language, index in self._inflections.items():
+            _put_inflections(index, term, language)
+        if self._cache.by_form:
+            self._cache.changes.append(term)
+            if len(self._cache.changes) > MOST_CHANGES:
+                self._cache = LookupCache()
 
-    def _remove(self, term: Term) -> None:
-        take(self._words, term.folded, term)
-        if term.kind.close:
-            self._unlearnt.append(term)
-        if term.kind.sort is Sort.PREFIX:
+    def _remove(self, term: QueryTerm) -> None:
+        discard(self._words, term.folded, term)
+        if term.rule.close:
+            self._names_to_remove.append(term)
+        if term.rule.type is TermType.PREFIX:
             self._prefixes[len(term.folded)] -= 1
-            self._prefixes += Counter()  # without those that are gone
-        for language, lane in self._lanes.items():
-            for key in _lane_keys(term, language):
-                take(lane, key, term)
+            self._prefixes += Counter()  # drops lengths with a count of zero
+        for language, index in self._inflections.items():
+            for key in _inflection_keys(term, language):
+                discard(index, key, term)
 
 
-def _may_be_joined(term: Term) -> bool:
-    return term.kind.sort is Sort.WORD and not term.kind.exact
+def _may_be_joined(term: QueryTerm) -> bool:
+    return term.rule.type is TermType.WORD and not term.rule.exact
 
 
-def _lane_keys(term: Term, language: str) -> list[str]:
-    """Return the inflection keys under which a term is found, but for its own form, which needs none."""
-    kind = term.kind
-    inflects = kind.sort is Sort.WORD and not kind.exact and (not kind.is_name or language in NAMES_INFLECT)
+def _inflection_keys(term: QueryTerm, language: str) -> list[str]:
+    """Return the inflection keys of a term, except its own form, under which `_words` has it."""
+    rule = term.rule
+    inflects = rule.type is TermType.WORD and not rule.exact and (not rule.is_name or language in NAMES_INFLECT)
     if not inflects or language_of(term.folded, language) != language:
         return []
     own = KEY + term.folded
     return [key for key in fresh_wanted_keys(term.folded, language) if key != own]
 
 
-def _put_in_lane(lane: Lane, term: Term, language: str) -> None:
-    for key in _lane_keys(term, language):
-        put(lane, key, term)
+def _put_inflections(index: InflectionIndex, term: QueryTerm, language: str) -> None:
+    for key in _inflection_keys(term, language):
+        put(index, key, term)

@@ -1,262 +1,269 @@
-"""Whether a query that was called matches, told from the terms that each word of the article is.
+"""Checks of a candidate: whether it matches, decided from the terms that each word of the article matches.
 
-In: an `Expr`, made ready once (`prove`), then articles as they were `Seen`. Out: yes, no, or None where only a closer
-look can tell. `bot.matching.engine.evaluate` is the definition, and this says the same without a table of an article's
-words: where a term is in a row of `Terms.rows`, there the word stands (`Word.positions`), so a phrase is its terms in
-rows that follow one another, and where a capital decides, it is asked for its own word alone. What cannot be told so
-(NEAR, several words of a source) is judged in full.
+In: an `Expr`, compiled once to a `Check` (`compile_check`), then articles as `DocumentTerms`. Out: True, False, or None
+where the text must be scanned to decide. `bot.matching.engine.evaluate` is the definition; a check gives the same
+result without tables of an article's words. A term in the row of a word (`TermIndex.rows`) means that the term's word
+occurs there (`Word.positions`), so a phrase is its terms in successive rows, and if a capital decides, it is tested for
+that word alone. Anything else (NEAR, several words of a source) is evaluated in full (`FullCheck`).
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
-from bot.matching.engine.document import GLANCES, PLACE, FieldReading, Reading
+from bot.matching.engine.document import PLACE, WORDS_PER_UNIT, Document, DocumentField
 from bot.matching.engine.evaluate import is_match
-from bot.matching.engine.leaf import Needle, Word, may_have_initials, needle
-from bot.matching.engine.plan import Plan, initial_of, key_of, plan, want
-from bot.matching.engine.terms import JOINED, Term, Want
-from bot.matching.query.ast import And, Expr, Field, Language, Leaf, Near, Not, Or, Prefix
+from bot.matching.engine.leaf import LeafMatcher, Words, make_leaf_matcher, may_have_initials
+from bot.matching.engine.plan import Plan, initial_key, plan, special_key, word_key
+from bot.matching.engine.terms import JOINED, QueryTerm, TermKey
+from bot.matching.query.ast import And, Expr, Field, Language, Leaf, Near, Not, Or, Prefix, walk
 from bot.matching.text.analysis import Case
 
-Row: TypeAlias = tuple[Term, ...]  # the terms that a word is
-Rows: TypeAlias = list[Row]
-Fields: TypeAlias = list[tuple[FieldReading, Rows, list[Term]]]
-Use: TypeAlias = Callable[[Want], Term]
+Row: TypeAlias = tuple[QueryTerm, ...]  # the terms that a word matches
+Rows: TypeAlias = list[Row]  # of a field, one for each word
+FieldTerms: TypeAlias = list[tuple[DocumentField, Rows, list[QueryTerm]]]  # the last: terms of places and compounds
+TermLookup: TypeAlias = Callable[[TermKey], QueryTerm]
 
 
-class Seen:
-    """An article: its reading, of each field the terms that each word is and those of its keys, and all terms it has.
+class DocumentTerms:
+    """A document and the terms it has: by field and word in `fields`, all together in `present`.
 
-    `judged` counts the parts of queries that were judged in full.
+    `evaluated` counts the parts of queries that were evaluated in full.
     """
 
-    __slots__ = ("_title", "fields", "judged", "present", "reading")
+    __slots__ = ("_title", "document", "evaluated", "fields", "present")
 
-    def __init__(self, reading: Reading, fields: Fields, about: list[Term]) -> None:
-        self.reading = reading
+    def __init__(self, document: Document, fields: FieldTerms, about: list[QueryTerm]) -> None:
+        """`about` has the terms of no field: of the language and the source."""
+        self.document = document
         self.fields = fields
-        self.present = {term for _part, rows, _keys in fields for row in rows for term in row}
-        self.present.update(about, *[keys for _part, _rows, keys in fields])
-        self.judged = 0
-        self._title: Seen | None = None
+        self.present = {term for _field, rows, _keys in fields for row in rows for term in row}
+        self.present.update(about, *[keys for _field, _rows, keys in fields])
+        self.evaluated = 0
+        self._title: DocumentTerms | None = None
 
     @property
-    def title(self) -> "Seen":
-        """The title alone."""
+    def title(self) -> "DocumentTerms":
+        """The terms of the title alone."""
         if self._title is None:
-            self._title = Seen(self.reading, self.fields[:1], [])
+            self._title = DocumentTerms(self.document, self.fields[:1], [])
         return self._title
 
-    def is_meant(self, term: Term, part: FieldReading, at: int) -> bool:
-        """Return whether a word that is a term is what was wanted, should its case decide."""
-        return not term.kind.needs_case or self.reading.certainty(part.tokens[at].folded, part, at) is not False
+    def is_certain(self, term: QueryTerm, field: DocumentField, at: int) -> bool:
+        """Return whether the word at `at`, which has a term, is the term's word by its case too, if that decides."""
+        if not term.rule.needs_case:
+            return True
+        return self.document.certainty(field.tokens[at].folded, field, at) is not False
 
 
-class OneOf(NamedTuple):
-    """One of these terms is in the article, wherever."""
+class Check(Protocol):
+    """A compiled query, or a part of one."""
 
-    terms: tuple[Term, ...]
-
-    def says(self, seen: Seen, *, look: bool) -> bool | None:
-        """Return whether it is so; None, where a closer `look` must tell."""
-        return not seen.present.isdisjoint(self.terms)
+    def matches(self, terms: DocumentTerms, *, scan: bool) -> bool | None:
+        """Return True or False if the article's terms decide; None if its text must be scanned and `scan` is False."""
 
 
-class Way(NamedTuple):
+class HasAny(NamedTuple):
+    """Any of these terms is in the article, wherever."""
+
+    terms: tuple[QueryTerm, ...]
+
+    def matches(self, terms: DocumentTerms, *, scan: bool) -> bool | None:
+        """See `Check.matches`."""
+        return not terms.present.isdisjoint(self.terms)
+
+
+class Sequence(NamedTuple):
     """Words one after the other, or one word whose case decides.
 
-    `initial` stands for the first of a name, which may have one more word in it (see `needle`). `compound` is the key
-    of the compounds that are a single word.
+    `initial` may replace the first word of a person's name, which may also have one middle name more (see
+    `LeafMatcher`). `compound` is the key of the compounds that are a single word.
     """
 
-    terms: tuple[Term, ...]
-    initial: Term | None = None
+    terms: tuple[QueryTerm, ...]
+    initial: QueryTerm | None = None
     compound: str = ""
 
-    def says(self, seen: Seen, *, look: bool) -> bool | None:
-        """Return whether it is so; None, where a closer `look` must tell."""
+    def matches(self, terms: DocumentTerms, *, scan: bool) -> bool | None:
+        """See `Check.matches`."""
         first, *others = self.terms
-        present = seen.present
+        present = terms.present
         if not present.issuperset(others) or not (first in present or self.initial in present):
             return False
-        return self._stands(seen) if look else None
+        return self._occurs(terms) if scan else None
 
-    def _stands(self, seen: Seen) -> bool:
+    def _occurs(self, terms: DocumentTerms) -> bool:
         first, initial = self.terms[0], self.initial
-        for part, rows, _keys in seen.fields:
-            if self.compound in part.spans:
+        for field, rows, _keys in terms.fields:
+            if self.compound in field.spans:
                 return True
-            seen.reading.work += len(rows) // GLANCES
+            terms.document.spend(len(rows) // WORDS_PER_UNIT)
             for at, row in enumerate(rows):
-                begins = (first in row and seen.is_meant(first, part, at)) or initial in row
-                if begins and self._goes_on(1, at + 1, part, rows, seen):
+                begins = (first in row and terms.is_certain(first, field, at)) or initial in row
+                if begins and self._continues(1, at + 1, field, rows, terms):
                     return True
         return False
 
-    def _goes_on(self, index: int, at: int, part: FieldReading, rows: Rows, seen: Seen, *, whole: bool = True) -> bool:
-        """Return whether the words from `index` on stand at `at`; where `whole`, no other word stood between yet."""
+    def _continues(
+        self, index: int, at: int, field: DocumentField, rows: Rows, terms: DocumentTerms, *, whole: bool = True
+    ) -> bool:
+        """Return whether the words from `index` on occur from position `at` on; `whole`: no middle name so far."""
         if index == len(self.terms):
             return True
-        if at >= len(rows) or part.tokens[at].breaks:
+        if at >= len(rows) or field.tokens[at].breaks:
             return False
         term = self.terms[index]
-        is_here = term in rows[at] and seen.is_meant(term, part, at)
-        if is_here and self._goes_on(index + 1, at + 1, part, rows, seen, whole=whole):
+        is_here = term in rows[at] and terms.is_certain(term, field, at)
+        if is_here and self._continues(index + 1, at + 1, field, rows, terms, whole=whole):
             return True
-        if self.initial is None or not whole or part.tokens[at].case <= Case.LOWER:
+        if self.initial is None or not whole or field.tokens[at].case <= Case.LOWER:
             return False
-        return self._goes_on(index, at + 1, part, rows, seen, whole=False)
+        return self._continues(index, at + 1, field, rows, terms, whole=False)
 
 
-class Judged(NamedTuple):
-    """A part that is judged in full."""
+class FullCheck(NamedTuple):
+    """A part that is evaluated in full."""
 
     expr: Expr
 
-    def says(self, seen: Seen, *, look: bool) -> bool | None:
-        """Return whether it is so; None, where a closer `look` must tell."""
-        if not look:
+    def matches(self, terms: DocumentTerms, *, scan: bool) -> bool | None:
+        """See `Check.matches`."""
+        if not scan:
             return None
-        seen.judged += 1
-        return is_match(self.expr, seen.reading)
+        terms.evaluated += 1
+        return is_match(self.expr, terms.document)
 
 
 class InTitle(NamedTuple):
-    """A part that the title has."""
+    """A part that the title must match."""
 
-    part: "Proof"
+    part: Check
 
-    def says(self, seen: Seen, *, look: bool) -> bool | None:
-        """Return whether it is so; None, where a closer `look` must tell."""
-        return self.part.says(seen.title, look=look)
-
-
-class No(NamedTuple):
-    """Without a part."""
-
-    part: "Proof"
-
-    def says(self, seen: Seen, *, look: bool) -> bool | None:
-        """Return whether it is so; None, where a closer `look` must tell."""
-        said = self.part.says(seen, look=look)
-        return None if said is None else not said
+    def matches(self, terms: DocumentTerms, *, scan: bool) -> bool | None:
+        """See `Check.matches`."""
+        return self.part.matches(terms.title, scan=scan)
 
 
-class Every(NamedTuple):
-    """All of the parts; the simple ones are told apart, for most queries that ask have no others.
+class NoneOf(NamedTuple):
+    """The negation of a part."""
 
-    `rows`: one term of each is there. `without`: none of these is.
+    part: Check
+
+    def matches(self, terms: DocumentTerms, *, scan: bool) -> bool | None:
+        """See `Check.matches`."""
+        result = self.part.matches(terms, scan=scan)
+        return None if result is None else not result
+
+
+class AllOf(NamedTuple):
+    """All of several parts. The simple ones are stored apart, for most queries that need a check have no others.
+
+    One term of each of `required` is in the article, none of `excluded` is, and all of `parts` match.
     """
 
-    rows: tuple[tuple[Term, ...], ...]
-    without: tuple[Term, ...]
-    parts: "tuple[Proof, ...]"
+    required: tuple[tuple[QueryTerm, ...], ...]
+    excluded: tuple[QueryTerm, ...]
+    parts: tuple[Check, ...]
 
-    def says(self, seen: Seen, *, look: bool) -> bool | None:
-        """Return whether it is so; None, where a closer `look` must tell."""
-        for row in self.rows:
-            if seen.present.isdisjoint(row):
+    def matches(self, terms: DocumentTerms, *, scan: bool) -> bool | None:
+        """See `Check.matches`."""
+        for alternatives in self.required:
+            if terms.present.isdisjoint(alternatives):
                 return False
-        if not seen.present.isdisjoint(self.without):
+        if not terms.present.isdisjoint(self.excluded):
             return False
         whole: bool | None = True
         for part in self.parts:
-            said = part.says(seen, look=look)
-            if said is None:
+            result = part.matches(terms, scan=scan)
+            if result is None:
                 whole = None
-            elif not said:
+            elif not result:
                 return False
         return whole
 
 
-class Some(NamedTuple):
-    """Any of the parts."""
+class AnyOf(NamedTuple):
+    """Any of several parts."""
 
-    parts: "tuple[Proof, ...]"
+    parts: tuple[Check, ...]
 
-    def says(self, seen: Seen, *, look: bool) -> bool | None:
-        """Return whether it is so; None, where a closer `look` must tell."""
+    def matches(self, terms: DocumentTerms, *, scan: bool) -> bool | None:
+        """See `Check.matches`."""
         whole: bool | None = False
         for part in self.parts:
-            said = part.says(seen, look=look)
-            if said is None:
+            result = part.matches(terms, scan=scan)
+            if result is None:
                 whole = None
-            elif said:
+            elif result:
                 return True
         return whole
 
 
-Proof: TypeAlias = OneOf | Way | Judged | InTitle | No | Every | Some
-
-
-def prove(expr: Expr, use: Use) -> Proof:
-    """Return what a query asks of an article; `use` gives the term of each want, as often as it is named."""
+def compile_check(expr: Expr, lookup: TermLookup) -> Check:
+    """Compile a query. `lookup` is called for each use of a term, as often as the query uses it."""
     match expr:
         case And(items):
-            return _every([prove(item, use) for item in items])
+            return _all_of([compile_check(item, lookup) for item in items])
         case Or(items):
-            return Some(tuple([prove(item, use) for item in items]))
+            return AnyOf(tuple([compile_check(item, lookup) for item in items]))
         case Not(item):
-            return No(prove(item, use))
+            return NoneOf(compile_check(item, lookup))
         case Near(left, right, _):
-            return _every([_signs(left, use), _signs(right, use), Judged(expr)])
-        case Field("title", item) if _is_of_names(item):
-            return InTitle(prove(item, use))
+            return _all_of([_necessary(left, lookup), _necessary(right, lookup), FullCheck(expr)])
+        case Field("title", item) if _has_names_only(item):
+            return InTitle(compile_check(item, lookup))
         case Field() | Language() | Prefix():
-            return _every([_signs(expr, use), Judged(expr)]) if plan(expr).asks else _signs(expr, use)
+            necessary = _necessary(expr, lookup)
+            return _all_of([necessary, FullCheck(expr)]) if plan(expr).needs_check else necessary
         case _:
-            return _prove_leaf(expr, use)
+            return _compile_leaf(expr, lookup)
 
 
-def left_to_ask(proof: Proof, waits: Plan) -> tuple[tuple[Term, ...], Proof | None]:
-    """Return what of a query is left to ask once it was called as planned: what must not be there, and the rest."""
-    if not isinstance(proof, Every):
-        return (), proof
-    known = () if waits.besides else (waits.ones, waits.others)
-    rows = tuple([row for row in proof.rows if tuple([(term.folded, term.kind) for term in row]) not in known])
-    return proof.without, Every(rows, (), proof.parts) if rows or proof.parts else None
+def remaining_check(check: Check, query_plan: Plan) -> tuple[tuple[QueryTerm, ...], Check | None]:
+    """Return the part of a check that the look-up by a plan does not decide: excluded terms, and the rest or None."""
+    if not isinstance(check, AllOf):
+        return (), check
+    decided = () if query_plan.bigrams else (query_plan.triggers, query_plan.required)
+    required = tuple(
+        [terms for terms in check.required if tuple([(term.folded, term.rule) for term in terms]) not in decided]
+    )
+    return check.excluded, AllOf(required, (), check.parts) if required or check.parts else None
 
 
-def _every(parts: list[Proof]) -> Every:
-    rows = tuple([part.terms for part in parts if isinstance(part, OneOf)])
-    gone = [part.part for part in parts if isinstance(part, No)]
-    without = tuple([term for part in gone if isinstance(part, OneOf) for term in part.terms])
-    return Every(rows, without, tuple([part for part in parts if not _is_simple(part)]))
+def _all_of(parts: list[Check]) -> AllOf:
+    required = tuple([part.terms for part in parts if isinstance(part, HasAny)])
+    negated = [part.part for part in parts if isinstance(part, NoneOf)]
+    excluded = tuple([term for part in negated if isinstance(part, HasAny) for term in part.terms])
+    return AllOf(required, excluded, tuple([part for part in parts if not _is_simple(part)]))
 
 
-def _is_simple(part: Proof) -> bool:
-    return isinstance(part.part if isinstance(part, No) else part, OneOf)
+def _is_simple(part: Check) -> bool:
+    return isinstance(part.part if isinstance(part, NoneOf) else part, HasAny)
 
 
-def _is_of_names(expr: Expr) -> bool:
-    match expr:
-        case And(items) | Or(items):
-            return all(_is_of_names(item) for item in items)
-        case Not(item):
-            return _is_of_names(item)
-    return not isinstance(expr, Near | Field | Language)
+def _has_names_only(expr: Expr) -> bool:
+    return not any(isinstance(node, Near | Field | Language) for node in walk(expr))
 
 
-def _signs(expr: Expr, use: Use) -> OneOf:
-    """Return what an article has one of, if the query matches it."""
-    return OneOf(tuple([use(one) for one in plan(expr).callers]))
+def _necessary(expr: Expr, lookup: TermLookup) -> HasAny:
+    """Return a check for the terms of which each matching article has at least one."""
+    return HasAny(tuple([lookup(key) for key in plan(expr).necessary]))
 
 
-def _prove_leaf(leaf: Leaf, use: Use) -> Proof:
-    made = needle.__wrapped__(leaf)
-    sure = [use(key_of(key)) for key in made.spans if key[0] == PLACE]
-    ways = []
-    for way in made.ways:
-        if len(way) > 1 or way[0].needs_case:
-            ways.append(_way(way, made, use))
+def _compile_leaf(leaf: Leaf, lookup: TermLookup) -> Check:
+    matcher = make_leaf_matcher(leaf)
+    terms = [lookup(special_key(key)) for key in matcher.span_keys if key[0] == PLACE]
+    sequences = []
+    for words in matcher.sequences:
+        if len(words) > 1 or words[0].needs_case:
+            sequences.append(_sequence(words, matcher, lookup))
         else:
-            sure.append(use(want(way[0])))
-    parts: list[Proof] = [OneOf(tuple(sure)), *ways] if sure else [*ways]
-    return parts[0] if len(parts) == 1 else Some(tuple(parts))
+            terms.append(lookup(word_key(words[0])))
+    parts: list[Check] = [HasAny(tuple(terms)), *sequences] if terms else [*sequences]
+    return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
 
 
-def _way(way: tuple[Word, ...], made: Needle, use: Use) -> Way:
-    terms = tuple([use(want(word)) for word in way])
-    initial = use(initial_of(way)) if may_have_initials(way) else None
-    compound = JOINED + way[0].folded
-    return Way(terms, initial, compound if len(way) == 1 and compound in made.spans else "")
+def _sequence(words: Words, matcher: LeafMatcher, lookup: TermLookup) -> Sequence:
+    terms = tuple([lookup(word_key(word)) for word in words])
+    initial = lookup(initial_key(words)) if may_have_initials(words) else None
+    compound = JOINED + words[0].folded
+    return Sequence(terms, initial, compound if len(words) == 1 and compound in matcher.span_keys else "")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bot.matching.engine.aliases import Aliases
 from bot.matching.engine.evaluate import MOST_TERMS, matches
-from bot.matching.engine.leaf import is_simple, needle
+from bot.matching.engine.leaf import is_simple, leaf_matcher
 from bot.matching.engine.percolator import UNEXPLAINED, Percolator
 from bot.matching.engine.plan import name_of, plan
 from bot.matching.query.ast import Expr, Language, Name
@@ -91,14 +91,15 @@ def test_queries_that_come_and_go_between_articles_are_matched_as_if_they_had_al
 @given(st.from_regex("[a-z]{1,9}", fullmatch=True) | st.sampled_from(("turkey", "nasa", "real", "shoigu")), st.data())
 def test_a_word_that_is_kept_as_its_term_is_looked_for_as_it_was_typed(text: str, data: st.DataObject) -> None:
     name = Name(data.draw(st.sampled_from((text, text.capitalize(), text.upper()))), data.draw(st.booleans()))
-    waits = plan(name)
-    assume(is_simple(name.text) and not waits.asks)
-    again = name_of(*waits.call)
-    assert plan(again) == waits
-    one, other = (
-        [[word._replace(case=Case.TITLE) for word in way] for way in needle(leaf).ways] for leaf in (name, again)
+    query_plan = plan(name)
+    assume(is_simple(name.text) and not query_plan.needs_check)
+    again = name_of(*query_plan.trigger)
+    assert plan(again) == query_plan
+    sequences, again_sequences = (
+        [[word._replace(case=Case.TITLE) for word in words] for words in leaf_matcher(leaf).sequences]
+        for leaf in (name, again)
     )
-    assert one == other  # their case decides nothing
+    assert sequences == again_sequences  # their case decides nothing
 
 
 def test_a_name_that_comes_and_goes_at_once_takes_no_other_ones_spellings_away() -> None:
@@ -307,7 +308,7 @@ def test_what_is_kept_of_words_does_not_grow_with_the_languages_a_feed_makes_up(
     percolator.add(1, Name("dam"))
     for number in range(100):
         assert percolator.match(Article("", "the dam", f"x{number}"))
-    assert len(percolator._terms._memory.answers) == 1
+    assert len(percolator._terms._cache.by_form) == 1
 
 
 def test_a_wrong_language_never_loses_an_exact_match() -> None:

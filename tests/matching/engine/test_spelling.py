@@ -67,15 +67,17 @@ names = st.sampled_from(("shoigu", "shoygu", "pedersen", "pederson", "pedresen",
 @given(st.lists(st.tuples(names, st.booleans()), max_size=6), names)
 def test_the_vocabulary_finds_what_a_comparison_with_all_would(held: list[tuple[str, bool]], word: str) -> None:
     vocabulary = Vocabulary()
-    for name, asked in held:
-        vocabulary.add([name], asked=asked)
-    assert {name for name, asked in held if asked and is_near(name, word)} == vocabulary.asked(word)
-    assert {name for name, asked in held if not asked and is_spelling(name, word)} == set(vocabulary.named(word))
-    for name, asked in held:
-        vocabulary.remove(name, asked=asked)
+    for name, misspelt in held:
+        vocabulary.add([name], misspelt=misspelt)
+    assert {name for name, misspelt in held if misspelt and is_near(name, word)} == vocabulary.misspellings(word)
+    assert {name for name, misspelt in held if not misspelt and is_spelling(name, word)} == set(
+        vocabulary.spellings(word)
+    )
+    for name, misspelt in held:
+        vocabulary.remove(name, misspelt=misspelt)
     assert len(vocabulary) == 0
-    assert not vocabulary.asked(word)
-    assert not vocabulary.named(word)
+    assert not vocabulary.misspellings(word)
+    assert not vocabulary.spellings(word)
 
 
 @given(st.lists(st.tuples(st.text(max_size=3), st.integers(0, MOST_NAMES - 1)), unique=True))
@@ -86,7 +88,7 @@ def test_numbers_are_found_by_their_keys_until_they_are_taken(pairs: list[tuple[
     assert len(slots) == len(pairs)
     for gone, (key, number) in enumerate(pairs):
         assert number in slots.find_all([key])
-        slots.take([key], number)
+        slots.remove([key], number)
         for other, kept in pairs[gone + 1 :]:
             assert kept in slots.find_all([other])
     assert len(slots) == 0
@@ -99,7 +101,7 @@ LETTERS = st.text(alphabet="abdei", min_size=4, max_size=11)
 @given(LETTERS, st.data())
 def test_no_misspelling_is_lost(name: str, data: st.DataObject) -> None:
     vocabulary = Vocabulary()
-    vocabulary.add([name], asked=True)
+    vocabulary.add([name], misspelt=True)
     word = name
     for _ in range(2 if len(name) >= 8 else 1):
         at = data.draw(st.integers(0, len(word) - 1))
@@ -107,7 +109,7 @@ def test_no_misspelling_is_lost(name: str, data: st.DataObject) -> None:
         swapped = word[at + 1 : at + 2] + word[at] + word[at + 2 :]
         ends = {"delete": word[at + 1 :], "insert": "e" + word[at:], "replace": "d" + word[at + 1 :], "swap": swapped}
         word = word[:at] + ends[change]
-    assert name in vocabulary.asked(word) or not is_near(name, word)
+    assert name in vocabulary.misspellings(word) or not is_near(name, word)
 
 
 @given(st.lists(st.sampled_from(("shoigu", "шойгу", "aeh", "ъ", "القذافي", "muhammad", "ccey", "x")) | LETTERS))
@@ -120,4 +122,4 @@ def test_a_number_that_was_not_put_there_cannot_be_taken() -> None:
     slots = Slots(2)
     slots.put(["shoigu", "shoygu"], 1)
     with pytest.raises(ValueError, match="not found"):
-        slots.take(["shoigu"], 2)
+        slots.remove(["shoigu"], 2)
