@@ -50,7 +50,7 @@ class NameFinder(Protocol):
     """Finds names that an administrator declared to be one (`bot.matching.engine.aliases`)."""
 
     def mentions(self, field: "DocumentField", language: str) -> Iterable[AliasMention]:
-        """Yield the names that occur in a field, in order, none overlapping another of a different end."""
+        """Yield the names that occur in a field, in order; two overlap only if they are the same tokens."""
 
 
 FieldMention: TypeAlias = tuple["DocumentField", places.Mention]

@@ -138,7 +138,7 @@ def is_near(name: str, word: str) -> bool:
     """Return whether `word` is `name` misspelt: a letter wrong, missing, added or swapped (two in a long name)."""
     if name == word or is_known(word):
         return False
-    return OSA.distance(name, word, score_cutoff=MOST_MISSPELT) <= _misspelt(name) or is_spelling(name, word)
+    return OSA.distance(name, word, score_cutoff=MOST_MISSPELT) <= _most_misspelt(name) or is_spelling(name, word)
 
 
 def near(name: str, words: Iterable[str]) -> list[str]:
@@ -377,6 +377,6 @@ def _subsequences(word: str, letters: int) -> set[str]:
     return set(map("".join, combinations(word, letters)))
 
 
-def _misspelt(name: str) -> int:
-    """Return how many letters of a name may be misspelt."""
+def _most_misspelt(name: str) -> int:
+    """Return the number of letters of a name that may be misspelt."""
     return MOST_MISSPELT if len(name) >= LONG else 1

@@ -30,7 +30,7 @@ from bot.pipeline.aliases import LARGEST_FILE
 from bot.search.article_index import Index
 from tests.matching.strategies import aliases, articles, names
 
-BIG = {ord(one): chr(0x10400 + at) for at, one in enumerate("0123456789x")}  # letters of four bytes
+BIG = {ord(sign): chr(0x10400 + at) for at, sign in enumerate("0123456789x")}  # letters of four bytes
 
 KNOWN = Aliases(
     [
@@ -200,11 +200,11 @@ def test_what_cannot_be_an_alias_is_told_in_one_sentence(typed: str, said: str) 
 
 
 def test_groups_that_share_a_name_become_one() -> None:
-    one, two, three = ("Foo", "Bar"), ("Baz", "Qux"), ("BAR", "Baz")
-    assert joined([one, two]) == [one, two]
-    assert joined([one, two, three]) == [("Foo", "Bar", "Baz", "Qux")]
-    assert joined([("…", "?"), one]) == [one]  # nothing to find there
-    assert joined([one, ("Dam",), three]) == [("Foo", "Bar", "Baz"), ("Dam",)]
+    first, second, third = ("Foo", "Bar"), ("Baz", "Qux"), ("BAR", "Baz")
+    assert joined([first, second]) == [first, second]
+    assert joined([first, second, third]) == [("Foo", "Bar", "Baz", "Qux")]
+    assert joined([("…", "?"), first]) == [first]  # the other has no word to find
+    assert joined([first, ("Dam",), third]) == [("Foo", "Bar", "Baz"), ("Dam",)]
 
 
 def test_names_of_a_place_stand_for_it() -> None:
@@ -252,5 +252,5 @@ def test_what_is_accepted_is_read_back_from_a_file(typed: list[str]) -> None:
         group = read(f"{typed[0]} = {', '.join(typed[1:])}")
     except UserError:
         reject()
-    for one in (group, group[::-1]):  # any of them may be the main one, once it is one with others
-        assert read_lines(write_lines([one])) == ([place_first(one)], [])
+    for ordered in (group, group[::-1]):  # any name may be the main one, once groups are joined
+        assert read_lines(write_lines([ordered])) == ([place_first(ordered)], [])

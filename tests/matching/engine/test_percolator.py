@@ -75,7 +75,7 @@ def test_queries_that_come_and_go_between_articles_are_matched_as_if_they_had_al
     there = dict(enumerate(before))
     for query_id, expr in there.items():
         percolator.add(query_id, expr)
-    percolator.match(first)  # what it knows of a word is kept
+    percolator.match(first)  # results of words are cached
     percolator.match(second)
     for query_id in data.draw(st.sets(st.sampled_from(range(len(before))))) if before else ():
         percolator.remove(query_id)
@@ -379,7 +379,7 @@ def test_words_that_sound_as_thousands_of_names_are_compared_with_as_many_as_the
     assert 0 < found.unspelt < 2_000
     assert {0, 1} <= found.keys()  # the last word stands beyond the budget, and is found as it is
     assert percolator.statistics.overruns == 1
-    assert percolator.match(Article("", spelt[7_999].capitalize(), "en"))  # nothing of that was kept
+    assert percolator.match(Article("", spelt[7_999].capitalize(), "en"))  # nothing of that was cached
 
 
 def test_queries_come_and_go_while_articles_are_matched_in_a_thread() -> None:

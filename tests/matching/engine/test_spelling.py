@@ -65,15 +65,14 @@ names = st.sampled_from(("shoigu", "shoygu", "pedersen", "pederson", "pedresen",
 
 
 @given(st.lists(st.tuples(names, st.booleans()), max_size=6), names)
-def test_the_vocabulary_finds_what_a_comparison_with_all_would(held: list[tuple[str, bool]], word: str) -> None:
+def test_the_vocabulary_finds_what_a_comparison_with_all_would(added: list[tuple[str, bool]], word: str) -> None:
     vocabulary = Vocabulary()
-    for name, misspelt in held:
+    for name, misspelt in added:
         vocabulary.add([name], misspelt=misspelt)
-    assert {name for name, misspelt in held if misspelt and is_near(name, word)} == vocabulary.misspellings(word)
-    assert {name for name, misspelt in held if not misspelt and is_spelling(name, word)} == set(
-        vocabulary.spellings(word)
-    )
-    for name, misspelt in held:
+    near = {name for name, misspelt in added if misspelt and is_near(name, word)}
+    spelt = {name for name, misspelt in added if not misspelt and is_spelling(name, word)}
+    assert (near, spelt) == (vocabulary.misspellings(word), set(vocabulary.spellings(word)))
+    for name, misspelt in added:
         vocabulary.remove(name, misspelt=misspelt)
     assert len(vocabulary) == 0
     assert not vocabulary.misspellings(word)
@@ -86,11 +85,11 @@ def test_numbers_are_found_by_their_keys_until_they_are_taken(pairs: list[tuple[
     for key, number in pairs:
         slots.put([key], number)
     assert len(slots) == len(pairs)
-    for gone, (key, number) in enumerate(pairs):
+    for removed, (key, number) in enumerate(pairs):
         assert number in slots.find_all([key])
         slots.remove([key], number)
-        for other, kept in pairs[gone + 1 :]:
-            assert kept in slots.find_all([other])
+        for left_key, left_number in pairs[removed + 1 :]:
+            assert left_number in slots.find_all([left_key])
     assert len(slots) == 0
     assert all(slots.find_all([key]) == set() for key, _number in pairs)
 
