@@ -4,7 +4,7 @@ In: an `Expr`, and what is often found beside it. Out: other queries, each one s
 typed, the nearest first. Not here: what they find.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from bot.errors import QueryError
 from bot.matching.engine.spelling import SHORTEST_ASKED
@@ -61,8 +61,7 @@ def _looser(expr: Expr) -> Iterator[Expr]:
                 yield Name(text, close=True)
         case And(items) | Or(items):
             join = _and if isinstance(expr, And) else _or
-            for at, item in enumerate(items):
-                yield from (join([*items[:at], looser, *items[at + 1 :]]) for looser in _looser(item))
+            yield from map(join, _one_changed(items, _looser))
 
 
 def _freer(expr: Expr) -> Iterator[Expr]:
@@ -75,8 +74,7 @@ def _freer(expr: Expr) -> Iterator[Expr]:
             if len(wanted) > 1:
                 yield from (_and([item for item in items if item is not gone]) for gone in wanted)
                 yield _and([_or(wanted), *nots])
-            for item in wanted:
-                yield from (_and([freer if one is item else one for one in items]) for freer in _freer(item))
+            yield from map(_and, _one_changed(items, _freer))
         case Or(items):
             yield from (_or([*items, freer]) for item in items for freer in _freer(item))
         case Field("title", item):
@@ -88,6 +86,12 @@ def _freer(expr: Expr) -> Iterator[Expr]:
             if len(words) > 1 and not places.concepts(text):
                 yield _and([Name(word, close) for word in words])
                 yield from (Name(word, close) for word in sorted(words, key=len, reverse=True))
+
+
+def _one_changed(items: Sequence[Expr], change: Callable[[Expr], Iterable[Expr]]) -> Iterator[list[Expr]]:
+    """Yield the items with one of them changed, for each item and each change of it."""
+    for position, item in enumerate(items):
+        yield from ([*items[:position], changed, *items[position + 1 :]] for changed in change(item))
 
 
 def _country(text: str) -> str | None:
