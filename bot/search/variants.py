@@ -1,7 +1,7 @@
-"""Queries that ask for a little more, or a little less, than a given one.
+"""Variants: queries that match a little more, or a little less, than a given one.
 
-In: an `Expr`, and what is often found beside it. Out: other queries, each one step away and each as it could be
-typed, the nearest first. Not here: what they find.
+In: an `Expr`, and names that often occur in its articles. Out: other queries, each one change away and each such that
+it can be typed, the nearest first. Not here: the articles they find.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,25 +14,25 @@ from bot.matching.query.parser import LONGEST, parse
 from bot.matching.query.printer import format_query
 from bot.matching.text.analysis import tokens
 
-MOST_WIDER = 16  # are tried
+MOST_WIDER = 16  # forms returned
 
 
 def wider(expr: Expr) -> list[Expr]:
-    """Return queries that find what this one finds, or something near it, and more."""
+    """Return queries that match the same articles, or similar ones, and more."""
     return _typed([*_looser(expr), *_freer(expr)], but=expr)[:MOST_WIDER]
 
 
-def narrower(expr: Expr, beside: Iterable[str]) -> list[Expr]:
-    """Return queries that find a part of what this one finds; `beside` are names often found with it."""
+def narrower(expr: Expr, additions: Iterable[str]) -> list[Expr]:
+    """Return queries that match a part of the articles; each of the names in `additions` makes one."""
     found: list[Expr] = [Field("title", expr)]
     if isinstance(expr, Name) and len(tokens(expr.text)) > 1:
         found.append(Exact(expr.text))
-    found += [_and([expr, Name(name)]) for name in beside]
+    found += [_and([expr, Name(name)]) for name in additions]
     return _typed(found, but=expr)
 
 
 def _typed(exprs: Iterable[Expr], *, but: Expr) -> list[Expr]:
-    """Return the queries that can be typed, each once, without the one they were made of."""
+    """Return the queries that can be typed, as they are parsed, each once and without `but`."""
     found: dict[Expr, None] = {}
     for expr in exprs:
         text = format_query(expr)
@@ -46,7 +46,7 @@ def _typed(exprs: Iterable[Expr], *, but: Expr) -> list[Expr]:
 
 
 def _looser(expr: Expr) -> Iterator[Expr]:
-    """Yield the query with the same words, asked for less strictly."""
+    """Yield the query with the same words, matched less strictly."""
     match expr:
         case Field("title", item):
             yield item
@@ -65,7 +65,7 @@ def _looser(expr: Expr) -> Iterator[Expr]:
 
 
 def _freer(expr: Expr) -> Iterator[Expr]:
-    """Yield the query with fewer words, or with wider ones."""
+    """Yield the query with fewer words, or with a country for its town."""
     match expr:
         case And(items):
             nots = [item for item in items if isinstance(item, Not)]
@@ -103,12 +103,12 @@ def _country(text: str) -> str | None:
 
 
 def _and(items: Sequence[Expr]) -> Expr:
-    flat = [one for item in items for one in (item.items if isinstance(item, And) else (item,))]
+    flat = [part for item in items for part in (item.items if isinstance(item, And) else (item,))]
     flat = list(dict.fromkeys(flat))
-    return flat[0] if len(flat) == 1 else And(tuple(sorted(flat, key=lambda one: isinstance(one, Not))))
+    return flat[0] if len(flat) == 1 else And(tuple(sorted(flat, key=lambda item: isinstance(item, Not))))
 
 
 def _or(items: Sequence[Expr]) -> Expr:
-    flat = [one for item in items for one in (item.items if isinstance(item, Or) else (item,))]
+    flat = [part for item in items for part in (item.items if isinstance(item, Or) else (item,))]
     flat = list(dict.fromkeys(flat))
     return flat[0] if len(flat) == 1 else Or(tuple(flat))
