@@ -5,7 +5,6 @@ import gc
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,7 +14,7 @@ from bot.matching.engine.evaluate import matches
 from bot.matching.engine.percolator import Percolator
 from bot.matching.query.ast import Expr
 from bot.matching.query.parser import parse
-from bot.models import Article, Headline, Match, Placement
+from bot.models import Match, Placement
 from bot.pipeline.aliases import AliasBook
 from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
@@ -87,7 +86,7 @@ class Matcher:
             changed = {query_id: expr async for query_id, expr in self._changes(connection)}
             for query_id, expr in changed.items():
                 for entry in waiting:
-                    if expr and (match := matches(expr, article(entry), self.percolator.aliases)):
+                    if expr and (match := matches(expr, entry.article(), self.percolator.aliases)):
                         found[entry.id][query_id] = match
             await entries.place(
                 connection, {entry.id: placed[entry.id] for entry in waiting if not entry.story_id}, now
@@ -129,11 +128,11 @@ class Matcher:
 
         An entry keeps its story: an edited one is not placed again, and one whose transaction failed is remembered.
         """
-        placed = {entry.id: _placement(entry) or self.clusterer.place(headline(entry)) for entry in waiting}
+        placed = {entry.id: _placement(entry) or self.clusterer.place(entry.headline()) for entry in waiting}
         return placed, {entry.id: self._match(entry) for entry in waiting}
 
     def _match(self, entry: StoredEntry) -> dict[int, Match]:
-        found = self.percolator.match(article(entry))
+        found = self.percolator.match(entry.article())
         if found.unjudged or found.unspelt:
             left, some = len(found.unjudged), found.unjudged[:SHOWN]
             log.warning("match budget spent", entry_id=entry.id, unjudged=left, unspelt=found.unspelt, query_ids=some)
@@ -161,17 +160,3 @@ def _placement(entry: StoredEntry) -> Placement | None:
     if entry.story_id is None or entry.text_id is None:
         return None
     return Placement(story=entry.story_id, text=entry.text_id)
-
-
-def headline(entry: StoredEntry) -> Headline:
-    """Return an entry as clustering sees it."""
-    return Headline(
-        id=entry.id, title=entry.title, url=entry.canonical_url, published_at=entry.seen_at, text=entry.summary
-    )
-
-
-def article(entry: StoredEntry) -> Article:
-    """Return an entry as the matcher sees it: what the feed says, then what its page adds."""
-    host = urlsplit(entry.source_url).hostname or ""
-    text = f"{entry.summary}\n{entry.page}" if entry.page else entry.summary
-    return Article(title=entry.title, text=text, language=entry.language, source=f"{entry.source_title} {host}")

@@ -1,15 +1,14 @@
-"""Articles that wait for queries: the percolator turned round, to say at once what a query would have found.
+"""Article index: finds the stored articles that a new query matches; the percolator reversed.
 
-In: articles, each under a number, then queries. Out: for a query, the numbers of all the articles it matches.
-An article's words, as they stand there, lead to it, and so do its places, names of aliases, compounds, source and
-language. What a part of a query waits for (`bot.matching.engine.plan`) names the words that are meant by it,
-`MatchRule.matches` judges each of them, and sets do the rest: And is what is in both, Or what is in either, Not what
-is left.
-Where the plan says all there is to know, that is the answer; else what may match is judged, in the words that were
-kept. Hypothesis holds the answer against judging every article (tests/matching/test_index.py).
+In: articles, each under a number, then queries. Out: for a query, the numbers of all articles it matches.
+An article is listed under its words as written, its places, names of aliases, compounds, source and language. A part
+of a query has a plan (`bot.matching.engine.plan`) of terms; the words in the index that match a term lead to articles,
+and these are combined as sets: And is the intersection, Or the union, Not the difference. Where the plan is exact, that
+is the result; else each article that may match is judged in full, by its stored words. Hypothesis compares the result
+with judging every article (tests/search/test_article_index.py).
 
-An article's text is not kept, only its words (each is one object, however many articles have it), so a match is told
-without its terms. One thread at a time uses an index. What was judged is remembered for a while: an article under a
+An article's text is not kept, only its words (one object each, however many articles have it), so a match comes without
+its terms. Only one thread at a time may use an index. The verdicts of recent queries are cached: the article under a
 number never changes.
 """
 
@@ -29,59 +28,59 @@ from bot.matching.text.analysis import CASE, Case, Token, keys, name_keys, read_
 from bot.matching.text.transliteration import bridges
 from bot.models import Article
 
-MOST_VERDICTS = 100_000  # remembered, of all queries together: some ten megabytes
-WASTE = 0.25  # share of numbers that are gone, above which the lists are cleared of them
+MOST_VERDICTS = 100_000  # cached, of all queries together: some ten megabytes
+WASTE = 0.25  # share of removed articles above which their numbers are deleted from the lists
 
 Numbers: TypeAlias = "array[int]"  # of articles
 
 
 class Maybe(NamedTuple):
-    """Articles that may match a part of a query, and those of them that surely do."""
+    """Articles that may match a part of a query, and the subset that surely does."""
 
     may: set[int]
     surely: set[int]
 
 
-class Found(NamedTuple):
-    """Articles that match a query, and how many were left that may match but would have taken too long to judge."""
+class IndexMatches(NamedTuple):
+    """Articles that match a query, and the number of articles that may match but were not judged, to save time."""
 
     numbers: set[int]
     left: int
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing was left: these are all there are."""
+        """Whether all articles were judged: there are no other matches."""
         return not self.left
 
 
 class _Verdicts:
-    """What was judged, of the queries that were asked last."""
+    """A cache of whether articles matched, for the most recent queries."""
 
     def __init__(self) -> None:
         self._by_query: OrderedDict[Expr, dict[int, bool]] = OrderedDict()
         self._count = 0
 
     def of(self, query: Expr) -> dict[int, bool]:
-        """Return whether the query matched, by the articles' numbers."""
+        """Return whether the query matched, by article number; the caller adds to it."""
         verdicts = self._by_query.setdefault(query, {})
         self._by_query.move_to_end(query)
         return verdicts
 
     def added(self, count: int) -> None:
-        """Forget the queries asked longest ago, if there are too many verdicts now."""
+        """Count new verdicts, and drop the queries used longest ago if there are too many."""
         self._count += count
         while self._count > MOST_VERDICTS:
             __, oldest = self._by_query.popitem(last=False)
             self._count -= len(oldest)
 
     def clear(self) -> None:
-        """Forget all."""
+        """Drop all verdicts."""
         self._by_query.clear()
         self._count = 0
 
 
 class _Lists:
-    """The articles by what is in them: by language and form of a word, and by key."""
+    """Numbers of articles, by language and form of a word, and by key."""
 
     def __init__(self) -> None:
         self.words: dict[str, dict[str, Numbers]] = {}
@@ -98,8 +97,8 @@ class _Lists:
                 else:
                     numbers.append(number)
 
-    def clear_of_all_but(self, live: Collection[int]) -> None:
-        """Forget the numbers that are not `live`, and what only they had."""
+    def keep_only(self, live: Collection[int]) -> None:
+        """Delete the numbers that are not `live`, and words and keys without numbers."""
         self.keys = _cleared(self.keys, live)
         self.words = {language: cleared for language, table in self.words.items() if (cleared := _cleared(table, live))}
 
@@ -110,7 +109,7 @@ def _cleared(table: dict[str, Numbers], live: Collection[int]) -> dict[str, Numb
 
 
 class _Vocabulary:
-    """The words of all articles, by what another spelling or inflection of them would share."""
+    """The words of all articles, by the keys they share with their other spellings and inflections."""
 
     def __init__(self) -> None:
         self.folded: dict[str, None] = {}
@@ -119,7 +118,7 @@ class _Vocabulary:
         self.bridges: dict[str, list[str]] = {}
 
     def add(self, form: str, language: str) -> None:
-        """Add a word of an article in a language, the first time it is met there."""
+        """Add a word that is new in articles in a language."""
         folded, _case = read_form(form)
         stems = self.stems.setdefault(language, {})
         for key in keys(folded, language):
@@ -130,9 +129,9 @@ class _Vocabulary:
             for bridge in bridges(folded):
                 _put(self.bridges, bridge, folded)
 
-    def meant_by(self, key: TermKey) -> Iterator[str]:
-        """Yield the words that may be what is wanted: all that are, and a few more."""
-        folded, rule = key
+    def candidates(self, term: TermKey) -> Iterator[str]:
+        """Yield all words that the term matches, and a few that it may not."""
+        folded, rule = term
         if rule.type is TermType.PREFIX:
             yield from (word for word in self.folded if word.startswith(folded))
             return
@@ -142,8 +141,8 @@ class _Vocabulary:
         if rule.is_name:
             yield from plurals(folded)
         for language, stems in self.stems.items():
-            for inflection in (name_keys if rule.is_name else wanted_keys)(folded, language):
-                yield from stems.get(inflection, ())
+            for key in (name_keys if rule.is_name else wanted_keys)(folded, language):
+                yield from stems.get(key, ())
         if rule.close:
             yield from self.sounds.get(skeleton(folded), ())
             for bridge in bridges(folded):
@@ -159,7 +158,7 @@ def _put(table: dict[str, list[str]], key: str, word: str) -> None:
 
 
 class Index:
-    """Articles under their numbers, as they read with these aliases."""
+    """An index of articles by number, read with a set of aliases."""
 
     def __init__(self, aliases: Aliases | None = None) -> None:
         self.aliases = aliases or Aliases()
@@ -168,8 +167,8 @@ class Index:
         self._titles = _Lists()
         self._vocabulary = _Vocabulary()
         self._verdicts = _Verdicts()
-        self._gone = 0
-        self.words = 0  # of all articles
+        self._removed = 0
+        self.words = 0  # in all articles together
 
     def __len__(self) -> int:
         return len(self._articles)
@@ -178,26 +177,26 @@ class Index:
         return number in self._articles
 
     def add(self, number: int, article: Article) -> None:
-        """Add an article under a number that no article ever had: a higher one for a newer article."""
+        """Add an article under a number never used before; a newer article has a higher number."""
         document = Document(article, self.aliases)
         document.drop_text()
         self._articles[number] = document
         self.words += _size(document)
         for part in (document.title, document.text):
-            self._learn(part, document.language)
+            self._add_words(part, document.language)
         self._list(number, document)
 
     def remove(self, numbers: Iterable[int]) -> None:
-        """Forget articles; a number that is not there is no error."""
+        """Remove articles; unknown numbers are ignored."""
         for number in numbers:
-            gone = self._articles.pop(number, None)
-            if gone is not None:
-                self._gone += 1
-                self.words -= _size(gone)
-        if self._gone > WASTE * len(self._articles):
-            self._whole.clear_of_all_but(self._articles)
-            self._titles.clear_of_all_but(self._articles)
-            self._gone = 0
+            removed = self._articles.pop(number, None)
+            if removed is not None:
+                self._removed += 1
+                self.words -= _size(removed)
+        if self._removed > WASTE * len(self._articles):
+            self._whole.keep_only(self._articles)
+            self._titles.keep_only(self._articles)
+            self._removed = 0
             self._verdicts.clear()
             self._vocabulary = _Vocabulary()
             for language, forms in self._whole.words.items():
@@ -205,7 +204,7 @@ class Index:
                     self._vocabulary.add(form, language)
 
     def set_aliases(self, aliases: Aliases) -> None:
-        """Read the names of all articles anew."""
+        """Replace the aliases, and find their names in all articles."""
         self.aliases = aliases
         self._verdicts.clear()
         for lists in (self._whole, self._titles):
@@ -216,25 +215,25 @@ class Index:
             self._titles.add(number, document.language, (), title)
             self._whole.add(number, document.language, (), title | text)
 
-    def find(self, expr: Expr, *, most: int | None = None, among: Collection[int] | None = None) -> Found:
-        """Return the numbers of all articles that a query matches (with `among`: of those).
+    def find(self, expr: Expr, *, most: int | None = None, among: Collection[int] | None = None) -> IndexMatches:
+        """Return the articles that a query matches; with `among`, only those of these numbers.
 
-        With `most`, no more are judged than that, the newest; what was judged before for the query costs nothing.
+        With `most`, at most so many are judged in full, the newest; verdicts in the cache do not count.
         """
         bound = self.aliases.bind(expr)
         found = self._find(bound, self._whole)
         live = self._articles if among is None else self._articles.keys() & among
         verdicts = self._verdicts.of(bound)
-        asked = [number for number in found.may - found.surely if number in live]
-        new = sorted((number for number in asked if number not in verdicts), reverse=True)
+        uncertain = [number for number in found.may - found.surely if number in live]
+        new = sorted((number for number in uncertain if number not in verdicts), reverse=True)
         for number in new[:most]:
             verdicts[number] = is_match(bound, self._articles[number].copy())
-        judged = {number for number in asked if verdicts.get(number)}
+        judged = {number for number in uncertain if verdicts.get(number)}
         self._verdicts.added(len(new[:most]))
-        return Found({number for number in found.surely if number in live} | judged, len(new) - len(new[:most]))
+        return IndexMatches({number for number in found.surely if number in live} | judged, len(new) - len(new[:most]))
 
     def companions(self, numbers: Iterable[int]) -> Counter[str]:
-        """Return the places (as keys of spans) that these articles name, and how many of them do."""
+        """Return the places (as keys of spans) in these articles, with the number of articles that name each."""
         return Counter(key for number in numbers for key in self._keys_of(number))
 
     def _keys_of(self, number: int) -> set[str]:
@@ -242,7 +241,7 @@ class Index:
         return _place_keys(document.title) | _place_keys(document.text) if document else set()
 
     def names(self, numbers: Iterable[int]) -> Counter[tuple[str, Case]]:
-        """Return the words with a capital inside a sentence that these articles have, and how many of them do."""
+        """Return the words with a capital inside a sentence, with the number of these articles that have each."""
         return Counter(word for number in numbers for word in self._names_of(number))
 
     def _names_of(self, number: int) -> set[tuple[str, Case]]:
@@ -256,7 +255,7 @@ class Index:
             if token.case > Case.LOWER and not token.begins
         }
 
-    def _learn(self, part: DocumentField, language: str) -> None:
+    def _add_words(self, part: DocumentField, language: str) -> None:
         known = self._whole.words.get(language, {})
         for token in part.tokens:
             if token.form not in known:
@@ -276,7 +275,7 @@ class Index:
                 return self._find_all(items, lists)
             case Or(items):
                 found = [self._find(item, lists) for item in items]
-                return Maybe(set().union(*(one.may for one in found)), set().union(*(one.surely for one in found)))
+                return Maybe(set().union(*(part.may for part in found)), set().union(*(part.surely for part in found)))
             case Near(left, right, _):
                 return Maybe(self._find(left, lists).may & self._find(right, lists).may, set())
             case Field("source", _):
@@ -288,44 +287,44 @@ class Index:
     def _find_all(self, items: tuple[Expr, ...], lists: _Lists) -> Maybe:
         wanted = [self._find(item, lists) for item in items if not isinstance(item, Not)]
         unwanted = [self._find(item.item, lists) for item in items if isinstance(item, Not)]
-        may = set.intersection(*(one.may for one in wanted))
-        surely = set.intersection(*(one.surely for one in wanted))
-        for one in unwanted:
-            may -= one.surely
-            surely -= one.may
+        may = set.intersection(*(part.may for part in wanted))
+        surely = set.intersection(*(part.surely for part in wanted))
+        for part in unwanted:
+            may -= part.surely
+            surely -= part.may
         return Maybe(may, surely)
 
-    def _planned(self, waits: Plan, lists: _Lists) -> Maybe:
-        """Return the articles that have what a part of a query waits for."""
-        may = set().union(*(self._having(key, lists) for key in waits.triggers))
-        may = may.union(*(self._side_by_side(bigram, lists) for bigram in waits.bigrams))
-        return Maybe(may, set() if waits.needs_check else set(may))
+    def _planned(self, query_plan: Plan, lists: _Lists) -> Maybe:
+        """Return the articles that have a term of the plan."""
+        may = set().union(*(self._having(term, lists) for term in query_plan.triggers))
+        may = may.union(*(self._side_by_side(bigram, lists) for bigram in query_plan.bigrams))
+        return Maybe(may, set() if query_plan.needs_check else set(may))
 
-    def _having(self, key: TermKey, lists: _Lists) -> set[int]:
-        """Return the articles that have a word or key that is wanted."""
-        folded, rule = key
+    def _having(self, term: TermKey, lists: _Lists) -> set[int]:
+        """Return the articles that have a word or key that the term matches."""
+        folded, rule = term
         if rule.type is TermType.KEY:
             return set(lists.keys.get(folded, ()))
         if folded.startswith(SOURCE):  # a prefix of a source's word
             return set().union(*(numbers for key, numbers in lists.keys.items() if key.startswith(folded)))
-        found = set().union(*(numbers for _language, _form, numbers in self._forms(key, lists)))
+        found = set().union(*(numbers for _language, _form, numbers in self._forms(term, lists)))
         if rule.type is TermType.WORD and not rule.exact:
             found.update(lists.keys.get(JOINED + folded, ()))
         return found
 
     def _side_by_side(self, bigram: Bigram, lists: _Lists) -> set[int]:
-        """Return the articles that have two words one after the other."""
+        """Return the articles that have the two words one after the other."""
         sides = []
-        for key in (bigram.first, bigram.second):
+        for term in (bigram.first, bigram.second):
             forms: dict[str, set[str]] = {}
             having: set[int] = set()
-            for language, form, numbers in self._forms(key, lists):
+            for language, form, numbers in self._forms(term, lists):
                 forms.setdefault(language, set()).add(form)
                 having.update(numbers)
             sides.append((forms, having))
-        (firsts, one), (seconds, other) = sides
+        (firsts, with_first), (seconds, with_second) = sides
         found = set()
-        for number in one & other & self._articles.keys():
+        for number in with_first & with_second & self._articles.keys():
             document = self._articles[number]
             parts = (document.title,) if lists is self._titles else (document.title, document.text)
             here = firsts.get(document.language, set()), seconds.get(document.language, set())
@@ -333,10 +332,10 @@ class Index:
                 found.add(number)
         return found
 
-    def _forms(self, key: TermKey, lists: _Lists) -> Iterator[tuple[str, str, Numbers]]:
-        """Yield each form that is wanted, its language, and the articles that have it."""
-        folded, rule = key
-        for word in set(self._vocabulary.meant_by(key)):
+    def _forms(self, term: TermKey, lists: _Lists) -> Iterator[tuple[str, str, Numbers]]:
+        """Yield each language and form that the term matches, and the articles that have it."""
+        folded, rule = term
+        for word in set(self._vocabulary.candidates(term)):
             for case in Case:
                 form = word if case is Case.LOWER else f"{word}{CASE}{case:d}"
                 for language, table in lists.words.items():
@@ -346,7 +345,7 @@ class Index:
 
 
 def _follow(words: list[Token], firsts: set[str], seconds: set[str], *, gap: bool) -> bool:
-    """Return whether one of the `seconds` stands after one of the `firsts`; with `gap`, a name may stand between."""
+    """Return whether one of the `seconds` follows one of the `firsts`; with `gap`, a name may come between."""
     for at in [at for at, word in enumerate(words[:-1], 1) if word.form in firsts]:
         if words[at].breaks:
             continue

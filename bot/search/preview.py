@@ -1,4 +1,5 @@
-"""Search: what a query would have found in the last days. A confirmation shows it, and keeps it as past hits."""
+"""Preview: the entries of the last week that a new subscription would have found. A confirmation shows the newest, and
+`keep` stores them as past hits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,32 +12,31 @@ from bot.matching.engine.evaluate import matches
 from bot.matching.query.ast import Expr
 from bot.messages.news import Item
 from bot.models import Match, Placement
-from bot.pipeline.match import article
-from bot.search.recent import OVERLAP, Held, Week
+from bot.search.recent import OVERLAP, RecentEntry, Week
 from bot.search.suggestions import Form, advise
 from bot.storage import entries, hits
 from bot.storage.entries import StoredEntry
 
-KEPT = 100  # of what the week had is shown by /latest: nobody reads more of it
+KEPT = 100  # entries stored as past hits, for /latest: nobody reads more
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """An entry a query matches, and how."""
+class PreviewEntry:
+    """An entry that a query matches, with the match."""
 
     entry: StoredEntry
     match: Match
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the last week had for a query: how many stories, the newest KEPT entries (newest first), its other forms.
+class Preview:
+    """The number of a query's stories in the last week, the newest KEPT entries (newest first), and its other forms.
 
     Not `is_filled`: the week was not all indexed yet. Not `is_whole`: there may be more, for that reason or another.
     """
 
     stories: int = 0
-    newest: list[Found] = field(default_factory=list)
+    newest: list[PreviewEntry] = field(default_factory=list)
     forms: list[Form] = field(default_factory=list)
     is_whole: bool = True
     is_filled: bool = True
@@ -44,36 +44,38 @@ class Outcome:
 
 async def search(
     week: Week, exprs: Sequence[Expr], *, since: datetime | None = None, most: int | None = KEPT
-) -> list[Outcome]:
-    """Return what the last week had for each query; with `since`, only of what was seen since then."""
-    has_all = await week.glance()
+) -> list[Preview]:
+    """Return the preview of each query; with `since`, only of entries seen since then, and without other forms."""
+    is_current = await week.glance()
     is_filled = week.is_filled
-    answers = await week.find(exprs, since=since)
-    wanted = [one.held[:most] for one in answers]
+    found = await week.find(exprs, since=since)
+    newest = [recent.entries[:most] for recent in found]
     async with week.database.read() as connection:
-        rows = await entries.by_ids(connection, list({one.head.id for found in wanted for one in found}))
-    known = {row.id: row for row in rows}
+        rows = await entries.by_ids(connection, list({entry.header.id for shown in newest for entry in shown}))
+    stored = {row.id: row for row in rows}
     aliases = week.aliases.current
     return [
-        Outcome(
-            week.stories(one.held),
-            await week.run(_explained, expr, found, known, aliases),
-            await advise(week, expr, one) if since is None and is_filled else [],
-            is_whole=has_all and one.is_whole,
+        Preview(
+            week.stories(recent.entries),
+            await week.run(_matched, expr, shown, stored, aliases),
+            await advise(week, expr, recent) if since is None and is_filled else [],
+            is_whole=is_current and recent.is_whole,
             is_filled=is_filled,
         )
-        for expr, one, found in zip(exprs, answers, wanted, strict=True)
+        for expr, recent, shown in zip(exprs, found, newest, strict=True)
     ]
 
 
-def _explained(expr: Expr, found: Sequence[Held], known: dict[int, StoredEntry], aliases: Aliases) -> list[Found]:
-    """Return how the query matches each entry; one that was changed or removed a moment ago may be none any more."""
-    rows = [known[one.head.id] for one in found if one.head.id in known]
-    return [Found(row, match) for row in rows if (match := matches(expr, article(row), aliases))]
+def _matched(
+    expr: Expr, recent: Sequence[RecentEntry], stored: dict[int, StoredEntry], aliases: Aliases
+) -> list[PreviewEntry]:
+    """Return the entries with their match, without those edited or removed a moment ago that match no more."""
+    rows = [stored[entry.header.id] for entry in recent if entry.header.id in stored]
+    return [PreviewEntry(row, match) for row in rows if (match := matches(expr, row.article(), aliases))]
 
 
-def item(found: Found, label: str) -> Item:
-    """Return what was found as a message shows it."""
+def item(found: PreviewEntry, label: str) -> Item:
+    """Return an entry as a message shows it."""
     entry = found.entry
     return Item(
         story_id=entry.story_id or entry.id,
@@ -89,25 +91,24 @@ def item(found: Found, label: str) -> Item:
 
 
 async def keep(
-    connection: AsyncConnection, query_id: int, outcome: Outcome, now: datetime, *, news_since: datetime | None = None
+    connection: AsyncConnection, query_id: int, preview: Preview, now: datetime, *, news_since: datetime | None = None
 ) -> None:
-    """Write what was found as hits that are past: they are shown by /latest, and never sent as news (unless it is
-    `news_since` a time: an undo).
+    """Store a preview's entries as past hits, which /latest shows and no message reports.
 
-    Entries that came since the search looked are matched again: they may have been matched before this query was
-    there. So are, if they are news, all that it could not look at.
+    With `news_since` (for an undo) they are news instead. Entries that came during the search are matched again: they
+    may have been matched before this query existed. With `news_since`, so are all since then if the preview is
+    incomplete.
     """
     past = news_since is None
     again_since = now - OVERLAP
-    if news_since is not None and not outcome.is_whole:
+    if news_since is not None and not preview.is_whole:
         again_since = min(news_since, again_since)
     await entries.match_again(connection, again_since)
-    found = outcome.newest
-    ids = [one.entry.id for one in found]
-    placed, there = await entries.placements(connection, ids), await entries.existing(connection, ids)
+    ids = [found.entry.id for found in preview.newest]
+    placed, existing = await entries.placements(connection, ids), await entries.existing(connection, ids)
     new = []
-    for one in found:
-        alone = Placement(one.entry.id, one.entry.id)  # not clustered yet: what is past is grouped with nothing
-        if one.entry.id in there:
-            new.append(hits.New(query_id, one.entry.id, placed.get(one.entry.id, alone), one.match))
+    for found in preview.newest:
+        alone = Placement(found.entry.id, found.entry.id)  # not clustered yet: a past hit is grouped with no other
+        if found.entry.id in existing:
+            new.append(hits.New(query_id, found.entry.id, placed.get(found.entry.id, alone), found.match))
     await hits.add(connection, new, now, past=past)

@@ -1,11 +1,11 @@
-"""Week: the entries of the last seven days, indexed, so that a query can be told at once what it would have found.
+"""Week: an index of the entries of the last seven days, which shows at once the matches of a new query.
 
-A cache of the database, in whatever process chats are answered: it is filled when that starts, follows what comes and
-is edited, and lets go of what is older than a week (or beyond MOST). Nothing of it has to be kept. The work is done in
-one thread, a little at a time, so that the alerts of the same process do not wait for it.
+A cache of the database in each process that answers chats: filled when the process starts, updated with new and edited
+entries, and cleared of those older than a week (or beyond MOST). None of it is stored. One thread does the work in
+small portions, so that the alerts of the same process are not delayed.
 
-Nobody who writes to the bot waits for it to be filled, which takes minutes: they are answered from what it has so far,
-the newest first, and told that it is not all.
+Filling it takes minutes. Until then a request is answered from the entries indexed so far, the newest first, and the
+answer is marked as incomplete.
 """
 
 import asyncio
@@ -21,162 +21,164 @@ from bot.matching.query.ast import Expr
 from bot.matching.text.analysis import Case
 from bot.models import Article, Placement
 from bot.pipeline.aliases import AliasBook
-from bot.pipeline.match import article
 from bot.runtime.clock import Clock
 from bot.search.article_index import Index
 from bot.storage import entries
 from bot.storage.database import Database
-from bot.storage.entries import Head
+from bot.storage.entries import EntryHeader
 
 DAYS = timedelta(days=7)
-OVERLAP = timedelta(minutes=5)  # longer than an entry is on its way from the feed into the database
+OVERLAP = timedelta(minutes=5)  # longer than an entry takes from the feed into the database
 MOST = 20_000  # entries
-MOST_WORDS = 2_000_000  # of all of them
-MOST_WAITING = 2000  # entries asked for their story at a time
+MOST_WORDS = 2_000_000  # of all entries together
+MOST_WAITING = 2000  # entries whose story is looked up at a time
 AT_ONCE = 50  # entries indexed without a pause
-FEW = 500  # entries are indexed while somebody waits
-FEW_NAMED = 2000  # entries have their names read anew while somebody waits
-PATIENCE = timedelta(seconds=2)  # with who indexes just then
-JUDGED = 1000  # entries are judged for one query: a second, or two
+FEW = 500  # new entries that are indexed during a request
+FEW_NAMED = 2000  # entries whose names are read again during a request
+PATIENCE = timedelta(seconds=2)  # for an update that is running
+JUDGED = 1000  # entries judged in full for one query: a second or two
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """An entry of the week, under its number in the index."""
+class RecentEntry:
+    """An entry of the week and its number in the index."""
 
     number: int
-    head: Head
+    header: EntryHeader
 
     @property
     def story(self) -> int:
-        """The story it belongs to; its own until it was placed in one."""
-        return self.head.story_id or self.head.id
+        """The id of its story; the entry's own id until it was placed in one."""
+        return self.header.story_id or self.header.id
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The entries that a query matches, the newest first; not `is_whole` where judging them all would take too long."""
+class RecentMatches:
+    """The entries that a query matches, the newest first; not `is_whole` if some were left unjudged to save time."""
 
-    held: list[Held]
+    entries: list[RecentEntry]
     is_whole: bool = True
 
 
 class Week:
-    """What the last seven days had."""
+    """An index of the entries of the last seven days."""
 
     def __init__(self, database: Database, clock: Clock, aliases: AliasBook) -> None:
         self.database = database
         self.clock = clock
         self.aliases = aliases
-        self.is_filled = False  # with all there was when it was first looked
+        self.is_filled = False  # all entries there were at the first update are indexed
         self._index = Index(aliases.current)
-        self._held: dict[int, Held] = {}  # by entry
-        self._entries: dict[int, int] = {}  # by number
+        self._by_id: dict[int, RecentEntry] = {}
+        self._ids: dict[int, int] = {}  # of entries, by their number in the index
         self._next = 0
-        self._looked_at: datetime | None = None
-        self._one_at_a_time = asyncio.Lock()
+        self._updated_at: datetime | None = None
+        self._updating = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "week")
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._by_id)
 
     async def catch_up(self) -> None:
-        """Take over what came, was edited or is too old since the last time."""
-        async with self._one_at_a_time:
+        """Index the entries that are new or edited since the last update, and drop those that are too old."""
+        async with self._updating:
             await self._catch_up()
 
     async def glance(self) -> bool:
-        """Take over what little came since the last time; return whether the index has all there is now.
+        """Index the new entries if they are few; return whether the index is complete now.
 
-        For who waits for an answer: what takes long is left to `catch_up`.
+        For a request that waits: a longer update is left to `catch_up`.
         """
         if not self.is_filled:
             return False
         try:
             async with asyncio.timeout(PATIENCE.total_seconds()):
-                await self._one_at_a_time.acquire()
+                await self._updating.acquire()
         except TimeoutError:
             return False
         try:
             return await self._catch_up(few=True)
         finally:
-            self._one_at_a_time.release()
+            self._updating.release()
 
     async def _catch_up(self, *, few: bool = False) -> bool:
-        """Return whether that was done; if only a `few` are to be read, nothing is done where there are more."""
+        """Update the index and return True; with `few`, do nothing and return False if there is much to do."""
         now = self.clock.now()
         async with self.database.read() as connection:
             aliases = await self.aliases.refresh(connection)
-            since = now - DAYS if self._looked_at is None else max(now - DAYS, self._looked_at - OVERLAP)
-            heads = await entries.heads(connection, since, MOST)
-        new = [one.id for one in heads if self._is_new(one)]
+            since = now - DAYS if self._updated_at is None else max(now - DAYS, self._updated_at - OVERLAP)
+            headers = await entries.headers(connection, since, MOST)
+        new = [header.id for header in headers if self._is_new(header)]
         is_renamed = aliases is not self._index.aliases
         if few and (len(new) > FEW or (is_renamed and len(self) > FEW_NAMED)):
             return False
         if is_renamed:
             await self.run(self._index.set_aliases, aliases)
-        await self._place(heads)
-        await self._take(new)
-        await self._let_go(now - DAYS)
-        self._looked_at = now
+        await self._update_stories(headers)
+        await self._index_entries(new)
+        await self._drop_old(now - DAYS)
+        self._updated_at = now
         self.is_filled = True
         return True
 
-    async def find(self, exprs: Sequence[Expr], *, since: datetime | None = None, judged: int = JUDGED) -> list[Answer]:
-        """Return what matches each query, as far as the index has caught up; with `since`, of what was seen since."""
+    async def find(
+        self, exprs: Sequence[Expr], *, since: datetime | None = None, judged: int = JUDGED
+    ) -> list[RecentMatches]:
+        """Return the indexed entries that each query matches; with `since`, only those seen since then."""
         among = None
         if since is not None:
-            among = {one.number for one in self._held.values() if one.head.seen_at >= since}
+            among = {entry.number for entry in self._by_id.values() if entry.header.seen_at >= since}
         found = [await self.run(partial(self._index.find, expr, most=judged, among=among)) for expr in exprs]
-        return [Answer(self._newest_first(one.numbers), one.is_whole) for one in found]
+        return [RecentMatches(self._newest_first(matches.numbers), matches.is_whole) for matches in found]
 
     async def companions(
-        self, found: Sequence[Held]
+        self, found: Sequence[RecentEntry]
     ) -> tuple[list[tuple[str, int]], list[tuple[tuple[str, Case], int]]]:
-        """Return the places (as keys) and the names that the entries have most often, with how many have them."""
-        numbers = [one.number for one in found]
+        """Return the places (as keys) and the other names in these entries, each with the number of entries that have
+        it, the most frequent first."""
+        numbers = [entry.number for entry in found]
         places = await self.run(self._index.companions, numbers)
         names = await self.run(self._index.names, numbers)
         return places.most_common(), names.most_common()
 
-    def stories(self, found: Sequence[Held]) -> int:
-        """Return of how many stories these entries are that were published in the last seven days."""
+    def stories(self, found: Sequence[RecentEntry]) -> int:
+        """Return the number of stories of those of these entries that were published in the last seven days."""
         since = self.clock.now() - DAYS
-        return len({one.story for one in found if one.head.published_at >= since})
+        return len({entry.story for entry in found if entry.header.published_at >= since})
 
     def close(self) -> None:
         """End the thread."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _newest_first(self, numbers: set[int]) -> list[Held]:
-        held = [self._held[entry_id] for number in numbers if (entry_id := self._entries.get(number)) is not None]
-        return sorted(held, key=lambda one: (one.head.published_at, one.head.id), reverse=True)
+    def _newest_first(self, numbers: set[int]) -> list[RecentEntry]:
+        found = [self._by_id[entry_id] for number in numbers if (entry_id := self._ids.get(number)) is not None]
+        return sorted(found, key=lambda entry: (entry.header.published_at, entry.header.id), reverse=True)
 
     async def run(self, work: Callable[..., Value], *args: object) -> Value:
-        """Do some work in the week's thread: one thing at a time, so that many who ask delay no alert."""
+        """Do some work in the week's thread, one piece at a time, so that many requests at once delay no alert."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
 
-    def _is_new(self, head: Head) -> bool:
-        known = self._held.get(head.id)
+    def _is_new(self, header: EntryHeader) -> bool:
+        known = self._by_id.get(header.id)
         if known is None:
             return True
-        return (known.head.content_hash, known.head.has_page) != (head.content_hash, head.has_page)
+        return (known.header.content_hash, known.header.has_page) != (header.content_hash, header.has_page)
 
-    async def _place(self, heads: Sequence[Head]) -> None:
-        """Note which story entries belong to, of those that were not placed when they came."""
-        for head in heads:
-            if not self._is_new(head):
-                self._held[head.id] = replace(self._held[head.id], head=head)
-        waiting = [one.head.id for one in self._held.values() if one.head.story_id is None][-MOST_WAITING:]
+    async def _update_stories(self, headers: Sequence[EntryHeader]) -> None:
+        """Store the story of each entry that had none when it was indexed."""
+        for header in headers:
+            if not self._is_new(header):
+                self._by_id[header.id] = replace(self._by_id[header.id], header=header)
+        waiting = [entry.header.id for entry in self._by_id.values() if entry.header.story_id is None][-MOST_WAITING:]
         async with self.database.read() as connection:
             placed: dict[int, Placement] = await entries.placements(connection, waiting) if waiting else {}
         for entry_id, placement in placed.items():
-            held = self._held[entry_id]
-            self._held[entry_id] = replace(held, head=replace(held.head, story_id=placement.story))
+            entry = self._by_id[entry_id]
+            self._by_id[entry_id] = replace(entry, header=replace(entry.header, story_id=placement.story))
 
-    async def _take(self, ids: Sequence[int]) -> None:
+    async def _index_entries(self, ids: Sequence[int]) -> None:
         """Index entries (the newest first), in small portions with pauses as long as they took."""
         numbers = dict(zip(reversed(ids), range(self._next, self._next + len(ids)), strict=True))
         self._next += len(ids)
@@ -184,30 +186,30 @@ class Week:
             async with self.database.read() as connection:
                 rows = await entries.by_ids(connection, ids[start : start + AT_ONCE])
             began = time.perf_counter()
-            await self.run(self._add, [(numbers[row.id], article(row)) for row in rows])
+            await self.run(self._add, [(numbers[row.id], row.article()) for row in rows])
             for row in rows:
-                await self._forget([row.id])
+                await self._drop([row.id])
                 has_page = row.page is not None
-                head = Head(row.id, row.content_hash, row.story_id, row.published_at, row.seen_at, has_page)
-                self._held[row.id] = Held(numbers[row.id], head)
-                self._entries[numbers[row.id]] = row.id
+                header = EntryHeader(row.id, row.content_hash, row.story_id, row.published_at, row.seen_at, has_page)
+                self._by_id[row.id] = RecentEntry(numbers[row.id], header)
+                self._ids[numbers[row.id]] = row.id
             if start + AT_ONCE < len(ids):
                 await asyncio.sleep(time.perf_counter() - began)
 
     def _add(self, numbered: Sequence[tuple[int, Article]]) -> None:
-        for number, read in numbered:
-            self._index.add(number, read)
+        for number, article in numbered:
+            self._index.add(number, article)
 
-    async def _let_go(self, before: datetime) -> None:
-        old = [entry_id for entry_id, one in self._held.items() if one.head.seen_at < before]
-        await self._forget(old)
-        while len(self._held) > MOST or (self._index.words > MOST_WORDS and self._held):
-            oldest = sorted(self._held)[: max(AT_ONCE, len(self._held) - MOST)]
-            await self._forget(oldest)
+    async def _drop_old(self, before: datetime) -> None:
+        old = [entry_id for entry_id, entry in self._by_id.items() if entry.header.seen_at < before]
+        await self._drop(old)
+        while len(self._by_id) > MOST or (self._index.words > MOST_WORDS and self._by_id):
+            oldest = sorted(self._by_id)[: max(AT_ONCE, len(self._by_id) - MOST)]
+            await self._drop(oldest)
 
-    async def _forget(self, ids: Sequence[int]) -> None:
-        numbers = [self._held.pop(entry_id).number for entry_id in ids if entry_id in self._held]
+    async def _drop(self, ids: Sequence[int]) -> None:
+        numbers = [self._by_id.pop(entry_id).number for entry_id in ids if entry_id in self._by_id]
         for number in numbers:
-            del self._entries[number]
+            del self._ids[number]
         if numbers:
             await self.run(self._index.remove, numbers)

@@ -1,10 +1,10 @@
-"""Queries that ask for a little more, or a little less, than a given one.
+"""Variants: queries that match a little more, or a little less, than a given one.
 
-In: an `Expr`, and what is often found beside it. Out: other queries, each one step away and each as it could be
-typed, the nearest first. Not here: what they find.
+In: an `Expr`, and names that often occur in its articles. Out: other queries, each one change away and each such that
+it can be typed, the nearest first. Not here: the articles they find.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from bot.errors import QueryError
 from bot.matching.engine.spelling import SHORTEST_MISSPELT
@@ -14,25 +14,25 @@ from bot.matching.query.parser import LONGEST, parse
 from bot.matching.query.printer import format_query
 from bot.matching.text.analysis import tokens
 
-MOST_WIDER = 16  # are tried
+MOST_WIDER = 16  # forms returned
 
 
 def wider(expr: Expr) -> list[Expr]:
-    """Return queries that find what this one finds, or something near it, and more."""
+    """Return queries that match the same articles, or similar ones, and more."""
     return _typed([*_looser(expr), *_freer(expr)], but=expr)[:MOST_WIDER]
 
 
-def narrower(expr: Expr, beside: Iterable[str]) -> list[Expr]:
-    """Return queries that find a part of what this one finds; `beside` are names often found with it."""
+def narrower(expr: Expr, additions: Iterable[str]) -> list[Expr]:
+    """Return queries that match a part of the articles; each of the names in `additions` makes one."""
     found: list[Expr] = [Field("title", expr)]
     if isinstance(expr, Name) and len(tokens(expr.text)) > 1:
         found.append(Exact(expr.text))
-    found += [_and([expr, Name(name)]) for name in beside]
+    found += [_and([expr, Name(name)]) for name in additions]
     return _typed(found, but=expr)
 
 
 def _typed(exprs: Iterable[Expr], *, but: Expr) -> list[Expr]:
-    """Return the queries that can be typed, each once, without the one they were made of."""
+    """Return the queries that can be typed, as they are parsed, each once and without `but`."""
     found: dict[Expr, None] = {}
     for expr in exprs:
         text = format_query(expr)
@@ -46,7 +46,7 @@ def _typed(exprs: Iterable[Expr], *, but: Expr) -> list[Expr]:
 
 
 def _looser(expr: Expr) -> Iterator[Expr]:
-    """Yield the query with the same words, asked for less strictly."""
+    """Yield the query with the same words, matched less strictly."""
     match expr:
         case Field("title", item):
             yield item
@@ -61,12 +61,11 @@ def _looser(expr: Expr) -> Iterator[Expr]:
                 yield Name(text, close=True)
         case And(items) | Or(items):
             join = _and if isinstance(expr, And) else _or
-            for at, item in enumerate(items):
-                yield from (join([*items[:at], looser, *items[at + 1 :]]) for looser in _looser(item))
+            yield from map(join, _one_changed(items, _looser))
 
 
 def _freer(expr: Expr) -> Iterator[Expr]:
-    """Yield the query with fewer words, or with wider ones."""
+    """Yield the query with fewer words, or with a country for its town."""
     match expr:
         case And(items):
             nots = [item for item in items if isinstance(item, Not)]
@@ -75,8 +74,7 @@ def _freer(expr: Expr) -> Iterator[Expr]:
             if len(wanted) > 1:
                 yield from (_and([item for item in items if item is not gone]) for gone in wanted)
                 yield _and([_or(wanted), *nots])
-            for item in wanted:
-                yield from (_and([freer if one is item else one for one in items]) for freer in _freer(item))
+            yield from map(_and, _one_changed(items, _freer))
         case Or(items):
             yield from (_or([*items, freer]) for item in items for freer in _freer(item))
         case Field("title", item):
@@ -90,6 +88,12 @@ def _freer(expr: Expr) -> Iterator[Expr]:
                 yield from (Name(word, close) for word in sorted(words, key=len, reverse=True))
 
 
+def _one_changed(items: Sequence[Expr], change: Callable[[Expr], Iterable[Expr]]) -> Iterator[list[Expr]]:
+    """Yield the items with one of them changed, for each item and each change of it."""
+    for position, item in enumerate(items):
+        yield from ([*items[:position], changed, *items[position + 1 :]] for changed in change(item))
+
+
 def _country(text: str) -> str | None:
     """Return the country of a town, or None."""
     for concept in places.concepts(text)[:1]:
@@ -99,12 +103,12 @@ def _country(text: str) -> str | None:
 
 
 def _and(items: Sequence[Expr]) -> Expr:
-    flat = [one for item in items for one in (item.items if isinstance(item, And) else (item,))]
+    flat = [part for item in items for part in (item.items if isinstance(item, And) else (item,))]
     flat = list(dict.fromkeys(flat))
-    return flat[0] if len(flat) == 1 else And(tuple(sorted(flat, key=lambda one: isinstance(one, Not))))
+    return flat[0] if len(flat) == 1 else And(tuple(sorted(flat, key=lambda item: isinstance(item, Not))))
 
 
 def _or(items: Sequence[Expr]) -> Expr:
-    flat = [one for item in items for one in (item.items if isinstance(item, Or) else (item,))]
+    flat = [part for item in items for part in (item.items if isinstance(item, Or) else (item,))]
     flat = list(dict.fromkeys(flat))
     return flat[0] if len(flat) == 1 else Or(tuple(flat))

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.models import FeedEntry, Headline, Placement
+from bot.models import Article, FeedEntry, Headline, Placement
 from bot.storage.database import insert_many
 from bot.storage.schema import entry, seen, source, story
 
@@ -40,9 +41,21 @@ class StoredEntry:
     source_title: str
     source_url: str
 
+    def article(self) -> Article:
+        """Return the entry for the matcher: its text is the feed's summary, then the text of its page."""
+        host = urlsplit(self.source_url).hostname or ""
+        text = f"{self.summary}\n{self.page}" if self.page else self.summary
+        return Article(title=self.title, text=text, language=self.language, source=f"{self.source_title} {host}")
+
+    def headline(self) -> Headline:
+        """Return the entry for clustering, dated by when it was seen."""
+        return Headline(
+            id=self.id, title=self.title, url=self.canonical_url, published_at=self.seen_at, text=self.summary
+        )
+
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class EntryHeader:
     """An entry without its text. `story_id` is None until it was clustered."""
 
     id: int
@@ -220,13 +233,13 @@ async def is_waiting(connection: AsyncConnection, entry_ids: Sequence[int]) -> b
     return (await connection.execute(statement)).first() is not None
 
 
-async def heads(connection: AsyncConnection, since: datetime, limit: int) -> list[Head]:
+async def headers(connection: AsyncConnection, since: datetime, limit: int) -> list[EntryHeader]:
     """Return the newest entries seen, or edited, since a time, newest first."""
-    columns = [entry.c[name] for name in Head.__dataclass_fields__ if name != "has_page"]
+    columns = [entry.c[name] for name in EntryHeader.__dataclass_fields__ if name != "has_page"]
     has_page = entry.c.page.is_not(None).label("has_page")
     wanted = sa.or_(entry.c.seen_at >= since, sa.and_(entry.c.edited_at.is_not(None), entry.c.edited_at >= since))
     statement = sa.select(*columns, has_page).where(wanted).order_by(entry.c.id.desc()).limit(limit)
-    return [Head(**row) for row in (await connection.execute(statement)).mappings()]
+    return [EntryHeader(**row) for row in (await connection.execute(statement)).mappings()]
 
 
 async def by_ids(connection: AsyncConnection, entry_ids: Sequence[int]) -> list[StoredEntry]:

@@ -37,8 +37,8 @@ class Reader:
         self.database = database
         self.now = datetime.now(UTC)
         self.week = Week(database, Clock(), AliasBook())
-        self.found: list[preview.Found] = []
-        self.outcome = preview.Outcome()
+        self.found: list[preview.PreviewEntry] = []
+        self.outcome = preview.Preview()
         self.chat_id = 0
 
     async def look(self) -> None:

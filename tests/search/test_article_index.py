@@ -9,7 +9,7 @@ from bot.matching.engine.evaluate import matches
 from bot.matching.query.ast import Expr, Name
 from bot.matching.query.parser import parse
 from bot.models import Article
-from bot.search.article_index import Found, Index
+from bot.search.article_index import Index, IndexMatches
 from tests.matching.strategies import aliases, articles, queries
 
 
@@ -77,12 +77,12 @@ def test_beyond_its_budget_the_newest_are_judged_and_the_rest_is_said_and_made_u
     texts = [Article("", f"rain over the hills of Idlib, and article {number}", "en") for number in range(5)]
     index = index_of(texts)
     near = parse("rain NEAR/5 Idlib")
-    assert index.find(near, most=2) == Found({3, 4}, left=3)
-    assert index.find(near, most=2) == Found({1, 2, 3, 4}, left=1)  # what was judged costs nothing
-    assert index.find(near, most=2) == Found({0, 1, 2, 3, 4}, left=0)
-    assert index.find(near, most=0, among={0, 1}) == Found({0, 1}, left=0)
+    assert index.find(near, most=2) == IndexMatches({3, 4}, left=3)
+    assert index.find(near, most=2) == IndexMatches({1, 2, 3, 4}, left=1)  # what was judged costs nothing
+    assert index.find(near, most=2) == IndexMatches({0, 1, 2, 3, 4}, left=0)
+    assert index.find(near, most=0, among={0, 1}) == IndexMatches({0, 1}, left=0)
     index.set_aliases(Aliases([("Idlib", "Hills")]))
-    assert index.find(near, most=2) == Found({3, 4}, left=3)  # read anew
+    assert index.find(near, most=2) == IndexMatches({3, 4}, left=3)  # read anew
 
 
 def test_what_was_judged_is_not_remembered_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,4 +93,4 @@ def test_what_was_judged_is_not_remembered_without_end(monkeypatch: pytest.Monke
     assert index.find(first).is_whole
     assert index.find(second).is_whole
     assert index.find(second, most=0).is_whole
-    assert index.find(first, most=0) == Found(set(), left=5)
+    assert index.find(first, most=0) == IndexMatches(set(), left=5)

@@ -12,7 +12,7 @@ from bot.models import FeedEntry, Schedule
 from bot.pipeline.aliases import AliasBook
 from bot.pipeline.match import Matcher
 from bot.search import preview, recent
-from bot.search.preview import Outcome
+from bot.search.preview import Preview
 from bot.search.recent import Week
 from bot.storage import aliases, entries, hits, pages, sources
 from bot.storage.database import Database
@@ -37,7 +37,7 @@ class World:
             source_id, _ = await sources.add(connection, url="https://e.org/f", title="E", now=self.clock.time)
             await entries.store(connection, source_id, items, self.clock.time, baseline=False)
 
-    async def look(self, query: str) -> Outcome:
+    async def look(self, query: str) -> Preview:
         (found,) = await preview.search(self.week, [parse(query)])
         return found
 
@@ -118,8 +118,8 @@ async def test_beyond_the_bound_the_oldest_go(world: World, monkeypatch: pytest.
     found = await world.look("Idlib")
     assert found.newest[0].entry.title == "Snow over Idlib"
     assert len(world.week) <= 60
-    (held,) = await world.week.find([Name("Idlib")])
-    assert len(held.held) == len(world.week)
+    (matched,) = await world.week.find([Name("Idlib")])
+    assert len(matched.entries) == len(world.week)
 
 
 async def test_since_when_limits_what_an_undo_brings_back_and_nothing_else_does(world: World) -> None:

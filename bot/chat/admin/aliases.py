@@ -50,7 +50,7 @@ async def _refuse_common(request: Request, names: Group) -> None:
     if len(week) < ENOUGH:
         return
     for name, found in zip(names, await week.find([Exact(name) for name in names]), strict=True):
-        share = round(100 * len(found.held) / len(week))
+        share = round(100 * len(found.entries) / len(week))
         if share >= COMMON and place_of(name) is None:
             sentence = request.words.say(
                 "“{name}” is in {share} of 100 articles: too common to be another name.", name=name, share=share

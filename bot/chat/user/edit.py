@@ -18,7 +18,7 @@ from bot.matching.query.parser import parse, split_queries
 from bot.matching.query.printer import format_query
 from bot.models import Button, Message, Schedule
 from bot.search import preview
-from bot.search.preview import Outcome
+from bot.search.preview import Preview
 from bot.storage import deliveries, offers, subscriptions
 from bot.storage.offers import Offer
 from bot.storage.subscriptions import Subscription
@@ -78,14 +78,14 @@ async def _propose(request: Request, text: str) -> None:
         await request.reply(connection, Markup("\n").join(lines), yes_no(request.words, offer_id))
 
 
-async def look_for(request: Request, offer: Offer, choice: str) -> list[Outcome]:
+async def look_for(request: Request, offer: Offer, choice: str) -> list[Preview]:
     """Return what the last week had for a proposal."""
     __, exprs = subscribe.read_all(offer.payload["text"], request.words)
     return await preview.search(request.services.week, exprs)
 
 
 async def watch_taken(
-    request: Request, connection: AsyncConnection, offer: Offer, choice: str, found: list[Outcome]
+    request: Request, connection: AsyncConnection, offer: Offer, choice: str, found: list[Preview]
 ) -> tuple[Message, str]:
     """Watch what was proposed, or leave it."""
     labels, exprs = subscribe.read_all(offer.payload["text"], request.words)
@@ -172,14 +172,14 @@ async def stop_all_taken(
     ), ""
 
 
-async def look_again(request: Request, offer: Offer, choice: str) -> list[Outcome]:
+async def look_again(request: Request, offer: Offer, choice: str) -> list[Preview]:
     """Return what came, since they were stopped, for the subscriptions that an undo brings back."""
     exprs = [parse(one["text"], request.words) for one in offer.payload["subscriptions"]]
     return await preview.search(request.services.week, exprs, since=offer.created_at, most=None)
 
 
 async def undo_taken(
-    request: Request, connection: AsyncConnection, offer: Offer, choice: str, found: list[Outcome]
+    request: Request, connection: AsyncConnection, offer: Offer, choice: str, found: list[Preview]
 ) -> tuple[Message, str]:
     """Bring back what was stopped as it was: its schedule, since when, and what came meanwhile."""
     have = await subscriptions.of_chat(connection, request.chat.id)
@@ -192,7 +192,7 @@ async def undo_taken(
 
 
 async def _restore(
-    request: Request, connection: AsyncConnection, one: dict[str, Any], found: Outcome, stopped_at: datetime
+    request: Request, connection: AsyncConnection, one: dict[str, Any], found: Preview, stopped_at: datetime
 ) -> None:
     schedule = Schedule(one["schedule"])
     made, __ = await subscriptions.subscribe(
@@ -261,7 +261,7 @@ async def _rewrite(request: Request, subscription_id: int, text: str, asked: Off
 
 
 async def _change(
-    request: Request, connection: AsyncConnection, old: Subscription, label: str, expr: Expr, found: Outcome
+    request: Request, connection: AsyncConnection, old: Subscription, label: str, expr: Expr, found: Preview
 ) -> Message:
     """Give a subscription another query; return what to say, with a way back."""
     await _refuse_twice(request, connection, old, format_query(expr), label)
@@ -289,7 +289,7 @@ async def _refuse_twice(
         raise UserError(request.words.say("You are already watching <b>{label}</b>", label=label))
 
 
-async def look_for_form(request: Request, offer: Offer, choice: str) -> tuple[str, Expr, Outcome]:
+async def look_for_form(request: Request, offer: Offer, choice: str) -> tuple[str, Expr, Preview]:
     """Return the form that was chosen, and what the last week had for it."""
     text = offer.payload["forms"][int(choice)]
     expr = parse(text, request.words)
@@ -298,7 +298,7 @@ async def look_for_form(request: Request, offer: Offer, choice: str) -> tuple[st
 
 
 async def instead_taken(
-    request: Request, connection: AsyncConnection, offer: Offer, choice: str, prepared: tuple[str, Expr, Outcome]
+    request: Request, connection: AsyncConnection, offer: Offer, choice: str, prepared: tuple[str, Expr, Preview]
 ) -> tuple[Message, str]:
     """Watch a wider or narrower form instead of what was typed."""
     text, expr, found = prepared
@@ -306,14 +306,14 @@ async def instead_taken(
     return await _change(request, connection, old, text, expr, found), ""
 
 
-async def look_for_what_was(request: Request, offer: Offer, choice: str) -> Outcome:
+async def look_for_what_was(request: Request, offer: Offer, choice: str) -> Preview:
     """Return what came for a subscription's former words since they were changed."""
     expr = parse(offer.payload["text"], request.words)
     return (await preview.search(request.services.week, [expr], since=offer.created_at, most=None))[0]
 
 
 async def change_back_taken(
-    request: Request, connection: AsyncConnection, offer: Offer, choice: str, found: Outcome
+    request: Request, connection: AsyncConnection, offer: Offer, choice: str, found: Preview
 ) -> tuple[Message, str]:
     """Give a subscription its former words again, as they were: since when, and what came meanwhile."""
     was, say = offer.payload, request.words.say

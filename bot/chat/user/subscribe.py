@@ -21,7 +21,7 @@ from bot.matching.query.parser import split_queries
 from bot.matching.query.printer import format_query
 from bot.models import Message
 from bot.search import preview
-from bot.search.preview import Outcome
+from bot.search.preview import Preview
 from bot.storage import sources, subscriptions
 from bot.storage.subscriptions import Subscription
 
@@ -50,7 +50,7 @@ def read_all(text: str, words: Words) -> tuple[list[str], list[Expr]]:
 
 
 async def add(
-    request: Request, connection: AsyncConnection, labels: list[str], exprs: list[Expr], found: list[Outcome]
+    request: Request, connection: AsyncConnection, labels: list[str], exprs: list[Expr], found: list[Preview]
 ) -> Message:
     """Subscribe the chat to these queries; return what to say. UserError if there is no room for them."""
     have = await subscriptions.of_chat(connection, request.chat.id)
@@ -87,7 +87,7 @@ async def _subscribe(
     connection: AsyncConnection,
     label: str,
     expr: Expr,
-    found: Outcome,
+    found: Preview,
     have: list[Subscription],
 ) -> tuple[Subscription, bool]:
     """Return the subscription, and whether it is new: the same words in other capitals are no second interest."""

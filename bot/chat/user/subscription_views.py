@@ -18,7 +18,7 @@ from bot.messages.news import line
 from bot.messages.safe_text import clip
 from bot.models import Button, Message, Schedule
 from bot.search import preview
-from bot.search.preview import Found, Outcome
+from bot.search.preview import Preview, PreviewEntry
 from bot.search.recent import DAYS
 from bot.search.suggestions import Form, advise
 from bot.storage import hits, subscriptions
@@ -43,7 +43,7 @@ def no_sources(request: Request) -> Markup:
     return request.words.say("No news sources are set up yet. I keep your words, and begin when there are some.")
 
 
-def confirmation(request: Request, made: Subscription, *, added: bool, expr: Expr, found: Outcome) -> Markup:
+def confirmation(request: Request, made: Subscription, *, added: bool, expr: Expr, found: Preview) -> Markup:
     """Say what is watched now, how it was read, and what the last week had."""
     say = request.words.say
     first = say("Watching <b>{label}</b>", label=made.label)
@@ -51,7 +51,7 @@ def confirmation(request: Request, made: Subscription, *, added: bool, expr: Exp
         first = say("You are already watching <b>{label}</b>", label=made.label)
     lines = [first, reading(expr, request.words, request.aliases), week(request, found)]
     zone, now = request.chat.zone, request.now
-    newest: dict[int, Found] = {}
+    newest: dict[int, PreviewEntry] = {}
     for one in found.newest:
         newest.setdefault(one.entry.story_id or one.entry.id, one)
     samples = list(newest.values())[:SAMPLES]
@@ -65,7 +65,7 @@ def reading(expr: Expr, words: Words, aliases: Aliases | None = None) -> Markup:
     return Markup("🔎 {mark}{reading}").format(mark=words.mark, reading=describe(bound, words))
 
 
-def week(request: Request, found: Outcome, *, proposed: bool = False) -> Markup:
+def week(request: Request, found: Preview, *, proposed: bool = False) -> Markup:
     """Say how much the last seven days had of what is watched (or only `proposed`), and how much that is a day."""
     say, say_many, days = request.words.say, request.words.say_many, Markup("{} · {}")
     if not found.is_filled:
@@ -86,7 +86,7 @@ def week(request: Request, found: Outcome, *, proposed: bool = False) -> Markup:
     return days.format(had, a_day(found.stories, request.words)) if found.stories >= 2 * DAYS.days else had
 
 
-def _nothing_yet(request: Request, found: Outcome) -> Markup:
+def _nothing_yet(request: Request, found: Preview) -> Markup:
     if not found.is_whole:
         return request.words.say(
             "Nothing in the newest of the last 7 days. Say yes, and you hear from me when there is."
@@ -192,7 +192,7 @@ async def look_at(request: Request, subscription_id: int) -> Width:
             return Width(await hits.count_since(connection, one.query_id, request.now - DAYS))
     expr, index = read(one.text, request.words), request.services.week
     (found,) = await index.find([expr])
-    return Width(index.stories(found.held), found.is_whole, await advise(index, expr, found))
+    return Width(index.stories(found.entries), found.is_whole, await advise(index, expr, found))
 
 
 async def item_page(request: Request, connection: AsyncConnection, one: Subscription, page: int, had: Width) -> Message:
@@ -227,7 +227,7 @@ async def _widths(request: Request, shown: Sequence[Subscription]) -> list[Width
     index, since = request.services.week, request.now - DAYS
     exprs = [expr for one in shown if (expr := _readable(one.text))]
     if index.is_filled and len(exprs) == len(shown):
-        return [Width(index.stories(one.held), one.is_whole) for one in await index.find(exprs, judged=JUDGED)]
+        return [Width(index.stories(one.entries), one.is_whole) for one in await index.find(exprs, judged=JUDGED)]
     async with request.services.database.read() as connection:
         return [Width(await hits.count_since(connection, one.query_id, since)) for one in shown]
 

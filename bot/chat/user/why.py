@@ -24,7 +24,6 @@ from bot.messages.limits import LIMIT, measure
 from bot.messages.news import when as shown_time
 from bot.messages.safe_text import clean, clip
 from bot.models import Article, Message, Schedule
-from bot.pipeline.match import article
 from bot.sources.address import canonical_link
 from bot.storage import chats, deliveries, entries, hits, subscriptions
 from bot.storage.hits import Finding
@@ -156,7 +155,7 @@ async def _look_up(request: Request, typed: str) -> Looked:
     if not rows:
         return Looked(found, {})
     texts = [one.text for one in watched]
-    return Looked(found, await asyncio.to_thread(explain, texts, article(rows[0]), request.aliases))
+    return Looked(found, await asyncio.to_thread(explain, texts, rows[0].article(), request.aliases))
 
 
 async def _of_link(request: Request, connection: AsyncConnection, looked: Looked) -> Markup:

@@ -150,18 +150,24 @@ def leaves(expr: Expr) -> list[Leaf]:
     return [expr]
 
 
-def without_exclusions(expr: Expr) -> "tuple[Expr, list[Expr]]":
-    """Return the query without what it excludes, and what that is."""
+def without_exclusions(expr: Expr) -> tuple[Expr, list[Expr]]:
+    """Return the query without its exclusions, and the excluded expressions, each in its field."""
+    return _without_not(expr), _excluded(expr)
+
+
+def _without_not(expr: Expr) -> Expr:
+    if isinstance(expr, And):
+        items = tuple(_without_not(item) for item in expr.items if not isinstance(item, Not))
+        return items[0] if len(items) == 1 else And(items)
+    return map_children(expr, _without_not)
+
+
+def _excluded(expr: Expr) -> list[Expr]:
+    """Return the excluded expressions: those of a group before those of the groups inside it."""
     match expr:
-        case And(items):
-            wanted = [without_exclusions(item) for item in items if not isinstance(item, Not)]
-            unwanted = [item.item for item in items if isinstance(item, Not)]
-            left = tuple(item for item, _ in wanted)
-            return left[0] if len(left) == 1 else And(left), [*unwanted, *(one for _, more in wanted for one in more)]
-        case Or(items):
-            pairs = [without_exclusions(item) for item in items]
-            return Or(tuple(item for item, _ in pairs)), [one for _, more in pairs for one in more]
+        case Not(item):
+            return [item]
         case Field(name, item):
-            wanted_item, unwanted = without_exclusions(item)
-            return Field(name, wanted_item), [Field(name, one) for one in unwanted]
-    return expr, []
+            return [Field(name, excluded) for excluded in _excluded(item)]
+    in_order = sorted(children(expr), key=lambda child: not isinstance(child, Not))
+    return [excluded for child in in_order for excluded in _excluded(child)]

@@ -1,4 +1,4 @@
-"""A query in the reader's words: "Egypt and Russia, in the same article"."""
+"""Description: puts a query into plain words, as in "Egypt and Russia, in the same article"."""
 
 from babel import Locale, UnknownLocaleError
 from markupsafe import Markup
@@ -10,7 +10,7 @@ from bot.matching.query.parser import ENGLISH
 
 
 def describe(expr: Expr, words: Words = ENGLISH) -> Markup:
-    """Return how a query was read, in plain words: "<b>Egypt</b> <i>and</i> <b>Russia</b>, in the same article"."""
+    """Return a query in plain words: "<b>Egypt</b> <i>and</i> <b>Russia</b>, in the same article"."""
     if isinstance(expr, Name) and places.is_land(expr.text):
         return words.say("<b>{name}</b>, its people and adjectives", name=expr.text)
     text = _describe(expr, words)
@@ -37,10 +37,10 @@ def _describe(expr: Expr, words: Words) -> Markup:
         case Language(code):
             return words.say("in {language}", language=_language_name(code, words.locale))
         case _:
-            return _describe_whole(expr, words)
+            return _describe_operator(expr, words)
 
 
-def _describe_whole(expr: Expr, words: Words) -> Markup:
+def _describe_operator(expr: Field | Near | Not | And | Or, words: Words) -> Markup:
     match expr:
         case Field("title", item):
             return words.say("in the title: {query}", query=_inner(item, words))
@@ -60,7 +60,6 @@ def _describe_whole(expr: Expr, words: Words) -> Markup:
             return _describe_and(items, words)
         case Or(items):
             return words.say(" <i>or</i> ").join(_inner(item, words) for item in items)
-    raise TypeError(f"no whole: {expr!r}")
 
 
 def _describe_and(items: tuple[Expr, ...], words: Words) -> Markup:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bot.errors import QueryError
 from bot.locales import Words, words
 from bot.matching.gazetteer import places
-from bot.matching.query.ast import And, Exact, Expr, Field, Language, Name, Near, Not, Or, Prefix, Within, leaves
+from bot.matching.query.ast import And, Exact, Expr, Field, Language, Name, Near, Not, Or, Prefix, Within, leaves, walk
 from bot.matching.query.printer import format_query
 from bot.matching.text.analysis import tokens, word_set
 
@@ -415,16 +415,7 @@ def _flat(kind: type[And] | type[Or], items: list[Expr]) -> Expr:
 
 
 def _has_field(expr: Expr) -> bool:
-    match expr:
-        case Field() | Language() | Within():
-            return True
-        case And(items) | Or(items):
-            return any(map(_has_field, items))
-        case Not(item):
-            return _has_field(item)
-        case Near(left, right, _):
-            return _has_field(left) or _has_field(right)
-    return False
+    return any(isinstance(node, Field | Language | Within) for node in walk(expr))
 
 
 # --- writing ----------------------------------------------------------------------------------------
