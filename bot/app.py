@@ -25,6 +25,7 @@ from bot.delivery.telegram.http import AiohttpRequest
 from bot.delivery.telegram.send import send
 from bot.errors import ConfigError, SourceError
 from bot.messages.signing import Signer
+from bot.messages.source_troubles import explain
 from bot.pipeline.alert import write_alerts
 from bot.pipeline.aliases import AliasBook, read_file
 from bot.pipeline.backup import Backups
@@ -191,7 +192,7 @@ async def _add_sources(config: Config, database: Database, clock: Clock) -> None
             try:
                 url = canonical_url(one.url)
             except SourceError as error:
-                raise ConfigError([f"sources.{number}.url: {error}"]) from error
+                raise ConfigError([f"sources.{number}.url: {explain(error)}"]) from error
             await sources.add(
                 connection,
                 url=url,

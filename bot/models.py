@@ -7,6 +7,7 @@ Times are aware UTC, durations are `timedelta`.
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
@@ -168,6 +169,11 @@ class Source:
     ids_distinct: bool = False
     pushed: bool = False
     troubles: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """Its title, or the host of its address."""
+        return self.title or urlsplit(self.url).hostname or ""
 
 
 @dataclass(frozen=True, slots=True)

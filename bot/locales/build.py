@@ -4,7 +4,6 @@ English stands in the code; every other language has a `watchword.po`, which peo
 made from it and kept beside it: a fresh clone speaks every language without a build step.
 """
 
-import ast
 import re
 import sys
 from collections.abc import Iterator
@@ -21,7 +20,6 @@ from bot.locales import CATALOGUES, DEFAULT, LANGUAGES, words
 
 CODE = CATALOGUES.parent
 KEYWORDS = {"say": None, "say_many": (1, 2), "many": (1, 2), "gettext": None, "ngettext": (1, 2), "_": None}
-SENTENCE = re.compile(r"[A-Z“].*[.?…]")  # what a SourceError says, among the other texts of bot/sources
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 TAG = re.compile(r"</?(\w+)>")
 MANY = (0, 1, 2, 3, 11, 100)  # one number for each plural form of Arabic, which has the most
@@ -62,32 +60,7 @@ def extracted() -> Catalog:
     found = extract_from_dir(CODE, keywords=KEYWORDS, method_map=[("locales/build.py", "ignore"), ("**.py", "python")])
     for path, __, sentence, ___, ____ in sorted(found, key=lambda one: (one[0], one[1])):
         catalog.add(sentence, locations=[(f"bot/{path}", 0)])
-    for path, text in sorted(_of_source_errors()):
-        catalog.add(text, locations=[(f"bot/{path}", 0)])
     return catalog
-
-
-def _of_source_errors() -> Iterator[tuple[str, str]]:
-    """Yield the sentences in which a source's failure is told; they are translated where they are shown.
-
-    A value in one stands as `{number}` (`bot.chat.admin.sources.translated`).
-    """
-    for path in (CODE / "sources").rglob("*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-        inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-        for node in ast.walk(tree):
-            text = "" if id(node) in docstrings | inside else _text(node)
-            if SENTENCE.fullmatch(text) and " " in text:
-                yield str(path.relative_to(CODE)), text
-
-
-def _text(node: ast.AST) -> str:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    if isinstance(node, ast.JoinedStr):
-        return "".join(str(part.value) if isinstance(part, ast.Constant) else "{number}" for part in node.values)
-    return ""
 
 
 def read(language: str) -> Catalog:

@@ -16,7 +16,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.errors import SourceError
+from bot.errors import FaultKind, SourceError
 from bot.pipeline.poll import Poller
 from bot.runtime.clock import Clock
 from bot.sources.address import canonical_url
@@ -154,7 +154,7 @@ class Hubs:
                 async with self.database.begin() as connection:
                     await websub.brought(connection, one, self.clock.now())
         except (SourceError, TimeoutError) as error:
-            kind = error.kind if isinstance(error, SourceError) else "timeout"
+            kind = error.kind if isinstance(error, SourceError) else FaultKind.TIMEOUT
             log.warning("what a hub brought cannot be read", source_id=one.source_id, kind=kind)
             return 202  # bringing it again would not help
         except SQLAlchemyError as error:

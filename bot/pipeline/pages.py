@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from yarl import URL
 
-from bot.errors import SourceError
+from bot.errors import FaultKind, SourceError, SourceFault
 from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
 from bot.runtime.wakeups import Step, Wakeups
@@ -44,7 +44,12 @@ ROBOTS_LAST = timedelta(days=1)  # RFC 9309, 2.4
 ROBOTS_RETRY = timedelta(minutes=20)  # where they could not be fetched
 
 # Failures that may pass; after any other the entry goes by what its feed says.
-_PASSING = frozenset({"dns", "connect", "tls", "timeout", "http", "robots-unknown"})
+_PASSING = frozenset(
+    {
+        *(FaultKind.DNS, FaultKind.CONNECT, FaultKind.TLS),
+        *(FaultKind.TIMEOUT, FaultKind.HTTP, FaultKind.ROBOTS_UNKNOWN),
+    }
+)
 
 
 class Pages:
@@ -118,14 +123,14 @@ class Pages:
         log.info("page read", entry_id=waiting.entry_id, source_id=waiting.source_id, characters=len(found.text))
 
     async def _in_time(self, waiting: Waiting, delays: list[timedelta]) -> Page:
-        """Return the page; SourceError("timeout") before somebody else may take it for dead."""
+        """Return the page; SourceError before somebody else may take it for dead."""
         try:
             async with asyncio.timeout(LONGEST.total_seconds()) as whole:
                 return await self._page(waiting, delays)
         except TimeoutError as error:
             if not whole.expired():
                 raise
-            raise SourceError("timeout", "The page and what it needs took too long.") from error
+            raise SourceError(SourceFault.PAGE_TOO_LONG) from error
 
     async def _page(self, waiting: Waiting, delays: list[timedelta]) -> Page:
         wanted = page.wanted(partial(self._ask_robots, delays))
@@ -136,11 +141,11 @@ class Pages:
 
     async def _failed(self, waiting: Waiting, error: SourceError | TimeoutError, pace: timedelta) -> None:
         """Let a page be tried again where that may help; else its entry goes by what the feed says."""
-        kind = error.kind if isinstance(error, SourceError) else "parse"
+        kind = error.kind if isinstance(error, SourceError) else FaultKind.PARSE
         now, again = self.clock.now(), kind in _PASSING and waiting.attempts + 1 < ATTEMPTS
         async with self.database.begin() as connection:
             if again:
-                wait = ROBOTS_RETRY if kind == "robots-unknown" else RETRY * 4**waiting.attempts
+                wait = ROBOTS_RETRY if kind is FaultKind.ROBOTS_UNKNOWN else RETRY * 4**waiting.attempts
                 await pages.later(connection, waiting.entry_id, now + wait)
             else:
                 await pages.done(connection, waiting.entry_id, now, None)
@@ -155,9 +160,9 @@ class Pages:
         try:
             verdict = await self.parser.run(robots.judge, rules, self.fetcher.user_agent, str(url))
         except SourceError as error:
-            raise SourceError("robots", "The site's robots.txt cannot be read.") from error
+            raise SourceError(SourceFault.ROBOTS_UNREADABLE) from error
         if not verdict.allowed:
-            raise SourceError("robots", "The site's robots.txt does not allow this page to be read.")
+            raise SourceError(SourceFault.ROBOTS_DISALLOW)
         delays.append(verdict.delay)
 
     async def _rules(self, origin: str) -> str:
@@ -173,7 +178,7 @@ class Pages:
             async with self.database.begin() as connection:
                 await pages.keep_robots(connection, origin, now, until, rules=kept)
         if kept is None:
-            raise SourceError("robots-unknown", "The site's robots.txt cannot be fetched.")
+            raise SourceError(SourceFault.ROBOTS_NOT_FETCHED)
         return kept
 
 
@@ -181,7 +186,7 @@ def _is_the_sites(error: SourceError | TimeoutError) -> bool:
     """Return whether a failure says that its site is in trouble, not this page alone."""
     if not isinstance(error, SourceError):
         return False
-    return error.kind in _PASSING - {"http"} or error.retry_after is not None or (error.status or 0) >= 500
+    return error.kind in _PASSING - {FaultKind.HTTP} or error.retry_after is not None or (error.status or 0) >= 500
 
 
 def _free_at(now: datetime, pace: timedelta, failures: int, error: SourceError | TimeoutError) -> datetime:

@@ -19,8 +19,8 @@ import structlog
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.errors import SourceError
-from bot.messages.source_troubles import _TROUBLES, LONG_FAILING
+from bot.errors import FaultKind, SourceError, SourceFault
+from bot.messages.source_troubles import LONG_FAILING, NOTICES
 from bot.models import Feed, FeedEntry, Source, Wishes
 from bot.pipeline.notice import tell_admins
 from bot.runtime.clock import Clock
@@ -219,7 +219,7 @@ class Poller:
                 found["rhythm"] = rhythm.dump(known)
             next_at = self._next(source, now, known=known, wishes=wishes, fresh_for=fetched.fresh_for)
             if not await sources.finish_poll(connection, source, now, next_poll_at=next_at, **found):
-                raise SourceError("lease", "Another poll of this source was faster.")
+                raise SourceError(SourceFault.OVERTAKEN)
             if stored.new:
                 failpoint("storing")
             if moved_to is not None and source.moves + 1 >= MOVED_FOR_GOOD and moved_to == source.moved_to:
@@ -330,8 +330,8 @@ class Poller:
         return self.pace.fastest if ours else max(self.pace.fastest, POLITE)
 
     async def _failed(self, source: Source, error: Exception) -> None:
-        kind = error.kind if isinstance(error, SourceError) else "timeout" if isinstance(error, TimeoutError) else "bug"
-        reason = str(error) if isinstance(error, SourceError) else _REASONS[kind]
+        failure = _failure(error)
+        kind = failure.kind
         now = self.clock.now()
         failures = source.failures + 1
         fastest = self._fastest(source.url)
@@ -340,7 +340,7 @@ class Poller:
             interval=min(max(self.pace.interval, fastest), max(self.pace.slowest, fastest)),
             failures=failures,
             kind=kind,
-            retry_after=error.retry_after if isinstance(error, SourceError) else None,
+            retry_after=failure.retry_after,
             fastest=fastest,
             chance=random.random(),
         )
@@ -348,11 +348,11 @@ class Poller:
             log.warning("source fails", source_id=source.id, kind=kind)
         try:
             async with self.database.begin() as connection:
-                mine = await sources.fail_poll(connection, source, now, next_poll_at=next_at, kind=kind, reason=reason)
+                mine = await sources.fail_poll(connection, source, now, next_poll_at=next_at, error=failure)
                 if mine and is_dead(kind, failures):
                     await sources.set_state(connection, source.id, sources.PAUSED, now)
                     await self._tell(connection, source, {"paused"}, now)
-                elif mine and kind == "blocked" and not source.failures:
+                elif mine and kind is FaultKind.BLOCKED and not source.failures:
                     await self._tell(connection, source, {"blocked"}, now)
                 elif mine and failures == LONG_FAILING:
                     await self._tell(connection, source, {"failing"}, now)
@@ -365,10 +365,13 @@ class Poller:
     ) -> None:
         """Owe the admins a sentence for each of these troubles of a source."""
         for trouble in sorted(troubles):
-            await tell_admins(connection, self.admins, functools.partial(_TROUBLES[trouble], source), now)
+            await tell_admins(connection, self.admins, functools.partial(NOTICES[trouble], source), now)
 
 
-_REASONS = {"timeout": "Reading it took too long.", "bug": "Something in Watchword broke; the log says what."}
+def _failure(error: Exception) -> SourceError:
+    if isinstance(error, SourceError):
+        return error
+    return SourceError(SourceFault.POLL_TOO_LONG if isinstance(error, TimeoutError) else SourceFault.BUG)
 
 
 def _hub(fetched: Fetched, feed: Feed) -> tuple[str, str] | None:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from yarl import URL
 
-from bot.errors import SourceError
+from bot.errors import SourceError, SourceFault
 
 MAX_LENGTH = 2048
 
@@ -32,20 +32,20 @@ _TRACKING = re.compile(
 def check_url(text: str) -> URL:
     """Return the http(s) address that `text` means, as typed by a person or named by a document.
 
-    `feed:` is read as https, and so is an address without a scheme. Raises SourceError("url") with a sentence for
+    `feed:` is read as https, and so is an address without a scheme. Raises SourceError of kind "url" for
     anything that is no plain web address: other schemes, a user name or password, a backslash, spaces, an odd host.
     """
     text = text.strip()
     if not text:
-        raise SourceError("url", "There is no address.")
+        raise SourceError(SourceFault.NO_ADDRESS)
     if len(text) > MAX_LENGTH:
-        raise SourceError("url", f"The address is longer than {MAX_LENGTH} characters.")
+        raise SourceError(SourceFault.LONG_ADDRESS, characters=MAX_LENGTH)
     if _FORBIDDEN.search(text):
-        raise SourceError("url", "The address has a space, a backslash or a control character in it.")
+        raise SourceError(SourceFault.CHARACTERS_IN_ADDRESS)
     try:
         url = URL(_with_scheme(text))
     except ValueError as error:
-        raise SourceError("url", "This is not a web address.") from error
+        raise SourceError(SourceFault.NOT_AN_ADDRESS) from error
     _check_parts(url)
     return url
 
@@ -54,7 +54,7 @@ def canonical_url(text: str) -> str:
     """Return the one spelling of a source's address: lower-case host, no default port, no fragment.
 
     Two addresses with the same spelling are one source; the query keeps its order, for a feed's may matter.
-    Raises SourceError("url") as `check_url` does.
+    Raises SourceError as `check_url` does.
     """
     return str(_plain(check_url(text)))
 
@@ -100,11 +100,11 @@ def _with_scheme(text: str) -> str:
 
 def _check_parts(url: URL) -> None:
     if url.scheme not in {"http", "https"}:
-        raise SourceError("url", "Only http and https addresses can be watched.")
+        raise SourceError(SourceFault.OTHER_SCHEME)
     if url.raw_user is not None or url.raw_password is not None:
-        raise SourceError("url", "Please leave the user name and password out of the address.")
+        raise SourceError(SourceFault.USER_IN_ADDRESS)
     if not url.raw_host or url.port == 0:
-        raise SourceError("url", "The address names no host.")
+        raise SourceError(SourceFault.NO_HOST)
     _check_host(url.raw_host)
 
 
@@ -115,9 +115,9 @@ def _check_host(host: str) -> None:
     except ValueError:
         labels = host.rstrip(".").split(".")
         if ":" in host or not _HOST_NAME.fullmatch(host) or _NUMERIC_LABEL.fullmatch(labels[-1]):
-            raise SourceError("url", "The address has an odd host name.") from None
+            raise SourceError(SourceFault.ODD_HOST) from None
     if "%" in host:
-        raise SourceError("url", "The address has an odd host name.")
+        raise SourceError(SourceFault.ODD_HOST)
 
 
 def _plain(url: URL) -> URL:

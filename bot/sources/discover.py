@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from lxml import etree  # type: ignore[import-untyped]  # no type information published
 from yarl import URL
 
-from bot.errors import SourceError
+from bot.errors import FaultKind, SourceError, SourceFault
 from bot.models import Feed
 from bot.sources.address import absolute_link, canonical_url
 from bot.sources.http.fetch import Fetched, Fetcher
@@ -56,14 +56,14 @@ async def probe(url: str, fetcher: Fetcher, parser: FeedParser) -> Probe:
     try:
         return Probe(watch, feed=await _read(fetched, parser))
     except SourceError as error:
-        if error.kind != "not-a-feed" or not fetched.body:
+        if error.kind is not FaultKind.NOT_A_FEED or not fetched.body:
             raise
     named = await parser.run(find_feeds, fetched.body, fetched.url, fetched.content_type)
     async with asyncio.TaskGroup() as group:
         checks = [group.create_task(_verified(feed, fetcher, parser)) for feed in named[:MAX_FOUND]]
     found = tuple(feed for check in checks if (feed := check.result()))
     if not found:
-        raise SourceError("not-a-feed", "This is not a feed, and no working feed was found there.")
+        raise SourceError(SourceFault.NO_FEED_FOUND)
     return Probe(watch, found=_each_once(found))
 
 

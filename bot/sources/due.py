@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from bot.errors import FaultKind
 from bot.models import Wishes
 
 SLOWEST = timedelta(days=1)
@@ -12,7 +13,7 @@ _RECENT = timedelta(days=14)
 _RHYTHM = 20  # entries
 
 # Failures that asking more often does not mend: wait at least this long.
-_SLOW_LANES = {"blocked": timedelta(hours=6), "gone": timedelta(hours=8)}
+_SLOW_LANES = {FaultKind.BLOCKED: timedelta(hours=6), FaultKind.GONE: timedelta(hours=8)}
 
 
 def next_poll_at(
@@ -20,7 +21,7 @@ def next_poll_at(
     *,
     interval: timedelta,
     failures: int = 0,
-    kind: str = "",
+    kind: FaultKind | None = None,
     retry_after: timedelta | None = None,
     fresh_for: timedelta | None = None,
     fastest: timedelta = timedelta(),
@@ -54,9 +55,9 @@ def after_skipped(at: datetime, now: datetime, wishes: Wishes, slowest: timedelt
     return min(at, latest)
 
 
-def is_dead(kind: str, failures: int) -> bool:
+def is_dead(kind: FaultKind, failures: int) -> bool:
     """Return whether a source should be paused: it said three times, over a day, that it is gone for good."""
-    return kind == "gone" and failures >= 3
+    return kind is FaultKind.GONE and failures >= 3
 
 
 def poll_interval(
@@ -74,7 +75,7 @@ def poll_interval(
     return min(max(gap / 2, fastest), slowest)
 
 
-def _after_failure(interval: timedelta, failures: int, kind: str, chance: float) -> timedelta:
+def _after_failure(interval: timedelta, failures: int, kind: FaultKind | None, chance: float) -> timedelta:
     longest = min(interval * (1 << min(failures, _DOUBLINGS)), SLOWEST)
     wait = interval + (longest - interval) * chance if longest > interval else longest
-    return max(wait, _SLOW_LANES.get(kind, timedelta()))
+    return max(wait, _SLOW_LANES.get(kind, timedelta()) if kind else timedelta())

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from lxml import etree  # type: ignore[import-untyped]  # no type information published
 
-from bot.errors import SourceError
+from bot.errors import SourceError, SourceFault
 from bot.sources.address import canonical_url
 from bot.sources.reading.clean import clean_text
 from bot.sources.reading.normalise import language_code, shorten
@@ -50,13 +50,13 @@ class Opml:
 def read_opml(document: bytes) -> Opml:
     """Return the feeds in a document. SourceError if it is no OPML, too large, or made to hurt."""
     if len(document) > LARGEST:
-        raise SourceError("too-large", "An OPML file may have 1 MiB at most.")
+        raise SourceError(SourceFault.LARGE_OPML)
     feeds: dict[str, Outline] = {}
     refused = depth = 0
     for event, element in _elements(document):
         depth += 1 if event == "start" else -1
         if depth > DEEPEST:
-            raise SourceError("parse", "The folders of this OPML file are nested too deep.")
+            raise SourceError(SourceFault.DEEP_OPML)
         address = element.get("xmlUrl") if event == "start" else None
         if address is None:
             continue
@@ -67,7 +67,7 @@ def read_opml(document: bytes) -> Opml:
             continue
         feeds.setdefault(outline.url, outline)
         if len(feeds) > MOST:
-            raise SourceError("too-large", f"An OPML file may have {MOST} feeds at most.")
+            raise SourceError(SourceFault.MANY_FEEDS, feeds=MOST)
     return Opml(tuple(feeds.values()), refused)
 
 
@@ -80,11 +80,11 @@ def _elements(document: bytes) -> Iterable[tuple[str, etree._Element]]:
     try:
         for event, element in events:
             if first and (element.tag.lower() != "opml" or element.getroottree().docinfo.doctype):
-                raise SourceError("parse", "This is not a plain OPML file.")
+                raise SourceError(SourceFault.NOT_OPML)
             first = False
             yield event, element
     except etree.XMLSyntaxError as error:
-        raise SourceError("parse", "This is not a plain OPML file.") from error
+        raise SourceError(SourceFault.NOT_OPML) from error
 
 
 def _outline(address: str, element: etree._Element) -> Outline:

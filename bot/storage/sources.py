@@ -1,6 +1,7 @@
 """Sources: which are due, who is polling them, and what the poll found."""
 
 import functools
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.errors import SourceError, SourceFault
 from bot.models import Source, Validators, Wishes
 from bot.storage.database import insert_many, insert_new
 from bot.storage.lease import held_by, new_token
@@ -24,7 +26,7 @@ class SourceStatus:
     """A source as an admin sees it.
 
     `entries` counts what is stored of it, `pages` those whose web page was read (0 where it is not read in full);
-    `error` is the last poll's, or None.
+    `error` is why the last poll failed, or None.
     """
 
     id: int
@@ -36,7 +38,7 @@ class SourceStatus:
     polled_at: datetime | None
     next_poll_at: datetime
     failures: int
-    error: str | None
+    error: SourceError | None
     entries: int
     pages: int
 
@@ -130,7 +132,8 @@ async def listing(connection: AsyncConnection) -> list[SourceStatus]:
         .where(source.c.state != REMOVED)
         .order_by(source.c.id)
     )
-    return [SourceStatus(**row) for row in (await connection.execute(statement)).mappings()]
+    rows = (await connection.execute(statement)).mappings()
+    return [SourceStatus(**{**row, "error": _load_error(row["error"])}) for row in rows]
 
 
 async def last_polled(connection: AsyncConnection) -> datetime | None:
@@ -234,6 +237,19 @@ def _kept(wishes: Wishes) -> dict[str, Any]:
     return {"ttl": ttl, "hours": sorted(wishes.skip_hours), "days": sorted(wishes.skip_days)}
 
 
+def _dump_error(error: SourceError) -> str:
+    """Return a failure as JSON: its fault and values, so that it can be shown in any language."""
+    return json.dumps({"fault": error.fault, "values": error.values})
+
+
+def _load_error(text: str | None) -> SourceError | None:
+    """Return the failure that `_dump_error` wrote."""
+    if text is None:
+        return None
+    stored = json.loads(text)
+    return SourceError(SourceFault(stored["fault"]), **stored["values"])
+
+
 async def hold(connection: AsyncConnection, source_id: int, now: datetime) -> Source | None:
     """Return an active source, and let nobody else store anything of it until the transaction ends (PostgreSQL)."""
     statement = sa.select(source).where(source.c.id == source_id, source.c.state == ACTIVE).with_for_update()
@@ -323,11 +339,10 @@ async def fail_poll(
     now: datetime,
     *,
     next_poll_at: datetime,
-    kind: str,
-    reason: str,
+    error: SourceError,
 ) -> bool:
     """Record a poll that failed; False if the lease was lost to another poller."""
-    values = {"failures": polled.failures + 1, "error": reason[:500], "error_kind": kind}
+    values = {"failures": polled.failures + 1, "error": _dump_error(error), "error_kind": str(error.kind)}
     return await _release(connection, polled, now, next_poll_at, values)
 
 

@@ -294,11 +294,11 @@ async def test_a_poller_that_slept_past_its_lease_stores_nothing(rig: Rig) -> No
     (late,) = await rig.claim()
     rig.clock.time += LEASE * 2
     (awake,) = await rig.claim()
-    with pytest.raises(SourceError, match="faster"):
+    with pytest.raises(SourceError, match="overtaken"):
         await rig.poller.poll(late)
     assert await rig.titles() == []
     await rig.poller.poll(awake)
-    with pytest.raises(SourceError, match="faster"):
+    with pytest.raises(SourceError, match="overtaken"):
         await rig.poller.poll(late)
     assert await rig.titles() == ["One"]
 

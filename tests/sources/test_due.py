@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.errors import FaultKind
 from bot.models import Wishes
 from bot.sources.due import after_skipped, is_dead, next_poll_at, poll_interval
 
@@ -28,9 +29,9 @@ def test_the_hint_of_the_server_is_honoured_within_the_slowest() -> None:
 
 
 def test_failures_double_the_longest_wait_up_to_a_day() -> None:
-    assert next_poll_at(NOW, interval=TEN, failures=1, kind="http", chance=0.0) == NOW + TEN
-    assert next_poll_at(NOW, interval=TEN, failures=3, kind="http", chance=0.5) == NOW + 45 * MINUTE
-    assert next_poll_at(NOW, interval=TEN, failures=10**9, kind="http", chance=0.999999) <= NOW + DAY
+    assert next_poll_at(NOW, interval=TEN, failures=1, kind=FaultKind.HTTP, chance=0.0) == NOW + TEN
+    assert next_poll_at(NOW, interval=TEN, failures=3, kind=FaultKind.HTTP, chance=0.5) == NOW + 45 * MINUTE
+    assert next_poll_at(NOW, interval=TEN, failures=10**9, kind=FaultKind.HTTP, chance=0.999999) <= NOW + DAY
 
 
 def test_retry_after_is_honoured_up_to_a_day() -> None:
@@ -39,14 +40,14 @@ def test_retry_after_is_honoured_up_to_a_day() -> None:
 
 
 def test_a_server_that_refuses_us_is_asked_seldom() -> None:
-    assert next_poll_at(NOW, interval=TEN, failures=1, kind="blocked") == NOW + 6 * HOUR
-    assert next_poll_at(NOW, interval=TEN, failures=1, kind="gone") == NOW + 8 * HOUR
+    assert next_poll_at(NOW, interval=TEN, failures=1, kind=FaultKind.BLOCKED) == NOW + 6 * HOUR
+    assert next_poll_at(NOW, interval=TEN, failures=1, kind=FaultKind.GONE) == NOW + 8 * HOUR
 
 
 def test_a_source_is_dead_when_it_said_three_times_that_it_is_gone() -> None:
-    assert is_dead("gone", 3)
-    assert not is_dead("gone", 2)
-    assert not is_dead("http", 300)
+    assert is_dead(FaultKind.GONE, 3)
+    assert not is_dead(FaultKind.GONE, 2)
+    assert not is_dead(FaultKind.HTTP, 300)
 
 
 def test_a_source_is_polled_twice_per_entry_it_publishes() -> None:
@@ -70,13 +71,13 @@ spans = st.timedeltas(timedelta(seconds=1), timedelta(days=3))
 
 @settings(deadline=None)
 @given(
-    spans, st.integers(0, 100), st.sampled_from(["", "http", "blocked", "gone"]), st.none() | st.timedeltas(),
+    spans, st.integers(0, 100), st.none() | st.sampled_from(FaultKind), st.none() | st.timedeltas(),
     st.none() | st.timedeltas(), spans, st.floats(0, 1, exclude_max=True),
 )  # fmt: skip
 def test_the_next_poll_is_never_sooner_than_allowed_nor_later_than_a_day(
     interval: timedelta,
     failures: int,
-    kind: str,
+    kind: FaultKind | None,
     retry_after: timedelta | None,
     fresh_for: timedelta | None,
     fastest: timedelta,

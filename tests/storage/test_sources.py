@@ -1,8 +1,12 @@
 from datetime import UTC, datetime, timedelta
 
+import sqlalchemy as sa
+
+from bot.errors import SourceError, SourceFault
 from bot.models import Validators
 from bot.storage import sources
 from bot.storage.database import Database
+from bot.storage.schema import source
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SOON = NOW + timedelta(minutes=15)
@@ -81,14 +85,18 @@ async def test_what_a_poll_found_is_there_at_the_next_and_validators_are_dropped
 
 async def test_failures_are_counted_and_a_success_forgets_them(database: Database) -> None:
     await add(database, "https://a")
+    failure = SourceError(SourceFault.NO_ANSWER, seconds="20")
     for failures in range(3):
         async with database.begin() as connection:
             (one,) = await sources.claim_due(connection, NOW, limit=1, lease=LEASE)
             assert one.failures == failures
-            await sources.fail_poll(connection, one, NOW, next_poll_at=NOW, kind="dns", reason="No such host.")
+            await sources.fail_poll(connection, one, NOW, next_poll_at=NOW, error=failure)
     async with database.begin() as connection:
         (status,) = await sources.listing(connection)
-        assert (status.failures, status.error) == (3, "No such host.")
+        assert status.failures == 3
+        assert status.error is not None
+        assert (status.error.fault, status.error.values) == (failure.fault, failure.values)
+        assert (await connection.execute(sa.select(source.c.error_kind))).scalar_one() == "timeout"
         (one,) = await sources.claim_due(connection, NOW, limit=1, lease=LEASE)
         await sources.finish_poll(connection, one, NOW, next_poll_at=SOON)
         (status,) = await sources.listing(connection)

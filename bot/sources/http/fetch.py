@@ -19,7 +19,7 @@ import structlog
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from bot.errors import SourceError
+from bot.errors import SourceError, SourceFault
 from bot.models import Validators
 from bot.sources.address import absolute_link, check_url
 from bot.sources.http import headers as http
@@ -44,21 +44,13 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _BLOCKED = frozenset({401, 403, 407, 451})
 
 # aiohttp's classes, the more special before those they derive from.
-_FAILURES: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
-    ((aiohttp.ClientConnectorDNSError,), "dns", "The host name could not be found."),
-    (
-        (aiohttp.ClientConnectorSSLError, aiohttp.ClientConnectorCertificateError),
-        "tls",
-        "A secure connection could not be made: the certificate or the handshake failed.",
-    ),
-    ((aiohttp.ClientConnectorError,), "connect", "The server could not be reached."),
-    (
-        (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError),
-        "connect",
-        "The server closed the connection without an answer.",
-    ),
-    ((aiohttp.ClientPayloadError,), "http", "The server's answer broke off."),
-    ((aiohttp.InvalidURL,), "url", "This is not a web address."),
+_FAILURES: tuple[tuple[tuple[type[Exception], ...], SourceFault], ...] = (
+    ((aiohttp.ClientConnectorDNSError,), SourceFault.HOST_NOT_FOUND),
+    ((aiohttp.ClientConnectorSSLError, aiohttp.ClientConnectorCertificateError), SourceFault.TLS_FAILED),
+    ((aiohttp.ClientConnectorError,), SourceFault.NOT_REACHED),
+    ((aiohttp.ServerDisconnectedError, aiohttp.ClientOSError), SourceFault.DISCONNECTED),
+    ((aiohttp.ClientPayloadError,), SourceFault.BROKEN_OFF),
+    ((aiohttp.InvalidURL,), SourceFault.NOT_AN_ADDRESS),
 )
 
 
@@ -207,7 +199,7 @@ class Fetcher:
                     return await self._request(exchange)
             except TimeoutError as error:
                 seconds = f"{self._timeout.total_seconds():g}"
-                raise SourceError("timeout", f"The server did not answer within {seconds} seconds.") from error
+                raise SourceError(SourceFault.NO_ANSWER, seconds=seconds) from error
             except (aiohttp.ClientError, OSError, ValueError) as error:  # aiohttp raises bare ValueError for odd URLs
                 raise _failure(error) from error
             finally:
@@ -288,18 +280,18 @@ def _conditions(validators: Validators) -> dict[str, str]:
 
 
 def _redirect(exchange: _Exchange, response: aiohttp.ClientResponse) -> None:
-    """Point `exchange` at where the response says; raises SourceError("redirect")."""
+    """Point `exchange` at where the response says; raises SourceError of kind "redirect"."""
     exchange.hops += 1
     if exchange.hops > MAX_REDIRECTS:
-        raise SourceError("redirect", f"The address was redirected more than {MAX_REDIRECTS} times.")
+        raise SourceError(SourceFault.TOO_MANY_REDIRECTS, times=MAX_REDIRECTS)
     location = response.headers.get("Location", "")
     try:
         exchange.url = check_url(str(exchange.url.join(URL(location))) if location else "")
     except (SourceError, ValueError) as error:
-        raise SourceError("redirect", "The address was redirected to something that cannot be fetched.") from error
+        raise SourceError(SourceFault.BAD_REDIRECT) from error
     exchange.permanent = exchange.permanent and response.status in _PERMANENT
     if exchange.form is not None and response.url.scheme == "https" != exchange.url.scheme:
-        raise SourceError("redirect", "The address was redirected to something that cannot be fetched.")
+        raise SourceError(SourceFault.BAD_REDIRECT)
     if response.url.scheme == "https" and exchange.url.scheme == "http":
         log.warning("redirected from https to http", host=response.url.host)
 
@@ -310,28 +302,26 @@ def _check_status(response: aiohttp.ClientResponse, *, asked: bool) -> None:
         return
     wait = http.retry_after(response.headers, datetime.now(UTC))
     if status in _BLOCKED or response.headers.get("cf-mitigated", "").lower() == "challenge":
-        sentence = f"The server refuses to serve us (status {status})."
-        raise SourceError("blocked", sentence, retry_after=wait, status=status)
+        raise SourceError(SourceFault.BLOCKED, retry_after=wait, status=status)
     if status == 410:
-        raise SourceError("gone", "The server says that this document is gone for good.", status=status)
+        raise SourceError(SourceFault.GONE, status=status)
     if status == 404:
-        sentence = "There is nothing at this address (status 404)."
-        raise SourceError("http", sentence, retry_after=wait, status=status)
-    raise SourceError("http", f"The server answered with status {status}.", retry_after=wait, status=status)
+        raise SourceError(SourceFault.NOT_FOUND, retry_after=wait, status=status)
+    raise SourceError(SourceFault.STATUS, retry_after=wait, status=status)
 
 
 def _check_type(response: aiohttp.ClientResponse, wanted: Wanted) -> None:
     """Refuse what would not be read before it is fetched; a server that names no type is given a chance."""
     named = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if named and wanted.types is not None and named not in wanted.types:
-        raise SourceError("type", "This is not a web page.")
+        raise SourceError(SourceFault.NOT_A_PAGE)
 
 
 def _failure(error: Exception) -> SourceError:
     """Return the SourceError for what aiohttp raised."""
     if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, AddressRefusedError):
-        return SourceError("address", str(error.os_error))
-    for classes, kind, sentence in _FAILURES:
+        return SourceError(error.os_error.fault)
+    for classes, fault in _FAILURES:
         if isinstance(error, classes):
-            return SourceError(kind, sentence)
-    return SourceError("http", "The server's answer is not proper HTTP.")
+            return SourceError(fault)
+    return SourceError(SourceFault.NOT_HTTP)

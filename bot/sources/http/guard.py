@@ -12,7 +12,7 @@ from typing import Any
 
 from yarl import URL
 
-from bot.errors import SourceError
+from bot.errors import SourceError, SourceFault
 
 PORTS = (80, 443, 8080, 8443)
 
@@ -29,12 +29,16 @@ _NOT_PUBLIC_V6 = (
 )
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the last four bytes are an IPv4 address
 
-REFUSED_ADDRESS = "This address is not on the public internet."
-REFUSED_PORT = "This port may not be used."
-
 
 class AddressRefusedError(OSError):
-    """The guard opened no socket; the text is one of two sentences, so that several refusals read as one."""
+    """The guard opened no socket, because of `fault`.
+
+    The text is the same for each refusal of a kind: only then asyncio raises one of several unchanged.
+    """
+
+    def __init__(self, fault: SourceFault) -> None:
+        super().__init__(str(fault))
+        self.fault = fault
 
 
 class AddressGuard:
@@ -50,12 +54,12 @@ class AddressGuard:
         if self._is_own(address):
             return
         if not is_public(address):
-            raise AddressRefusedError(REFUSED_ADDRESS)
+            raise AddressRefusedError(SourceFault.NOT_PUBLIC)
         if port not in self._ports:
-            raise AddressRefusedError(REFUSED_PORT)
+            raise AddressRefusedError(SourceFault.PORT)
 
     def check_url(self, url: URL, *, by_name: bool = False) -> None:
-        """Raise SourceError("address") for an address that can be refused before anything is sent.
+        """Raise SourceError for an address that can be refused before anything is sent.
 
         A literal IP address is judged like a connection. `by_name` is for when a proxy resolves the names and
         nothing else will judge them: then local names and odd ports are refused too.
@@ -67,16 +71,16 @@ class AddressGuard:
             elif by_name:
                 self._check_name(host, port)
         except AddressRefusedError as error:
-            raise SourceError("address", str(error)) from error
+            raise SourceError(error.fault) from error
 
     def check_secrecy(self, url: URL) -> None:
-        """Raise SourceError("address") unless what is sent is encrypted, or stays in a network the operator named.
+        """Raise SourceError unless what is sent is encrypted, or stays in a network the operator named.
 
         A name proves nothing, so over http that network must be told from a literal address.
         """
         host = url.raw_host or ""
         if url.scheme != "https" and not (_is_literal(host) and self._is_own(_embedded(ipaddress.ip_address(host)))):
-            raise SourceError("address", "A secret is sent over https only.")
+            raise SourceError(SourceFault.SECRET_OVER_HTTP)
 
     def open_socket(self, addr_info: tuple[Any, ...]) -> socket.socket:
         """Return a socket for one of getaddrinfo's answers, as aiohttp's `socket_factory`; may raise as above."""
@@ -89,9 +93,9 @@ class AddressGuard:
 
     def _check_name(self, host: str, port: int) -> None:
         if "." not in host or host.endswith((".localhost", ".local", ".internal", ".home.arpa", ".lan")):
-            raise AddressRefusedError(REFUSED_ADDRESS)
+            raise AddressRefusedError(SourceFault.NOT_PUBLIC)
         if port not in self._ports:
-            raise AddressRefusedError(REFUSED_PORT)
+            raise AddressRefusedError(SourceFault.PORT)
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

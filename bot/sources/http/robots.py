@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from yarl import URL
 
-from bot.errors import SourceError
+from bot.errors import FaultKind, SourceError
 from bot.sources.http.fetch import Fetcher, Wanted
 from bot.sources.reading.charset import decode
 
@@ -17,7 +17,8 @@ MAX_BYTES = 500 * 1024  # read of one: RFC 9309, 2.5
 LONGEST_DELAY = timedelta(minutes=1)  # between two pages: a larger Crawl-delay would only mean that none is read
 
 _WANTED = Wanted(accept="text/plain, */*;q=0.5")
-_NONE_THERE = frozenset({"redirect", "gone"})  # more than five redirects count as "no such file": RFC 9309, 2.3.1.2
+# No such file: more than five redirects count as that, too (RFC 9309, 2.3.1.2).
+_NONE_THERE = frozenset({FaultKind.REDIRECT, FaultKind.GONE})
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.parsers import expat
 
-from bot.errors import SourceError
+from bot.errors import SourceError, SourceFault
 from bot.models import Feed, FeedEntry
 from bot.sources.address import absolute_link, canonical_link
 from bot.sources.http.headers import RETRY_LATEST
@@ -49,12 +49,12 @@ def read_document(body: bytes, content_type: str | None, url: str, now: datetime
 def read_news(body: bytes, content_type: str | None, url: str, now: datetime, known: bytes = b"") -> Reading:
     """Return the feed in `body`, found at `url`, without the items that were there at the last reading.
 
-    `known` is what that reading (at the same `url`) returned. Raises SourceError("not-a-feed") or
-    SourceError("parse"), and whatever feedparser raises on hostile input.
+    `known` is what that reading (at the same `url`) returned. Raises SourceError of kind "not-a-feed"
+    or "parse", and whatever feedparser raises on hostile input.
     """
     text = decode(body, content_type).strip()
     if not text:
-        raise SourceError("not-a-feed", "The document is empty.")
+        raise SourceError(SourceFault.EMPTY)
     if text.startswith("{"):
         return Reading(_read_json(text, url, now))
     text = _repaired(text)
@@ -104,7 +104,7 @@ def _parsed(
         document, {"content-type": "application/xml; charset=utf-8", "content-location": url}
     )
     if not parsed.version:
-        raise SourceError("not-a-feed", _what_it_is(document))
+        raise SourceError(_what_it_is(document))
     raw = parsed.entries
     if (
         parsed.bozo
@@ -131,7 +131,7 @@ def _parsed(
 
 
 def refuse_entities(text: str) -> None:
-    """Raise SourceError("parse") if the document declares entities: they are how small documents become huge, and how
+    """Raise SourceError if the document declares entities: they are how small documents become huge, and how
     a document reads files. Asked of the parser that feedparser uses, up to the first element.
     """
     parser = expat.ParserCreate("utf-8")
@@ -152,7 +152,7 @@ def _stop(*_: object) -> None:
 
 
 def _refuse_entity(*_: object) -> None:
-    raise SourceError("parse", "The document declares XML entities, which are not accepted.")
+    raise SourceError(SourceFault.ENTITIES)
 
 
 def _repaired(text: str) -> str:
@@ -161,10 +161,10 @@ def _repaired(text: str) -> str:
     return only_characters(text)
 
 
-def _what_it_is(document: bytes) -> str:
+def _what_it_is(document: bytes) -> SourceFault:
     if re.search(rb"<(?:!doctype\s+html|html|body)\b", document[:4096], re.IGNORECASE):
-        return "This is a web page, not a feed."
-    return "This document is not a feed."
+        return SourceFault.WEB_PAGE
+    return SourceFault.NOT_A_FEED
 
 
 def _is_whole(entry: Mapping[str, Any]) -> bool:
@@ -226,9 +226,9 @@ def _read_json(text: str, url: str, now: datetime) -> Feed:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise SourceError("not-a-feed", "This document is not a feed.") from error
+        raise SourceError(SourceFault.NOT_A_FEED) from error
     if not _text(document, "version").startswith(_JSON_FEED) or not isinstance(document.get("items"), list):
-        raise SourceError("not-a-feed", "This is JSON, but not a JSON Feed.")
+        raise SourceError(SourceFault.OTHER_JSON)
     hubs = [_text(hub, "url") for hub in document.get("hubs") or () if isinstance(hub, dict)]
     return _feed(
         [_json_item(item) for item in document["items"] if isinstance(item, dict)],

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from lxml import etree, html  # type: ignore[import-untyped]  # no type information published
 from yarl import URL
 
-from bot.errors import SourceError
+from bot.errors import SourceError, SourceFault
 from bot.sources.http.fetch import Wanted
 from bot.sources.reading.charset import decode, only_characters
 from bot.sources.reading.clean import clean_body
@@ -45,18 +45,18 @@ def wanted(may_fetch: Callable[[URL], Awaitable[None]]) -> Wanted:
 def read_page(body: bytes, content_type: str | None, title: str, summary: str) -> Page:
     """Return the article in a page that the feed announced with this title and summary.
 
-    Raises SourceError("not-an-article") where the page would tell less than the feed does, or of something else.
+    Raises SourceError of kind "not-an-article" where the page would tell less than the feed does, or of something else.
     """
     tree = _tree(only_characters(decode(body, content_type)))
     if tree is None:
-        raise SourceError("not-an-article", "The page cannot be read.")
+        raise SourceError(SourceFault.PAGE_UNREADABLE)
     titles = [_text_of(one) for one in tree.xpath(_TITLES)[:_FEW_TITLES]]
     language = language_code(tree.get("lang"))
     text = shorten(clean_body(title, _article(tree)), MAX_SUMMARY)
     if len(text) <= len(summary):
-        raise SourceError("not-an-article", "The page says no more than the feed.")
+        raise SourceError(SourceFault.PAGE_ADDS_NOTHING)
     if not is_about(title or summary, [*titles, text]):
-        raise SourceError("not-an-article", "The page is about something else.")
+        raise SourceError(SourceFault.PAGE_OF_SOMETHING_ELSE)
     return Page(text, language)
 
 

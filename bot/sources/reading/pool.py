@@ -12,14 +12,14 @@ import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from bot.errors import SourceError
+from bot.errors import SourceError, SourceFault
 from bot.models import Feed
 from bot.sources.reading.item_spans import Reading
 
@@ -41,11 +41,11 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class _Outcome(Generic[_T]):
-    """What comes back from a worker: a value, or an error as plain text (an odd exception may not travel)."""
+    """The result of a call in a worker: its value, or a `SourceError` in parts (an exception may not be picklable)."""
 
     value: _T | None = None
-    kind: str = ""
-    message: str = ""
+    fault: SourceFault | None = None
+    values: dict[str, Any] = field(default_factory=dict)
 
 
 class FeedParser:
@@ -73,7 +73,7 @@ class FeedParser:
         """Return the feed in `body`, which was found at `url` (links are relative to it).
 
         `content_type` is the HTTP header. `now` bounds the dates of entries; the clock's time if None. Raises
-        SourceError("not-a-feed"), or SourceError("parse") for what is hostile or takes too much time or memory.
+        SourceError of kind "not-a-feed", or "parse" for what is hostile or takes too much time or memory.
         """
         return (await self.read(body, content_type, url, now or datetime.now(UTC))).feed
 
@@ -92,13 +92,13 @@ class FeedParser:
             try:
                 outcome: _Outcome[_T] = await asyncio.wrap_future(future)
             except TimeoutError as error:
-                raise SourceError("parse", "Reading the document took too long.") from error
+                raise SourceError(SourceFault.READING_TOO_LONG) from error
             except ProcessExpired as error:
-                raise SourceError("parse", "Reading the document took too much time or memory.") from error
+                raise SourceError(SourceFault.READING_TIME_OR_MEMORY) from error
             except BrokenProcessPool as error:
-                raise SourceError("parse", "Reading the document stopped half-way.") from error
-        if outcome.kind:
-            raise SourceError(outcome.kind, outcome.message)
+                raise SourceError(SourceFault.READING_STOPPED) from error
+        if outcome.fault is not None:
+            raise SourceError(outcome.fault, **outcome.values)
         return outcome.value  # type: ignore[return-value]  # None only where the call returns it
 
     async def _started(self) -> ProcessPool:
@@ -156,11 +156,11 @@ def _outcome(call: Callable[..., _T], arguments: tuple[object, ...]) -> _Outcome
     try:
         return _Outcome(call(*arguments))
     except SourceError as error:
-        return _Outcome(kind=error.kind, message=str(error))
+        return _Outcome(fault=error.fault, values=error.values)
     except MemoryError:
-        return _Outcome(kind="parse", message="Reading the document took too much memory.")
+        return _Outcome(fault=SourceFault.READING_MEMORY)
     except Exception as error:  # feedparser raises anything
-        return _Outcome(kind="parse", message=f"The document could not be read ({type(error).__name__}).")
+        return _Outcome(fault=SourceFault.UNREADABLE, values={"error": type(error).__name__})
 
 
 def _read_news(body: bytes, content_type: str | None, url: str, now: datetime, known: bytes) -> Reading:
