@@ -1,6 +1,6 @@
 """Pages: the web pages of new entries are fetched and read, where a source is to be read in full.
 
-An entry waits for its page for two minutes before it is matched (`poll.PAGE_PATIENCE`): mostly the page is there in a
+An entry waits for its page for two minutes before it is matched (`ingest.PAGE_PATIENCE`): mostly the page is there in a
 second, and whoever asked for "Syria -football" is not told of football because the feed did not mention it. After that
 it is matched by what the feed says; a page that comes later, within the hour, has it matched once more, as an edit
 does. So a page can make an entry known by more words and a little later; it can never lose one.
@@ -27,7 +27,7 @@ from bot.sources.reading.page import Page
 from bot.sources.reading.pool import FeedParser
 from bot.storage import pages
 from bot.storage.database import Database
-from bot.storage.pages import Waiting
+from bot.storage.pages import PendingPage
 
 log = structlog.get_logger()
 
@@ -77,7 +77,7 @@ class Pages:
                     group.create_task(self._one(waiting))
                 await self.wakeups.wait(Step.PAGE)
 
-    async def _claim(self) -> list[Waiting]:
+    async def _claim(self) -> list[PendingPage]:
         free = AT_ONCE - self._in_hand
         if free <= 0:
             return []
@@ -96,7 +96,7 @@ class Pages:
             log.warning("pages given up", pages=given_up)
         return claimed
 
-    async def _one(self, waiting: Waiting) -> None:
+    async def _one(self, waiting: PendingPage) -> None:
         """Read one page; nothing it does may end the others."""
         try:
             await self.read(waiting)
@@ -106,7 +106,7 @@ class Pages:
             self._in_hand -= 1
             self.wakeups.wake(Step.PAGE)
 
-    async def read(self, waiting: Waiting) -> None:
+    async def read(self, waiting: PendingPage) -> None:
         """Fetch one page, read it and keep what it says, or when to try again."""
         delays = [PACE]
         try:
@@ -122,7 +122,7 @@ class Pages:
         self.wakeups.wake(Step.MATCH)
         log.info("page read", entry_id=waiting.entry_id, source_id=waiting.source_id, characters=len(found.text))
 
-    async def _in_time(self, waiting: Waiting, delays: list[timedelta]) -> Page:
+    async def _in_time(self, waiting: PendingPage, delays: list[timedelta]) -> Page:
         """Return the page; SourceError before somebody else may take it for dead."""
         try:
             async with asyncio.timeout(LONGEST.total_seconds()) as whole:
@@ -132,14 +132,14 @@ class Pages:
                 raise
             raise SourceError(SourceFault.PAGE_TOO_LONG) from error
 
-    async def _page(self, waiting: Waiting, delays: list[timedelta]) -> Page:
+    async def _page(self, waiting: PendingPage, delays: list[timedelta]) -> Page:
         wanted = page.wanted(partial(self._ask_robots, delays))
         fetched = await self.fetcher.fetch(waiting.url, wanted=wanted)
         title = "" if waiting.title == waiting.url else waiting.title
         async with asyncio.timeout(READ_TIMEOUT.total_seconds()):
             return await self.parser.run(page.read_page, fetched.body, fetched.content_type, title, waiting.summary)
 
-    async def _failed(self, waiting: Waiting, error: SourceError | TimeoutError, pace: timedelta) -> None:
+    async def _failed(self, waiting: PendingPage, error: SourceError | TimeoutError, pace: timedelta) -> None:
         """Let a page be tried again where that may help; else its entry goes by what the feed says."""
         kind = error.kind if isinstance(error, SourceError) else FaultKind.PARSE
         now, again = self.clock.now(), kind in _PASSING and waiting.attempts + 1 < ATTEMPTS

@@ -7,7 +7,7 @@ MAX_SOURCES = 20_000  # of some fifty items: 30 MB
 WHOLE_EVERY = timedelta(days=1)  # then all of a feed is read, and what it still shows is noted as seen
 
 
-class Memory:
+class ItemCache:
     """By source, what `FeedParser.read` returned as `known`; the least recently used goes first."""
 
     def __init__(self, limit: int = MAX_SOURCES) -> None:

@@ -13,7 +13,7 @@ from bot.storage.schema import entry, page, site
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingPage:
     """A page to be read: of which entry, where it is, what the feed says of it, and how often it was tried."""
 
     entry_id: int
@@ -26,7 +26,7 @@ class Waiting:
     failures: int  # of its site, in a row
 
 
-async def want(
+async def enqueue(
     connection: AsyncConnection, found: Sequence[tuple[int, str]], now: datetime, *, wait: timedelta
 ) -> None:
     """Have pages read: (entry id, origin). Their entries are not matched before that is done, or `wait` is over."""
@@ -38,7 +38,7 @@ async def want(
     await connection.execute(entry.update().where(entry.c.id.in_(ids)).values(match_after=now + wait))
 
 
-async def claim(connection: AsyncConnection, now: datetime, *, limit: int, lease: timedelta) -> list[Waiting]:
+async def claim(connection: AsyncConnection, now: datetime, *, limit: int, lease: timedelta) -> list[PendingPage]:
     """Take up to `limit` pages that are due, one of each site; nobody else gets a page of these sites for `lease`."""
     place = sa.func.row_number().over(partition_by=page.c.origin, order_by=(page.c.due_at, page.c.entry_id))
     due = (
@@ -57,7 +57,7 @@ async def claim(connection: AsyncConnection, now: datetime, *, limit: int, lease
     return await _waiting(connection, [row.entry_id for row in rows if row.origin in taken])
 
 
-async def _waiting(connection: AsyncConnection, entry_ids: Sequence[int]) -> list[Waiting]:
+async def _waiting(connection: AsyncConnection, entry_ids: Sequence[int]) -> list[PendingPage]:
     statement = (
         sa.select(
             page.c.entry_id,
@@ -70,7 +70,7 @@ async def _waiting(connection: AsyncConnection, entry_ids: Sequence[int]) -> lis
         .where(page.c.entry_id.in_(entry_ids))
         .order_by(page.c.entry_id)
     )
-    return [Waiting(**row) for row in (await connection.execute(statement)).mappings()]
+    return [PendingPage(**row) for row in (await connection.execute(statement)).mappings()]
 
 
 async def free(connection: AsyncConnection, origin: str, at: datetime, *, failures: int) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import SourceError, SourceFault
-from bot.models import Source, Validators, Wishes
+from bot.models import PollHints, Source, Validators
 from bot.storage.database import insert_many, insert_new
 from bot.storage.lease import held_by, new_token
 from bot.storage.schema import UtcDateTime, entry, source, source_alias
@@ -41,6 +41,26 @@ class SourceStatus:
     error: SourceError | None
     entries: int
     pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class PollResult:
+    """The columns that a successful poll changes in its source; None leaves a column as it is.
+
+    Only `moved_to`, the address it was permanently redirected to, is stored as None too: it was not redirected. `size`,
+    `ids_distinct` and `troubles` are known only of a document that was read whole.
+    """
+
+    moved_to: str | None = None
+    validators: Validators | None = None
+    body_hash: str | None = None
+    title: str | None = None
+    language: str | None = None
+    poll_hints: PollHints | None = None
+    rhythm: str | None = None
+    size: int | None = None
+    ids_distinct: bool | None = None
+    troubles: tuple[str, ...] | None = None
 
 
 async def add(
@@ -216,7 +236,7 @@ def _source(row: Any, now: datetime) -> Source:
         failures=row["failures"],
         baseline_done=row["baseline_done"],
         lease_token=row["lease_token"],
-        wishes=_wishes(row["wishes"] or {}),
+        poll_hints=_load_hints(row["wishes"] or {}),
         moved_to=row["moved_to"],
         moves=row["moves"],
         rhythm=row["rhythm"],
@@ -225,16 +245,16 @@ def _source(row: Any, now: datetime) -> Source:
     )
 
 
-def _wishes(kept: dict[str, Any]) -> Wishes:
+def _load_hints(kept: dict[str, Any]) -> PollHints:
     ttl = kept.get("ttl")
-    return Wishes(
+    return PollHints(
         timedelta(seconds=ttl) if ttl else None, frozenset(kept.get("hours", ())), frozenset(kept.get("days", ()))
     )
 
 
-def _kept(wishes: Wishes) -> dict[str, Any]:
-    ttl = wishes.ttl.total_seconds() if wishes.ttl else None
-    return {"ttl": ttl, "hours": sorted(wishes.skip_hours), "days": sorted(wishes.skip_days)}
+def _dump_hints(hints: PollHints) -> dict[str, Any]:
+    ttl = hints.ttl.total_seconds() if hints.ttl else None
+    return {"ttl": ttl, "hours": sorted(hints.skip_hours), "days": sorted(hints.skip_days)}
 
 
 def _dump_error(error: SourceError) -> str:
@@ -250,7 +270,7 @@ def _load_error(text: str | None) -> SourceError | None:
     return SourceError(SourceFault(stored["fault"]), **stored["values"])
 
 
-async def hold(connection: AsyncConnection, source_id: int, now: datetime) -> Source | None:
+async def lock_active(connection: AsyncConnection, source_id: int, now: datetime) -> Source | None:
     """Return an active source, and let nobody else store anything of it until the transaction ends (PostgreSQL)."""
     statement = sa.select(source).where(source.c.id == source_id, source.c.state == ACTIVE).with_for_update()
     row = (await connection.execute(statement)).mappings().first()
@@ -277,30 +297,34 @@ async def release(connection: AsyncConnection, runs: Collection[str] | None) -> 
 
 
 async def finish_poll(
-    connection: AsyncConnection, polled: Source, now: datetime, *, next_poll_at: datetime, **found: Any
+    connection: AsyncConnection, polled: Source, now: datetime, result: PollResult, *, next_poll_at: datetime
 ) -> bool:
-    """Record a poll that worked, in the transaction that stores its entries; False if the lease was lost.
-
-    `found` may hold title, language, body_hash, validators, wishes, size, ids_distinct, troubles and rhythm, to be kept
-    from now on, and moved_to: where the poll was permanently redirected, None for nowhere.
-    """
-    validators: Validators | None = found.pop("validators", None)
-    wishes: Wishes | None = found.pop("wishes", None)
-    moved_to: str | None = found.pop("moved_to", None)
-    values = {name: value for name, value in found.items() if value is not None}
-    if validators is not None:
-        kept = validators == polled.validators
-        values |= {"etag": validators.etag, "last_modified": validators.last_modified}
-        values |= {} if kept else {"validators_at": now}
-    if wishes is not None:
-        values["wishes"] = _kept(wishes)
-    values["moved_to"] = moved_to
-    values["moves"] = 0 if moved_to is None else polled.moves + 1 if moved_to == polled.moved_to else 1
+    """Record a poll that succeeded, in the transaction that stores its entries; False if the lease was lost."""
+    values: dict[str, Any] = {
+        name: value
+        for name in ("title", "language", "body_hash", "size", "ids_distinct", "rhythm")
+        if (value := getattr(result, name)) is not None
+    }
+    if result.troubles is not None:
+        values["troubles"] = list(result.troubles)
+    if result.validators is not None:
+        values |= {"etag": result.validators.etag, "last_modified": result.validators.last_modified}
+        values |= {} if result.validators == polled.validators else {"validators_at": now}
+    if result.poll_hints is not None:
+        values["wishes"] = _dump_hints(result.poll_hints)
+    values |= {"moved_to": result.moved_to, "moves": _moves(polled, result.moved_to)}
     values |= {"failures": 0, "error": None, "error_kind": None, "ok_at": now, "baseline_done": True}
     return await _release(connection, polled, now, next_poll_at, values)
 
 
-async def finish_quiet(connection: AsyncConnection, polls: Sequence[tuple[Source, datetime, datetime]]) -> None:
+def _moves(polled: Source, moved_to: str | None) -> int:
+    """Return how many polls in a row were permanently redirected to this address."""
+    if moved_to is None:
+        return 0
+    return polled.moves + 1 if moved_to == polled.moved_to else 1
+
+
+async def record_unchanged(connection: AsyncConnection, polls: Sequence[tuple[Source, datetime, datetime]]) -> None:
     """Record polls (source, when, next poll) that found nothing changed, not even the validators, in one statement.
 
     One whose lease was lost to another poller changes nothing.
@@ -308,10 +332,10 @@ async def finish_quiet(connection: AsyncConnection, polls: Sequence[tuple[Source
     rows = [
         {"one": polled.id, "token": polled.lease_token, "at": at, "next_at": next_at} for polled, at, next_at in polls
     ]
-    await connection.execute(_FINISH_QUIET, rows)
+    await connection.execute(_RECORD_UNCHANGED, rows)
 
 
-_FINISH_QUIET = (
+_RECORD_UNCHANGED = (
     source.update()
     .where(source.c.id == sa.bindparam("one"), source.c.lease_token == sa.bindparam("token"))
     .values(
@@ -324,7 +348,7 @@ _FINISH_QUIET = (
 )
 
 
-async def give_back(connection: AsyncConnection, polls: Sequence[tuple[Source, datetime]]) -> None:
+async def requeue(connection: AsyncConnection, polls: Sequence[tuple[Source, datetime]]) -> None:
     """End the leases of polls (source, next poll) of which nothing could be stored."""
     mine = sa.and_(source.c.id == sa.bindparam("one"), source.c.lease_token == sa.bindparam("token"))
     statement = source.update().where(mine)

@@ -11,9 +11,9 @@ from bot.matching.query.parser import parse
 from bot.matching.query.printer import format_query
 from bot.models import Schedule
 from bot.pipeline import pages as page_reader
+from bot.pipeline.ingest import PAGE_PATIENCE, PAGES
 from bot.pipeline.match import Matcher
 from bot.pipeline.pages import ATTEMPTS, LASTS, LEASE, PACE, ROBOTS_LAST, ROBOTS_RETRY
-from bot.pipeline.poll import PAGE_PATIENCE, PAGES
 from bot.storage import chats, entries, pages, queue_ages, schema, sources, subscriptions
 from bot.storage.database import Database
 from tests.feedserver import item, rss

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.errors import FaultKind
-from bot.models import Wishes
+from bot.models import PollHints
 from bot.sources.due import after_skipped, is_dead, next_poll_at, poll_interval
 
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
@@ -96,14 +96,14 @@ def test_any_times_give_an_interval_within_the_limits(times: list[datetime]) -> 
 
 
 def test_hours_and_days_a_document_asks_to_be_left_alone_are_waited_out() -> None:
-    night = Wishes(skip_hours=frozenset({12, 13}))
+    night = PollHints(skip_hours=frozenset({12, 13}))
     assert after_skipped(NOW + TEN, NOW, night, DAY) == NOW + 2 * HOUR
     assert after_skipped(NOW + 3 * HOUR, NOW, night, DAY) == NOW + 3 * HOUR
-    monday = Wishes(skip_days=frozenset({0}))
+    monday = PollHints(skip_days=frozenset({0}))
     assert after_skipped(NOW + TEN, NOW, monday, DAY) == NOW + 12 * HOUR
 
 
 def test_a_document_that_asks_for_all_hours_is_polled_all_the_same() -> None:
-    never = Wishes(skip_hours=frozenset(range(24)))
+    never = PollHints(skip_hours=frozenset(range(24)))
     assert after_skipped(NOW + TEN, NOW, never, 6 * HOUR) == NOW + 6 * HOUR
     assert after_skipped(NOW + DAY, NOW, never, 6 * HOUR) == NOW + DAY

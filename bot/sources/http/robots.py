@@ -22,7 +22,7 @@ _NONE_THERE = frozenset({FaultKind.REDIRECT, FaultKind.GONE})
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RobotsVerdict:
     """Whether an address may be fetched, and how long its site wants to be left alone after that."""
 
     allowed: bool
@@ -49,13 +49,13 @@ async def fetch(fetcher: Fetcher, origin: str) -> str:
     return _whole_lines(fetched.body, fetched.content_type)
 
 
-def judge(rules: str, agent: str, url: str) -> Verdict:
+def judge(rules: str, agent: str, url: str) -> RobotsVerdict:
     """Return what `rules` say to `agent` (our User-Agent) about `url`. Runs in the worker: they are anybody's."""
     from protego import Protego  # noqa: PLC0415 - only who reads pages pays for it
 
     robots = Protego.parse(rules)
     delay = min(max(robots.crawl_delay(agent) or 0.0, 0.0), LONGEST_DELAY.total_seconds())
-    return Verdict(robots.can_fetch(url, agent), timedelta(seconds=delay))
+    return RobotsVerdict(robots.can_fetch(url, agent), timedelta(seconds=delay))
 
 
 def _whole_lines(body: bytes, content_type: str | None) -> str:

@@ -12,21 +12,21 @@ import time
 from bisect import bisect
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.parsers import expat
 
 from bot.errors import SourceError, SourceFault
-from bot.models import Feed, FeedEntry
+from bot.models import Feed, FeedEntry, PollHints
 from bot.sources.address import absolute_link, canonical_link
 from bot.sources.http.headers import RETRY_LATEST
 from bot.sources.reading import feedparser_patches, item_spans
 from bot.sources.reading.charset import decode, is_garbled, only_characters
 from bot.sources.reading.clean import clean_text
-from bot.sources.reading.item_spans import Layout, Reading, Recall
-from bot.sources.reading.normalise import Item, language_code, normalise, shorten
+from bot.sources.reading.item_spans import Layout, ReadResult, Recall
+from bot.sources.reading.normalise import RawItem, language_code, normalise, shorten
 
+NO_HINTS = PollHints()
 _MAX_FEED_TITLE = 256
 _TOLERATED = 0.05  # of a document's items may be odd, before an admin hears of it
 _JSON_FEED = "https://jsonfeed.org/version/"
@@ -46,7 +46,7 @@ def read_document(body: bytes, content_type: str | None, url: str, now: datetime
     return read_news(body, content_type, url, now).feed
 
 
-def read_news(body: bytes, content_type: str | None, url: str, now: datetime, known: bytes = b"") -> Reading:
+def read_news(body: bytes, content_type: str | None, url: str, now: datetime, known: bytes = b"") -> ReadResult:
     """Return the feed in `body`, found at `url`, without the items that were there at the last reading.
 
     `known` is what that reading (at the same `url`) returned. Raises SourceError of kind "not-a-feed"
@@ -56,13 +56,13 @@ def read_news(body: bytes, content_type: str | None, url: str, now: datetime, kn
     if not text:
         raise SourceError(SourceFault.EMPTY)
     if text.startswith("{"):
-        return Reading(_read_json(text, url, now))
+        return ReadResult(_read_json(text, url, now))
     text = _repaired(text)
     refuse_entities(text)
     return _read_xml(text.encode(), url, now, known)
 
 
-def _read_xml(document: bytes, url: str, now: datetime, known: bytes) -> Reading:
+def _read_xml(document: bytes, url: str, now: datetime, known: bytes) -> ReadResult:
     """Read the items that are not known; all of them where the document cannot be taken apart safely."""
     layout = item_spans.layout(document) or Layout()
     digests = [item_spans.digest(document[start:end]) for start, end in layout.spans]
@@ -75,10 +75,10 @@ def _read_xml(document: bytes, url: str, now: datetime, known: bytes) -> Reading
         feed, items = _parsed(rest, layout, url, now, links_elsewhere=len(recall.links))
         rows = _rows(new, items, url)
         if len(items) == len(new) and recall.is_apart_from(rows):
-            return Reading(feed, item_spans.pack([*kept, *rows]), whole=False)
+            return ReadResult(feed, item_spans.pack([*kept, *rows]), whole=False)
     feed, items = _parsed(item_spans.without(document, layout.unread), layout, url, now)
     aligned = len(items) == len(digests)
-    return Reading(feed, item_spans.pack(_rows(digests, items, url)) if aligned else b"")
+    return ReadResult(feed, item_spans.pack(_rows(digests, items, url)) if aligned else b"")
 
 
 def _apart(old: Sequence[tuple[int, int]], unread: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -89,7 +89,7 @@ def _apart(old: Sequence[tuple[int, int]], unread: Sequence[tuple[int, int]]) ->
     return sorted([*old, *outside])
 
 
-def _rows(digests: Sequence[bytes], items: Sequence[Item], url: str) -> list[bytes]:
+def _rows(digests: Sequence[bytes], items: Sequence[RawItem], url: str) -> list[bytes]:
     return [
         item_spans.row(digest, (item.guid or "").strip(), canonical_link(absolute_link(url, item.link) or ""))
         for digest, item in zip(digests, items, strict=False)
@@ -98,7 +98,7 @@ def _rows(digests: Sequence[bytes], items: Sequence[Item], url: str) -> list[byt
 
 def _parsed(
     document: bytes, layout: Layout, url: str, now: datetime, *, links_elsewhere: int = 0
-) -> tuple[Feed, list[Item]]:
+) -> tuple[Feed, list[RawItem]]:
     """Return what feedparser makes of `document`, and its items in order."""
     parsed = feedparser_patches.parse(
         document, {"content-type": "application/xml; charset=utf-8", "content-location": url}
@@ -124,10 +124,14 @@ def _parsed(
         site_url=head.get("link"),
         self_url=_link(head, "self"),
         hub=_link(head, "hub"),
-        ttl=max(_minutes(head.get("ttl")), _update_period(head), timedelta()) or None,
+        poll_hints=PollHints(
+            max(_minutes(head.get("ttl")), _update_period(head), timedelta()) or None,
+            layout.skip_hours,
+            layout.skip_days,
+        ),
         links_elsewhere=links_elsewhere,
     )
-    return replace(feed, skip_hours=layout.skip_hours, skip_days=layout.skip_days), items
+    return feed, items
 
 
 def refuse_entities(text: str) -> None:
@@ -171,10 +175,10 @@ def _is_whole(entry: Mapping[str, Any]) -> bool:
     return bool(entry.get("id") or (entry.get("link") and entry.get("title")))
 
 
-def _xml_item(entry: dict[str, Any]) -> Item:
+def _xml_item(entry: dict[str, Any]) -> RawItem:
     title = entry.get("title_detail") or {}
     bodies = [part.get("value") or "" for part in entry.get("content") or ()]
-    return Item(
+    return RawItem(
         guid=entry.get("id"),
         link=entry.get("feedburner_origlink") or entry.get("link"),
         title=entry.get("title") or "",
@@ -242,9 +246,9 @@ def _read_json(text: str, url: str, now: datetime) -> Feed:
     )
 
 
-def _json_item(item: dict[str, Any]) -> Item:
+def _json_item(item: dict[str, Any]) -> RawItem:
     guid = item.get("id")
-    return Item(
+    return RawItem(
         guid=str(guid) if isinstance(guid, str | int | float) else None,
         link=_text(item, "url") or _text(item, "external_url"),
         title=_text(item, "title"),
@@ -271,7 +275,7 @@ def _are_distinct(guids: Sequence[str]) -> bool:
     return all(guids) and len(set(guids)) == len(guids)
 
 
-def _troubles(items: Sequence[Item], entries: Sequence[FeedEntry]) -> frozenset[str]:
+def _troubles(items: Sequence[RawItem], entries: Sequence[FeedEntry]) -> frozenset[str]:
     """Return what is wrong with a document's items, though they can be told and read (`Feed.troubles`)."""
     guids = Counter(guid for item in items if (guid := (item.guid or "").strip()))
     sharing = sum(count for count in guids.values() if count > 1)
@@ -281,7 +285,7 @@ def _troubles(items: Sequence[Item], entries: Sequence[FeedEntry]) -> frozenset[
 
 
 def _feed(
-    items: Sequence[Item],
+    items: Sequence[RawItem],
     *,
     url: str,
     now: datetime,
@@ -290,7 +294,7 @@ def _feed(
     site_url: str | None,
     self_url: str | None,
     hub: str | None,
-    ttl: timedelta | None = None,
+    poll_hints: PollHints = NO_HINTS,
     links_elsewhere: int = 0,
 ) -> Feed:
     site = absolute_link(url, site_url)
@@ -307,5 +311,5 @@ def _feed(
         skipped=skipped,
         ids_distinct=_are_distinct([(item.guid or "").strip() for item in items]),
         troubles=_troubles(items, entries),
-        ttl=ttl,
+        poll_hints=poll_hints,
     )

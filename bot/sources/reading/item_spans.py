@@ -22,7 +22,7 @@ _NONE = bytes(_DIGEST)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadResult:
     """What came of reading a document: its feed, and what to pass as `known` when it is read again, b"" for nothing.
 
     `whole` says that the feed holds every item of the document, not only those not known.

@@ -1,6 +1,6 @@
 """A document's items to `FeedEntry`: plain, bounded, with their identity, oldest first. Pure.
 
-In: `Item`s as a reader of some format found them. Out: entries that no later stage needs to clean or check.
+In: `RawItem`s as a reader of some format found them. Out: entries that no later stage needs to clean or check.
 """
 
 import unicodedata
@@ -26,7 +26,7 @@ _JOINERS = frozenset("\u200d\ufe0e\ufe0f")
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class RawItem:
     """An item as its document gave it: text may hold markup, the link may be relative, the date may be nonsense."""
 
     guid: str | None = None
@@ -38,7 +38,7 @@ class Item:
 
 
 def normalise(
-    items: Sequence[Item],
+    items: Sequence[RawItem],
     *,
     url: str,
     now: datetime,
@@ -65,7 +65,7 @@ def normalise(
     return tuple(_once(named)), len(items) - len(named)
 
 
-def oldest_first(items: Sequence[Item]) -> list[Item]:
+def oldest_first(items: Sequence[RawItem]) -> list[RawItem]:
     """Return the items in the order they were published.
 
     By date where every item has one, else in the order of the document: feeds list the newest first, unless the
@@ -107,7 +107,7 @@ def shorten(text: str, limit: int) -> str:
     return text[:limit].rstrip()
 
 
-def _entry(item: Item, *, url: str, now: datetime, language: str | None) -> FeedEntry:
+def _entry(item: RawItem, *, url: str, now: datetime, language: str | None) -> FeedEntry:
     """Return the entry, without keys yet; its title is "" if cleaning left nothing of the item."""
     title, body = clean_entry(item.title[:_MAX_MARKUP], item.body[:_MAX_MARKUP])
     title, summary = shorten(title, MAX_TITLE), shorten(body, MAX_SUMMARY)

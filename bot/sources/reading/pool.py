@@ -21,7 +21,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from bot.errors import SourceError, SourceFault
 from bot.models import Feed
-from bot.sources.reading.item_spans import Reading
+from bot.sources.reading.item_spans import ReadResult
 
 WORKERS = 2
 TIMEOUT = timedelta(seconds=10)  # 5 MiB of text in 500 entries take five
@@ -77,7 +77,9 @@ class FeedParser:
         """
         return (await self.read(body, content_type, url, now or datetime.now(UTC))).feed
 
-    async def read(self, body: bytes, content_type: str | None, url: str, now: datetime, known: bytes = b"") -> Reading:
+    async def read(
+        self, body: bytes, content_type: str | None, url: str, now: datetime, known: bytes = b""
+    ) -> ReadResult:
         """Return what is new in `body` since the reading that returned `known`; otherwise as `parse`."""
         return await self.run(_read_news, body, content_type, url, now, known)
 
@@ -163,7 +165,7 @@ def _outcome(call: Callable[..., _T], arguments: tuple[object, ...]) -> _Outcome
         return _Outcome(fault=SourceFault.UNREADABLE, values={"error": type(error).__name__})
 
 
-def _read_news(body: bytes, content_type: str | None, url: str, now: datetime, known: bytes) -> Reading:
+def _read_news(body: bytes, content_type: str | None, url: str, now: datetime, known: bytes) -> ReadResult:
     from bot.sources.reading.document import read_news  # noqa: PLC0415 - feedparser stays out of the main process
 
     return read_news(body, content_type, url, now, known)

@@ -175,10 +175,10 @@ def test_a_feed_of_nul_and_control_characters_is_cleaned() -> None:
 
 
 def test_time_to_live_is_read_within_reason() -> None:
-    assert read(rss([], head="<ttl>90</ttl>")).ttl == timedelta(minutes=90)
-    assert read(rss([], head="<ttl>99999999999</ttl>")).ttl == timedelta(days=1)
+    assert read(rss([], head="<ttl>90</ttl>")).poll_hints.ttl == timedelta(minutes=90)
+    assert read(rss([], head="<ttl>99999999999</ttl>")).poll_hints.ttl == timedelta(days=1)
     for odd in ("0", "-5", "soon", ""):
-        assert read(rss([], head=f"<ttl>{odd}</ttl>")).ttl is None
+        assert read(rss([], head=f"<ttl>{odd}</ttl>")).poll_hints.ttl is None
 
 
 def test_comments_that_never_end_take_no_time() -> None:
