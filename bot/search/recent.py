@@ -26,7 +26,7 @@ from bot.runtime.clock import Clock
 from bot.search.article_index import Index
 from bot.storage import entries
 from bot.storage.database import Database
-from bot.storage.entries import Head
+from bot.storage.entries import EntryHeader
 
 DAYS = timedelta(days=7)
 OVERLAP = timedelta(minutes=5)  # longer than an entry is on its way from the feed into the database
@@ -47,7 +47,7 @@ class Held:
     """An entry of the week, under its number in the index."""
 
     number: int
-    head: Head
+    head: EntryHeader
 
     @property
     def story(self) -> int:
@@ -110,7 +110,7 @@ class Week:
         async with self.database.read() as connection:
             aliases = await self.aliases.refresh(connection)
             since = now - DAYS if self._looked_at is None else max(now - DAYS, self._looked_at - OVERLAP)
-            heads = await entries.heads(connection, since, MOST)
+            heads = await entries.headers(connection, since, MOST)
         new = [one.id for one in heads if self._is_new(one)]
         is_renamed = aliases is not self._index.aliases
         if few and (len(new) > FEW or (is_renamed and len(self) > FEW_NAMED)):
@@ -158,13 +158,13 @@ class Week:
         """Do some work in the week's thread: one thing at a time, so that many who ask delay no alert."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
 
-    def _is_new(self, head: Head) -> bool:
+    def _is_new(self, head: EntryHeader) -> bool:
         known = self._held.get(head.id)
         if known is None:
             return True
         return (known.head.content_hash, known.head.has_page) != (head.content_hash, head.has_page)
 
-    async def _place(self, heads: Sequence[Head]) -> None:
+    async def _place(self, heads: Sequence[EntryHeader]) -> None:
         """Note which story entries belong to, of those that were not placed when they came."""
         for head in heads:
             if not self._is_new(head):
@@ -188,7 +188,7 @@ class Week:
             for row in rows:
                 await self._forget([row.id])
                 has_page = row.page is not None
-                head = Head(row.id, row.content_hash, row.story_id, row.published_at, row.seen_at, has_page)
+                head = EntryHeader(row.id, row.content_hash, row.story_id, row.published_at, row.seen_at, has_page)
                 self._held[row.id] = Held(numbers[row.id], head)
                 self._entries[numbers[row.id]] = row.id
             if start + AT_ONCE < len(ids):

@@ -1,7 +1,7 @@
-"""Web addresses: which may be a source, and when two of them are the same place.
+"""Web addresses: checks which may be a source, and normalises them so that equal ones can be compared.
 
-Pure and syntactic: what an address leads to is the guard's to judge, at connect time. yarl is the one parser, for
-the check and for the connection, so that the two can never read an address differently.
+Pure and syntactic: the guard decides at connect time whether the address may be reached. yarl parses addresses both
+for the check and for the connection, so that the two never read one differently.
 """
 
 import ipaddress
@@ -21,7 +21,7 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _HOST_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?", re.IGNORECASE)
 _NUMERIC_LABEL = re.compile(r"\d+|0x[0-9a-f]*", re.IGNORECASE)
 
-# Parameters that say where a reader came from, not what is read.
+# Parameters that identify where a reader came from, not the document.
 _TRACKING = re.compile(
     r"utm_\w+|at_(?:medium|campaign|custom\d|link_\w+|format|bbc_team|ptr_name|ptr_type)|ns_(?:mchannel|source|campaign)"
     r"|(?:fb|g|d|tt|tw|y)clid|msclkid|gbraid|wbraid|_openstat|mc_[ce]id|igsh(?:id)?|cmpid|phpsessid|jsessionid",
@@ -30,7 +30,7 @@ _TRACKING = re.compile(
 
 
 def check_url(text: str) -> URL:
-    """Return the http(s) address that `text` means, as typed by a person or named by a document.
+    """Return the http(s) address in `text`, as typed by a person or named by a document.
 
     `feed:` is read as https, and so is an address without a scheme. Raises SourceError of kind "url" for
     anything that is no plain web address: other schemes, a user name or password, a backslash, spaces, an odd host.
@@ -51,7 +51,7 @@ def check_url(text: str) -> URL:
 
 
 def canonical_url(text: str) -> str:
-    """Return the one spelling of a source's address: lower-case host, no default port, no fragment.
+    """Return the canonical spelling of a source's address: lower-case host, no default port, no fragment.
 
     Two addresses with the same spelling are one source; the query keeps its order, for a feed's may matter.
     Raises SourceError as `check_url` does.
@@ -59,9 +59,9 @@ def canonical_url(text: str) -> str:
     return str(_plain(check_url(text)))
 
 
-@lru_cache(maxsize=4096)  # of one document each is asked for twice, and at the next reading again
+@lru_cache(maxsize=4096)  # each link of a document is needed twice, and again at the next reading
 def canonical_link(text: str) -> str | None:
-    """Return the one spelling of an article's address, for telling articles apart, or None if it is no web address.
+    """Return the canonical spelling of an article's address, to compare articles, or None if it is no web address.
 
     As `canonical_url`, without tracking parameters, the others sorted. Applying it twice changes nothing.
     """
@@ -75,7 +75,7 @@ def canonical_link(text: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def absolute_link(base: str, link: str | None) -> str | None:
-    """Return the http(s) address that `link` means in a document found at `base`, or None if it means none.
+    """Return the absolute http(s) address of `link` in a document found at `base`, or None if it is not one.
 
     White space around and line breaks within are ignored, as browsers do; other spaces are percent-encoded.
     """
@@ -109,7 +109,7 @@ def _check_parts(url: URL) -> None:
 
 
 def _check_host(host: str) -> None:
-    """Refuse hosts that parsers read in different ways: `0x7f.1`, `2130706433`, `%31.0.0.1`, a zone index."""
+    """Refuse hosts that parsers interpret differently: `0x7f.1`, `2130706433`, `%31.0.0.1`, a zone index."""
     try:
         ipaddress.ip_address(host.rstrip(".") if ":" not in host else host)
     except ValueError:
@@ -121,7 +121,7 @@ def _check_host(host: str) -> None:
 
 
 def _plain(url: URL) -> URL:
-    """Lower-case host without a final dot, no default port, no fragment, at least "/" for a path."""
+    """Return `url` with a lower-case host without a final dot, no default port, no fragment, and "/" for no path."""
     host = (url.host or "").lower().rstrip(".")
     plain = url.with_host(host).with_fragment(None)
     if unquote(plain.path) in {"", "/"}:

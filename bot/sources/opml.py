@@ -1,6 +1,6 @@
-"""OPML (opml.org): the sources of another program, read and written.
+"""OPML (opml.org): reads and writes lists of sources, to exchange them with other programs.
 
-A document is anybody's, so it is read in the worker process (`FeedParser.run`), without DTD and entities, and within
+Documents are untrusted, so they are read in the worker process (`FeedParser.run`), without DTD and entities, and within
 limits. Reading fetches nothing: each address is checked like one that was typed, and polled like any other.
 """
 
@@ -20,17 +20,17 @@ from bot.sources.reading.normalise import language_code, shorten
 
 LARGEST = 1024 * 1024  # bytes of a document; a thousand feeds take a quarter of it
 MOST = 500  # feeds in one document
-DEEPEST = 20  # folders within folders; other programs make two or three
+DEEPEST = 20  # nested folders; other programs make two or three
 MAX_TITLE = 256
-OWN = "urn:watchword:opml"  # the namespace of what OPML has no word for, as its specification wants it
+OWN = "urn:watchword:opml"  # the namespace of our own attribute, as the OPML specification requires
 FULL_TEXT = f"{{{OWN}}}fullText"
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """A feed in an OPML document: its address in its one spelling, its title ("" if none), its language or None.
+    """A feed in an OPML document: its canonical address, its title ("" if none), its language or None.
 
-    `full_text` says that its articles' own pages are read; only our own documents do.
+    `full_text`: the web pages of its entries are read; only our own documents have it.
     """
 
     url: str
@@ -41,14 +41,14 @@ class Outline:
 
 @dataclass(frozen=True, slots=True)
 class Opml:
-    """The feeds of a document, each once, in its order; and how many addresses in it cannot be watched."""
+    """The feeds of a document, each once, in its order; and the number of addresses that cannot be watched."""
 
     feeds: tuple[Outline, ...]
     refused: int = 0
 
 
 def read_opml(document: bytes) -> Opml:
-    """Return the feeds in a document. SourceError if it is no OPML, too large, or made to hurt."""
+    """Return the feeds in a document. Raises SourceError if it is no OPML, too large, or hostile."""
     if len(document) > LARGEST:
         raise SourceError(SourceFault.LARGE_OPML)
     feeds: dict[str, Outline] = {}

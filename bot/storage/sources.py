@@ -1,4 +1,4 @@
-"""Sources: which are due, who is polling them, and what the poll found."""
+"""Sources: the queue of polls (due times and leases), and the results of polls."""
 
 import functools
 import json
@@ -18,14 +18,14 @@ from bot.storage.lease import held_by, new_token
 from bot.storage.schema import UtcDateTime, entry, source, source_alias
 
 ACTIVE, PAUSED, REMOVED = "active", "paused", "removed"
-VALIDATORS_LAST = timedelta(days=8)  # some servers answer 304 for ever (NetNewsWire drops them at this age too)
+VALIDATORS_LAST = timedelta(days=8)  # some servers answer 304 for ever (NetNewsWire drops validators at this age too)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
     """A source as an admin sees it.
 
-    `entries` counts what is stored of it, `pages` those whose web page was read (0 where it is not read in full);
+    `entries` counts those stored, `pages` those whose web page was read (0 where it is not read in full);
     `error` is why the last poll failed, or None.
     """
 
@@ -75,8 +75,8 @@ async def add(
 ) -> tuple[int, bool]:
     """Add the source at `url` (canonical), due at once. Return its id and whether anything changed.
 
-    `url` may be one that the source had before it moved. One that was removed comes back, and remembers what it
-    showed, unless `revive` is false (the configuration file must not undo a removal made in chat).
+    `url` may be an address that the source had before it moved. A removed source comes back, with the keys it has
+    shown, unless `revive` is false (the configuration file must not undo a removal made in chat).
     """
     was_there = sa.select(source_alias.c.source_id).where(source_alias.c.url == url)
     found = (
@@ -96,7 +96,7 @@ async def add(
             }
             values |= {"body_hash": None, "etag": None, "last_modified": None}  # as `set_state` does
             values |= {"full_text": True} if full_text else {}
-            values["baseline_done"] = False  # what it published while it was away is no news
+            values["baseline_done"] = False  # entries published while it was removed are no news
             await connection.execute(source.update().where(source.c.id == found.id).values(values))
         return int(found.id), back
     statement = insert_new(connection, source).values(
@@ -111,15 +111,16 @@ async def add(
     )
     added = statement.on_conflict_do_nothing().returning(source.c.id)
     new = (await connection.execute(added)).scalar_one_or_none()
-    if new is None:  # somebody else added it between the look and the insert
+    if new is None:  # another transaction added it between the two statements
         return int((await connection.execute(sa.select(source.c.id).where(source.c.url == url))).scalar_one()), False
     return int(new), True
 
 
 async def set_state(connection: AsyncConnection, source_id: int, state: str, now: datetime) -> bool:
-    """Set a source's state and return whether that changed it; an active one is due at once, and read whatever it says.
+    """Set a source's state; return whether it changed.
 
-    For that also tells whether it names a hub.
+    A source that becomes active is due now and loses its validators, so that the next poll gets a whole document: only
+    that shows whether it names a hub.
     """
     statement = source.update().where(source.c.id == source_id, source.c.state != state)
     values: dict[str, Any] = {"state": state}
@@ -129,7 +130,7 @@ async def set_state(connection: AsyncConnection, source_id: int, state: str, now
 
 
 async def set_full_text(connection: AsyncConnection, source_id: int, full_text: bool) -> None:
-    """Say whether the pages of what a source publishes from now on are read, too."""
+    """Set whether the web pages of a source's new entries are read."""
     await connection.execute(source.update().where(source.c.id == source_id).values(full_text=full_text))
 
 
@@ -172,11 +173,11 @@ async def claim_due(
     per_host: int | None = None,
     run: str = "",
 ) -> list[Source]:
-    """Take up to `limit` due sources, longest overdue first, for `lease`; nobody else polls them meanwhile.
+    """Claim up to `limit` due sources, longest overdue first; nobody else polls them until `lease` ends.
 
-    `run` signs the leases (`Database.run`), so that they end with the run that holds them.
-
-    Of one host no more than `per_host` are in anybody's hands: a hundred feeds of a slow server hold up no other's.
+    `run` (`Database.run`) is part of the lease tokens, so that `release` can end the leases of a run that was killed.
+    No more than `per_host` sources of one host are leased at a time, by all runs: a hundred feeds of a slow server must
+    not delay those of others.
     """
     ids = list((await connection.execute(_due(per_host), {"now": now, "number": limit})).scalars())
     if not ids:
@@ -192,7 +193,7 @@ def _due(per_host: int | None) -> sa.Select[Any]:
     is_due = sa.and_(source.c.state == ACTIVE, source.c.next_poll_at <= now, free)
     due = sa.select(source.c.id).where(is_due).order_by(source.c.next_poll_at, source.c.id)
     if per_host is not None:
-        due = due.where(source.c.id.in_(_whose_turn_it_is(is_due, now, per_host)))
+        due = due.where(source.c.id.in_(_first_of_hosts(is_due, now, per_host)))
     return due.limit(sa.bindparam("number", type_=sa.Integer)).with_for_update(skip_locked=True)
 
 
@@ -204,8 +205,8 @@ _CLAIM = (
 )
 
 
-def _whose_turn_it_is(is_due: sa.ColumnElement[bool], now: sa.ColumnElement[datetime], per_host: int) -> sa.Select[Any]:
-    """Select the due sources that are among the first of their host, those in hand counted."""
+def _first_of_hosts(is_due: sa.ColumnElement[bool], now: sa.ColumnElement[datetime], per_host: int) -> sa.Select[Any]:
+    """Select the due sources that are among the first `per_host` of their host, leased ones counted."""
     leased = source.alias("leased")
     in_hand = (
         sa.select(leased.c.host, sa.func.count().label("number"))
@@ -245,10 +246,10 @@ def _source(row: Any, now: datetime) -> Source:
     )
 
 
-def _load_hints(kept: dict[str, Any]) -> PollHints:
-    ttl = kept.get("ttl")
+def _load_hints(stored: dict[str, Any]) -> PollHints:
+    ttl = stored.get("ttl")
     return PollHints(
-        timedelta(seconds=ttl) if ttl else None, frozenset(kept.get("hours", ())), frozenset(kept.get("days", ()))
+        timedelta(seconds=ttl) if ttl else None, frozenset(stored.get("hours", ())), frozenset(stored.get("days", ()))
     )
 
 
@@ -271,14 +272,14 @@ def _load_error(text: str | None) -> SourceError | None:
 
 
 async def lock_active(connection: AsyncConnection, source_id: int, now: datetime) -> Source | None:
-    """Return an active source, and let nobody else store anything of it until the transaction ends (PostgreSQL)."""
+    """Return a source if it is active, and lock it until the transaction ends (PostgreSQL): others store nothing."""
     statement = sa.select(source).where(source.c.id == source_id, source.c.state == ACTIVE).with_for_update()
     row = (await connection.execute(statement)).mappings().first()
     return _source(row, now) if row else None
 
 
 async def poll_soon(connection: AsyncConnection, source_id: int, now: datetime, fastest: timedelta) -> None:
-    """Have a source polled now, or as soon as `fastest` after its last poll allows; one that fails keeps its time."""
+    """Make a source due now, or when `fastest` since its last poll is over; a failing source keeps its time."""
     polled_at = (await connection.execute(sa.select(source.c.polled_at).where(source.c.id == source_id))).scalar_one()
     at = max(now, polled_at + fastest) if polled_at else now
     sooner = source.update().where(source.c.id == source_id, source.c.next_poll_at > at, source.c.failures == 0)
@@ -286,14 +287,14 @@ async def poll_soon(connection: AsyncConnection, source_id: int, now: datetime, 
 
 
 async def set_rhythm(connection: AsyncConnection, source_id: int, rhythm: str) -> None:
-    """Keep when a source publishes."""
+    """Store the rhythm of a source (`bot.sources.rhythm.dump`)."""
     await connection.execute(source.update().where(source.c.id == source_id).values(rhythm=rhythm))
 
 
 async def release(connection: AsyncConnection, runs: Collection[str] | None) -> None:
-    """End the leases of `runs`, which are gone; None: of all."""
-    theirs = source.update().where(held_by(source.c.lease_token, runs))
-    await connection.execute(theirs.values(lease_until=None, lease_token=None))
+    """End the leases of `runs`, which were killed; None: of all runs."""
+    leased = source.update().where(held_by(source.c.lease_token, runs))
+    await connection.execute(leased.values(lease_until=None, lease_token=None))
 
 
 async def finish_poll(
@@ -325,19 +326,19 @@ def _moves(polled: Source, moved_to: str | None) -> int:
 
 
 async def record_unchanged(connection: AsyncConnection, polls: Sequence[tuple[Source, datetime, datetime]]) -> None:
-    """Record polls (source, when, next poll) that found nothing changed, not even the validators, in one statement.
+    """Record polls (source, time, next poll) in which nothing changed, not even the validators, in one statement.
 
-    One whose lease was lost to another poller changes nothing.
+    A poll whose lease was lost to another poller changes nothing.
     """
     rows = [
-        {"one": polled.id, "token": polled.lease_token, "at": at, "next_at": next_at} for polled, at, next_at in polls
+        {"id_": polled.id, "token": polled.lease_token, "at": at, "next_at": next_at} for polled, at, next_at in polls
     ]
     await connection.execute(_RECORD_UNCHANGED, rows)
 
 
 _RECORD_UNCHANGED = (
     source.update()
-    .where(source.c.id == sa.bindparam("one"), source.c.lease_token == sa.bindparam("token"))
+    .where(source.c.id == sa.bindparam("id_"), source.c.lease_token == sa.bindparam("token"))
     .values(
         polled_at=sa.bindparam("at"),
         ok_at=sa.bindparam("at"),
@@ -349,11 +350,11 @@ _RECORD_UNCHANGED = (
 
 
 async def requeue(connection: AsyncConnection, polls: Sequence[tuple[Source, datetime]]) -> None:
-    """End the leases of polls (source, next poll) of which nothing could be stored."""
-    mine = sa.and_(source.c.id == sa.bindparam("one"), source.c.lease_token == sa.bindparam("token"))
+    """End the leases of polls (source, next poll) that could not be stored."""
+    mine = sa.and_(source.c.id == sa.bindparam("id_"), source.c.lease_token == sa.bindparam("token"))
     statement = source.update().where(mine)
     statement = statement.values(next_poll_at=sa.bindparam("next_at"), lease_until=None, lease_token=None)
-    rows = [{"one": polled.id, "token": polled.lease_token, "next_at": next_at} for polled, next_at in polls]
+    rows = [{"id_": polled.id, "token": polled.lease_token, "next_at": next_at} for polled, next_at in polls]
     await connection.execute(statement, rows)
 
 
@@ -379,23 +380,23 @@ async def _release(
 
 
 async def move(connection: AsyncConnection, polled: Source, url: str) -> bool:
-    """Give a source the address (canonical) that it permanently redirects to; return whether that is done.
+    """Give a source the address (canonical) that it permanently redirects to; return whether that was done.
 
-    Its old address is remembered. If another source has the new one, this one is removed: they are the same. If an
-    admin removed that other one, nothing is changed.
+    Its old address is stored as an alias. If another source has the new one, this one is removed: they are the same.
+    If an admin removed that other one, nothing is changed.
     """
-    there = (await connection.execute(sa.select(source.c.id, source.c.state).where(source.c.url == url))).first()
-    if there is not None and there.state == REMOVED:
+    same = (await connection.execute(sa.select(source.c.id, source.c.state).where(source.c.url == url))).first()
+    if same is not None and same.state == REMOVED:
         return False
-    mine = source.update().where(source.c.id == polled.id)
-    if there is not None:
-        await connection.execute(mine.values(state=REMOVED))
+    update = source.update().where(source.c.id == polled.id)
+    if same is not None:
+        await connection.execute(update.values(state=REMOVED))
         return True
     await insert_many(connection, source_alias, [{"url": polled.url, "source_id": polled.id}])
-    await connection.execute(mine.values(url=url, host=host_of(url), moved_to=None, moves=0))
+    await connection.execute(update.values(url=url, host=host_of(url), moved_to=None, moves=0))
     return True
 
 
 def host_of(url: str) -> str:
-    """Return whose server a source is on."""
+    """Return the host of an address, "" if it has none."""
     return urlsplit(url).hostname or ""

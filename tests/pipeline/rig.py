@@ -73,7 +73,7 @@ class Rig:
         """Put the clock forward and read the pages that are due then, one of each site; return how many."""
         self.clock.time += after
         claimed = await self.pages._claim()
-        await asyncio.gather(*(self.pages._one(page) for page in claimed))
+        await asyncio.gather(*(self.pages._read_one(page) for page in claimed))
         return len(claimed)
 
     async def rows(self, table: sa.Table = schema.source) -> list[dict[str, Any]]:

@@ -285,7 +285,7 @@ async def test_a_page_that_comes_while_its_entry_is_matched_has_it_matched_again
     later = on_both.clock.time + PAGE_PATIENCE
     async with on_both.database.begin() as connection:
         (read,) = [one for one in await entries.unmatched(connection, later, 9) if not one.baseline]
-        await pages.done(connection, read.id, later, FIRST)
+        await pages.finish(connection, read.id, later, FIRST)
         await entries.mark_matched(connection, [read], 1, set())
         (again,) = [one for one in await entries.unmatched(connection, later, 9) if not one.baseline]
         assert again.page == FIRST

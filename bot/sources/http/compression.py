@@ -1,6 +1,6 @@
-"""What a response's Content-Encoding hides, never more than a bound.
+"""Decompression: decodes a body by its Content-Encoding, up to a bound.
 
-We ask for gzip or deflate, once. Anything else, or one within another, is refused: nobody who serves a feed needs it.
+We accept gzip or deflate, once. Any other coding, or one within another, is refused: no server of feeds needs it.
 """
 
 import zlib
@@ -13,7 +13,7 @@ _STEP = 256 * 1024
 
 
 def decompress(raw: bytes, content_encoding: str, limit: int) -> bytes:
-    """Return the body behind `raw`, at most `limit` bytes; `content_encoding` is the header, "" without one.
+    """Return the decoded body of `raw`, at most `limit` bytes; `content_encoding` is the header, "" without one.
 
     A gzip body that no header announced (a `.xml.gz` file) is decoded too, under the same bound. Raises
     SourceError of kind "too-large" or "encoding".
@@ -44,7 +44,7 @@ def _coding(content_encoding: str) -> str:
 
 
 def _inflate(raw: bytes, wbits: int, limit: int) -> bytes:
-    """Decode one member after another (RFC 1952, 2.2), a step at a time, so that a bomb never unfolds."""
+    """Decode one member after another (RFC 1952, 2.2), a step at a time, so that a bomb stops at the limit."""
     out = bytearray()
     while raw:
         decoder = zlib.decompressobj(wbits)
@@ -65,5 +65,5 @@ def _inflate(raw: bytes, wbits: int, limit: int) -> bytes:
 
 
 def _has_zlib_header(raw: bytes) -> bool:
-    """Tell zlib (RFC 1950, 2.2) from the bare deflate that some servers send for `deflate`."""
+    """Return whether data is zlib (RFC 1950, 2.2), not the raw deflate that some servers send for `deflate`."""
     return len(raw) > 1 and raw[0] & 0x0F == 8 and int.from_bytes(raw[:2], "big") % 31 == 0

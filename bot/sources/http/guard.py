@@ -1,8 +1,8 @@
-"""Which addresses may be connected to: decided on the IP address itself, at connect time.
+"""Address guard: allows or refuses a connection by the IP address itself, at connect time.
 
-A host name proves nothing (its answer can change between a check and the connection, and one answer of two can be
-private), so every socket, of every redirect, is opened by `AddressGuard.open_socket` or not at all. Nothing private
-can be reached unless the operator's configuration names its network.
+A host name proves nothing (its DNS answer can change between a check and the connection, and one of two answers can be
+private), so `AddressGuard.open_socket` opens every socket, of every redirect. No private address can be reached unless
+the operator's configuration names its network.
 """
 
 import ipaddress
@@ -20,11 +20,11 @@ _NOT_PUBLIC_V4 = (
     ipaddress.IPv4Network("192.0.0.0/24"),  # IETF protocol assignments, wholly (RFC 6890)
     ipaddress.IPv4Network("192.88.99.0/24"),  # 6to4 relays (RFC 7526)
 )
-_PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")  # all that IANA has given out
+_PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")  # all that IANA has allocated
 _NOT_PUBLIC_V6 = (
     ipaddress.IPv6Network("2001::/23"),  # protocol assignments, Teredo among them
     ipaddress.IPv6Network("2001:db8::/32"),  # documentation
-    ipaddress.IPv6Network("2002::/16"),  # 6to4: an IPv4 address in disguise
+    ipaddress.IPv6Network("2002::/16"),  # 6to4: has an IPv4 address within
     ipaddress.IPv6Network("3fff::/20"),  # documentation (RFC 9637)
 )
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the last four bytes are an IPv4 address
@@ -42,7 +42,7 @@ class AddressRefusedError(OSError):
 
 
 class AddressGuard:
-    """Public addresses on `allow_ports`, and `allow_networks` (CIDRs) on any port."""
+    """Allows public addresses on `allow_ports`, and `allow_networks` (CIDRs) on any port."""
 
     def __init__(self, allow_networks: Sequence[str] = (), allow_ports: Sequence[int] = PORTS) -> None:
         self._networks = [ipaddress.ip_network(network, strict=False) for network in allow_networks]
@@ -61,8 +61,8 @@ class AddressGuard:
     def check_url(self, url: URL, *, by_name: bool = False) -> None:
         """Raise SourceError for an address that can be refused before anything is sent.
 
-        A literal IP address is judged like a connection. `by_name` is for when a proxy resolves the names and
-        nothing else will judge them: then local names and odd ports are refused too.
+        A literal IP address is checked like a connection. `by_name` is for a proxy that resolves the names, so that
+        nothing else can check them: local names and other ports are refused too.
         """
         host, port = (url.raw_host or "").rstrip("."), url.port or 0
         try:
@@ -76,7 +76,7 @@ class AddressGuard:
     def check_secrecy(self, url: URL) -> None:
         """Raise SourceError unless what is sent is encrypted, or stays in a network the operator named.
 
-        A name proves nothing, so over http that network must be told from a literal address.
+        A name proves nothing, so over http only a literal address counts as one in that network.
         """
         host = url.raw_host or ""
         if url.scheme != "https" and not (_is_literal(host) and self._is_own(_embedded(ipaddress.ip_address(host)))):
@@ -101,7 +101,7 @@ class AddressGuard:
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     """Return whether anyone on the internet could reach this address.
 
-    For IPv6 only what IANA has given out counts; for IPv4, CPython's table plus what it calls global and is not.
+    For IPv6 only what IANA has allocated counts; for IPv4, CPython's table without what it wrongly takes for global.
     """
     if isinstance(address, ipaddress.IPv6Address):
         return address in _PUBLIC_V6 and not any(address in network for network in _NOT_PUBLIC_V6)
@@ -112,7 +112,7 @@ def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 def _embedded(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """Return the IPv4 address inside a mapped (RFC 4291) or NAT64 (RFC 6052) one: it is where packets go."""
+    """Return the IPv4 address inside a mapped (RFC 4291) or NAT64 (RFC 6052) one: packets are sent there."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address in _NAT64:

@@ -1,8 +1,8 @@
-"""One document, bytes to Feed: RSS, RDF, Atom and CDF through feedparser, JSON Feed by hand.
+"""Document reader: parses a feed document into a `Feed`; RSS, RDF, Atom and CDF by feedparser, JSON Feed here.
 
-Of a document that was read before, feedparser is given only the items not met then (`pieces` tells them apart).
+Of a document that was read before, feedparser gets only the new items (`item_spans` finds them).
 
-Runs in the worker process of `parse`: what it imports is heavy, and what it reads may be made to hurt.
+Runs in the worker process of `pool`: its imports are heavy, and documents may be hostile.
 """
 
 import calendar
@@ -28,7 +28,7 @@ from bot.sources.reading.normalise import RawItem, language_code, normalise, sho
 
 NO_HINTS = PollHints()
 _MAX_FEED_TITLE = 256
-_TOLERATED = 0.05  # of a document's items may be odd, before an admin hears of it
+_TOLERATED = 0.05  # share of a document's items that may be odd before admins are notified
 _JSON_FEED = "https://jsonfeed.org/version/"
 _PERIODS = {
     "hourly": timedelta(hours=1),
@@ -47,9 +47,9 @@ def read_document(body: bytes, content_type: str | None, url: str, now: datetime
 
 
 def read_news(body: bytes, content_type: str | None, url: str, now: datetime, known: bytes = b"") -> ReadResult:
-    """Return the feed in `body`, found at `url`, without the items that were there at the last reading.
+    """Return the feed in `body`, found at `url`, without the items of the last reading.
 
-    `known` is what that reading (at the same `url`) returned. Raises SourceError of kind "not-a-feed"
+    `known` is from that reading's result, at the same `url`. Raises SourceError of kind "not-a-feed"
     or "parse", and whatever feedparser raises on hostile input.
     """
     text = decode(body, content_type).strip()
@@ -63,7 +63,7 @@ def read_news(body: bytes, content_type: str | None, url: str, now: datetime, kn
 
 
 def _read_xml(document: bytes, url: str, now: datetime, known: bytes) -> ReadResult:
-    """Read the items that are not known; all of them where the document cannot be taken apart safely."""
+    """Parse the items that are not known; all of them where the new ones cannot be identified by themselves."""
     layout = item_spans.layout(document) or Layout()
     digests = [item_spans.digest(document[start:end]) for start, end in layout.spans]
     kept = item_spans.rows_of(known, set(digests))
@@ -82,7 +82,7 @@ def _read_xml(document: bytes, url: str, now: datetime, known: bytes) -> ReadRes
 
 
 def _apart(old: Sequence[tuple[int, int]], unread: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return both kinds of parts to leave out, in order; those within an old item go with it."""
+    """Return the spans to cut out, in order: old items, and unread elements that are not within one."""
     ends = [end for _, end in old]
     starts = [start for start, _ in old]
     outside = [(start, end) for start, end in unread if bisect(starts, start) == bisect(ends, start)]
@@ -99,12 +99,12 @@ def _rows(digests: Sequence[bytes], items: Sequence[RawItem], url: str) -> list[
 def _parsed(
     document: bytes, layout: Layout, url: str, now: datetime, *, links_elsewhere: int = 0
 ) -> tuple[Feed, list[RawItem]]:
-    """Return what feedparser makes of `document`, and its items in order."""
+    """Return the feed that feedparser parses from `document`, and its items in order."""
     parsed = feedparser_patches.parse(
         document, {"content-type": "application/xml; charset=utf-8", "content-location": url}
     )
     if not parsed.version:
-        raise SourceError(_what_it_is(document))
+        raise SourceError(_fault_of(document))
     raw = parsed.entries
     if (
         parsed.bozo
@@ -135,8 +135,9 @@ def _parsed(
 
 
 def refuse_entities(text: str) -> None:
-    """Raise SourceError if the document declares entities: they are how small documents become huge, and how
-    a document reads files. Asked of the parser that feedparser uses, up to the first element.
+    """Raise SourceError if the document declares entities: by these small documents become huge, or read files.
+
+    Expat, which feedparser uses too, parses up to the first element.
     """
     parser = expat.ParserCreate("utf-8")
     parser.EntityDeclHandler = _refuse_entity
@@ -144,7 +145,7 @@ def refuse_entities(text: str) -> None:
     try:
         parser.Parse(text.encode(), True)
     except (_PrologueReadError, expat.ExpatError):
-        return  # no entities so far; what is not well-formed goes to feedparser's other parser, which has none
+        return  # no entities so far; feedparser's parser for malformed documents has none
 
 
 class _PrologueReadError(Exception):
@@ -160,12 +161,12 @@ def _refuse_entity(*_: object) -> None:
 
 
 def _repaired(text: str) -> str:
-    """Return `text` with what would make feedparser refuse a whole document replaced or dropped."""
+    """Return `text` without characters and declarations that would make feedparser refuse the whole document."""
     text = "<?xml version='1.0' encoding='utf-8'?>" + _DECLARATION.sub("", text).lstrip()
     return only_characters(text)
 
 
-def _what_it_is(document: bytes) -> SourceFault:
+def _fault_of(document: bytes) -> SourceFault:
     if re.search(rb"<(?:!doctype\s+html|html|body)\b", document[:4096], re.IGNORECASE):
         return SourceFault.WEB_PAGE
     return SourceFault.NOT_A_FEED
@@ -194,7 +195,7 @@ def _content_language(entry: Mapping[str, Any]) -> str | None:
 
 
 def _moment(entry: dict[str, Any]) -> datetime | None:
-    """The first date that could be read: dict.get, for feedparser's own lookup answers for `updated` with a warning."""
+    """Return the first readable date. By dict.get: feedparser's own look-up warns when `updated` is missing."""
     for name in ("published_parsed", "updated_parsed", "created_parsed"):
         parts: time.struct_time | None = dict.get(entry, name)
         if parts is not None:
@@ -215,7 +216,7 @@ def _minutes(text: str | None) -> timedelta:
 
 
 def _update_period(head: Mapping[str, Any]) -> timedelta:
-    """Return how often the document says it changes (RDF Site Summary 1.0, module Syndication), at most a day."""
+    """Return the document's update period (RDF Site Summary 1.0, module Syndication), at most a day; zero for none."""
     period = _PERIODS.get(str(head.get("sy_updateperiod") or "").strip().lower(), timedelta())
     return min(period / max(_number(head.get("sy_updatefrequency"), 1), 1), RETRY_LATEST)
 
@@ -226,7 +227,7 @@ def _number(text: str | None, missing: int) -> int:
 
 
 def _read_json(text: str, url: str, now: datetime) -> Feed:
-    """JSON Feed 1.0 and 1.1 (jsonfeed.org); whatever has the wrong type is taken as missing."""
+    """Parse JSON Feed 1.0 and 1.1 (jsonfeed.org); a value of the wrong type counts as missing."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -276,7 +277,7 @@ def _are_distinct(guids: Sequence[str]) -> bool:
 
 
 def _troubles(items: Sequence[RawItem], entries: Sequence[FeedEntry]) -> frozenset[str]:
-    """Return what is wrong with a document's items, though they can be told and read (`Feed.troubles`)."""
+    """Return the troubles of a document whose items can nevertheless be identified and read (`Feed.troubles`)."""
     guids = Counter(guid for item in items if (guid := (item.guid or "").strip()))
     sharing = sum(count for count in guids.values() if count > 1)
     garbled = sum(is_garbled(entry.title) for entry in entries)
