@@ -1,16 +1,30 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.errors import FaultKind
-from bot.models import PollHints
-from bot.sources.due import after_skipped, is_dead, next_poll_at, poll_interval
+from bot.errors import FaultKind, SourceError, SourceFault
+from bot.models import PollHints, Source
+from bot.sources.due import (
+    FALLBACK,
+    PollSettings,
+    after_failure,
+    after_skipped,
+    after_success,
+    is_dead,
+    next_poll_at,
+    poll_interval,
+    shortest_interval,
+)
+from bot.sources.rhythm import Rhythm
 
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 TEN = 10 * MINUTE
+SETTINGS = PollSettings(interval=TEN, fastest=timedelta(seconds=5), slowest=HOUR, own_networks=("10.1.0.0/16",))
+SOURCE = Source(id=1, url="https://news.example/feed", title="News")
 
 
 def test_a_success_is_followed_after_the_interval() -> None:
@@ -107,3 +121,27 @@ def test_a_document_that_asks_for_all_hours_is_polled_all_the_same() -> None:
     never = PollHints(skip_hours=frozenset(range(24)))
     assert after_skipped(NOW + TEN, NOW, never, 6 * HOUR) == NOW + 6 * HOUR
     assert after_skipped(NOW + DAY, NOW, never, 6 * HOUR) == NOW + DAY
+
+
+@pytest.mark.parametrize(
+    ("host", "shortest"),
+    [("news.example", MINUTE), ("192.0.2.1", MINUTE), ("10.1.2.3", timedelta(seconds=5)), ("10.2.2.3", MINUTE)],
+)
+def test_only_sources_in_our_own_networks_are_polled_more_often_than_is_polite(host: str, shortest: timedelta) -> None:
+    assert shortest_interval(f"http://{host}/feed", SETTINGS) == shortest
+
+
+def test_a_source_whose_hub_pushes_its_news_is_polled_less_often() -> None:
+    def wait(source: Source) -> timedelta:
+        return after_success(source, NOW, SETTINGS, known=Rhythm(NOW), fresh_for=None, chance=0.0) - NOW
+
+    assert wait(SOURCE) == TEN
+    assert wait(replace(SOURCE, pushed=True)) == FALLBACK * TEN
+    assert wait(replace(SOURCE, poll_hints=PollHints(ttl=20 * MINUTE))) == 20 * MINUTE
+
+
+def test_a_failure_counts_after_those_before_it_and_waits_as_the_server_requests() -> None:
+    error = SourceError(SourceFault.STATUS, status=503)
+    busy = SourceError(SourceFault.STATUS, status=503, retry_after=3 * HOUR)
+    assert after_failure(replace(SOURCE, failures=2), NOW, SETTINGS, error, chance=0.5) == NOW + 45 * MINUTE
+    assert after_failure(SOURCE, NOW, SETTINGS, busy, chance=0.5) == NOW + 3 * HOUR
