@@ -25,16 +25,18 @@ from bot.delivery.telegram.http import AiohttpRequest
 from bot.delivery.telegram.send import send
 from bot.errors import ConfigError, SourceError
 from bot.messages.signing import Signer
+from bot.messages.source_troubles import explain
 from bot.pipeline.alert import write_alerts
 from bot.pipeline.aliases import AliasBook, read_file
 from bot.pipeline.backup import Backups
 from bot.pipeline.clock_repair import Clockwise
 from bot.pipeline.digest import make_due_digests
 from bot.pipeline.hubs import Hubs
+from bot.pipeline.ingest import Ingester
 from bot.pipeline.match import Matcher
 from bot.pipeline.notice import tell_of_absence
 from bot.pipeline.pages import Pages
-from bot.pipeline.poll import Pace, Poller
+from bot.pipeline.poll import Poller
 from bot.pipeline.send import Sender, uncertain_delay
 from bot.pipeline.tidy import tidy
 from bot.runtime import failpoints
@@ -45,6 +47,7 @@ from bot.runtime.wakeups import Step, Wakeups
 from bot.schedules.zones import pin_zone_rules
 from bot.search.recent import Week
 from bot.sources.address import canonical_url
+from bot.sources.due import PollSettings
 from bot.sources.http.fetch import Fetcher
 from bot.sources.http.guard import AddressGuard
 from bot.sources.reading.pool import FeedParser
@@ -191,7 +194,7 @@ async def _add_sources(config: Config, database: Database, clock: Clock) -> None
             try:
                 url = canonical_url(one.url)
             except SourceError as error:
-                raise ConfigError([f"sources.{number}.url: {error}"]) from error
+                raise ConfigError([f"sources.{number}.url: {explain(error)}"]) from error
             await sources.add(
                 connection,
                 url=url,
@@ -223,7 +226,7 @@ async def _application(config: Config) -> AsyncIterator[App]:
 
 async def _work(config: Config, services: Services, presence: Presence, application: App, stop: asyncio.Event) -> None:
     database, clock, wakeups = services.database, services.clock, services.wakeups
-    pace = Pace(
+    polling = PollSettings(
         interval=config.polling.interval,
         fastest=config.polling.min_interval,
         slowest=config.polling.max_interval,
@@ -232,7 +235,8 @@ async def _work(config: Config, services: Services, presence: Presence, applicat
     )
     callbacks = f"{config.web.public_url}/websub/" if config.web.public_url else None
     admins, fetcher = services.settings.admins, services.fetcher
-    poller = Poller(database, fetcher, services.parser, clock, wakeups, pace, admins=admins, callbacks=callbacks)
+    ingester = Ingester(database, services.parser, clock, wakeups, polling, admins=admins, callbacks=callbacks)
+    poller = Poller(database, fetcher, services.parser, clock, wakeups, ingester)
     pages_parser = FeedParser(workers=1)  # its own: a page that takes long to read holds up no feed
     reader = Pages(database, fetcher, pages_parser, clock, wakeups)
     matcher = Matcher(database, clock, services.aliases)
@@ -259,8 +263,8 @@ async def _work(config: Config, services: Services, presence: Presence, applicat
         Step.WEEK: services.week.catch_up,
     }
     if callbacks:
-        hubs = Hubs(database, fetcher, poller, clock, callbacks=callbacks, max_bytes=config.fetch.max_bytes)
-        steps[Step.HUB] = hubs.ask_due
+        hubs = Hubs(database, fetcher, ingester, clock, callbacks=callbacks, max_bytes=config.fetch.max_bytes)
+        steps[Step.HUB] = hubs.request_due
         routes += websub(hubs)
     async with (
         pages_parser,

@@ -7,6 +7,7 @@ Times are aware UTC, durations are `timedelta`.
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
@@ -102,8 +103,11 @@ class FeedEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """How a document asks to be polled: how long to leave it alone, and in which hours (UTC) and days (Monday is 0)."""
+class PollHints:
+    """Hints of a document on when to poll it: the shortest interval, and hours (UTC) and days (Monday is 0) to skip.
+
+    They stand in RSS `ttl` or `sy:updatePeriod`, `skipHours` and `skipDays`.
+    """
 
     ttl: timedelta | None = None
     skip_hours: frozenset[int] = frozenset()
@@ -122,15 +126,8 @@ class Feed:
     hub: str | None = None
     skipped: int = 0  # items with neither title nor link, or over the limit
     ids_distinct: bool = False  # every item has an id of its own
-    troubles: frozenset[str] = frozenset()  # "ids" (many items share one), "letters" (garbled): for an admin to know
-    ttl: timedelta | None = None  # how long the document asks to be left alone (RSS `ttl`, `sy:updatePeriod`)
-    skip_hours: frozenset[int] = frozenset()  # UTC, when it asks not to be polled (RSS `skipHours`)
-    skip_days: frozenset[int] = frozenset()  # Monday is 0 (RSS `skipDays`)
-
-    @property
-    def wishes(self) -> Wishes:
-        """How it asks to be polled."""
-        return Wishes(self.ttl, self.skip_hours, self.skip_days)
+    troubles: frozenset[str] = frozenset()  # "ids" (many items share one), "letters" (garbled): admins are notified
+    poll_hints: PollHints = field(default_factory=PollHints)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +142,10 @@ class Validators:
 class Source:
     """A source as a poll needs it.
 
-    `wishes` are those of its last document. `moved_to` is where its last polls were permanently redirected, `moves` of
-    them in a row. `rhythm` is what `bot.sources.rhythm` keeps of it. `ids_distinct` says that ids told the items of the
-    last whole document apart, `pushed` that a hub brings its news before polls find them; `troubles` are that
-    document's, and known to the admins.
+    `poll_hints` are those of its last document. `moved_to` is the address to which its last polls, `moves` of them in a
+    row, were permanently redirected. `rhythm` is as `bot.sources.rhythm.dump` returns it. `ids_distinct`: ids told the
+    items of the last whole document apart. `pushed`: a hub pushes its news before polls find them. `troubles` are
+    those of the last whole document; the admins were notified of them.
     """
 
     id: int
@@ -161,13 +158,18 @@ class Source:
     failures: int = 0
     baseline_done: bool = False
     lease_token: str = ""
-    wishes: Wishes = field(default_factory=Wishes)
+    poll_hints: PollHints = field(default_factory=PollHints)
     moved_to: str | None = None
     moves: int = 0
     rhythm: str | None = None
     ids_distinct: bool = False
     pushed: bool = False
     troubles: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """Its title, or the host of its address."""
+        return self.title or urlsplit(self.url).hostname or ""
 
 
 @dataclass(frozen=True, slots=True)

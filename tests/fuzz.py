@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.errors import SourceError
+from bot.messages.source_troubles import explain
 from bot.models import Feed
 from bot.sources.reading.pool import FeedParser
 
@@ -96,7 +97,7 @@ async def read_all(documents: list[tuple[str, bytes]]) -> tuple[list[str], Count
             try:
                 feed = await parser.parse(body, None, URL, NOW)
             except SourceError as error:
-                outcome = f"{error.kind}: {error}"
+                outcome = f"{error.kind}: {explain(error)}"
             except Exception as error:
                 outcome = repr(error)
                 wrong.append(f"{name}: {outcome}")
@@ -107,7 +108,7 @@ async def read_all(documents: list[tuple[str, bytes]]) -> tuple[list[str], Count
             try:
                 await parser.run(plainly, body)
             except SourceError as error:
-                alone.append(f"{name}: {error} Here: {outcome}")
+                alone.append(f"{name}: {explain(error)} Here: {outcome}")
 
     async with FeedParser() as parser, asyncio.TaskGroup() as group:
         for _ in range(4):

@@ -35,7 +35,6 @@ from telegram.ext import (
 
 from bot.chat import buttons, membership, permissions
 from bot.chat.admin import aliases, operations, opml, people, sources
-from bot.chat.admin.sources import translated
 from bot.chat.rate_limit import Pace, Verdict
 from bot.chat.request import AlreadyApplied, Request
 from bot.chat.services import Services
@@ -43,6 +42,7 @@ from bot.chat.user import edit, news, pause, privacy, settings, start, subscribe
 from bot.delivery.telegram.errors import ODD_ANSWER
 from bot.errors import SourceError, UserError
 from bot.locales import DEFAULT, LANGUAGES, words
+from bot.messages.source_troubles import explain
 from bot.storage import chats
 
 log = structlog.get_logger()
@@ -188,7 +188,7 @@ def _arguments(update: Update) -> str:
 
 async def _explain(request: Request, error: UserError | SourceError) -> None:
     """Apply the update with nothing but the sentence that says why."""
-    said = translated(error, request.words) if isinstance(error, SourceError) else error.args[0]
+    said = explain(error, request.words) if isinstance(error, SourceError) else error.args[0]
     query = request.update.callback_query
     try:
         async with request.transaction() as connection:

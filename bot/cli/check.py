@@ -14,6 +14,7 @@ from telegram.error import InvalidToken, TelegramError
 from bot.config import Config
 from bot.delivery.telegram.http import AiohttpRequest
 from bot.errors import ConfigError, SourceError
+from bot.messages.source_troubles import explain
 from bot.pipeline.aliases import read_file
 from bot.sources.address import canonical_url
 from bot.sources.http.fetch import Fetcher
@@ -52,7 +53,7 @@ async def _configuration(config: Config) -> str:
         try:
             canonical_url(one.url)
         except SourceError as error:
-            raise ConfigError([f"sources.{number}.url: {error}"]) from error
+            raise ConfigError([f"sources.{number}.url: {explain(error)}"]) from error
     if not config.admin.ids:
         return "readable; admin.ids is empty, so nobody can add sources in chat"
     return "readable"
@@ -112,7 +113,7 @@ async def _sources(config: Config) -> list[str]:
                 feed = await parser.parse(fetched.body, fetched.content_type, fetched.url)
                 lines.append(f"{number} ok: {len(feed.entries)} entries")
             except SourceError as error:
-                lines.append(f"{number} fails ({error.kind}): {error}")
+                lines.append(f"{number} fails ({error.kind}): {explain(error)}")
     return lines
 
 

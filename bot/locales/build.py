@@ -1,10 +1,9 @@
-"""The catalogues, made from the code: `python -m bot.locales.build` brings them up to date, `… texts` prints them.
+"""Catalogues: `python -m bot.locales.build` updates them from the code, `… texts` prints their sentences.
 
-English stands in the code; every other language has a `watchword.po`, which people edit, and a `watchword.mo`, which is
-made from it and kept beside it: a fresh clone speaks every language without a build step.
+English is in the code; every other language has a `watchword.po`, which people edit, and the `watchword.mo` that is
+compiled from it. Both are in the repository: a fresh clone has every language without a build step.
 """
 
-import ast
 import re
 import sys
 from collections.abc import Iterator
@@ -21,7 +20,6 @@ from bot.locales import CATALOGUES, DEFAULT, LANGUAGES, words
 
 CODE = CATALOGUES.parent
 KEYWORDS = {"say": None, "say_many": (1, 2), "many": (1, 2), "gettext": None, "ngettext": (1, 2), "_": None}
-SENTENCE = re.compile(r"[A-Z“].*[.?…]")  # what a SourceError says, among the other texts of bot/sources
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 TAG = re.compile(r"</?(\w+)>")
 MANY = (0, 1, 2, 3, 11, 100)  # one number for each plural form of Arabic, which has the most
@@ -57,37 +55,12 @@ SAMPLES = {
 
 
 def extracted() -> Catalog:
-    """Return every sentence of the code, in no language yet."""
+    """Return a catalogue with every sentence of the code, without translations."""
     catalog = Catalog(project="Watchword", charset="utf-8")
     found = extract_from_dir(CODE, keywords=KEYWORDS, method_map=[("locales/build.py", "ignore"), ("**.py", "python")])
-    for path, __, sentence, ___, ____ in sorted(found, key=lambda one: (one[0], one[1])):
+    for path, __, sentence, ___, ____ in sorted(found, key=lambda message: (message[0], message[1])):
         catalog.add(sentence, locations=[(f"bot/{path}", 0)])
-    for path, text in sorted(_of_source_errors()):
-        catalog.add(text, locations=[(f"bot/{path}", 0)])
     return catalog
-
-
-def _of_source_errors() -> Iterator[tuple[str, str]]:
-    """Yield the sentences in which a source's failure is told; they are translated where they are shown.
-
-    A value in one stands as `{number}` (`bot.chat.admin.sources.translated`).
-    """
-    for path in (CODE / "sources").rglob("*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-        inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-        for node in ast.walk(tree):
-            text = "" if id(node) in docstrings | inside else _text(node)
-            if SENTENCE.fullmatch(text) and " " in text:
-                yield str(path.relative_to(CODE)), text
-
-
-def _text(node: ast.AST) -> str:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    if isinstance(node, ast.JoinedStr):
-        return "".join(str(part.value) if isinstance(part, ast.Constant) else "{number}" for part in node.values)
-    return ""
 
 
 def read(language: str) -> Catalog:
@@ -101,19 +74,19 @@ def _path(language: str, kind: str) -> Path:
 
 
 def compiled(catalog: Catalog) -> bytes:
-    """Return a catalogue as gettext reads it."""
+    """Return a catalogue in gettext's binary format."""
     out = BytesIO()
     write_mo(out, catalog)
     return out.getvalue()
 
 
 def update(language: str) -> None:
-    """Bring a language's files up to date: new sentences wait untranslated, those that are gone go."""
+    """Update a language's files: new sentences are added untranslated, and those no longer in the code removed."""
     path = _path(language, "po")
     path.parent.mkdir(parents=True, exist_ok=True)
     catalog = read(language) if path.exists() else Catalog(locale=language, project="Watchword", charset="utf-8")
     sentences = extracted()
-    if {one.id for one in catalog} != {one.id for one in sentences}:
+    if {message.id for message in catalog} != {message.id for message in sentences}:
         catalog.update(sentences, no_fuzzy_matching=True)
         catalog.obsolete.clear()
         with path.open("wb") as file:
@@ -122,15 +95,15 @@ def update(language: str) -> None:
 
 
 def problems(language: str) -> list[str]:
-    """Return what is wrong with a language: sentences missing, stale, or with other placeholders or tags."""
+    """Return the faults of a language: sentences missing, stale, or with other placeholders or tags."""
     catalog, sentences = read(language), extracted()
-    wrong = [f"stale: {one.id}" for one in catalog if one.id and one.id not in sentences]
-    for one in sentences:
-        theirs = catalog.get(one.id) if one.id else None
-        if one.id and theirs is None:
-            wrong.append(f"missing: {one.id}")
-        elif theirs is not None and one.id:
-            wrong += _wrong(theirs, get_plural(language)[0])
+    wrong = [f"stale: {message.id}" for message in catalog if message.id and message.id not in sentences]
+    for message in sentences:
+        translation = catalog.get(message.id) if message.id else None
+        if message.id and translation is None:
+            wrong.append(f"missing: {message.id}")
+        elif translation is not None and message.id:
+            wrong += _wrong(translation, get_plural(language)[0])
     return wrong
 
 
@@ -156,14 +129,14 @@ def _forms(text: str | tuple[str, ...] | list[str] | None) -> list[str]:
 def texts(language: str) -> Iterator[str]:
     """Yield every sentence of a language, with sample values in it."""
     reader = words(language)
-    for one in extracted():
-        if not one.id:
+    for message in extracted():
+        if not message.id:
             continue
-        if isinstance(one.id, tuple | list):
+        if isinstance(message.id, tuple | list):
             for number in MANY:
-                yield _filled(reader.ngettext(one.id[0], one.id[1], number), str(number))
+                yield _filled(reader.ngettext(message.id[0], message.id[1], number), str(number))
         else:
-            yield _filled(reader.gettext(str(one.id)), "7")
+            yield _filled(reader.gettext(str(message.id)), "7")
 
 
 def _filled(sentence: str, number: str) -> str:
@@ -181,7 +154,7 @@ def main(arguments: list[str]) -> int:
     for language in LANGUAGES:
         if language != DEFAULT:
             update(language)
-            wrong += [f"{language}: {one}" for one in problems(language)]
+            wrong += [f"{language}: {problem}" for problem in problems(language)]
     print("\n".join(wrong) or "Every sentence is translated.")
     return 1 if wrong else 0
 

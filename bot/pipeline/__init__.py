@@ -1,8 +1,9 @@
 """The flow, one step a module. Each asks the database what is due, decides with its
 stage, writes, and wakes the next.
 
-    poll    due sources    → fetch → parse → entries, new or seen          (with their validators, in one transaction)
-    hubs    subscriptions  → WebSub hubs are asked → what they bring, as a poll's
+    poll    due sources    → fetch → parse → documents
+    hubs    subscriptions  → requests to WebSub hubs; the documents that hubs push
+    ingest  documents      → entries, new or seen                           (with their validators, in one transaction)
     pages   new entries    → fetch → read → their whole articles            (of sources that are read in full)
     match   new entries    → which story → which unique queries → hits      (marked with the queries' version)
     alert   new hits       → chats that want them at once → deliveries      (with what they tell)

@@ -1,10 +1,9 @@
 """Sources: from an address to entries.
 
 In: a source's address and validators. Out: a `Feed` of normalised entries, oldest first, or a `SourceError`. Not here:
-whether an entry is new (`bot.storage` has the keys), and when the next poll really happens (`due` computes when it
-should).
+whether an entry is new (`bot.storage` has the keys), and running the polls (`bot.pipeline.poll`).
 
-- due.py         when to poll again (pure)
+- due.py         when to poll again, from a source's rhythm, failures and hints (pure)
 - rhythm.py      in which hours of the week a source publishes (pure)
 - address.py     which addresses may be added, and when two of them are one source (pure)
 - identity.py    the keys by which an item is known again (pure)

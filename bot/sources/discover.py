@@ -1,7 +1,7 @@
-"""From an address that a person gives to a feed: the document itself, or the feeds that its page names.
+"""Discovery: finds the feed at an address that a person gives, or the feeds that its web page names.
 
-In: an address. Out: a `Probe` with a feed that was really fetched and read, or with the feeds to choose from.
-Not here: storing a source, or asking the person.
+In: an address. Out: a `Probe` with a feed that was fetched and parsed, or with the feeds to choose from.
+Not here: storing a source, or the dialogue with the person.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from lxml import etree  # type: ignore[import-untyped]  # no type information published
 from yarl import URL
 
-from bot.errors import SourceError
+from bot.errors import FaultKind, SourceError, SourceFault
 from bot.models import Feed
 from bot.sources.address import absolute_link, canonical_url
 from bot.sources.http.fetch import Fetched, Fetcher
@@ -38,10 +38,10 @@ class FoundFeed:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What is behind an address: the `feed` at `url`, or None and the feeds that the page at `url` names.
+    """The result of a discovery: the `feed` at `url`, or None and the feeds that the page at `url` names.
 
-    `url` is the address to watch: the one given, or where permanent redirects lead. `found` are feeds that were
-    fetched and read just now, best first, at most MAX_FOUND; never empty when `feed` is None.
+    `url` is the address to watch: the given one, or the target of permanent redirects. `found` are feeds that were
+    just fetched and parsed, best first, at most MAX_FOUND; never empty when `feed` is None.
     """
 
     url: str
@@ -50,20 +50,20 @@ class Probe:
 
 
 async def probe(url: str, fetcher: Fetcher, parser: FeedParser) -> Probe:
-    """Return what a person who gives `url` can watch. Raises SourceError, with a sentence, if that is nothing."""
+    """Return the feed or the feeds that can be watched at `url`. Raises SourceError if there is none."""
     fetched = await fetcher.fetch(url)
     watch = fetched.permanent_url or canonical_url(url)
     try:
         return Probe(watch, feed=await _read(fetched, parser))
     except SourceError as error:
-        if error.kind != "not-a-feed" or not fetched.body:
+        if error.kind is not FaultKind.NOT_A_FEED or not fetched.body:
             raise
     named = await parser.run(find_feeds, fetched.body, fetched.url, fetched.content_type)
     async with asyncio.TaskGroup() as group:
         checks = [group.create_task(_verified(feed, fetcher, parser)) for feed in named[:MAX_FOUND]]
     found = tuple(feed for check in checks if (feed := check.result()))
     if not found:
-        raise SourceError("not-a-feed", "This is not a feed, and no working feed was found there.")
+        raise SourceError(SourceFault.NO_FEED_FOUND)
     return Probe(watch, found=_each_once(found))
 
 
@@ -71,7 +71,7 @@ def find_feeds(html: bytes, base_url: str, content_type: str | None = None) -> t
     """Return the feeds that a page may have: those it declares (`link rel=alternate`), then those it links to.
 
     A page that names none may still have one at a usual path, so those are returned then. None of them has been
-    fetched. Runs in the worker process, for the page is anybody's; `content_type` is its HTTP header.
+    fetched. Runs in the worker process, because the page is untrusted; `content_type` is its HTTP header.
     """
     root = _tree(decode(html, content_type))
     if root is None:
@@ -89,7 +89,7 @@ async def _read(fetched: Fetched, parser: FeedParser) -> Feed:
 
 
 async def _verified(candidate: FoundFeed, fetcher: Fetcher, parser: FeedParser) -> FoundFeed | None:
-    """Return the candidate with the title it has itself, or None if it cannot be fetched or read."""
+    """Return the candidate with the feed's own title, or None if it cannot be fetched or parsed."""
     try:
         fetched = await fetcher.fetch(candidate.url)
         feed = await _read(fetched, parser)

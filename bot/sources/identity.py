@@ -1,8 +1,8 @@
-"""What makes an item of a feed the same item next time. Pure.
+"""Identity: computes the keys by which an item of a feed is recognised in the next document. Pure.
 
-An item is seen if one of its keys is known, so a key must never be shared by two items: that would lose news. Feeds
-give ids that repeat, ids that change, and links that all lead to the home page; each key is used only where the
-document shows that it tells its items apart.
+An item counts as seen if one of its keys is known, so two items must never share a key: one would be lost. Feeds have
+ids that repeat, ids that change, and links that all lead to the home page; so each kind of key is used only where the
+document shows that it distinguishes its items.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What an item can be told by: its id as given, its canonical link, its plain title and text; any may be empty."""
+    """The identifying parts of an item: id as given, canonical link, plain title and text; any may be empty."""
 
     guid: str | None
     link: str | None
@@ -26,14 +26,14 @@ def identity_keys(
 ) -> list[tuple[str, ...]]:
     """Return the keys of each item of one document, strongest first: hex SHA-256 digests.
 
-    The id; where ids collide, the id with the link, then with the title. Nobody keeps the bare id then: which of them
-    is "the first" changes with the next item, which would be taken for seen. Also the link, so that a changed id is
-    no news, if it is this item's alone, not in `home` (canonical links that stand for the site), and not the only one
-    in the document: one item does not show that links tell items apart. Without an id, the link with the title; with
-    neither id nor link, the title with the text, so that an edit is news rather than news an edit.
+    The id; where ids collide, the id with the link, then with the title. No item keeps the bare id then: the "first" of
+    them changes with the next item, which would be taken for seen. Also the link, so that a changed id is no news, if
+    no other item has it, if it is not in `home` (canonical links of the site itself), and if the document has more
+    than one link: a single item does not show that links distinguish items. Without an id, the link with the
+    title; with neither id nor link, the title with the text, so that an edit is news rather than news an edit.
 
     Where `labels` are only some of a document's, none of the others has an id or a link of theirs, and
-    `links_elsewhere` says how many links the others have.
+    `links_elsewhere` is the number of links that the others have.
     """
     guids = Counter(label.guid for label in labels)
     pairs = Counter((label.guid, label.link) for label in labels)
@@ -45,7 +45,7 @@ def identity_keys(
 
 
 def link_key(link: str) -> str:
-    """Return the key that an item has by its canonical link, where its document shows that the link is its own."""
+    """Return the key of an item's canonical link, for a link that no other item of the document has."""
     return _digest("link", _without_scheme(link))
 
 
@@ -78,7 +78,7 @@ def _is_home(link: str, homes: Collection[str]) -> bool:
 
 
 def _without_scheme(link: str) -> str:
-    """http or https makes no other article (a site that moves to https changes every link at once)."""
+    """Return a link without its scheme: a site that moves to https changes every link at once."""
     return link.partition("://")[2]
 
 

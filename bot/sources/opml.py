@@ -1,6 +1,6 @@
-"""OPML (opml.org): the sources of another program, read and written.
+"""OPML (opml.org): reads and writes lists of sources, to exchange them with other programs.
 
-A document is anybody's, so it is read in the worker process (`FeedParser.run`), without DTD and entities, and within
+Documents are untrusted, so they are read in the worker process (`FeedParser.run`), without DTD and entities, and within
 limits. Reading fetches nothing: each address is checked like one that was typed, and polled like any other.
 """
 
@@ -13,24 +13,24 @@ from xml.etree import ElementTree
 
 from lxml import etree  # type: ignore[import-untyped]  # no type information published
 
-from bot.errors import SourceError
+from bot.errors import SourceError, SourceFault
 from bot.sources.address import canonical_url
 from bot.sources.reading.clean import clean_text
 from bot.sources.reading.normalise import language_code, shorten
 
 LARGEST = 1024 * 1024  # bytes of a document; a thousand feeds take a quarter of it
 MOST = 500  # feeds in one document
-DEEPEST = 20  # folders within folders; other programs make two or three
+DEEPEST = 20  # nested folders; other programs make two or three
 MAX_TITLE = 256
-OWN = "urn:watchword:opml"  # the namespace of what OPML has no word for, as its specification wants it
+OWN = "urn:watchword:opml"  # the namespace of our own attribute, as the OPML specification requires
 FULL_TEXT = f"{{{OWN}}}fullText"
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """A feed in an OPML document: its address in its one spelling, its title ("" if none), its language or None.
+    """A feed in an OPML document: its canonical address, its title ("" if none), its language or None.
 
-    `full_text` says that its articles' own pages are read; only our own documents do.
+    `full_text`: the web pages of its entries are read; only our own documents have it.
     """
 
     url: str
@@ -41,22 +41,22 @@ class Outline:
 
 @dataclass(frozen=True, slots=True)
 class Opml:
-    """The feeds of a document, each once, in its order; and how many addresses in it cannot be watched."""
+    """The feeds of a document, each once, in its order; and the number of addresses that cannot be watched."""
 
     feeds: tuple[Outline, ...]
     refused: int = 0
 
 
 def read_opml(document: bytes) -> Opml:
-    """Return the feeds in a document. SourceError if it is no OPML, too large, or made to hurt."""
+    """Return the feeds in a document. Raises SourceError if it is no OPML, too large, or hostile."""
     if len(document) > LARGEST:
-        raise SourceError("too-large", "An OPML file may have 1 MiB at most.")
+        raise SourceError(SourceFault.LARGE_OPML)
     feeds: dict[str, Outline] = {}
     refused = depth = 0
     for event, element in _elements(document):
         depth += 1 if event == "start" else -1
         if depth > DEEPEST:
-            raise SourceError("parse", "The folders of this OPML file are nested too deep.")
+            raise SourceError(SourceFault.DEEP_OPML)
         address = element.get("xmlUrl") if event == "start" else None
         if address is None:
             continue
@@ -67,7 +67,7 @@ def read_opml(document: bytes) -> Opml:
             continue
         feeds.setdefault(outline.url, outline)
         if len(feeds) > MOST:
-            raise SourceError("too-large", f"An OPML file may have {MOST} feeds at most.")
+            raise SourceError(SourceFault.MANY_FEEDS, feeds=MOST)
     return Opml(tuple(feeds.values()), refused)
 
 
@@ -80,11 +80,11 @@ def _elements(document: bytes) -> Iterable[tuple[str, etree._Element]]:
     try:
         for event, element in events:
             if first and (element.tag.lower() != "opml" or element.getroottree().docinfo.doctype):
-                raise SourceError("parse", "This is not a plain OPML file.")
+                raise SourceError(SourceFault.NOT_OPML)
             first = False
             yield event, element
     except etree.XMLSyntaxError as error:
-        raise SourceError("parse", "This is not a plain OPML file.") from error
+        raise SourceError(SourceFault.NOT_OPML) from error
 
 
 def _outline(address: str, element: etree._Element) -> Outline:

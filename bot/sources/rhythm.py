@@ -1,6 +1,6 @@
-"""A source's rhythm: in which hours of the week, and minutes of the hour, it publishes, learnt from when it did. Pure.
+"""Rhythm: learns in which hours of the week, and minutes of the hour, a source publishes, and spaces its polls. Pure.
 
-Polls are spent where news is. If entries come at rate r(t) and polls at rate p(t), the expected wait of an entry is
+If entries come at rate r(t) and polls at rate p(t), the expected wait of an entry is
 the mean of r / 2p; for a given number of polls it is shortest where p is proportional to the square root of r.
 """
 
@@ -12,21 +12,23 @@ from datetime import UTC, datetime, timedelta
 
 HOURS = 7 * 24  # bins; the first is Monday, 00:00 UTC
 SLOTS = 12  # bins of five minutes: many publish on the hour, or a little after
-HALF_LIFE = timedelta(days=28)  # what was learnt counts half after that: habits change, clocks too
+HALF_LIFE = timedelta(days=28)  # of what was learnt: habits change, clocks too
 _HOUR = timedelta(hours=1)
 _SLOT = _HOUR / SLOTS
-_ENOUGH = 20.0  # entries; with fewer there is no rhythm to see
-_LIKE_ITS_DAY = 24.0  # hours of watching an hour of the week, until it counts as much as that hour of other days
-_LIKE_THE_WEEK = 3.0  # hours of watching an hour of the day, until it counts as much as the average
-_LIKE_THE_HOUR = 8.0  # entries in a slot, until it counts as much as the average slot
+_ENOUGH = 20.0  # entries; with fewer no rhythm can be seen
+_LIKE_ITS_DAY = 24.0  # hours observed of an hour of the week, until it weighs as much as that hour of other days
+_LIKE_THE_WEEK = 3.0  # hours observed of an hour of the day, until it weighs as much as the average
+_LIKE_THE_HOUR = 8.0  # entries in a slot, until it weighs as much as the average slot
 _RECENT = 20  # entries, whose times are kept
-_QUIETEST, _BUSIEST = 1 / 16, 16.0  # of the average rate: no hour is taken for dead, or for all there is
+_QUIETEST, _BUSIEST = 1 / 16, 16.0  # of the average rate: no hour is left out, and none gets all polls
 
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """Entries and hours watched, for each hour of the week, entries by slot of the hour (all fade with HALF_LIFE), and
-    when the last entries came, oldest first; all up to `until`.
+    """Publication counts of a source up to `until`; all but `recent` fade with HALF_LIFE.
+
+    `entries` and `watched` (hours observed) are by hour of the week, `slots` (entries) by slot of the hour; `recent`
+    has the times of the last entries, oldest first.
     """
 
     until: datetime
@@ -38,7 +40,7 @@ class Rhythm:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Entries an hour for each hour of the week, and what part of the hour's rate each slot has (1 is the average)."""
+    """Entries an hour for each hour of the week, and the factor of each slot of the hour (1 is the average)."""
 
     hourly: tuple[float, ...] = (1.0,) * HOURS
     slots: tuple[float, ...] = (1.0,) * SLOTS
@@ -51,9 +53,9 @@ def hour_of_week(time: datetime) -> int:
 
 
 def learn(rhythm: Rhythm, published: Sequence[datetime], now: datetime) -> Rhythm:
-    """Return the rhythm after watching a source up to `now`, while it published at these times.
+    """Return the rhythm after observing a source up to `now`, while it published at these times.
 
-    A time that was not watched is taken for `now`: dates are the publisher's, and an entry that is new came just now.
+    A time outside the observed span counts as `now`: dates are the publisher's, and a new entry came just now.
     """
     if now <= rhythm.until:
         return rhythm
@@ -66,15 +68,15 @@ def learn(rhythm: Rhythm, published: Sequence[datetime], now: datetime) -> Rhyth
     times = [time if rhythm.until < time <= now else now for time in published]
     for time in times:
         entries[hour_of_week(time)] += 1
-        slots[_slot(time)] += time != now  # or polls would gather where polls are
+        slots[_slot(time)] += time != now  # a time of `now` shows only when polls are
     recent = (*rhythm.recent, *sorted(times))[-_RECENT:]
     return Rhythm(now, tuple(entries), tuple(watched), tuple(slots), recent)
 
 
 def rates(rhythm: Rhythm) -> Rates:
-    """Return how often entries come, hour by hour and slot by slot; all equal while too few are known.
+    """Return the rates of entries by hour and slot; all equal while too few are known.
 
-    An hour that was watched little is taken to be like that hour on other days, and that like the average.
+    An hour observed little is blended with that hour on other days, and that with the average.
     """
     total = sum(rhythm.entries)
     if total < _ENOUGH:
@@ -92,31 +94,31 @@ def rates(rhythm: Rhythm) -> Rates:
 
 
 def next_at(now: datetime, interval: timedelta, known: Rates) -> datetime:
-    """Return when to poll next, so that there are as many polls a week as with `interval`, but more in busy hours."""
+    """Return when to poll next: as many polls a week as with `interval`, but more of them in busy hours."""
     hourly, slots = ([math.sqrt(rate) for rate in column] for column in (known.hourly, known.slots))
-    owed = (interval / _SLOT) * sum(hourly) / HOURS * sum(slots) / SLOTS  # polls are spaced evenly in "root time"
+    remaining = (interval / _SLOT) * sum(hourly) / HOURS * sum(slots) / SLOTS  # polls are spaced evenly in "root time"
     hour, slot = hour_of_week(now), _slot(now)
     gone = (now.minute * 60 + now.second + now.microsecond / 1e6) / _SLOT.total_seconds() - slot
     waited = -gone
     while True:
         root = hourly[hour] * slots[slot]
-        if root * (1 - gone) >= owed:
-            return now + _SLOT * (waited + gone + owed / root)
-        owed -= root * (1 - gone)
+        if root * (1 - gone) >= remaining:
+            return now + _SLOT * (waited + gone + remaining / root)
+        remaining -= root * (1 - gone)
         waited, gone, slot = waited + 1, 0.0, slot + 1
         if slot == SLOTS:
             hour, slot = (hour + 1) % HOURS, 0
 
 
 def dump(rhythm: Rhythm) -> str:
-    """Return the rhythm as text, to be kept."""
+    """Return the rhythm as JSON, to be stored."""
     numbers = [[round(number, 3) for number in column] for column in (rhythm.entries, rhythm.watched, rhythm.slots)]
     recent = [int(time.timestamp()) for time in rhythm.recent]
     return json.dumps([rhythm.until.isoformat(), *numbers, recent], separators=(",", ":"))
 
 
 def load(text: str | None, now: datetime) -> Rhythm:
-    """Return what `dump` was given, also by an older version; a rhythm that begins `now` for None."""
+    """Return the rhythm that `dump` wrote, also in an older version; an empty one that begins `now` for None."""
     if text is None:
         return Rhythm(now)
     until, entries, watched, *newer = json.loads(text)
@@ -131,12 +133,12 @@ def load(text: str | None, now: datetime) -> Rhythm:
 
 
 def _blend(entries: float, watched: float, otherwise: float, weight: float) -> float:
-    """Return a rate: what was seen, and `otherwise` as if it had been seen for `weight` hours."""
+    """Return the observed rate, blended with the rate `otherwise` as if that had been observed for `weight` hours."""
     return (entries + otherwise * weight) / (watched + weight)
 
 
 def _hours_between(start: datetime, end: datetime) -> list[tuple[int, float]]:
-    """Return (hour of the week, share of it) for each hour touched between two times."""
+    """Return (hour of the week, share of it) for each hour between two times."""
     found = []
     while start < end:
         stop = min(_next_hour(start), end)

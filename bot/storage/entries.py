@@ -1,4 +1,4 @@
-"""Entries: new, edited or seen; which wait for the matcher, and which for their alerts."""
+"""Entries: stores new and edited ones, records those seen, and queues them for the matcher and for alerts."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -14,13 +14,13 @@ from bot.models import Article, FeedEntry, Headline, Placement
 from bot.storage.database import insert_many
 from bot.storage.schema import entry, seen, source, story
 
-KEPT_SIZES = 20  # keys to a place in the feed: ten times its size, and an entry has two keys
-CHUNK = 500  # bound parameters of one statement stay far below either database's limit
+KEPT_SIZES = 20  # keys kept for each item of the feed: ten times its size, with two keys an entry
+CHUNK = 500  # bound parameters of one statement: far below the limit of either database
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEntry:
-    """An entry as the matcher needs it. `story_id` and `text_id` are None until it was clustered.
+    """An entry as the matcher needs it. `story_id` and `text_id` are None until it is clustered.
 
     `page` is the article of its web page; None where that was not read.
     """
@@ -56,19 +56,19 @@ class StoredEntry:
 
 @dataclass(frozen=True, slots=True)
 class EntryHeader:
-    """An entry without its text. `story_id` is None until it was clustered."""
+    """An entry without its text. `story_id` is None until it is clustered."""
 
     id: int
     content_hash: str
     story_id: int | None
     published_at: datetime
     seen_at: datetime
-    has_page: bool  # its text has what its web page adds
+    has_page: bool  # the article of its web page is part of its text
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What of a poll's entries was new, under which ids, and how many had changed."""
+    """The new entries of a document, their ids in the same order, and the number of edited ones."""
 
     fresh: tuple[FeedEntry, ...] = ()
     ids: tuple[int, ...] = ()
@@ -76,7 +76,7 @@ class Stored:
 
     @property
     def new(self) -> int:
-        """How many were new."""
+        """The number of new entries."""
         return len(self.fresh)
 
 
@@ -88,10 +88,10 @@ async def store(
     *,
     baseline: bool,
 ) -> Stored:
-    """Write what is new of `entries`, in their order, and what was edited; note all of them as seen.
+    """Store the new ones of `entries`, in their order, and those edited; record all of them as seen.
 
-    An edit is written over the entry and matched again; it never makes a new entry. `baseline` entries were
-    there before anybody could subscribe: stored and searchable, never pending.
+    An edit overwrites the entry, which is matched again; it never makes a new entry. `baseline` entries were there
+    before anybody could subscribe: stored and searchable, never pending.
     """
     known = await seen_keys(connection, source_id, [key for item in entries for key in item.keys])
     fresh: list[FeedEntry] = []
@@ -111,15 +111,15 @@ async def store(
     for item, entry_id in zip(fresh, ids, strict=True):
         keys |= dict.fromkeys(item.keys, entry_id)
     edited = await _edit(connection, edits, now)
-    await _note_seen(connection, source_id, keys, now, again=[key for key in keys if key in known])
+    await _record_seen(connection, source_id, keys, now, again=[key for key in keys if key in known])
     return Stored(tuple(fresh), tuple(ids), edited)
 
 
 async def seen_keys(connection: AsyncConnection, source_id: int, keys: Sequence[str]) -> dict[str, int | None]:
-    """Return which of these keys a source has shown, and of which entry (None: it was removed)."""
+    """Return those keys that a source has shown, with the id of their entry (None: it was removed)."""
     known: dict[str, int | None] = {}
-    for some in _chunks(keys):
-        rows = await connection.execute(_SEEN_KEYS, {"source": source_id, "keys": some})
+    for chunk in _chunks(keys):
+        rows = await connection.execute(_SEEN_KEYS, {"source": source_id, "keys": chunk})
         known |= {row.key: row.entry_id for row in rows}
     return known
 
@@ -155,8 +155,8 @@ async def _insert(
 
 async def _edit(connection: AsyncConnection, edits: dict[int, FeedEntry], now: datetime) -> int:
     changed = 0
-    for some in _chunks(list(edits)):
-        statement = sa.select(entry.c.id, entry.c.content_hash).where(entry.c.id.in_(some))
+    for chunk in _chunks(list(edits)):
+        statement = sa.select(entry.c.id, entry.c.content_hash).where(entry.c.id.in_(chunk))
         for row in (await connection.execute(statement)).all():
             item = edits[row.id]
             if row.content_hash == content_hash(item):
@@ -173,10 +173,10 @@ async def _edit(connection: AsyncConnection, edits: dict[int, FeedEntry], now: d
     return changed
 
 
-async def _note_seen(
+async def _record_seen(
     connection: AsyncConnection, source_id: int, keys: dict[str, int | None], now: datetime, *, again: Sequence[str]
 ) -> None:
-    """Note keys (→ entry) as seen now; those in `again` were seen before."""
+    """Record keys (→ entry id) as seen now; those in `again` were seen before."""
     before = frozenset(again)
     rows = [
         {"source_id": source_id, "key": key, "entry_id": of, "seen_at": now}
@@ -184,12 +184,12 @@ async def _note_seen(
         if key not in before
     ]
     await insert_many(connection, seen, rows)
-    for some in _chunks(again):
-        await connection.execute(_SEE_AGAIN, {"source": source_id, "keys": some, "at": now})
+    for chunk in _chunks(again):
+        await connection.execute(_SEE_AGAIN, {"source": source_id, "keys": chunk, "at": now})
 
 
 def content_hash(item: FeedEntry) -> str:
-    """Return what tells an edit: a digest of title and text."""
+    """Return a digest of title and text, which changes with an edit."""
     return hashlib.sha256(item.content.encode()).hexdigest()
 
 
@@ -205,9 +205,9 @@ _STORED = (
 
 
 async def unmatched(connection: AsyncConnection, now: datetime, limit: int) -> list[StoredEntry]:
-    """Return entries that wait for the matcher, oldest first; no other matcher gets them meanwhile (PostgreSQL).
+    """Return entries that are not matched yet, oldest first, without those that still wait for their page.
 
-    Not those that wait for their page first.
+    On PostgreSQL they are locked until the transaction ends, and those that others have locked are skipped.
     """
     statement = (
         sa.select(*_STORED)
@@ -222,19 +222,19 @@ async def unmatched(connection: AsyncConnection, now: datetime, limit: int) -> l
 
 
 async def at_url(connection: AsyncConnection, canonical_url: str, limit: int = 5) -> list[int]:
-    """Return the newest entries with this address, in its one spelling, newest first."""
+    """Return the ids of the newest entries with this canonical address, newest first."""
     statement = sa.select(entry.c.id).where(entry.c.canonical_url == canonical_url)
     return list((await connection.execute(statement.order_by(entry.c.id.desc()).limit(limit))).scalars())
 
 
 async def is_waiting(connection: AsyncConnection, entry_ids: Sequence[int]) -> bool:
-    """Return whether one of these entries still waits for the matcher, perhaps for its page first."""
+    """Return whether one of these entries is not matched yet, perhaps because it waits for its page."""
     statement = sa.select(entry.c.id).where(entry.c.id.in_(entry_ids), entry.c.matched_at_version.is_(None)).limit(1)
     return (await connection.execute(statement)).first() is not None
 
 
 async def headers(connection: AsyncConnection, since: datetime, limit: int) -> list[EntryHeader]:
-    """Return the newest entries seen, or edited, since a time, newest first."""
+    """Return the headers of the newest entries seen or edited since a time, newest first."""
     columns = [entry.c[name] for name in EntryHeader.__dataclass_fields__ if name != "has_page"]
     has_page = entry.c.page.is_not(None).label("has_page")
     wanted = sa.or_(entry.c.seen_at >= since, sa.and_(entry.c.edited_at.is_not(None), entry.c.edited_at >= since))
@@ -243,24 +243,24 @@ async def headers(connection: AsyncConnection, since: datetime, limit: int) -> l
 
 
 async def by_ids(connection: AsyncConnection, entry_ids: Sequence[int]) -> list[StoredEntry]:
-    """Return entries by their ids, in no order; those that are gone are left out."""
+    """Return entries by their ids, in no order; those that were removed are left out."""
     found: list[StoredEntry] = []
-    for some in _chunks(entry_ids):
-        statement = sa.select(*_STORED).join(source, source.c.id == entry.c.source_id).where(entry.c.id.in_(some))
+    for chunk in _chunks(entry_ids):
+        statement = sa.select(*_STORED).join(source, source.c.id == entry.c.source_id).where(entry.c.id.in_(chunk))
         found += [StoredEntry(**row) for row in (await connection.execute(statement)).mappings()]
     return found
 
 
 async def existing(connection: AsyncConnection, entry_ids: Sequence[int]) -> set[int]:
-    """Return which of these entries there are (still)."""
+    """Return the ids of those entries that still exist."""
     found: set[int] = set()
-    for some in _chunks(entry_ids):
-        found.update((await connection.execute(sa.select(entry.c.id).where(entry.c.id.in_(some)))).scalars())
+    for chunk in _chunks(entry_ids):
+        found.update((await connection.execute(sa.select(entry.c.id).where(entry.c.id.in_(chunk)))).scalars())
     return found
 
 
 async def placed_since(connection: AsyncConnection, since: datetime) -> list[tuple[Headline, Placement]]:
-    """Return the clustered headlines seen since a time, oldest first: what clustering remembers across a restart."""
+    """Return the clustered headlines seen since a time, oldest first: clustering loads them when it starts."""
     columns = [entry.c[name] for name in ("id", "title", "summary", "canonical_url", "seen_at", "story_id", "text_id")]
     statement = sa.select(*columns).where(entry.c.seen_at >= since, entry.c.story_id.is_not(None)).order_by(entry.c.id)
     return [
@@ -273,17 +273,17 @@ async def placed_since(connection: AsyncConnection, since: datetime) -> list[tup
 
 
 async def placements(connection: AsyncConnection, entry_ids: Sequence[int]) -> dict[int, Placement]:
-    """Return where entries were placed, by id; those not clustered yet are left out."""
+    """Return the placements of entries by their ids; those not clustered yet are left out."""
     found: dict[int, Placement] = {}
-    for some in _chunks(entry_ids):
-        statement = sa.select(entry.c.id, entry.c.story_id, entry.c.text_id).where(entry.c.id.in_(some))
+    for chunk in _chunks(entry_ids):
+        statement = sa.select(entry.c.id, entry.c.story_id, entry.c.text_id).where(entry.c.id.in_(chunk))
         rows = await connection.execute(statement.where(entry.c.story_id.is_not(None)))
         found |= {row.id: Placement(story=row.story_id, text=row.text_id) for row in rows}
     return found
 
 
 async def place(connection: AsyncConnection, placements: dict[int, Placement], now: datetime) -> None:
-    """Write which story each entry belongs to (entry id → placement), and how large the stories have grown."""
+    """Store the story of each entry (entry id → placement), and add to the sizes of the stories."""
     for entry_id, placement in placements.items():
         values = {"story_id": placement.story, "text_id": placement.text}
         await connection.execute(entry.update().where(entry.c.id == entry_id).values(values))
@@ -299,28 +299,28 @@ async def place(connection: AsyncConnection, placements: dict[int, Placement], n
 async def mark_matched(
     connection: AsyncConnection, matched: Sequence[StoredEntry], version: int, alerting: set[int]
 ) -> None:
-    """Mark entries matched with the queries up to `version`; those in `alerting` (ids) have hits that may be alerts.
+    """Mark entries as matched with the queries up to `version`; those in `alerting` (ids) have hits that may be alerts.
 
-    One that was edited, or whose page came, since it was read waits on: its new text has not been matched.
+    An entry that was edited, or whose page arrived, since it was loaded stays in the queue: its new text is unmatched.
     """
-    for one in matched:
-        same = [entry.c.id == one.id, entry.c.content_hash == one.content_hash]
-        same += [entry.c.page.is_(None)] if one.page is None else []  # a page is written once
+    for stored in matched:
+        same = [entry.c.id == stored.id, entry.c.content_hash == stored.content_hash]
+        same += [entry.c.page.is_(None)] if stored.page is None else []  # a page is written once
         await connection.execute(entry.update().where(*same).values(matched_at_version=version))
-    for some in _chunks(sorted(alerting)):
-        await connection.execute(entry.update().where(entry.c.id.in_(some)).values(alerted_to=0))
+    for chunk in _chunks(sorted(alerting)):
+        await connection.execute(entry.update().where(entry.c.id.in_(chunk)).values(alerted_to=0))
 
 
 async def match_again(connection: AsyncConnection, since: datetime) -> None:
-    """Let entries seen since a time be matched once more: a query came while they were on their way.
+    """Queue entries seen since a time for the matcher once more: a query was added while they were being matched.
 
-    Also those nobody has matched yet: on PostgreSQL the statement then waits for a matcher that is about to say it has.
+    Also those not matched yet: on PostgreSQL the statement then waits for a matcher that is about to mark them.
     """
     await connection.execute(entry.update().where(entry.c.seen_at >= since).values(matched_at_version=None))
 
 
 async def alerting(connection: AsyncConnection, limit: int) -> list[tuple[int, int]]:
-    """Return (entry, chat id reached) of entries whose alerts are not all written, oldest first."""
+    """Return (entry id, last chat id done) of entries whose alerts are not all written, oldest first."""
     statement = (
         sa.select(entry.c.id, entry.c.alerted_to)
         .where(entry.c.alerted_to.is_not(None))
@@ -332,26 +332,25 @@ async def alerting(connection: AsyncConnection, limit: int) -> list[tuple[int, i
 
 
 async def set_alerted_to(connection: AsyncConnection, entry_id: int, chat_id: int | None) -> None:
-    """Note how far an entry's alerts are written: up to this chat, or (None) all of them."""
+    """Record how far an entry's alerts are written: up to this chat, or (None) all of them."""
     await connection.execute(entry.update().where(entry.c.id == entry_id).values(alerted_to=chat_id))
 
 
 async def purge(connection: AsyncConnection, before: datetime, limit: int) -> int:
-    """Remove up to `limit` entries seen before a time, keeping that they were seen; return how many."""
+    """Remove up to `limit` entries seen before a time, but not their keys in `seen`; return how many."""
     old = sa.select(entry.c.id).where(entry.c.seen_at < before, entry.c.alerted_to.is_(None)).order_by(entry.c.id)
     ids = list((await connection.execute(old.limit(limit))).scalars())
-    for some in _chunks(ids):
-        await connection.execute(seen.update().where(seen.c.entry_id.in_(some)).values(entry_id=None))
-        await connection.execute(entry.delete().where(entry.c.id.in_(some)))
+    for chunk in _chunks(ids):
+        await connection.execute(seen.update().where(seen.c.entry_id.in_(chunk)).values(entry_id=None))
+        await connection.execute(entry.delete().where(entry.c.id.in_(chunk)))
     return len(ids)
 
 
 async def forget_seen(connection: AsyncConnection, age: timedelta, limit: int) -> int:
-    """Forget up to `limit` keys that their feed has not shown for `age`; return how many.
+    """Remove up to `limit` keys that their feed has not shown for `age`; return how many.
 
-    Never the latest KEPT_SIZES times the size of the feed, however old they are. Counted back from when the feed last
-    showed anything: a feed that does not change is not read, and what it still shows must not look new on the day it
-    does.
+    The latest KEPT_SIZES times the size of the feed stay, however old they are. The age counts back from when the feed
+    last showed anything: a feed that does not change is not read, and its entries must not look new once it does.
     """
     forgotten = 0
     newest = (
@@ -360,21 +359,21 @@ async def forget_seen(connection: AsyncConnection, age: timedelta, limit: int) -
         .group_by(seen.c.source_id, source.c.size)
     )
     for source_id, size, at in (await connection.execute(newest)).all():
-        mine = seen.c.source_id == source_id
-        latest = sa.select(seen.c.key).where(mine).order_by(seen.c.seen_at.desc()).limit(KEPT_SIZES * size)
-        old = (mine, seen.c.seen_at < at - age, seen.c.entry_id.is_(None), seen.c.key.not_in(latest))
+        of_source = seen.c.source_id == source_id
+        latest = sa.select(seen.c.key).where(of_source).order_by(seen.c.seen_at.desc()).limit(KEPT_SIZES * size)
+        old = (of_source, seen.c.seen_at < at - age, seen.c.entry_id.is_(None), seen.c.key.not_in(latest))
         keys = list((await connection.execute(sa.select(seen.c.key).where(*old).limit(limit - forgotten))).scalars())
-        for some in _chunks(keys):
-            await connection.execute(seen.delete().where(mine, seen.c.key.in_(some)))
+        for chunk in _chunks(keys):
+            await connection.execute(seen.delete().where(of_source, seen.c.key.in_(chunk)))
         forgotten += len(keys)
     return forgotten
 
 
 async def purge_stories(connection: AsyncConnection, before: datetime, limit: int) -> int:
-    """Remove up to `limit` stories that had no news since a time, when their entries are gone too; return how many."""
+    """Remove up to `limit` stories without news since a time, as old as the removed entries; return how many."""
     ids = list(
         (await connection.execute(sa.select(story.c.id).where(story.c.updated_at < before).limit(limit))).scalars()
     )
-    for some in _chunks(ids):
-        await connection.execute(story.delete().where(story.c.id.in_(some)))
+    for chunk in _chunks(ids):
+        await connection.execute(story.delete().where(story.c.id.in_(chunk)))
     return len(ids)

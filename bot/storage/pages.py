@@ -1,4 +1,4 @@
-"""Web pages that are still to be read, and the sites they are on."""
+"""Web pages: the queue of those to be read, and the sites they are on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from bot.storage.schema import entry, page, site
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """A page to be read: of which entry, where it is, what the feed says of it, and how often it was tried."""
+class PendingPage:
+    """A page to be read, with the title and summary of its entry; `attempts` counts the tries that failed."""
 
     entry_id: int
     source_id: int
@@ -26,10 +26,10 @@ class Waiting:
     failures: int  # of its site, in a row
 
 
-async def want(
+async def enqueue(
     connection: AsyncConnection, found: Sequence[tuple[int, str]], now: datetime, *, wait: timedelta
 ) -> None:
-    """Have pages read: (entry id, origin). Their entries are not matched before that is done, or `wait` is over."""
+    """Enqueue the pages of entries, (entry id, origin); the entries are matched when that is done, or after `wait`."""
     sites = sorted({origin for _, origin in found})
     await insert_many(connection, site, [{"origin": origin, "free_at": now} for origin in sites])
     rows = [{"entry_id": entry_id, "origin": origin, "due_at": now, "created_at": now} for entry_id, origin in found]
@@ -38,8 +38,8 @@ async def want(
     await connection.execute(entry.update().where(entry.c.id.in_(ids)).values(match_after=now + wait))
 
 
-async def claim(connection: AsyncConnection, now: datetime, *, limit: int, lease: timedelta) -> list[Waiting]:
-    """Take up to `limit` pages that are due, one of each site; nobody else gets a page of these sites for `lease`."""
+async def claim(connection: AsyncConnection, now: datetime, *, limit: int, lease: timedelta) -> list[PendingPage]:
+    """Claim up to `limit` pages that are due, one of each site; the sites are locked for others until `lease` ends."""
     place = sa.func.row_number().over(partition_by=page.c.origin, order_by=(page.c.due_at, page.c.entry_id))
     due = (
         sa.select(page.c.entry_id, page.c.origin, place.label("place"))
@@ -51,13 +51,13 @@ async def claim(connection: AsyncConnection, now: datetime, *, limit: int, lease
     rows = (await connection.execute(first)).all()
     if not rows:
         return []
-    wanted = site.c.origin.in_([row.origin for row in rows])
-    taking = site.update().where(wanted, site.c.free_at <= now).values(free_at=now + lease)
-    taken = set((await connection.execute(taking.returning(site.c.origin))).scalars())
-    return await _waiting(connection, [row.entry_id for row in rows if row.origin in taken])
+    free = sa.and_(site.c.origin.in_([row.origin for row in rows]), site.c.free_at <= now)
+    claim_sites = site.update().where(free).values(free_at=now + lease)
+    taken = set((await connection.execute(claim_sites.returning(site.c.origin))).scalars())
+    return await _pending(connection, [row.entry_id for row in rows if row.origin in taken])
 
 
-async def _waiting(connection: AsyncConnection, entry_ids: Sequence[int]) -> list[Waiting]:
+async def _pending(connection: AsyncConnection, entry_ids: Sequence[int]) -> list[PendingPage]:
     statement = (
         sa.select(
             page.c.entry_id,
@@ -70,24 +70,24 @@ async def _waiting(connection: AsyncConnection, entry_ids: Sequence[int]) -> lis
         .where(page.c.entry_id.in_(entry_ids))
         .order_by(page.c.entry_id)
     )
-    return [Waiting(**row) for row in (await connection.execute(statement)).mappings()]
+    return [PendingPage(**row) for row in (await connection.execute(statement)).mappings()]
 
 
-async def free(connection: AsyncConnection, origin: str, at: datetime, *, failures: int) -> None:
-    """Say when a site may be asked for its next page."""
+async def release_site(connection: AsyncConnection, origin: str, at: datetime, *, failures: int) -> None:
+    """Set when the next page of a site may be fetched, and its failures in a row."""
     await connection.execute(site.update().where(site.c.origin == origin).values(free_at=at, failures=failures))
 
 
-async def later(connection: AsyncConnection, entry_id: int, due_at: datetime) -> None:
-    """Have a page tried once more."""
+async def retry(connection: AsyncConnection, entry_id: int, due_at: datetime) -> None:
+    """Schedule another try of a page, and count this one."""
     statement = page.update().where(page.c.entry_id == entry_id)
     await connection.execute(statement.values(due_at=due_at, attempts=page.c.attempts + 1))
 
 
-async def done(
+async def finish(
     connection: AsyncConnection, entry_id: int, now: datetime, text: str | None, language: str | None = None
 ) -> None:
-    """Keep what a page said, or that it said nothing: its entry is matched now, if need be once more."""
+    """Remove a page from the queue and store its text, None for none: its entry is matched now, perhaps again."""
     await connection.execute(page.delete().where(page.c.entry_id == entry_id))
     values: dict[str, Any] = {"match_after": None}
     if text is not None:
@@ -96,40 +96,40 @@ async def done(
     await connection.execute(entry.update().where(entry.c.id == entry_id).values(values))
 
 
-async def give_up(connection: AsyncConnection, before: datetime) -> int:
-    """Try no more to read the pages that were wanted before a time; return how many. Their entries are matched."""
+async def drop_older(connection: AsyncConnection, before: datetime) -> int:
+    """Remove the pages that were enqueued before a time; return how many. Their entries are matched without them."""
     return (await connection.execute(page.delete().where(page.c.created_at < before))).rowcount
 
 
 async def release(connection: AsyncConnection, now: datetime) -> None:
-    """Free every site: whoever was fetching from one is gone."""
+    """Release every site: the run that had claimed them is gone."""
     await connection.execute(site.update().where(site.c.free_at > now, site.c.failures == 0).values(free_at=now))
 
 
 async def waiting(connection: AsyncConnection) -> int:
-    """Return how many pages wait to be read."""
+    """Return the number of pages in the queue."""
     return int((await connection.execute(sa.select(sa.func.count()).select_from(page))).scalar_one())
 
 
 async def robots(connection: AsyncConnection, origin: str) -> tuple[str | None, datetime | None]:
-    """Return what is kept of an origin's robots.txt (None: nothing), and until when that holds (None: no longer)."""
+    """Return the stored robots.txt of an origin and when it expires; None for what is not stored."""
     found = (
         await connection.execute(sa.select(site.c.robots, site.c.robots_until).where(site.c.origin == origin))
     ).first()
     return (found.robots, found.robots_until) if found else (None, None)
 
 
-async def keep_robots(
+async def store_robots(
     connection: AsyncConnection, origin: str, now: datetime, until: datetime, *, rules: str | None = None
 ) -> None:
-    """Keep an origin's robots.txt until a time; without `rules` (nobody could fetch it) what was kept before."""
+    """Store an origin's robots.txt until a time; without `rules` (it could not be fetched) the stored one stays."""
     await insert_many(connection, site, [{"origin": origin, "free_at": now}])
     values = {"robots_until": until} | ({} if rules is None else {"robots": rules})
     await connection.execute(site.update().where(site.c.origin == origin).values(values))
 
 
 async def purge_sites(connection: AsyncConnection, before: datetime, limit: int) -> int:
-    """Forget up to `limit` sites that no page was fetched from since a time; return how many."""
+    """Remove up to `limit` sites that no page was fetched from since a time; return how many."""
     idle = sa.and_(site.c.free_at < before, site.c.origin.not_in(sa.select(page.c.origin)))
     origins = list((await connection.execute(sa.select(site.c.origin).where(idle).limit(limit))).scalars())
     await connection.execute(site.delete().where(site.c.origin.in_(origins)))

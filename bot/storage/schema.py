@@ -99,7 +99,7 @@ source = Table(
     _at("ok_at", nullable=True),
     _count("failures"),  # in a row
     Column("error_kind", sa.Text),
-    Column("error", sa.Text),
+    Column("error", sa.Text),  # JSON: the fault and its values (`SourceError`)
     _at("lease_until", nullable=True),
     Column("lease_token", sa.Text),
     _flag("baseline_done"),

@@ -1,6 +1,7 @@
-"""Sources: which are due, who is polling them, and what the poll found."""
+"""Sources: the queue of polls (due times and leases), and the results of polls."""
 
 import functools
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,21 +11,22 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.models import Source, Validators, Wishes
+from bot.errors import SourceError, SourceFault
+from bot.models import PollHints, Source, Validators
 from bot.storage.database import insert_many, insert_new
 from bot.storage.lease import held_by, new_token
 from bot.storage.schema import UtcDateTime, entry, source, source_alias
 
 ACTIVE, PAUSED, REMOVED = "active", "paused", "removed"
-VALIDATORS_LAST = timedelta(days=8)  # some servers answer 304 for ever (NetNewsWire drops them at this age too)
+VALIDATORS_LAST = timedelta(days=8)  # some servers answer 304 for ever (NetNewsWire drops validators at this age too)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
     """A source as an admin sees it.
 
-    `entries` counts what is stored of it, `pages` those whose web page was read (0 where it is not read in full);
-    `error` is the last poll's, or None.
+    `entries` counts those stored, `pages` those whose web page was read (0 where it is not read in full);
+    `error` is why the last poll failed, or None.
     """
 
     id: int
@@ -36,9 +38,29 @@ class SourceStatus:
     polled_at: datetime | None
     next_poll_at: datetime
     failures: int
-    error: str | None
+    error: SourceError | None
     entries: int
     pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class PollResult:
+    """The columns that a successful poll changes in its source; None leaves a column as it is.
+
+    Only `moved_to`, the address it was permanently redirected to, is stored as None too: it was not redirected. `size`,
+    `ids_distinct` and `troubles` are known only of a document that was read whole.
+    """
+
+    moved_to: str | None = None
+    validators: Validators | None = None
+    body_hash: str | None = None
+    title: str | None = None
+    language: str | None = None
+    poll_hints: PollHints | None = None
+    rhythm: str | None = None
+    size: int | None = None
+    ids_distinct: bool | None = None
+    troubles: tuple[str, ...] | None = None
 
 
 async def add(
@@ -53,8 +75,8 @@ async def add(
 ) -> tuple[int, bool]:
     """Add the source at `url` (canonical), due at once. Return its id and whether anything changed.
 
-    `url` may be one that the source had before it moved. One that was removed comes back, and remembers what it
-    showed, unless `revive` is false (the configuration file must not undo a removal made in chat).
+    `url` may be an address that the source had before it moved. A removed source comes back, with the keys it has
+    shown, unless `revive` is false (the configuration file must not undo a removal made in chat).
     """
     was_there = sa.select(source_alias.c.source_id).where(source_alias.c.url == url)
     found = (
@@ -74,7 +96,7 @@ async def add(
             }
             values |= {"body_hash": None, "etag": None, "last_modified": None}  # as `set_state` does
             values |= {"full_text": True} if full_text else {}
-            values["baseline_done"] = False  # what it published while it was away is no news
+            values["baseline_done"] = False  # entries published while it was removed are no news
             await connection.execute(source.update().where(source.c.id == found.id).values(values))
         return int(found.id), back
     statement = insert_new(connection, source).values(
@@ -89,15 +111,16 @@ async def add(
     )
     added = statement.on_conflict_do_nothing().returning(source.c.id)
     new = (await connection.execute(added)).scalar_one_or_none()
-    if new is None:  # somebody else added it between the look and the insert
+    if new is None:  # another transaction added it between the two statements
         return int((await connection.execute(sa.select(source.c.id).where(source.c.url == url))).scalar_one()), False
     return int(new), True
 
 
 async def set_state(connection: AsyncConnection, source_id: int, state: str, now: datetime) -> bool:
-    """Set a source's state and return whether that changed it; an active one is due at once, and read whatever it says.
+    """Set a source's state; return whether it changed.
 
-    For that also tells whether it names a hub.
+    A source that becomes active is due now and loses its validators, so that the next poll gets a whole document: only
+    that shows whether it names a hub.
     """
     statement = source.update().where(source.c.id == source_id, source.c.state != state)
     values: dict[str, Any] = {"state": state}
@@ -107,7 +130,7 @@ async def set_state(connection: AsyncConnection, source_id: int, state: str, now
 
 
 async def set_full_text(connection: AsyncConnection, source_id: int, full_text: bool) -> None:
-    """Say whether the pages of what a source publishes from now on are read, too."""
+    """Set whether the web pages of a source's new entries are read."""
     await connection.execute(source.update().where(source.c.id == source_id).values(full_text=full_text))
 
 
@@ -130,7 +153,8 @@ async def listing(connection: AsyncConnection) -> list[SourceStatus]:
         .where(source.c.state != REMOVED)
         .order_by(source.c.id)
     )
-    return [SourceStatus(**row) for row in (await connection.execute(statement)).mappings()]
+    rows = (await connection.execute(statement)).mappings()
+    return [SourceStatus(**{**row, "error": _load_error(row["error"])}) for row in rows]
 
 
 async def last_polled(connection: AsyncConnection) -> datetime | None:
@@ -149,11 +173,11 @@ async def claim_due(
     per_host: int | None = None,
     run: str = "",
 ) -> list[Source]:
-    """Take up to `limit` due sources, longest overdue first, for `lease`; nobody else polls them meanwhile.
+    """Claim up to `limit` due sources, longest overdue first; nobody else polls them until `lease` ends.
 
-    `run` signs the leases (`Database.run`), so that they end with the run that holds them.
-
-    Of one host no more than `per_host` are in anybody's hands: a hundred feeds of a slow server hold up no other's.
+    `run` (`Database.run`) is part of the lease tokens, so that `release` can end the leases of a run that was killed.
+    No more than `per_host` sources of one host are leased at a time, by all runs: a hundred feeds of a slow server must
+    not delay those of others.
     """
     ids = list((await connection.execute(_due(per_host), {"now": now, "number": limit})).scalars())
     if not ids:
@@ -169,7 +193,7 @@ def _due(per_host: int | None) -> sa.Select[Any]:
     is_due = sa.and_(source.c.state == ACTIVE, source.c.next_poll_at <= now, free)
     due = sa.select(source.c.id).where(is_due).order_by(source.c.next_poll_at, source.c.id)
     if per_host is not None:
-        due = due.where(source.c.id.in_(_whose_turn_it_is(is_due, now, per_host)))
+        due = due.where(source.c.id.in_(_first_of_hosts(is_due, now, per_host)))
     return due.limit(sa.bindparam("number", type_=sa.Integer)).with_for_update(skip_locked=True)
 
 
@@ -181,8 +205,8 @@ _CLAIM = (
 )
 
 
-def _whose_turn_it_is(is_due: sa.ColumnElement[bool], now: sa.ColumnElement[datetime], per_host: int) -> sa.Select[Any]:
-    """Select the due sources that are among the first of their host, those in hand counted."""
+def _first_of_hosts(is_due: sa.ColumnElement[bool], now: sa.ColumnElement[datetime], per_host: int) -> sa.Select[Any]:
+    """Select the due sources that are among the first `per_host` of their host, leased ones counted."""
     leased = source.alias("leased")
     in_hand = (
         sa.select(leased.c.host, sa.func.count().label("number"))
@@ -213,7 +237,7 @@ def _source(row: Any, now: datetime) -> Source:
         failures=row["failures"],
         baseline_done=row["baseline_done"],
         lease_token=row["lease_token"],
-        wishes=_wishes(row["wishes"] or {}),
+        poll_hints=_load_hints(row["wishes"] or {}),
         moved_to=row["moved_to"],
         moves=row["moves"],
         rhythm=row["rhythm"],
@@ -222,27 +246,40 @@ def _source(row: Any, now: datetime) -> Source:
     )
 
 
-def _wishes(kept: dict[str, Any]) -> Wishes:
-    ttl = kept.get("ttl")
-    return Wishes(
-        timedelta(seconds=ttl) if ttl else None, frozenset(kept.get("hours", ())), frozenset(kept.get("days", ()))
+def _load_hints(stored: dict[str, Any]) -> PollHints:
+    ttl = stored.get("ttl")
+    return PollHints(
+        timedelta(seconds=ttl) if ttl else None, frozenset(stored.get("hours", ())), frozenset(stored.get("days", ()))
     )
 
 
-def _kept(wishes: Wishes) -> dict[str, Any]:
-    ttl = wishes.ttl.total_seconds() if wishes.ttl else None
-    return {"ttl": ttl, "hours": sorted(wishes.skip_hours), "days": sorted(wishes.skip_days)}
+def _dump_hints(hints: PollHints) -> dict[str, Any]:
+    ttl = hints.ttl.total_seconds() if hints.ttl else None
+    return {"ttl": ttl, "hours": sorted(hints.skip_hours), "days": sorted(hints.skip_days)}
 
 
-async def hold(connection: AsyncConnection, source_id: int, now: datetime) -> Source | None:
-    """Return an active source, and let nobody else store anything of it until the transaction ends (PostgreSQL)."""
+def _dump_error(error: SourceError) -> str:
+    """Return a failure as JSON: its fault and values, so that it can be shown in any language."""
+    return json.dumps({"fault": error.fault, "values": error.values})
+
+
+def _load_error(text: str | None) -> SourceError | None:
+    """Return the failure that `_dump_error` wrote."""
+    if text is None:
+        return None
+    stored = json.loads(text)
+    return SourceError(SourceFault(stored["fault"]), **stored["values"])
+
+
+async def lock_active(connection: AsyncConnection, source_id: int, now: datetime) -> Source | None:
+    """Return a source if it is active, and lock it until the transaction ends (PostgreSQL): others store nothing."""
     statement = sa.select(source).where(source.c.id == source_id, source.c.state == ACTIVE).with_for_update()
     row = (await connection.execute(statement)).mappings().first()
     return _source(row, now) if row else None
 
 
 async def poll_soon(connection: AsyncConnection, source_id: int, now: datetime, fastest: timedelta) -> None:
-    """Have a source polled now, or as soon as `fastest` after its last poll allows; one that fails keeps its time."""
+    """Make a source due now, or when `fastest` since its last poll is over; a failing source keeps its time."""
     polled_at = (await connection.execute(sa.select(source.c.polled_at).where(source.c.id == source_id))).scalar_one()
     at = max(now, polled_at + fastest) if polled_at else now
     sooner = source.update().where(source.c.id == source_id, source.c.next_poll_at > at, source.c.failures == 0)
@@ -250,54 +287,58 @@ async def poll_soon(connection: AsyncConnection, source_id: int, now: datetime, 
 
 
 async def set_rhythm(connection: AsyncConnection, source_id: int, rhythm: str) -> None:
-    """Keep when a source publishes."""
+    """Store the rhythm of a source (`bot.sources.rhythm.dump`)."""
     await connection.execute(source.update().where(source.c.id == source_id).values(rhythm=rhythm))
 
 
 async def release(connection: AsyncConnection, runs: Collection[str] | None) -> None:
-    """End the leases of `runs`, which are gone; None: of all."""
-    theirs = source.update().where(held_by(source.c.lease_token, runs))
-    await connection.execute(theirs.values(lease_until=None, lease_token=None))
+    """End the leases of `runs`, which were killed; None: of all runs."""
+    leased = source.update().where(held_by(source.c.lease_token, runs))
+    await connection.execute(leased.values(lease_until=None, lease_token=None))
 
 
 async def finish_poll(
-    connection: AsyncConnection, polled: Source, now: datetime, *, next_poll_at: datetime, **found: Any
+    connection: AsyncConnection, polled: Source, now: datetime, result: PollResult, *, next_poll_at: datetime
 ) -> bool:
-    """Record a poll that worked, in the transaction that stores its entries; False if the lease was lost.
-
-    `found` may hold title, language, body_hash, validators, wishes, size, ids_distinct, troubles and rhythm, to be kept
-    from now on, and moved_to: where the poll was permanently redirected, None for nowhere.
-    """
-    validators: Validators | None = found.pop("validators", None)
-    wishes: Wishes | None = found.pop("wishes", None)
-    moved_to: str | None = found.pop("moved_to", None)
-    values = {name: value for name, value in found.items() if value is not None}
-    if validators is not None:
-        kept = validators == polled.validators
-        values |= {"etag": validators.etag, "last_modified": validators.last_modified}
-        values |= {} if kept else {"validators_at": now}
-    if wishes is not None:
-        values["wishes"] = _kept(wishes)
-    values["moved_to"] = moved_to
-    values["moves"] = 0 if moved_to is None else polled.moves + 1 if moved_to == polled.moved_to else 1
+    """Record a poll that succeeded, in the transaction that stores its entries; False if the lease was lost."""
+    values: dict[str, Any] = {
+        name: value
+        for name in ("title", "language", "body_hash", "size", "ids_distinct", "rhythm")
+        if (value := getattr(result, name)) is not None
+    }
+    if result.troubles is not None:
+        values["troubles"] = list(result.troubles)
+    if result.validators is not None:
+        values |= {"etag": result.validators.etag, "last_modified": result.validators.last_modified}
+        values |= {} if result.validators == polled.validators else {"validators_at": now}
+    if result.poll_hints is not None:
+        values["wishes"] = _dump_hints(result.poll_hints)
+    values |= {"moved_to": result.moved_to, "moves": _moves(polled, result.moved_to)}
     values |= {"failures": 0, "error": None, "error_kind": None, "ok_at": now, "baseline_done": True}
     return await _release(connection, polled, now, next_poll_at, values)
 
 
-async def finish_quiet(connection: AsyncConnection, polls: Sequence[tuple[Source, datetime, datetime]]) -> None:
-    """Record polls (source, when, next poll) that found nothing changed, not even the validators, in one statement.
+def _moves(polled: Source, moved_to: str | None) -> int:
+    """Return how many polls in a row were permanently redirected to this address."""
+    if moved_to is None:
+        return 0
+    return polled.moves + 1 if moved_to == polled.moved_to else 1
 
-    One whose lease was lost to another poller changes nothing.
+
+async def record_unchanged(connection: AsyncConnection, polls: Sequence[tuple[Source, datetime, datetime]]) -> None:
+    """Record polls (source, time, next poll) in which nothing changed, not even the validators, in one statement.
+
+    A poll whose lease was lost to another poller changes nothing.
     """
     rows = [
-        {"one": polled.id, "token": polled.lease_token, "at": at, "next_at": next_at} for polled, at, next_at in polls
+        {"id_": polled.id, "token": polled.lease_token, "at": at, "next_at": next_at} for polled, at, next_at in polls
     ]
-    await connection.execute(_FINISH_QUIET, rows)
+    await connection.execute(_RECORD_UNCHANGED, rows)
 
 
-_FINISH_QUIET = (
+_RECORD_UNCHANGED = (
     source.update()
-    .where(source.c.id == sa.bindparam("one"), source.c.lease_token == sa.bindparam("token"))
+    .where(source.c.id == sa.bindparam("id_"), source.c.lease_token == sa.bindparam("token"))
     .values(
         polled_at=sa.bindparam("at"),
         ok_at=sa.bindparam("at"),
@@ -308,12 +349,12 @@ _FINISH_QUIET = (
 )
 
 
-async def give_back(connection: AsyncConnection, polls: Sequence[tuple[Source, datetime]]) -> None:
-    """End the leases of polls (source, next poll) of which nothing could be stored."""
-    mine = sa.and_(source.c.id == sa.bindparam("one"), source.c.lease_token == sa.bindparam("token"))
+async def requeue(connection: AsyncConnection, polls: Sequence[tuple[Source, datetime]]) -> None:
+    """End the leases of polls (source, next poll) that could not be stored."""
+    mine = sa.and_(source.c.id == sa.bindparam("id_"), source.c.lease_token == sa.bindparam("token"))
     statement = source.update().where(mine)
     statement = statement.values(next_poll_at=sa.bindparam("next_at"), lease_until=None, lease_token=None)
-    rows = [{"one": polled.id, "token": polled.lease_token, "next_at": next_at} for polled, next_at in polls]
+    rows = [{"id_": polled.id, "token": polled.lease_token, "next_at": next_at} for polled, next_at in polls]
     await connection.execute(statement, rows)
 
 
@@ -323,11 +364,10 @@ async def fail_poll(
     now: datetime,
     *,
     next_poll_at: datetime,
-    kind: str,
-    reason: str,
+    error: SourceError,
 ) -> bool:
     """Record a poll that failed; False if the lease was lost to another poller."""
-    values = {"failures": polled.failures + 1, "error": reason[:500], "error_kind": kind}
+    values = {"failures": polled.failures + 1, "error": _dump_error(error), "error_kind": str(error.kind)}
     return await _release(connection, polled, now, next_poll_at, values)
 
 
@@ -340,23 +380,23 @@ async def _release(
 
 
 async def move(connection: AsyncConnection, polled: Source, url: str) -> bool:
-    """Give a source the address (canonical) that it permanently redirects to; return whether that is done.
+    """Give a source the address (canonical) that it permanently redirects to; return whether that was done.
 
-    Its old address is remembered. If another source has the new one, this one is removed: they are the same. If an
-    admin removed that other one, nothing is changed.
+    Its old address is stored as an alias. If another source has the new one, this one is removed: they are the same.
+    If an admin removed that other one, nothing is changed.
     """
-    there = (await connection.execute(sa.select(source.c.id, source.c.state).where(source.c.url == url))).first()
-    if there is not None and there.state == REMOVED:
+    same = (await connection.execute(sa.select(source.c.id, source.c.state).where(source.c.url == url))).first()
+    if same is not None and same.state == REMOVED:
         return False
-    mine = source.update().where(source.c.id == polled.id)
-    if there is not None:
-        await connection.execute(mine.values(state=REMOVED))
+    update = source.update().where(source.c.id == polled.id)
+    if same is not None:
+        await connection.execute(update.values(state=REMOVED))
         return True
     await insert_many(connection, source_alias, [{"url": polled.url, "source_id": polled.id}])
-    await connection.execute(mine.values(url=url, host=host_of(url), moved_to=None, moves=0))
+    await connection.execute(update.values(url=url, host=host_of(url), moved_to=None, moves=0))
     return True
 
 
 def host_of(url: str) -> str:
-    """Return whose server a source is on."""
+    """Return the host of an address, "" if it has none."""
     return urlsplit(url).hostname or ""

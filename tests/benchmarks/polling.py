@@ -22,6 +22,7 @@ import structlog
 from yarl import URL
 
 from bot.models import Source
+from bot.pipeline.ingest import Ingester
 from bot.pipeline.poll import Poller
 from bot.runtime.clock import Clock
 from bot.runtime.wakeups import Wakeups
@@ -31,7 +32,7 @@ from bot.sources.reading.pool import FeedParser
 from bot.storage import sources
 from bot.storage.database import Database
 from tests.benchmarks import parsing
-from tests.pipeline.rig import PACE
+from tests.pipeline.rig import SETTINGS
 
 FEEDS = 500
 POLLS = int(os.environ.get("WATCHWORD_POLLS", "5000"))
@@ -118,7 +119,8 @@ async def measure(urls: list[str], directory: str, plain: float) -> None:
         async with database.begin() as connection:
             for url in urls:
                 await sources.add(connection, url=url, title="", now=clock.now())
-        poller = Poller(database, fetcher, parser, clock, wakeups, PACE)
+        ingester = Ingester(database, parser, clock, wakeups, SETTINGS)
+        poller = Poller(database, fetcher, parser, clock, wakeups, ingester)
         done = Counter(poller, wakeups, database)
         async with asyncio.TaskGroup() as group:
             group.create_task(poller.run(stop))

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.cli import main as cli
-from bot.pipeline.poll import Poller
+from bot.pipeline.ingest import Ingester
 from bot.runtime.failpoints import failpoint
 from bot.storage import deliveries, entries
 from bot.storage.schema import delivery
@@ -58,16 +58,16 @@ def validators_before_entries() -> None:
         return stored
 
     entries.store = late_store
-    poll_store = Poller._store
+    ingest_store = Ingester.store
 
-    async def store_in_two(self: Poller, source: Any, fetched: Any, *more: Any) -> entries.Stored:
+    async def store_in_two(self: Ingester, source: Any, fetched: Any, *more: Any) -> entries.Stored:
         if not fetched.not_modified and source.baseline_done:
             async with self.database.begin() as connection:
                 values = {"etag": fetched.validators.etag, "last_modified": fetched.validators.last_modified}
                 await connection.execute(sa.update(table).where(table.c.id == source.id).values(values))
-        return await poll_store(self, source, fetched, *more)
+        return await ingest_store(self, source, fetched, *more)
 
-    Poller._store = store_in_two  # type: ignore[method-assign,assignment]
+    Ingester.store = store_in_two  # type: ignore[method-assign,assignment]
 
 
 BUGS: dict[str, Callable[[], None]] = {

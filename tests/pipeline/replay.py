@@ -16,7 +16,7 @@ from bot.sources.address import canonical_link
 from bot.sources.identity import Label, identity_keys, link_key
 from bot.storage import entries, schema, sources
 from bot.storage.database import Database
-from tests.pipeline.rig import PACE, rig
+from tests.pipeline.rig import SETTINGS, rig
 
 DATA = Path(os.environ.get("WATCHWORD_DATA", "nowhere")) / "data" / "feeds" / "series"
 SERIES = ("bbc", "nzherald", "rnz", "straittimes", "aljazeera-2026-08")
@@ -69,7 +69,7 @@ async def replay(name: str, database: Database, *, last: int = 0) -> Replayed:
     series = snapshots(name)[-last:]
     failed = 0
     histories: dict[str, History] = {}
-    async with rig(database, replace(PACE, first_poll_is_news=True)) as made:
+    async with rig(database, replace(SETTINGS, first_poll_is_news=True)) as made:
         made.clock.time = series[0][0]
         source_id = await made.add()
         for at, body in series:

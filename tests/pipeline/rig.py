@@ -10,11 +10,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.models import Source
+from bot.pipeline.ingest import Ingester
 from bot.pipeline.pages import Pages
-from bot.pipeline.poll import LEASE, Pace, Poller
+from bot.pipeline.poll import LEASE, Poller
 from bot.runtime.clock import Clock
 from bot.runtime.wakeups import Wakeups
 from bot.sources.address import canonical_url
+from bot.sources.due import PollSettings
 from bot.sources.http.fetch import Fetcher
 from bot.sources.http.guard import AddressGuard
 from bot.sources.reading.pool import FeedParser
@@ -24,7 +26,9 @@ from tests.feedserver import FeedServer
 
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-PACE = Pace(interval=15 * MINUTE, fastest=5 * MINUTE, slowest=timedelta(hours=6), own_networks=("127.0.0.0/8",))
+SETTINGS = PollSettings(
+    interval=15 * MINUTE, fastest=5 * MINUTE, slowest=timedelta(hours=6), own_networks=("127.0.0.0/8",)
+)
 ADMIN = 99
 
 
@@ -45,6 +49,7 @@ class Rig:
     database: Database
     feeds: FeedServer
     poller: Poller
+    ingester: Ingester
     clock: SetClock
     pages: Pages
 
@@ -68,7 +73,7 @@ class Rig:
         """Put the clock forward and read the pages that are due then, one of each site; return how many."""
         self.clock.time += after
         claimed = await self.pages._claim()
-        await asyncio.gather(*(self.pages._one(page) for page in claimed))
+        await asyncio.gather(*(self.pages._read_one(page) for page in claimed))
         return len(claimed)
 
     async def rows(self, table: sa.Table = schema.source) -> list[dict[str, Any]]:
@@ -85,12 +90,14 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(database: Database, pace: Pace = PACE, **settings: Any) -> AsyncIterator[Rig]:
+async def rig(database: Database, polling: PollSettings = SETTINGS, **settings: Any) -> AsyncIterator[Rig]:
     """Yield a rig; `settings` are the fetcher's."""
     clock = SetClock()
     guard = AddressGuard(["127.0.0.0/8"])
     fetching = {"timeout": timedelta(seconds=5)} | settings
     async with FeedServer() as feeds, Fetcher(guard, **fetching) as fetcher, FeedParser(workers=1) as parser:
-        poller = Poller(database, fetcher, parser, clock, Wakeups(), pace, admins=[ADMIN])
+        wakeups = Wakeups()
+        ingester = Ingester(database, parser, clock, wakeups, polling, admins=[ADMIN])
+        poller = Poller(database, fetcher, parser, clock, wakeups, ingester)
         pages = Pages(database, fetcher, parser, clock, poller.wakeups)
-        yield Rig(database, feeds, poller, clock, pages)
+        yield Rig(database, feeds, poller, ingester, clock, pages)

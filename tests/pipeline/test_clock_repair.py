@@ -42,7 +42,7 @@ async def live(database: Database, at: datetime) -> None:
     async with database.begin() as connection:
         await chats.set_slot(connection, chat.id, Schedule.DAILY, at + timedelta(hours=20))
         (polled,) = await sources.claim_due(connection, at, limit=1, lease=LEASE)
-        await sources.finish_poll(connection, polled, at, next_poll_at=at + SIX_HOURS)
+        await sources.finish_poll(connection, polled, at, sources.PollResult(), next_poll_at=at + SIX_HOURS)
         (claimed,) = await deliveries.claim(connection, at, free=1, lease=LEASE)
         await deliveries.retry(connection, claimed, at, not_before=at + LEASE, error="no route")
         await connection.execute(chat_table.update().values(hold_until=at + LEASE))
@@ -75,7 +75,7 @@ async def test_a_hub_that_agreed_while_the_clock_was_ahead_is_asked_again(databa
     async with database.begin() as connection:
         source_id, _ = await sources.add(connection, url="https://e.org/feed", title="E", now=NOW)
         for name, at in (("wrong", NOW + YEAR), ("right", NOW)):
-            await websub.wish(connection, source_id, ("https://e.org/feed", f"https://{name}.example/"), "/", at)
+            await websub.request_hub(connection, source_id, ("https://e.org/feed", f"https://{name}.example/"), "/", at)
             (one,) = await websub.claim(connection, at, limit=1, lease=LEASE)
             await websub.verified(connection, one, at, at + timedelta(days=10), at + timedelta(days=7))
     await Clockwise(database, Wall(NOW), slowest=SIX_HOURS).mend()

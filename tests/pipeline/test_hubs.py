@@ -13,7 +13,7 @@ import pytest
 from yarl import URL
 
 from bot.pipeline.hubs import AN_HOUR, ANSWER, CLAIM, REFUSED, RENEW, Hubs, is_signed
-from bot.pipeline.poll import FALLBACK
+from bot.sources.due import FALLBACK
 from bot.storage import queue_ages, schema, sources, websub
 from bot.storage.database import Database
 from bot.web import callbacks
@@ -22,7 +22,7 @@ from bot.web.callbacks import websub as routes
 from bot.web.server import serving
 from tests.feedserver import item, rss
 from tests.hub import CHALLENGE, Hub
-from tests.pipeline.rig import MINUTE, PACE, Rig
+from tests.pipeline.rig import MINUTE, SETTINGS, Rig
 from tests.pipeline.rig import rig as make_rig
 
 DAY = timedelta(days=1)
@@ -51,7 +51,7 @@ class World:
 
     async def ask(self, after: timedelta = timedelta()) -> int:
         self.rig.clock.time += after
-        return await self.hubs.ask_due()
+        return await self.hubs.request_due()
 
     async def subscribed(self) -> None:
         """Add a source, find its hub and be agreed with."""
@@ -70,11 +70,16 @@ class World:
 async def make_world(database: Database) -> AsyncIterator[World]:
     async with make_rig(database) as rig, Hub() as hub:
         hubs = Hubs(
-            database, rig.poller.fetcher, rig.poller, rig.clock, callbacks="http://127.0.0.1/at/websub/", max_bytes=FEW
+            database,
+            rig.poller.fetcher,
+            rig.ingester,
+            rig.clock,
+            callbacks="http://127.0.0.1/at/websub/",
+            max_bytes=FEW,
         )
         async with serving(public(routes(hubs)), "127.0.0.1", 0) as port:
             url = f"http://127.0.0.1:{port}"
-            hubs.callbacks = rig.poller.callbacks = f"{url}/at/websub/"
+            hubs.callbacks = rig.ingester.callbacks = f"{url}/at/websub/"
             yield World(rig, hub, hubs, url)
 
 
@@ -130,7 +135,7 @@ async def test_a_feed_without_hub_or_address_is_polled_and_nothing_else(world: W
 
 
 async def test_without_a_public_address_no_hub_is_asked(world: World) -> None:
-    world.rig.poller.callbacks = None
+    world.rig.ingester.callbacks = None
     await world.rig.add()
     world.rig.feeds.serve("/a.xml", world.feed("One"))
     await world.rig.poll()
@@ -384,7 +389,7 @@ async def test_a_feed_that_changes_its_hub_and_back_keeps_what_it_had(world: Wor
 
 async def test_polls_are_fewer_while_a_hub_is_faster_and_as_ever_when_it_is_not(on_both: World) -> None:
     rig = on_both.rig
-    rig.poller.pace = replace(PACE, interval=20 * MINUTE, slowest=DAY)
+    rig.ingester.settings = replace(SETTINGS, interval=20 * MINUTE, slowest=DAY)
 
     async def wait(*titles: str) -> timedelta:
         rig.feeds.serve("/a.xml", on_both.feed(*titles))

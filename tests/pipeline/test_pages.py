@@ -11,9 +11,9 @@ from bot.matching.query.parser import parse
 from bot.matching.query.printer import format_query
 from bot.models import Schedule
 from bot.pipeline import pages as page_reader
+from bot.pipeline.ingest import PAGE_PATIENCE, PAGES
 from bot.pipeline.match import Matcher
 from bot.pipeline.pages import ATTEMPTS, LASTS, LEASE, PACE, ROBOTS_LAST, ROBOTS_RETRY
-from bot.pipeline.poll import PAGE_PATIENCE, PAGES
 from bot.storage import chats, entries, pages, queue_ages, schema, sources, subscriptions
 from bot.storage.database import Database
 from tests.feedserver import item, rss
@@ -285,7 +285,7 @@ async def test_a_page_that_comes_while_its_entry_is_matched_has_it_matched_again
     later = on_both.clock.time + PAGE_PATIENCE
     async with on_both.database.begin() as connection:
         (read,) = [one for one in await entries.unmatched(connection, later, 9) if not one.baseline]
-        await pages.done(connection, read.id, later, FIRST)
+        await pages.finish(connection, read.id, later, FIRST)
         await entries.mark_matched(connection, [read], 1, set())
         (again,) = [one for one in await entries.unmatched(connection, later, 9) if not one.baseline]
         assert again.page == FIRST

@@ -16,11 +16,11 @@ from bot.sources.item_cache import WHOLE_EVERY
 from bot.storage import chats, schema, sources
 from bot.storage.database import Database
 from tests.feedserver import Request, item, rss
-from tests.pipeline.rig import ADMIN, MINUTE, PACE, Rig
+from tests.pipeline.rig import ADMIN, MINUTE, SETTINGS, Rig
 from tests.pipeline.rig import rig as make_rig
 
 DAY = timedelta(days=1)
-NEWS = replace(PACE, first_poll_is_news=True)
+NEWS = replace(SETTINGS, first_poll_is_news=True)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ async def test_an_unchanged_feed_is_asked_for_and_not_read(rig: Rig) -> None:
 
 @pytest.mark.parametrize("between", [b"", b"<html>Sorry</html>", rss([]), b"\x00\xff", rss([item("One")])[:-60]])
 async def test_whatever_comes_in_between_nothing_is_new_twice(rig: Rig, between: bytes) -> None:
-    rig.poller.pace = NEWS
+    rig.ingester.settings = NEWS
     await rig.add()
     whole = rss([item("Two"), item("One")])
     for body in (whole, between, whole, between, rss([item("Three"), item("Two, edited", "https://news.example/two")])):
@@ -74,7 +74,7 @@ async def test_whatever_comes_in_between_nothing_is_new_twice(rig: Rig, between:
 
 
 async def test_two_servers_that_take_turns_with_an_old_and_a_new_copy_repeat_nothing(rig: Rig) -> None:
-    rig.poller.pace = NEWS
+    rig.ingester.settings = NEWS
     await rig.add()
     old, new = rss([item("Two"), item("One")]), rss([item("Three"), item("Two")])
     for body in (old, new, old, new, old):
@@ -105,7 +105,7 @@ async def test_what_is_still_shown_is_noted_as_seen_once_a_day(rig: Rig) -> None
 
 
 async def test_validators_are_never_kept_without_the_entries(rig: Rig) -> None:
-    rig.poller.pace = NEWS
+    rig.ingester.settings = NEWS
     await rig.add()
     rig.feeds.serve("/a.xml", rss([item("One")]))
     read = rig.poller.parser.read
@@ -208,7 +208,7 @@ async def test_admins_are_told_once_of_shared_ids_and_of_garbled_letters_and_aga
 
 
 async def test_a_feed_that_changes_its_format_and_its_ids_repeats_nothing(rig: Rig) -> None:
-    rig.poller.pace = NEWS
+    rig.ingester.settings = NEWS
     await rig.add()
     rig.feeds.serve("/a.xml", rss([item("Two"), item("One")]))
     await rig.poll()
@@ -274,12 +274,12 @@ async def until_all_polled(rig: Rig) -> None:
 
 
 async def test_two_pollers_at_once_store_every_entry_once(rig: Rig) -> None:
-    rig.poller.pace = NEWS
+    rig.ingester.settings = NEWS
     for number in range(12):
         path = f"/{number}.xml"
         rig.feeds.serve(path, rss([item(f"{number} {one}") for one in range(5)]))
         await rig.add(path)
-    other = Poller(rig.database, rig.poller.fetcher, rig.poller.parser, rig.clock, Wakeups(), NEWS)
+    other = Poller(rig.database, rig.poller.fetcher, rig.poller.parser, rig.clock, Wakeups(), rig.ingester)
     async with running(rig.poller, other):
         await until_all_polled(rig)
     assert len(rig.feeds.requests) == 12
@@ -288,17 +288,17 @@ async def test_two_pollers_at_once_store_every_entry_once(rig: Rig) -> None:
 
 
 async def test_a_poller_that_slept_past_its_lease_stores_nothing(rig: Rig) -> None:
-    rig.poller.pace = NEWS
+    rig.ingester.settings = NEWS
     await rig.add()
     rig.feeds.serve("/a.xml", rss([item("One")]))
     (late,) = await rig.claim()
     rig.clock.time += LEASE * 2
     (awake,) = await rig.claim()
-    with pytest.raises(SourceError, match="faster"):
+    with pytest.raises(SourceError, match="overtaken"):
         await rig.poller.poll(late)
     assert await rig.titles() == []
     await rig.poller.poll(awake)
-    with pytest.raises(SourceError, match="faster"):
+    with pytest.raises(SourceError, match="overtaken"):
         await rig.poller.poll(late)
     assert await rig.titles() == ["One"]
 
@@ -348,7 +348,7 @@ async def test_what_a_full_disk_kept_from_being_stored_is_asked_for_again_as_soo
     """It is no fault of the source, and it does not wait for its lease of ten minutes to end."""
     if not rig.database.is_sqlite:
         pytest.skip("only SQLite can be told how large it may get")
-    rig.poller.pace = NEWS
+    rig.ingester.settings = NEWS
     await rig.add()
     rig.feeds.serve("/a.xml", rss([item("One", text="x" * 60_000)]))
     async with rig.database.begin() as connection:
@@ -368,7 +368,7 @@ async def test_what_a_full_disk_kept_from_being_stored_is_asked_for_again_as_soo
 async def test_a_database_that_fails_in_the_middle_keeps_nothing_of_the_poll(rig: Rig) -> None:
     if not rig.database.is_sqlite:
         pytest.skip("the trigger is SQLite's")
-    rig.poller.pace = NEWS
+    rig.ingester.settings = NEWS
     await rig.add()
     rig.feeds.serve("/a.xml", rss([item("One")]))
     refuse = "CREATE TRIGGER full BEFORE UPDATE OF etag ON source BEGIN SELECT RAISE(ABORT, 'disk full'); END"

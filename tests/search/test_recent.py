@@ -57,7 +57,7 @@ async def test_it_follows_the_pages_that_come(world: World) -> None:
     assert await world.titles("Homs") == []
     world.clock.time += DAY
     async with world.database.begin() as connection:
-        await pages.done(connection, 1, world.clock.time, "It rained over Homs, too.")
+        await pages.finish(connection, 1, world.clock.time, "It rained over Homs, too.")
     assert await world.titles("Homs") == ["Rain over Idlib"]
 
 

@@ -3,6 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.errors import SourceError
+from bot.messages.source_troubles import explain
 from bot.sources.address import absolute_link, canonical_link, canonical_url, check_url
 
 REFUSED = [
@@ -49,7 +50,7 @@ def test_what_is_no_plain_web_address_is_refused_in_one_sentence(text: str) -> N
     with pytest.raises(SourceError) as caught:
         check_url(text)
     assert caught.value.kind == "url"
-    assert str(caught.value).endswith(".")
+    assert explain(caught.value).endswith(".")
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ async def test_a_page_without_a_working_feed_is_said_to_have_none(
     server: FeedServer, tools: tuple[Fetcher, FeedParser]
 ) -> None:
     server.serve("/", page("/gone.xml"), content_type=HTML)
-    with pytest.raises(SourceError, match="no working feed") as caught:
+    with pytest.raises(SourceError, match="no-feed-found") as caught:
         await probe(server.url("/"), *tools)
     assert caught.value.kind == "not-a-feed"
 

@@ -54,24 +54,24 @@ def test_what_is_no_web_address_is_counted_and_left_out(address: str) -> None:
     ],
 )
 def test_what_is_no_plain_opml_is_refused(document: bytes) -> None:
-    with pytest.raises(SourceError, match="not a plain OPML file"):
+    with pytest.raises(SourceError, match="not-opml"):
         read_opml(document)
 
 
 def test_size_number_and_depth_are_bounded() -> None:
-    with pytest.raises(SourceError, match="1 MiB"):
+    with pytest.raises(SourceError, match="large-opml"):
         read_opml(b" " * (LARGEST + 1))
     many = "".join(f'<outline xmlUrl="https://e.example/{n}"/>' for n in range(MOST + 1))
-    with pytest.raises(SourceError, match="500 feeds"):
+    with pytest.raises(SourceError, match="many-feeds feeds=500"):
         read_opml(opml(many))
     for depth in (30, 10_000):
-        with pytest.raises(SourceError, match=r"too deep|not a plain"):
+        with pytest.raises(SourceError, match=r"deep-opml|not-opml"):
             read_opml(opml("<outline>" * depth + "</outline>" * depth))
 
 
 async def test_a_hostile_file_is_read_where_it_can_be_killed() -> None:
     async with FeedParser() as parser:
-        with pytest.raises(SourceError, match="not a plain OPML file"):
+        with pytest.raises(SourceError, match="not-opml"):
             await parser.run(read_opml, b"<!DOCTYPE opml><opml/>")
         assert (await parser.run(read_opml, opml('<outline xmlUrl="https://e.example/"/>'))).feeds
 

@@ -1,8 +1,13 @@
 from datetime import UTC, datetime, timedelta
 
+import sqlalchemy as sa
+
+from bot.errors import SourceError, SourceFault
 from bot.models import Validators
 from bot.storage import sources
 from bot.storage.database import Database
+from bot.storage.schema import source
+from bot.storage.sources import PollResult
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SOON = NOW + timedelta(minutes=15)
@@ -53,8 +58,8 @@ async def test_who_lost_the_lease_records_nothing(database: Database) -> None:
     later = NOW + LEASE * 2
     async with database.begin() as connection:
         (second,) = await sources.claim_due(connection, later, limit=1, lease=LEASE)
-        assert not await sources.finish_poll(connection, first, later, next_poll_at=SOON)
-        assert await sources.finish_poll(connection, second, later, next_poll_at=later + LEASE)
+        assert not await sources.finish_poll(connection, first, later, PollResult(), next_poll_at=SOON)
+        assert await sources.finish_poll(connection, second, later, PollResult(), next_poll_at=later + LEASE)
 
 
 async def test_what_a_poll_found_is_there_at_the_next_and_validators_are_dropped_after_eight_days(
@@ -64,15 +69,15 @@ async def test_what_a_poll_found_is_there_at_the_next_and_validators_are_dropped
     async with database.begin() as connection:
         (one,) = await sources.claim_due(connection, NOW, limit=1, lease=LEASE)
         assert (one.baseline_done, one.validators) == (False, Validators())
-        found = {"validators": Validators("x", "y"), "body_hash": "h", "title": "A", "language": None}
-        assert await sources.finish_poll(connection, one, NOW, next_poll_at=SOON, **found)
+        result = PollResult(validators=Validators("x", "y"), body_hash="h", title="A")
+        assert await sources.finish_poll(connection, one, NOW, result, next_poll_at=SOON)
     assert await claim(database, SOON - timedelta(seconds=1)) == []
 
     async with database.begin() as connection:
         (again,) = await sources.claim_due(connection, SOON, limit=1, lease=LEASE)
         assert again.baseline_done
         assert (again.validators, again.body_hash, again.title) == (Validators("x", "y"), "h", "A")
-        await sources.finish_poll(connection, again, SOON, next_poll_at=SOON, validators=again.validators)
+        await sources.finish_poll(connection, again, SOON, PollResult(validators=again.validators), next_poll_at=SOON)
 
     async with database.begin() as connection:
         (old,) = await sources.claim_due(connection, NOW + timedelta(days=8), limit=1, lease=LEASE)
@@ -81,16 +86,20 @@ async def test_what_a_poll_found_is_there_at_the_next_and_validators_are_dropped
 
 async def test_failures_are_counted_and_a_success_forgets_them(database: Database) -> None:
     await add(database, "https://a")
+    failure = SourceError(SourceFault.NO_ANSWER, seconds="20")
     for failures in range(3):
         async with database.begin() as connection:
             (one,) = await sources.claim_due(connection, NOW, limit=1, lease=LEASE)
             assert one.failures == failures
-            await sources.fail_poll(connection, one, NOW, next_poll_at=NOW, kind="dns", reason="No such host.")
+            await sources.fail_poll(connection, one, NOW, next_poll_at=NOW, error=failure)
     async with database.begin() as connection:
         (status,) = await sources.listing(connection)
-        assert (status.failures, status.error) == (3, "No such host.")
+        assert status.failures == 3
+        assert status.error is not None
+        assert (status.error.fault, status.error.values) == (failure.fault, failure.values)
+        assert (await connection.execute(sa.select(source.c.error_kind))).scalar_one() == "timeout"
         (one,) = await sources.claim_due(connection, NOW, limit=1, lease=LEASE)
-        await sources.finish_poll(connection, one, NOW, next_poll_at=SOON)
+        await sources.finish_poll(connection, one, NOW, PollResult(), next_poll_at=SOON)
         (status,) = await sources.listing(connection)
         assert (status.failures, status.error) == (0, None)
 
@@ -100,7 +109,7 @@ async def test_all_active_sources_can_be_made_due(database: Database) -> None:
     await add(database, "https://b")
     async with database.begin() as connection:
         for one in await sources.claim_due(connection, NOW, limit=2, lease=LEASE):
-            await sources.finish_poll(connection, one, NOW, next_poll_at=SOON)
+            await sources.finish_poll(connection, one, NOW, PollResult(), next_poll_at=SOON)
         await sources.set_state(connection, first, sources.PAUSED, NOW)
         assert await sources.make_due(connection, NOW) == 1
     assert await claim(database) == ["https://b"]

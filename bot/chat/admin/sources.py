@@ -1,16 +1,14 @@
 """/sources, /addsource, /removesource, /pausesource, /resumesource and /pollnow: for admins."""
 
-import re
-
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 from yarl import URL
 
 from bot.chat.request import Request
-from bot.errors import SourceError, UserError
-from bot.locales import Words
+from bot.errors import SourceError, SourceFault, UserError
 from bot.messages.news import when as shown_time
 from bot.messages.safe_text import clean, clip, inert
+from bot.messages.source_troubles import explain
 from bot.models import Button, Feed, Message
 from bot.runtime.wakeups import Step
 from bot.sources.address import canonical_url, check_url
@@ -20,7 +18,6 @@ from bot.storage.sources import SourceStatus
 
 HEADLINES = 3
 TITLE = 90
-NUMBER = re.compile(r"\d+(?:\.\d+)?|(?<=\()\w+(?=\))")  # or the one word in parentheses
 
 
 async def sources_(request: Request) -> None:
@@ -41,7 +38,7 @@ def _source_line(request: Request, number: int, one: SourceStatus) -> Markup:
     if one.state == sources.PAUSED:
         health = Markup("⏸ ") + _("paused")
     elif one.failures:
-        health = Markup("⚠️ {reason}").format(reason=translated(one.error or "", request.words))
+        health = Markup("⚠️ {reason}").format(reason=explain(one.error, request.words) if one.error else "")
     elif one.polled_at is None:
         health = Markup("… ") + _("not polled yet")
     else:
@@ -54,16 +51,6 @@ def _source_line(request: Request, number: int, one: SourceStatus) -> Markup:
     title = request.words.isolate(shown_title(one))
     host = shown_host(one.url)
     return line.format(number=number, title=title, host=host, entries=entries, full=full, health=health)
-
-
-def translated(error: SourceError | str, words: Words) -> str:
-    """Return the sentence of a SourceError in the reader's language; a number in it is put back where it belongs."""
-    sentence = str(error)
-    known = words.gettext(sentence)
-    number = NUMBER.search(sentence)
-    if known != sentence or number is None:
-        return known
-    return words.gettext(NUMBER.sub("{number}", sentence, count=1)).replace("{number}", number[0])
 
 
 def shown_title(one: SourceStatus) -> str:
@@ -95,7 +82,7 @@ async def addsource(request: Request) -> None:
         found = await probe(found.found[0].url, request.services.fetcher, request.services.parser)
     feed = found.feed
     if feed is None:  # the page names a page: what it said a moment ago is not true any more
-        raise SourceError("not-a-feed", _("That page names a feed that does not work."))
+        raise SourceError(SourceFault.NAMED_FEED_FAILS)
     async with request.transaction() as connection:
         await request.show(connection, await _add(request, connection, found.url, feed))
     request.services.wakeups.wake(Step.POLL)

@@ -1,4 +1,4 @@
-"""HTTP: documents fetched from servers nobody trusts, within limits of time, size and address.
+"""HTTP: fetches documents from servers that nobody trusts, within limits of time, size and address.
 
 In: an address, and the validators of the last answer. Out: a `Fetched` document, or a `SourceError`.
 

@@ -1,11 +1,11 @@
-"""What a response's Content-Encoding hides, never more than a bound.
+"""Decompression: decodes a body by its Content-Encoding, up to a bound.
 
-We ask for gzip or deflate, once. Anything else, or one within another, is refused: nobody who serves a feed needs it.
+We accept gzip or deflate, once. Any other coding, or one within another, is refused: no server of feeds needs it.
 """
 
 import zlib
 
-from bot.errors import SourceError
+from bot.errors import SourceError, SourceFault
 
 ACCEPTED = "gzip, deflate"
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -13,16 +13,16 @@ _STEP = 256 * 1024
 
 
 def decompress(raw: bytes, content_encoding: str, limit: int) -> bytes:
-    """Return the body behind `raw`, at most `limit` bytes; `content_encoding` is the header, "" without one.
+    """Return the decoded body of `raw`, at most `limit` bytes; `content_encoding` is the header, "" without one.
 
     A gzip body that no header announced (a `.xml.gz` file) is decoded too, under the same bound. Raises
-    SourceError("too-large") or SourceError("encoding").
+    SourceError of kind "too-large" or "encoding".
     """
     coding = _coding(content_encoding)
     if raw.startswith(_GZIP_MAGIC):
         return _inflate(raw, zlib.MAX_WBITS | 16, limit)
     if coding == "gzip" and raw:
-        raise SourceError("encoding", "The answer is announced as gzip and is not.")
+        raise SourceError(SourceFault.NOT_GZIP)
     if coding == "deflate" and raw:
         return _inflate(raw, zlib.MAX_WBITS if _has_zlib_header(raw) else -zlib.MAX_WBITS, limit)
     if len(raw) > limit:
@@ -32,19 +32,19 @@ def decompress(raw: bytes, content_encoding: str, limit: int) -> bytes:
 
 def too_large(limit: int) -> SourceError:
     """Return the error for a document over `limit` bytes."""
-    return SourceError("too-large", f"The document is larger than {limit / 2**20:.3g} MiB.")
+    return SourceError(SourceFault.LARGE_DOCUMENT, mebibytes=f"{limit / 2**20:.3g}")
 
 
 def _coding(content_encoding: str) -> str:
     codings = [coding for part in content_encoding.split(",") if (coding := part.strip().lower())]
     named = [coding.removeprefix("x-") for coding in codings if coding != "identity"]
     if len(named) > 1 or not {"gzip", "deflate"}.issuperset(named):
-        raise SourceError("encoding", "The answer is compressed in a way nobody asked for.")
+        raise SourceError(SourceFault.OTHER_COMPRESSION)
     return named[0] if named else ""
 
 
 def _inflate(raw: bytes, wbits: int, limit: int) -> bytes:
-    """Decode one member after another (RFC 1952, 2.2), a step at a time, so that a bomb never unfolds."""
+    """Decode one member after another (RFC 1952, 2.2), a step at a time, so that a bomb stops at the limit."""
     out = bytearray()
     while raw:
         decoder = zlib.decompressobj(wbits)
@@ -52,10 +52,10 @@ def _inflate(raw: bytes, wbits: int, limit: int) -> bytes:
             try:
                 piece = decoder.decompress(raw, _STEP)
             except zlib.error as error:
-                raise SourceError("encoding", "The compressed answer is damaged.") from error
+                raise SourceError(SourceFault.DAMAGED_COMPRESSION) from error
             raw = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
             if not (piece or raw or decoder.eof):
-                raise SourceError("encoding", "The compressed answer ends too early.")
+                raise SourceError(SourceFault.CUT_COMPRESSION)
             out += piece
             if len(out) > limit:
                 raise too_large(limit)
@@ -65,5 +65,5 @@ def _inflate(raw: bytes, wbits: int, limit: int) -> bytes:
 
 
 def _has_zlib_header(raw: bytes) -> bool:
-    """Tell zlib (RFC 1950, 2.2) from the bare deflate that some servers send for `deflate`."""
+    """Return whether data is zlib (RFC 1950, 2.2), not the raw deflate that some servers send for `deflate`."""
     return len(raw) > 1 and raw[0] & 0x0F == 8 and int.from_bytes(raw[:2], "big") % 31 == 0

@@ -1,7 +1,7 @@
-"""One HTTP exchange with a server nobody trusts: bounded in time, hops and bytes, every hop guarded.
+"""Fetcher: HTTP exchanges with servers that nobody trusts, bounded in time, hops and bytes, every hop guarded.
 
-In: an address and the validators of last time. Out: what came (`Fetched`), or a `SourceError` that says in one
-sentence why nothing did. No cookies, no credentials, no proxy from the environment, nothing kept but connections.
+In: an address and the validators of the last answer. Out: a `Fetched` document, or a `SourceError`. No cookies, no
+credentials, no proxy from the environment; only connections are kept.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ import structlog
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from bot.errors import SourceError
+from bot.errors import SourceError, SourceFault
 from bot.models import Validators
 from bot.sources.address import absolute_link, check_url
 from bot.sources.http import headers as http
@@ -38,35 +38,27 @@ AT_ONCE = 64
 
 _ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
 _PERMANENT = frozenset({301, 308})
-_SAME_METHOD = frozenset({307, 308})  # RFC 9110, 15.4: any other would turn what is posted into a question
+_SAME_METHOD = frozenset({307, 308})  # RFC 9110, 15.4: others may turn a POST into a GET
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _BLOCKED = frozenset({401, 403, 407, 451})
 
-# aiohttp's classes, the more special before those they derive from.
-_FAILURES: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
-    ((aiohttp.ClientConnectorDNSError,), "dns", "The host name could not be found."),
-    (
-        (aiohttp.ClientConnectorSSLError, aiohttp.ClientConnectorCertificateError),
-        "tls",
-        "A secure connection could not be made: the certificate or the handshake failed.",
-    ),
-    ((aiohttp.ClientConnectorError,), "connect", "The server could not be reached."),
-    (
-        (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError),
-        "connect",
-        "The server closed the connection without an answer.",
-    ),
-    ((aiohttp.ClientPayloadError,), "http", "The server's answer broke off."),
-    ((aiohttp.InvalidURL,), "url", "This is not a web address."),
+# aiohttp's classes, subclasses before their bases.
+_FAILURES: tuple[tuple[tuple[type[Exception], ...], SourceFault], ...] = (
+    ((aiohttp.ClientConnectorDNSError,), SourceFault.HOST_NOT_FOUND),
+    ((aiohttp.ClientConnectorSSLError, aiohttp.ClientConnectorCertificateError), SourceFault.TLS_FAILED),
+    ((aiohttp.ClientConnectorError,), SourceFault.NOT_REACHED),
+    ((aiohttp.ServerDisconnectedError, aiohttp.ClientOSError), SourceFault.DISCONNECTED),
+    ((aiohttp.ClientPayloadError,), SourceFault.BROKEN_OFF),
+    ((aiohttp.InvalidURL,), SourceFault.NOT_AN_ADDRESS),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What kind of document is wanted: the `Accept` header, and the media types that will be read (None: any).
+class FetchOptions:
+    """The kind of document to fetch: the `Accept` header, and the media types that are accepted (None: any).
 
-    `may_fetch` is asked before each hop, with its address; it raises SourceError to forbid it.
+    `may_fetch` is called before each hop, with its address; it raises SourceError to forbid the hop.
     """
 
     accept: str = _ACCEPT
@@ -74,16 +66,16 @@ class Wanted:
     may_fetch: Callable[[URL], Awaitable[None]] | None = None
 
 
-FEED = Wanted()
+FEED = FetchOptions()
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a server answered: a body, or that nothing changed.
+    """The answer of a server: a body, or that nothing changed.
 
-    `url` is where it was found; `permanent_url` is that too if every redirect on the way was a permanent one, else
-    None. `body` is decompressed, empty when not modified. `fresh_for` is the server's hint when to ask again. `hub` and
-    `self_url` are what its `Link` headers say of them, absolute.
+    `url` is the address after redirects; `permanent_url` is the same if every redirect was a permanent one, else None.
+    `body` is decompressed, empty when not modified. `fresh_for` is the server's hint when to fetch again. `hub` and
+    `self_url` are the addresses in its `Link` headers, absolute.
     """
 
     url: str
@@ -98,19 +90,19 @@ class Fetched:
 
     @property
     def body_hash(self) -> str:
-        """A hex digest that is the same if and only if the body is."""
+        """The SHA-256 digest of the body, hex."""
         return hashlib.sha256(self.body).hexdigest()
 
 
 @dataclass(slots=True)
 class _Exchange:
-    """One fetch under way: where it is, and how many seconds it has left, waiting in a lane not counted."""
+    """The state of one fetch: its present address, and the seconds left; waiting in a lane does not count."""
 
     url: URL
     validators: Validators
-    wanted: Wanted
+    options: FetchOptions
     remaining: float
-    form: bytes | None = None  # what is posted
+    form: bytes | None = None  # the body of a POST
     permanent: bool = True
     hops: int = 0
 
@@ -119,9 +111,9 @@ class Fetcher:
     """Fetches documents; an async context that owns the connections.
 
     `timeout` bounds a whole exchange, redirects and body included. `per_host` exchanges run at once against one
-    host, `at_once` against all; waiting for a turn is not counted as time spent.
-    With a `proxy` (an http address from the configuration, trusted as such) names are resolved there, so that the
-    guard can judge literal addresses, local names and ports only.
+    host, `at_once` against all; time spent waiting for a slot does not count.
+    With a `proxy` (an http address from the configuration, trusted as such) the proxy resolves names, so the guard can
+    check literal addresses, local names and ports only.
     """
 
     def __init__(
@@ -147,16 +139,16 @@ class Fetcher:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._looking_up = self._resolver or Resolver()
+        self._open_resolver = self._resolver or Resolver()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,  # the lanes and slots are the limit
                 socket_factory=None if self._proxy else self._guard.open_socket,
-                resolver=self._looking_up,
+                resolver=self._open_resolver,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
-            auto_decompress=False,  # `compression` does it within bounds
+            auto_decompress=False,  # `compression` decodes within bounds
             timeout=aiohttp.ClientTimeout(total=None),  # ours covers all hops
             headers={"User-Agent": self.user_agent, "Accept-Encoding": ACCEPTED},
         )
@@ -167,25 +159,25 @@ class Fetcher:
     ) -> None:
         if self._session is not None:
             await self._session.close()
-            await self._looking_up.close()
+            await self._open_resolver.close()
             self._session = None
 
-    async def fetch(self, url: str, validators: Validators | None = None, wanted: Wanted = FEED) -> Fetched:
-        """Return what is at `url`; with `validators`, perhaps only that it has not changed.
+    async def fetch(self, url: str, validators: Validators | None = None, options: FetchOptions = FEED) -> Fetched:
+        """Return the document at `url`; with `validators`, perhaps only that it has not changed.
 
-        Raises SourceError, whose kind is address, blocked, connect, dns, encoding, gone, http, redirect, timeout,
-        tls, too-large, type or url.
+        Raises SourceError of kind address, blocked, connect, dns, encoding, gone, http, redirect, timeout, tls,
+        too-large, type or url, and whatever `options.may_fetch` raises.
         """
-        exchange = _Exchange(check_url(url), validators or Validators(), wanted, self._timeout.total_seconds())
+        exchange = _Exchange(check_url(url), validators or Validators(), options, self._timeout.total_seconds())
         while True:
             fetched = await self._hop(exchange)
             if fetched is not None:
                 return fetched
 
     async def post(self, url: str, fields: Mapping[str, str]) -> None:
-        """Post a form, and again wherever a 307 or 308 leads; raises SourceError as `fetch` does unless it is accepted.
+        """Post a form, again after each 307 or 308; raises SourceError as `fetch` does unless the answer is a 2xx.
 
-        What is posted may be a secret, so it goes over https; over http within the operator's own networks only.
+        A form may hold a secret, so it is sent over https only, or over http within the operator's own networks.
         """
         form = urlencode(fields).encode()
         exchange = _Exchange(check_url(url), Validators(), FEED, self._timeout.total_seconds(), form)
@@ -193,12 +185,12 @@ class Fetcher:
             pass
 
     async def _hop(self, exchange: _Exchange) -> Fetched | None:
-        """One request: its answer, or None if it redirected `exchange` to another address."""
+        """Make one request; return its answer, or None if it redirected `exchange` to another address."""
         self._guard.check_url(exchange.url, by_name=self._proxy is not None)
         if exchange.form is not None:
             self._guard.check_secrecy(exchange.url)
-        if exchange.wanted.may_fetch:
-            await exchange.wanted.may_fetch(exchange.url)
+        if exchange.options.may_fetch:
+            await exchange.options.may_fetch(exchange.url)
         async with self._lanes.turn(exchange.url.host or ""), self._slots:
             loop = asyncio.get_running_loop()
             started = loop.time()
@@ -207,7 +199,7 @@ class Fetcher:
                     return await self._request(exchange)
             except TimeoutError as error:
                 seconds = f"{self._timeout.total_seconds():g}"
-                raise SourceError("timeout", f"The server did not answer within {seconds} seconds.") from error
+                raise SourceError(SourceFault.NO_ANSWER, seconds=seconds) from error
             except (aiohttp.ClientError, OSError, ValueError) as error:  # aiohttp raises bare ValueError for odd URLs
                 raise _failure(error) from error
             finally:
@@ -219,7 +211,7 @@ class Fetcher:
         async with self._session.request(
             "POST" if posted else "GET",
             exchange.url,
-            headers=_conditions(exchange.validators) | {"Accept": exchange.wanted.accept} | (_FORM if posted else {}),
+            headers=_conditions(exchange.validators) | {"Accept": exchange.options.accept} | (_FORM if posted else {}),
             data=exchange.form,
             allow_redirects=False,
             proxy=self._proxy,
@@ -228,9 +220,9 @@ class Fetcher:
                 _redirect(exchange, response)
                 return None
             if posted and 200 <= response.status < 300:
-                return Fetched(url=str(exchange.url), body=b"")  # whatever it says, nobody reads it
-            _check_status(response, asked=exchange.validators != Validators())
-            _check_type(response, exchange.wanted)
+                return Fetched(url=str(exchange.url), body=b"")  # its body is of no use
+            _check_status(response, conditional=exchange.validators != Validators())
+            _check_type(response, exchange.options)
             return await self._answer(exchange, response)
 
     async def _answer(self, exchange: _Exchange, response: aiohttp.ClientResponse) -> Fetched:
@@ -260,7 +252,7 @@ class Fetcher:
 
 
 class Lanes:
-    """A few turns at a time for each host, and nothing kept for a host nobody waits for."""
+    """A semaphore of `width` for each host, which exists only while somebody holds it or waits for it."""
 
     def __init__(self, width: int) -> None:
         self._width = width
@@ -268,7 +260,7 @@ class Lanes:
 
     @contextlib.asynccontextmanager
     async def turn(self, host: str) -> AsyncIterator[None]:
-        """Wait for a turn with `host` and hold it."""
+        """Hold a slot of `host`'s semaphore."""
         lane, users = self._lanes.get(host) or (asyncio.Semaphore(self._width), 0)
         self._lanes[host] = lane, users + 1
         try:
@@ -288,50 +280,48 @@ def _conditions(validators: Validators) -> dict[str, str]:
 
 
 def _redirect(exchange: _Exchange, response: aiohttp.ClientResponse) -> None:
-    """Point `exchange` at where the response says; raises SourceError("redirect")."""
+    """Set the address of `exchange` to the response's `Location`; raises SourceError of kind "redirect"."""
     exchange.hops += 1
     if exchange.hops > MAX_REDIRECTS:
-        raise SourceError("redirect", f"The address was redirected more than {MAX_REDIRECTS} times.")
+        raise SourceError(SourceFault.TOO_MANY_REDIRECTS, times=MAX_REDIRECTS)
     location = response.headers.get("Location", "")
     try:
         exchange.url = check_url(str(exchange.url.join(URL(location))) if location else "")
     except (SourceError, ValueError) as error:
-        raise SourceError("redirect", "The address was redirected to something that cannot be fetched.") from error
+        raise SourceError(SourceFault.BAD_REDIRECT) from error
     exchange.permanent = exchange.permanent and response.status in _PERMANENT
     if exchange.form is not None and response.url.scheme == "https" != exchange.url.scheme:
-        raise SourceError("redirect", "The address was redirected to something that cannot be fetched.")
+        raise SourceError(SourceFault.BAD_REDIRECT)
     if response.url.scheme == "https" and exchange.url.scheme == "http":
         log.warning("redirected from https to http", host=response.url.host)
 
 
-def _check_status(response: aiohttp.ClientResponse, *, asked: bool) -> None:
+def _check_status(response: aiohttp.ClientResponse, *, conditional: bool) -> None:
     status = response.status
-    if status in {200, 203} or (status == 304 and asked):
+    if status in {200, 203} or (status == 304 and conditional):
         return
     wait = http.retry_after(response.headers, datetime.now(UTC))
     if status in _BLOCKED or response.headers.get("cf-mitigated", "").lower() == "challenge":
-        sentence = f"The server refuses to serve us (status {status})."
-        raise SourceError("blocked", sentence, retry_after=wait, status=status)
+        raise SourceError(SourceFault.BLOCKED, retry_after=wait, status=status)
     if status == 410:
-        raise SourceError("gone", "The server says that this document is gone for good.", status=status)
+        raise SourceError(SourceFault.GONE, status=status)
     if status == 404:
-        sentence = "There is nothing at this address (status 404)."
-        raise SourceError("http", sentence, retry_after=wait, status=status)
-    raise SourceError("http", f"The server answered with status {status}.", retry_after=wait, status=status)
+        raise SourceError(SourceFault.NOT_FOUND, retry_after=wait, status=status)
+    raise SourceError(SourceFault.STATUS, retry_after=wait, status=status)
 
 
-def _check_type(response: aiohttp.ClientResponse, wanted: Wanted) -> None:
-    """Refuse what would not be read before it is fetched; a server that names no type is given a chance."""
+def _check_type(response: aiohttp.ClientResponse, options: FetchOptions) -> None:
+    """Refuse media types that are not accepted, before the body is fetched; a response without a type passes."""
     named = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if named and wanted.types is not None and named not in wanted.types:
-        raise SourceError("type", "This is not a web page.")
+    if named and options.types is not None and named not in options.types:
+        raise SourceError(SourceFault.NOT_A_PAGE)
 
 
 def _failure(error: Exception) -> SourceError:
-    """Return the SourceError for what aiohttp raised."""
+    """Return the SourceError for an exception of aiohttp."""
     if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, AddressRefusedError):
-        return SourceError("address", str(error.os_error))
-    for classes, kind, sentence in _FAILURES:
+        return SourceError(error.os_error.fault)
+    for classes, fault in _FAILURES:
         if isinstance(error, classes):
-            return SourceError(kind, sentence)
-    return SourceError("http", "The server's answer is not proper HTTP.")
+            return SourceError(fault)
+    return SourceError(SourceFault.NOT_HTTP)

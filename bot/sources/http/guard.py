@@ -1,8 +1,8 @@
-"""Which addresses may be connected to: decided on the IP address itself, at connect time.
+"""Address guard: allows or refuses a connection by the IP address itself, at connect time.
 
-A host name proves nothing (its answer can change between a check and the connection, and one answer of two can be
-private), so every socket, of every redirect, is opened by `AddressGuard.open_socket` or not at all. Nothing private
-can be reached unless the operator's configuration names its network.
+A host name proves nothing (its DNS answer can change between a check and the connection, and one of two answers can be
+private), so `AddressGuard.open_socket` opens every socket, of every redirect. No private address can be reached unless
+the operator's configuration names its network.
 """
 
 import ipaddress
@@ -12,7 +12,7 @@ from typing import Any
 
 from yarl import URL
 
-from bot.errors import SourceError
+from bot.errors import SourceError, SourceFault
 
 PORTS = (80, 443, 8080, 8443)
 
@@ -20,25 +20,29 @@ _NOT_PUBLIC_V4 = (
     ipaddress.IPv4Network("192.0.0.0/24"),  # IETF protocol assignments, wholly (RFC 6890)
     ipaddress.IPv4Network("192.88.99.0/24"),  # 6to4 relays (RFC 7526)
 )
-_PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")  # all that IANA has given out
+_PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")  # all that IANA has allocated
 _NOT_PUBLIC_V6 = (
     ipaddress.IPv6Network("2001::/23"),  # protocol assignments, Teredo among them
     ipaddress.IPv6Network("2001:db8::/32"),  # documentation
-    ipaddress.IPv6Network("2002::/16"),  # 6to4: an IPv4 address in disguise
+    ipaddress.IPv6Network("2002::/16"),  # 6to4: has an IPv4 address within
     ipaddress.IPv6Network("3fff::/20"),  # documentation (RFC 9637)
 )
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the last four bytes are an IPv4 address
 
-REFUSED_ADDRESS = "This address is not on the public internet."
-REFUSED_PORT = "This port may not be used."
-
 
 class AddressRefusedError(OSError):
-    """The guard opened no socket; the text is one of two sentences, so that several refusals read as one."""
+    """The guard opened no socket, because of `fault`.
+
+    The text is the same for each refusal of a kind: only then asyncio raises one of several unchanged.
+    """
+
+    def __init__(self, fault: SourceFault) -> None:
+        super().__init__(str(fault))
+        self.fault = fault
 
 
 class AddressGuard:
-    """Public addresses on `allow_ports`, and `allow_networks` (CIDRs) on any port."""
+    """Allows public addresses on `allow_ports`, and `allow_networks` (CIDRs) on any port."""
 
     def __init__(self, allow_networks: Sequence[str] = (), allow_ports: Sequence[int] = PORTS) -> None:
         self._networks = [ipaddress.ip_network(network, strict=False) for network in allow_networks]
@@ -50,15 +54,15 @@ class AddressGuard:
         if self._is_own(address):
             return
         if not is_public(address):
-            raise AddressRefusedError(REFUSED_ADDRESS)
+            raise AddressRefusedError(SourceFault.NOT_PUBLIC)
         if port not in self._ports:
-            raise AddressRefusedError(REFUSED_PORT)
+            raise AddressRefusedError(SourceFault.PORT)
 
     def check_url(self, url: URL, *, by_name: bool = False) -> None:
-        """Raise SourceError("address") for an address that can be refused before anything is sent.
+        """Raise SourceError for an address that can be refused before anything is sent.
 
-        A literal IP address is judged like a connection. `by_name` is for when a proxy resolves the names and
-        nothing else will judge them: then local names and odd ports are refused too.
+        A literal IP address is checked like a connection. `by_name` is for a proxy that resolves the names, so that
+        nothing else can check them: local names and other ports are refused too.
         """
         host, port = (url.raw_host or "").rstrip("."), url.port or 0
         try:
@@ -67,16 +71,16 @@ class AddressGuard:
             elif by_name:
                 self._check_name(host, port)
         except AddressRefusedError as error:
-            raise SourceError("address", str(error)) from error
+            raise SourceError(error.fault) from error
 
     def check_secrecy(self, url: URL) -> None:
-        """Raise SourceError("address") unless what is sent is encrypted, or stays in a network the operator named.
+        """Raise SourceError unless what is sent is encrypted, or stays in a network the operator named.
 
-        A name proves nothing, so over http that network must be told from a literal address.
+        A name proves nothing, so over http only a literal address counts as one in that network.
         """
         host = url.raw_host or ""
         if url.scheme != "https" and not (_is_literal(host) and self._is_own(_embedded(ipaddress.ip_address(host)))):
-            raise SourceError("address", "A secret is sent over https only.")
+            raise SourceError(SourceFault.SECRET_OVER_HTTP)
 
     def open_socket(self, addr_info: tuple[Any, ...]) -> socket.socket:
         """Return a socket for one of getaddrinfo's answers, as aiohttp's `socket_factory`; may raise as above."""
@@ -89,15 +93,15 @@ class AddressGuard:
 
     def _check_name(self, host: str, port: int) -> None:
         if "." not in host or host.endswith((".localhost", ".local", ".internal", ".home.arpa", ".lan")):
-            raise AddressRefusedError(REFUSED_ADDRESS)
+            raise AddressRefusedError(SourceFault.NOT_PUBLIC)
         if port not in self._ports:
-            raise AddressRefusedError(REFUSED_PORT)
+            raise AddressRefusedError(SourceFault.PORT)
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     """Return whether anyone on the internet could reach this address.
 
-    For IPv6 only what IANA has given out counts; for IPv4, CPython's table plus what it calls global and is not.
+    For IPv6 only what IANA has allocated counts; for IPv4, CPython's table without what it wrongly takes for global.
     """
     if isinstance(address, ipaddress.IPv6Address):
         return address in _PUBLIC_V6 and not any(address in network for network in _NOT_PUBLIC_V6)
@@ -108,7 +112,7 @@ def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 def _embedded(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """Return the IPv4 address inside a mapped (RFC 4291) or NAT64 (RFC 6052) one: it is where packets go."""
+    """Return the IPv4 address inside a mapped (RFC 4291) or NAT64 (RFC 6052) one: packets are sent there."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address in _NAT64:

@@ -1,4 +1,4 @@
-"""What a response's headers say: when to come back, what to ask with, who else tells of news. Pure."""
+"""Response headers: retry and cache times, validators, and WebSub links. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,9 @@ _MAX_AGE = re.compile(r'(?:^|[\s,])max-age\s*=\s*"?(\d+)', re.IGNORECASE)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
-    """Return how long the server asks to be left alone (RFC 9110, 10.2.3), between a minute and a day, or None.
+    """Return the delay that `Retry-After` requests (RFC 9110, 10.2.3), between a minute and a day, or None.
 
-    A date is relative to the server's own clock (`Date`), if it has one.
+    A date is relative to the server's own clock (`Date`), if given.
     """
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
@@ -43,12 +43,12 @@ def fresh_for(headers: Mapping[str, str], now: datetime) -> timedelta | None:
 
 
 def validators(headers: Mapping[str, str]) -> Validators:
-    """Return the validators to ask with next time, verbatim; one that is over-long or unprintable is left out."""
+    """Return the validators to send next time, verbatim; one that is over-long or unprintable is left out."""
     return Validators(_opaque(headers.get("ETag")), _opaque(headers.get("Last-Modified")))
 
 
 def hub_and_self(links: Sequence[str]) -> tuple[str | None, str | None]:
-    """Return the first WebSub hub and the document's own address that `Link` headers name (RFC 8288); as they stand."""
+    """Return the first WebSub hub and the document's own address in `Link` headers (RFC 8288), as written."""
     found: dict[str, str] = {}
     for address, parameters in _LINK.findall(", ".join(links)[:_LINKS_LENGTH]):
         rel = _REL.search(parameters)

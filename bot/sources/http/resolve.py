@@ -1,5 +1,6 @@
-"""Host names to addresses, in threads of their own: a name server that does not answer holds a thread for half a
-minute, and must not hold up whatever else the process does in threads.
+"""Resolver: looks host names up in threads of its own.
+
+A name server that does not answer blocks a thread for half a minute, and must not delay other work done in threads.
 """
 
 import asyncio
@@ -36,7 +37,7 @@ class Resolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Give up what is still being looked up."""
+        """Cancel the look-ups under way."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 

@@ -1,7 +1,7 @@
-"""What a site says about robots (RFC 9309): fetching its robots.txt, and reading it.
+"""Robots: fetches a site's robots.txt (RFC 9309), and applies it.
 
-In: an origin, or the text it served and an address. Out: that text, or whether the address may be fetched and how long
-to leave between two. Not here: how long the text is kept, and where.
+In: an origin, or its robots.txt and an address. Out: that text, or whether the address may be fetched and the delay
+between two fetches. Not here: caching the text.
 """
 
 from dataclasses import dataclass
@@ -9,56 +9,57 @@ from datetime import timedelta
 
 from yarl import URL
 
-from bot.errors import SourceError
-from bot.sources.http.fetch import Fetcher, Wanted
+from bot.errors import FaultKind, SourceError
+from bot.sources.http.fetch import Fetcher, FetchOptions
 from bot.sources.reading.charset import decode
 
-MAX_BYTES = 500 * 1024  # read of one: RFC 9309, 2.5
-LONGEST_DELAY = timedelta(minutes=1)  # between two pages: a larger Crawl-delay would only mean that none is read
+MAX_BYTES = 500 * 1024  # of a robots.txt that are read: RFC 9309, 2.5
+LONGEST_DELAY = timedelta(minutes=1)  # between two pages: with a longer Crawl-delay no page would be read in time
 
-_WANTED = Wanted(accept="text/plain, */*;q=0.5")
-_NONE_THERE = frozenset({"redirect", "gone"})  # more than five redirects count as "no such file": RFC 9309, 2.3.1.2
+_OPTIONS = FetchOptions(accept="text/plain, */*;q=0.5")
+# No such file: more than five redirects count as that, too (RFC 9309, 2.3.1.2).
+_NONE_THERE = frozenset({FaultKind.REDIRECT, FaultKind.GONE})
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether an address may be fetched, and how long its site wants to be left alone after that."""
+class RobotsVerdict:
+    """Whether an address may be fetched, and the delay until the next fetch from its site."""
 
     allowed: bool
     delay: timedelta = timedelta()
 
 
 def origin_of(url: URL | str) -> str:
-    """Return whose robots.txt holds for an address: scheme, host and port."""
+    """Return the origin whose robots.txt applies to an address: scheme, host and port."""
     return str(URL(url).origin())
 
 
 async def fetch(fetcher: Fetcher, origin: str) -> str:
-    """Return the rules of an origin, "" where it has none: a 4xx says so (RFC 9309, 2.3.1.3).
+    """Return the rules of an origin, "" where it has none: a 4xx means that (RFC 9309, 2.3.1.3), except a 429.
 
-    Raises SourceError where that cannot be known: nothing may be fetched then (2.3.1.4). A 429 is a busy server's.
+    Raises SourceError for other failures: nothing may be fetched then (2.3.1.4).
     """
     try:
-        fetched = await fetcher.fetch(f"{origin}/robots.txt", wanted=_WANTED)
+        fetched = await fetcher.fetch(f"{origin}/robots.txt", options=_OPTIONS)
     except SourceError as error:
-        says_none = error.status is not None and 400 <= error.status < 500 and error.status != 429
-        if says_none or error.kind in _NONE_THERE:
+        has_none = error.status is not None and 400 <= error.status < 500 and error.status != 429
+        if has_none or error.kind in _NONE_THERE:
             return ""
         raise
     return _whole_lines(fetched.body, fetched.content_type)
 
 
-def judge(rules: str, agent: str, url: str) -> Verdict:
-    """Return what `rules` say to `agent` (our User-Agent) about `url`. Runs in the worker: they are anybody's."""
-    from protego import Protego  # noqa: PLC0415 - only who reads pages pays for it
+def judge(rules: str, agent: str, url: str) -> RobotsVerdict:
+    """Return whether `rules` allow `agent` (our User-Agent) to fetch `url`. Runs in the worker: they are untrusted."""
+    from protego import Protego  # noqa: PLC0415 - imported only where pages are read
 
     robots = Protego.parse(rules)
     delay = min(max(robots.crawl_delay(agent) or 0.0, 0.0), LONGEST_DELAY.total_seconds())
-    return Verdict(robots.can_fetch(url, agent), timedelta(seconds=delay))
+    return RobotsVerdict(robots.can_fetch(url, agent), timedelta(seconds=delay))
 
 
 def _whole_lines(body: bytes, content_type: str | None) -> str:
-    """Return as much of the text as is read; a rule cut in two would mean something else."""
+    """Return the lines within MAX_BYTES, whole: a rule cut in two would mean something else."""
     if len(body) > MAX_BYTES:
         body = body[:MAX_BYTES].rpartition(b"\n")[0]
     return decode(body, content_type).replace("\0", "")

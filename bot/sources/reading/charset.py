@@ -1,8 +1,8 @@
-"""Bytes to text, for documents whose declared encoding may be missing, wrong, or an attack.
+"""Charset: decodes documents whose declared encoding may be missing, wrong, or an attack.
 
 Bytes that are valid UTF-8 are UTF-8, whatever is declared: text in another encoding practically never is by chance,
-and a server's default `charset=iso-8859-1` often sits on a UTF-8 document. After that the server is believed before
-the document (RFC 7303), then a detector is asked. Only codecs listed here are ever used.
+and servers often add their default `charset=iso-8859-1` to a UTF-8 document. Then the server's declaration counts,
+then the document's (RFC 7303), then a detector's guess. Only the codecs listed here are used.
 """
 
 import codecs
@@ -32,7 +32,7 @@ _CODECS = {
     },
 }
 _SEVEN_BIT = frozenset({"iso2022_jp", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"})
-_BYTE_ORDER_MARKS = (  # the longer before the shorter that begins it
+_BYTE_ORDER_MARKS = (  # a longer one before its prefix
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -55,12 +55,12 @@ _CHARACTERS = (  # XML 1.0, 2.2
     range(0xE000, 0xFFFE),
     range(0x10000, 0x110000),
 )
-_CHARACTER_REFERENCE = re.compile(  # but for those that are plainly right, and nearly all are
+_CHARACTER_REFERENCE = re.compile(  # without the usual ones, which are valid
     r"&#(?!(?:3[2-9]|[4-9]\d|[1-9]\d{2,3}|x(?:[2-9a-f][0-9a-f]|[1-9a-f][0-9a-f]{2}|[1-9a-c][0-9a-f]{3}));)"
     r"(?:x([0-9a-f]+)|([0-9]+));?",
     re.IGNORECASE,
 )
-_GARBLED = re.compile(  # UTF-8 read as Latin-1 ("Ã©", "Ð½Ð°"), Cyrillic read as Latin-1 ("Íîâîñòè"), what was lost
+_GARBLED = re.compile(  # UTF-8 read as Latin-1 ("Ã©", "Ð½Ð°"), Cyrillic read as Latin-1 ("Íîâîñòè"), lost characters
     "(?:[\u00c2\u00c3\u00d0\u00d1\u00d8\u00d9][\u0080-\u00bf\u0152-\u0178\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]){2}"
     "|[\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u00ff]{5}|\ufffd"
 )
@@ -84,7 +84,7 @@ def decode(body: bytes, content_type: str | None = None) -> str:
 
 
 def only_characters(text: str) -> str:
-    """Return `text` without what XML has no place for, be it written or referred to: for that parsers refuse it all."""
+    """Return `text` without characters, written or as references, that XML excludes: parsers refuse the document."""
     return _CHARACTER_REFERENCE.sub(_valid_reference, _NOT_XML.sub("", text))
 
 
@@ -95,12 +95,12 @@ def _valid_reference(reference: re.Match[str]) -> str:
 
 
 def is_garbled(text: str) -> bool:
-    """Return whether a text looks as if it had been read with the wrong codec, here or by its publisher."""
+    """Return whether a text looks as if it was decoded with the wrong codec, here or by its publisher."""
     return bool(_GARBLED.search(text))
 
 
 def codec_for(name: str) -> str | None:
-    """Return the codec to decode `name` with, or None if it is unknown or not one for documents."""
+    """Return the codec for the encoding `name`, or None if it is unknown or not used for documents."""
     try:
         return _CODECS.get(codecs.lookup(name).name)
     except (LookupError, ValueError):
@@ -108,7 +108,7 @@ def codec_for(name: str) -> str | None:
 
 
 def _declared(body: bytes, content_type: str | None) -> list[str]:
-    """What the server, then the document, declare, as far as we know the codec."""
+    """Return the codecs that the server, then the document, declare; unknown ones are left out."""
     names = []
     if found := _HTTP_CHARSET.search(content_type or ""):
         names.append(found[1])

@@ -1,10 +1,9 @@
-"""Make plain, safe text of what publishers send, and tell an article from what surrounds it.
+"""Cleaner: turns publishers' markup into plain, safe text, and separates an article from what surrounds it.
 
 In: a title or body as a feed or a scraper gave it. Out: text without markup, entities, control characters
 or bidi overrides; a body also without repeated captions, calls to click, and lists of unrelated headlines.
-Every character kept knows where it stood in the original (`Traced.offsets`), so a match can be pointed at
-in the field as given. That is why markup is read here by a small scanner: lxml does not say where in its
-input a character came from.
+`Traced.offsets` maps each character to its position in the original, so that a match can be located in the field
+as given. Hence the small markup scanner: lxml does not report where in its input a character was.
 """
 
 import html
@@ -16,11 +15,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-MAX_CHARACTERS = 1 << 18  # of one field; what is beyond is not read
-ROUNDS = 6  # of unescaping: "&amp;amp;lt;" is seen in real feeds, deeper nesting is an attack
+MAX_CHARACTERS = 1 << 18  # of one field; the rest is ignored
+ROUNDS = 6  # of unescaping: "&amp;amp;lt;" occurs in real feeds, deeper nesting is an attack
 
-# Control characters, bidi embeddings and isolates (reliable display), byte order marks, lone surrogates. One at a time:
-# where a pattern begins with a set of characters, `re` looks for them five times as fast.
+# Control characters, bidi embeddings and isolates (reliable display), byte order marks, lone surrogates. No quantifier:
+# `re` searches five times as fast for a pattern that begins with a set of characters.
 _UNWANTED = re.compile(
     "[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
@@ -47,9 +46,9 @@ _NOWHERE = array("I")
 
 
 class Traced(NamedTuple):
-    """A cleaned text; character i of `text` stood at code point `offsets[i]` of the original.
+    """A cleaned text; character i of `text` was at code point `offsets[i]` of the original.
 
-    `offsets` is empty where nobody asked for them: keeping them costs more than the cleaning itself.
+    `offsets` is empty where they were not requested: tracking them costs more than the cleaning itself.
     """
 
     text: str
@@ -60,13 +59,13 @@ class Traced(NamedTuple):
         return Traced(self.text[start:end], self.offsets[start:end])
 
     def original(self, start: int, end: int) -> tuple[int, int]:
-        """Return where `text[start:end]` (not empty) stands in the original."""
+        """Return the span of `text[start:end]` (not empty) in the original."""
         return self.offsets[start], self.offsets[end - 1] + 1
 
 
 @dataclass(frozen=True, slots=True)
 class CleanArticle:
-    """A title and body without noise; `headline_in_text` says that the title was found in the text."""
+    """A title and body without noise; `headline_in_text`: the title was found in the text."""
 
     title: Traced
     text: Traced
@@ -85,7 +84,7 @@ def clean_text(raw: str) -> str:
 def clean_body(title: str, text: str) -> str:
     """Return the article in `text` as plain paragraphs, one a line, in NFC, without noise or a copy of its title.
 
-    Idempotent, never raises. A headline that stands in the text of an untitled article stays there.
+    Idempotent, never raises. A headline in the text of an untitled article stays there.
     """
     head = clean_text(title)
     for _ in range(ROUNDS):
@@ -94,12 +93,12 @@ def clean_body(title: str, text: str) -> str:
         before, text = text, unicodedata.normalize("NFC", _paragraphs(kept).text)
         whole = len(kept) == len(blocks) and not any(block.listed for block in blocks)
         if text == before or (whole and not _MAY_BE_MARKUP.search(text)):
-            break  # reading it again would find the same
+            break  # a further round would change nothing
     return text
 
 
 def clean_entry(title: str, text: str) -> tuple[str, str]:
-    """Return title and body as `clean_text` and `clean_body` do; an empty title is looked for in the text."""
+    """Return title and body as `clean_text` and `clean_body` do; an empty title is searched in the text."""
     head, body = clean_text(title), clean_body(title, text)
     if head:
         return head, body
@@ -113,7 +112,7 @@ def trace_line(raw: str) -> Traced:
 
 
 def clean_article(title: str, text: str) -> CleanArticle:
-    """Return the title and the article proper. An empty title is looked for in the text."""
+    """Return the title and the article proper. An empty title is searched in the text."""
     head = trace_line(title)
     blocks = _article(_blocks(_plain(text, trace=True)), head.text)
     if head.text:
@@ -125,7 +124,7 @@ def clean_article(title: str, text: str) -> CleanArticle:
     return CleanArticle(found.traced, _paragraphs(rest), headline_in_text=True)
 
 
-def _article(blocks: list["_Block"], title: str) -> list["_Block"]:
+def _article(blocks: list["_TextBlock"], title: str) -> list["_TextBlock"]:
     return _without_lists(_without_noise(blocks, title))
 
 
@@ -176,14 +175,14 @@ def _without_markup(traced: Traced) -> Traced:
 
 
 def _meaning(found: re.Match[str]) -> str:
-    """Return what a tag, an entity or a declaration becomes: a line break, a character or nothing."""
+    """Return the text that replaces a tag, an entity or a declaration: a line break, a character or nothing."""
     if name := found["name"]:
         return "\n" if name.lower() in _BLOCK_TAGS else ""
     return html.unescape(found.group()) if found["entity"] else ""
 
 
 def _markup(text: str) -> Iterator[tuple[int, int, str]]:
-    """Yield what each piece of markup in `text` becomes: a line break, a character or nothing."""
+    """Yield (start, end, replacement) of each piece of markup in `text`."""
     unclosed: set[str] = set()
     position = 0
     while found := _MARKUP.search(text, position):
@@ -194,7 +193,7 @@ def _markup(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _hidden_end(text: str, opening: re.Match[str], unclosed: set[str]) -> int:
-    """Return where a comment, script or style ends; only its opening goes when it never does."""
+    """Return where a comment, script or style ends; the end of its opening tag if it is never closed."""
     start = opening.group().casefold()
     closing = _HIDDEN_ENDS.get(start, f"</{start[1:]}>")
     if closing not in unclosed:
@@ -218,9 +217,9 @@ def _join_words(traced: Traced) -> Traced:
 
 # --- an article among other things ------------------------------------------------------------------
 
-LIST_LENGTH = 5  # so many headlines in a row are a list: fewer may be subheadings
-RELATED = 0.5  # share of a headline's longer words that also stand in the article it belongs to
-OUTSIDE = 0.2  # a list with less than this share of the prose on one side stands above or below the article
+LIST_LENGTH = 5  # headlines in a row that make a list: fewer may be subheadings
+RELATED = 0.5  # share of a headline's longer words that are also in the article it belongs to
+OUTSIDE = 0.2  # a list with less than this share of the prose on one side is above or below the article
 
 _SENTENCE_END = re.compile(r"(?:[^\W\d_A-Z]{2}|\d|[^\w\s])[.!?…。！？؟۔।]+[\"'’”»)\]]*(?=\s|$)|[。！？]")
 _NOT_A_HEADLINE_END = tuple(".,;:。،؛۔।")
@@ -233,7 +232,7 @@ _CLOSERS = "\"'’”»)]"
 
 
 @dataclass(eq=False)
-class _Block:
+class _TextBlock:
     """A line of a text, or one item of a line that lists headlines (`listed`)."""
 
     traced: Traced
@@ -265,18 +264,20 @@ def _looks_like_a_headline(text: str) -> bool:
     return not words[0][0].islower() and numbers * 4 <= len(words)
 
 
-def _blocks(plain: Traced) -> list[_Block]:
+def _blocks(plain: Traced) -> list[_TextBlock]:
     gaps = _GAP_MARKS.search(plain.text) or _WIDE_GAP.search(plain.text)
     if not (gaps or plain.offsets):
-        lines = (" ".join(line.split()) for line in _LINE_BREAK.split(plain.text))  # the same, and most texts are so
-        return [_Block(Traced(line, _NOWHERE), listed=False) for line in lines if line]
+        lines = (
+            " ".join(line.split()) for line in _LINE_BREAK.split(plain.text)
+        )  # the same result; most texts are like this
+        return [_TextBlock(Traced(line, _NOWHERE), listed=False) for line in lines if line]
     blocks = []
     for line in _split(plain, _LINE_BREAK):
         items = [item for item in map(_join_words, _split(line, _GAP)) if item.text] if gaps else []
         if _is_list(items):
-            blocks += [_Block(item, listed=True) for item in items]
+            blocks += [_TextBlock(item, listed=True) for item in items]
         elif (whole := _join_words(line)).text:
-            blocks.append(_Block(whole, listed=False))
+            blocks.append(_TextBlock(whole, listed=False))
     return blocks
 
 
@@ -292,11 +293,11 @@ def _split(traced: Traced, separator: re.Pattern[str]) -> Iterator[Traced]:
 
 
 def _is_list(items: list[Traced]) -> bool:
-    """Return whether a line's items, set apart by wide gaps, are headlines: most look like one."""
+    """Return whether a line's items, set apart by wide gaps, are headlines: at least four in five look like it."""
     return len(items) >= LIST_LENGTH and sum(_looks_like_a_headline(i.text) for i in items) >= 0.8 * len(items)
 
 
-def _without_noise(blocks: list[_Block], title: str) -> list[_Block]:
+def _without_noise(blocks: list[_TextBlock], title: str) -> list[_TextBlock]:
     """Drop repetitions (a title above its text, captions), calls to click, and initials on a line of their own."""
     seen = {title.casefold()}
     kept = []
@@ -309,21 +310,21 @@ def _without_noise(blocks: list[_Block], title: str) -> list[_Block]:
     return kept
 
 
-def _without_lists(blocks: list[_Block]) -> list[_Block]:
-    """Drop lists of headlines that stand above or below the article and have little to do with it.
+def _without_lists(blocks: list[_TextBlock]) -> list[_TextBlock]:
+    """Drop lists of headlines above or below the article that have little to do with it.
 
-    Their shape gives them away: several in a row, none with a full stop, next to prose. A last line that
-    is about the prose right after it is that article's own headline, and stays.
+    They are recognised by their shape: several in a row, none with a full stop, next to prose. A last line that is
+    about the prose right after it is that article's own headline, and stays.
     """
     if not any(block.is_headline for block in blocks[LIST_LENGTH - 1 :: LIST_LENGTH]):
-        return blocks  # no run of them can be that long
+        return blocks  # no run of headlines can be long enough
     flags = [block.is_headline for block in blocks]
     if not any(flags[start] and end - start >= LIST_LENGTH for start, end in _runs(flags)):
         return blocks
     sizes = [len(block.text) if block.is_prose else 0 for block in blocks]
     article = _long_words(block.text for block in blocks if block.is_prose)
     total, before = sum(sizes), 0
-    kept: list[_Block] = []
+    kept: list[_TextBlock] = []
     for start, end in _runs(flags):
         run = blocks[start:end]
         is_list = flags[start] and len(run) >= LIST_LENGTH
@@ -345,21 +346,21 @@ def _runs(flags: list[bool]) -> Iterator[tuple[int, int]]:
             start = end
 
 
-def _unrelated(run: list[_Block], article: set[str]) -> bool:
+def _unrelated(run: list[_TextBlock], article: set[str]) -> bool:
     return sum(_relation(block, article) < RELATED for block in run) * 2 > len(run)
 
 
-def _relation(block: _Block, article: set[str]) -> float:
+def _relation(block: _TextBlock, article: set[str]) -> float:
     words = _long_words([block.text])
     return len(words & article) / len(words) if words else 0.0
 
 
 def _long_words(texts: Iterable[str]) -> set[str]:
-    """Return the beginnings of the words of four letters and more: enough to tell what a text is about."""
+    """Return the beginnings of the words of four letters and more: enough to compare the subjects of texts."""
     return {word[:5] for text in texts for word in _WORD.findall(text.casefold()) if len(word) >= 4}
 
 
-def _headline(blocks: list[_Block]) -> _Block | None:
+def _headline(blocks: list[_TextBlock]) -> _TextBlock | None:
     """Return the line that is most about the prose after it (the first of equals), or None when no line is."""
     best, best_relation = None, RELATED
     after: set[str] = set()
@@ -373,7 +374,7 @@ def _headline(blocks: list[_Block]) -> _Block | None:
     return best
 
 
-def _paragraphs(blocks: list[_Block]) -> Traced:
+def _paragraphs(blocks: list[_TextBlock]) -> Traced:
     """Return the blocks as lines of one text."""
     offsets = array("I")
     for index, block in enumerate(blocks):

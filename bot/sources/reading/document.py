@@ -1,8 +1,8 @@
-"""One document, bytes to Feed: RSS, RDF, Atom and CDF through feedparser, JSON Feed by hand.
+"""Document reader: parses a feed document into a `Feed`; RSS, RDF, Atom and CDF by feedparser, JSON Feed here.
 
-Of a document that was read before, feedparser is given only the items not met then (`pieces` tells them apart).
+Of a document that was read before, feedparser gets only the new items (`item_spans` finds them).
 
-Runs in the worker process of `parse`: what it imports is heavy, and what it reads may be made to hurt.
+Runs in the worker process of `pool`: its imports are heavy, and documents may be hostile.
 """
 
 import calendar
@@ -12,23 +12,23 @@ import time
 from bisect import bisect
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.parsers import expat
 
-from bot.errors import SourceError
-from bot.models import Feed, FeedEntry
+from bot.errors import SourceError, SourceFault
+from bot.models import Feed, FeedEntry, PollHints
 from bot.sources.address import absolute_link, canonical_link
 from bot.sources.http.headers import RETRY_LATEST
 from bot.sources.reading import feedparser_patches, item_spans
 from bot.sources.reading.charset import decode, is_garbled, only_characters
 from bot.sources.reading.clean import clean_text
-from bot.sources.reading.item_spans import Layout, Reading, Recall
-from bot.sources.reading.normalise import Item, language_code, normalise, shorten
+from bot.sources.reading.item_spans import Layout, ReadResult, Recall
+from bot.sources.reading.normalise import RawItem, language_code, normalise, shorten
 
+NO_HINTS = PollHints()
 _MAX_FEED_TITLE = 256
-_TOLERATED = 0.05  # of a document's items may be odd, before an admin hears of it
+_TOLERATED = 0.05  # share of a document's items that may be odd before admins are notified
 _JSON_FEED = "https://jsonfeed.org/version/"
 _PERIODS = {
     "hourly": timedelta(hours=1),
@@ -46,24 +46,24 @@ def read_document(body: bytes, content_type: str | None, url: str, now: datetime
     return read_news(body, content_type, url, now).feed
 
 
-def read_news(body: bytes, content_type: str | None, url: str, now: datetime, known: bytes = b"") -> Reading:
-    """Return the feed in `body`, found at `url`, without the items that were there at the last reading.
+def read_news(body: bytes, content_type: str | None, url: str, now: datetime, known: bytes = b"") -> ReadResult:
+    """Return the feed in `body`, found at `url`, without the items of the last reading.
 
-    `known` is what that reading (at the same `url`) returned. Raises SourceError("not-a-feed") or
-    SourceError("parse"), and whatever feedparser raises on hostile input.
+    `known` is from that reading's result, at the same `url`. Raises SourceError of kind "not-a-feed"
+    or "parse", and whatever feedparser raises on hostile input.
     """
     text = decode(body, content_type).strip()
     if not text:
-        raise SourceError("not-a-feed", "The document is empty.")
+        raise SourceError(SourceFault.EMPTY)
     if text.startswith("{"):
-        return Reading(_read_json(text, url, now))
+        return ReadResult(_read_json(text, url, now))
     text = _repaired(text)
     refuse_entities(text)
     return _read_xml(text.encode(), url, now, known)
 
 
-def _read_xml(document: bytes, url: str, now: datetime, known: bytes) -> Reading:
-    """Read the items that are not known; all of them where the document cannot be taken apart safely."""
+def _read_xml(document: bytes, url: str, now: datetime, known: bytes) -> ReadResult:
+    """Parse the items that are not known; all of them where the new ones cannot be identified by themselves."""
     layout = item_spans.layout(document) or Layout()
     digests = [item_spans.digest(document[start:end]) for start, end in layout.spans]
     kept = item_spans.rows_of(known, set(digests))
@@ -75,21 +75,21 @@ def _read_xml(document: bytes, url: str, now: datetime, known: bytes) -> Reading
         feed, items = _parsed(rest, layout, url, now, links_elsewhere=len(recall.links))
         rows = _rows(new, items, url)
         if len(items) == len(new) and recall.is_apart_from(rows):
-            return Reading(feed, item_spans.pack([*kept, *rows]), whole=False)
+            return ReadResult(feed, item_spans.pack([*kept, *rows]), whole=False)
     feed, items = _parsed(item_spans.without(document, layout.unread), layout, url, now)
     aligned = len(items) == len(digests)
-    return Reading(feed, item_spans.pack(_rows(digests, items, url)) if aligned else b"")
+    return ReadResult(feed, item_spans.pack(_rows(digests, items, url)) if aligned else b"")
 
 
 def _apart(old: Sequence[tuple[int, int]], unread: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return both kinds of parts to leave out, in order; those within an old item go with it."""
+    """Return the spans to cut out, in order: old items, and unread elements that are not within one."""
     ends = [end for _, end in old]
     starts = [start for start, _ in old]
     outside = [(start, end) for start, end in unread if bisect(starts, start) == bisect(ends, start)]
     return sorted([*old, *outside])
 
 
-def _rows(digests: Sequence[bytes], items: Sequence[Item], url: str) -> list[bytes]:
+def _rows(digests: Sequence[bytes], items: Sequence[RawItem], url: str) -> list[bytes]:
     return [
         item_spans.row(digest, (item.guid or "").strip(), canonical_link(absolute_link(url, item.link) or ""))
         for digest, item in zip(digests, items, strict=False)
@@ -98,13 +98,13 @@ def _rows(digests: Sequence[bytes], items: Sequence[Item], url: str) -> list[byt
 
 def _parsed(
     document: bytes, layout: Layout, url: str, now: datetime, *, links_elsewhere: int = 0
-) -> tuple[Feed, list[Item]]:
-    """Return what feedparser makes of `document`, and its items in order."""
+) -> tuple[Feed, list[RawItem]]:
+    """Return the feed that feedparser parses from `document`, and its items in order."""
     parsed = feedparser_patches.parse(
         document, {"content-type": "application/xml; charset=utf-8", "content-location": url}
     )
     if not parsed.version:
-        raise SourceError("not-a-feed", _what_it_is(document))
+        raise SourceError(_fault_of(document))
     raw = parsed.entries
     if (
         parsed.bozo
@@ -124,15 +124,20 @@ def _parsed(
         site_url=head.get("link"),
         self_url=_link(head, "self"),
         hub=_link(head, "hub"),
-        ttl=max(_minutes(head.get("ttl")), _update_period(head), timedelta()) or None,
+        poll_hints=PollHints(
+            max(_minutes(head.get("ttl")), _update_period(head), timedelta()) or None,
+            layout.skip_hours,
+            layout.skip_days,
+        ),
         links_elsewhere=links_elsewhere,
     )
-    return replace(feed, skip_hours=layout.skip_hours, skip_days=layout.skip_days), items
+    return feed, items
 
 
 def refuse_entities(text: str) -> None:
-    """Raise SourceError("parse") if the document declares entities: they are how small documents become huge, and how
-    a document reads files. Asked of the parser that feedparser uses, up to the first element.
+    """Raise SourceError if the document declares entities: by these small documents become huge, or read files.
+
+    Expat, which feedparser uses too, parses up to the first element.
     """
     parser = expat.ParserCreate("utf-8")
     parser.EntityDeclHandler = _refuse_entity
@@ -140,7 +145,7 @@ def refuse_entities(text: str) -> None:
     try:
         parser.Parse(text.encode(), True)
     except (_PrologueReadError, expat.ExpatError):
-        return  # no entities so far; what is not well-formed goes to feedparser's other parser, which has none
+        return  # no entities so far; feedparser's parser for malformed documents has none
 
 
 class _PrologueReadError(Exception):
@@ -152,29 +157,29 @@ def _stop(*_: object) -> None:
 
 
 def _refuse_entity(*_: object) -> None:
-    raise SourceError("parse", "The document declares XML entities, which are not accepted.")
+    raise SourceError(SourceFault.ENTITIES)
 
 
 def _repaired(text: str) -> str:
-    """Return `text` with what would make feedparser refuse a whole document replaced or dropped."""
+    """Return `text` without characters and declarations that would make feedparser refuse the whole document."""
     text = "<?xml version='1.0' encoding='utf-8'?>" + _DECLARATION.sub("", text).lstrip()
     return only_characters(text)
 
 
-def _what_it_is(document: bytes) -> str:
+def _fault_of(document: bytes) -> SourceFault:
     if re.search(rb"<(?:!doctype\s+html|html|body)\b", document[:4096], re.IGNORECASE):
-        return "This is a web page, not a feed."
-    return "This document is not a feed."
+        return SourceFault.WEB_PAGE
+    return SourceFault.NOT_A_FEED
 
 
 def _is_whole(entry: Mapping[str, Any]) -> bool:
     return bool(entry.get("id") or (entry.get("link") and entry.get("title")))
 
 
-def _xml_item(entry: dict[str, Any]) -> Item:
+def _xml_item(entry: dict[str, Any]) -> RawItem:
     title = entry.get("title_detail") or {}
     bodies = [part.get("value") or "" for part in entry.get("content") or ()]
-    return Item(
+    return RawItem(
         guid=entry.get("id"),
         link=entry.get("feedburner_origlink") or entry.get("link"),
         title=entry.get("title") or "",
@@ -190,7 +195,7 @@ def _content_language(entry: Mapping[str, Any]) -> str | None:
 
 
 def _moment(entry: dict[str, Any]) -> datetime | None:
-    """The first date that could be read: dict.get, for feedparser's own lookup answers for `updated` with a warning."""
+    """Return the first readable date. By dict.get: feedparser's own look-up warns when `updated` is missing."""
     for name in ("published_parsed", "updated_parsed", "created_parsed"):
         parts: time.struct_time | None = dict.get(entry, name)
         if parts is not None:
@@ -211,7 +216,7 @@ def _minutes(text: str | None) -> timedelta:
 
 
 def _update_period(head: Mapping[str, Any]) -> timedelta:
-    """Return how often the document says it changes (RDF Site Summary 1.0, module Syndication), at most a day."""
+    """Return the document's update period (RDF Site Summary 1.0, module Syndication), at most a day; zero for none."""
     period = _PERIODS.get(str(head.get("sy_updateperiod") or "").strip().lower(), timedelta())
     return min(period / max(_number(head.get("sy_updatefrequency"), 1), 1), RETRY_LATEST)
 
@@ -222,13 +227,13 @@ def _number(text: str | None, missing: int) -> int:
 
 
 def _read_json(text: str, url: str, now: datetime) -> Feed:
-    """JSON Feed 1.0 and 1.1 (jsonfeed.org); whatever has the wrong type is taken as missing."""
+    """Parse JSON Feed 1.0 and 1.1 (jsonfeed.org); a value of the wrong type counts as missing."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise SourceError("not-a-feed", "This document is not a feed.") from error
+        raise SourceError(SourceFault.NOT_A_FEED) from error
     if not _text(document, "version").startswith(_JSON_FEED) or not isinstance(document.get("items"), list):
-        raise SourceError("not-a-feed", "This is JSON, but not a JSON Feed.")
+        raise SourceError(SourceFault.OTHER_JSON)
     hubs = [_text(hub, "url") for hub in document.get("hubs") or () if isinstance(hub, dict)]
     return _feed(
         [_json_item(item) for item in document["items"] if isinstance(item, dict)],
@@ -242,9 +247,9 @@ def _read_json(text: str, url: str, now: datetime) -> Feed:
     )
 
 
-def _json_item(item: dict[str, Any]) -> Item:
+def _json_item(item: dict[str, Any]) -> RawItem:
     guid = item.get("id")
-    return Item(
+    return RawItem(
         guid=str(guid) if isinstance(guid, str | int | float) else None,
         link=_text(item, "url") or _text(item, "external_url"),
         title=_text(item, "title"),
@@ -271,8 +276,8 @@ def _are_distinct(guids: Sequence[str]) -> bool:
     return all(guids) and len(set(guids)) == len(guids)
 
 
-def _troubles(items: Sequence[Item], entries: Sequence[FeedEntry]) -> frozenset[str]:
-    """Return what is wrong with a document's items, though they can be told and read (`Feed.troubles`)."""
+def _troubles(items: Sequence[RawItem], entries: Sequence[FeedEntry]) -> frozenset[str]:
+    """Return the troubles of a document whose items can nevertheless be identified and read (`Feed.troubles`)."""
     guids = Counter(guid for item in items if (guid := (item.guid or "").strip()))
     sharing = sum(count for count in guids.values() if count > 1)
     garbled = sum(is_garbled(entry.title) for entry in entries)
@@ -281,7 +286,7 @@ def _troubles(items: Sequence[Item], entries: Sequence[FeedEntry]) -> frozenset[
 
 
 def _feed(
-    items: Sequence[Item],
+    items: Sequence[RawItem],
     *,
     url: str,
     now: datetime,
@@ -290,7 +295,7 @@ def _feed(
     site_url: str | None,
     self_url: str | None,
     hub: str | None,
-    ttl: timedelta | None = None,
+    poll_hints: PollHints = NO_HINTS,
     links_elsewhere: int = 0,
 ) -> Feed:
     site = absolute_link(url, site_url)
@@ -307,5 +312,5 @@ def _feed(
         skipped=skipped,
         ids_distinct=_are_distinct([(item.guid or "").strip() for item in items]),
         troubles=_troubles(items, entries),
-        ttl=ttl,
+        poll_hints=poll_hints,
     )

@@ -1,10 +1,11 @@
-"""feedparser as it is, made quicker: for one call, some of its ways are replaced by others that find the same.
+"""feedparser patches: replaces slow parts of feedparser for the length of one call, with the same result.
 
-In: a document. Out: what `feedparser.parse` returns for it, in some two thirds of the time: expat hands over a text in
-one piece, not line by line; a document's address is joined with itself once, not for every element; dictionaries are
-asked for plain keys without a detour; flat ones are copied as such. The tests compare every document of the corpora.
+In: a document. Out: the result of `feedparser.parse`, in about two thirds of the time: expat delivers a text in one
+piece, not line by line; the document's address is joined with itself once, not for every element; look-ups of plain
+keys skip feedparser's key mapping; flat dictionaries are copied as such. The tests compare every document of the
+corpora.
 
-Runs in the worker process of `parse`.
+Runs in the worker process of `pool`.
 """
 
 import contextlib
@@ -27,23 +28,23 @@ _NO_ATTRIBUTES = AttributesNSImpl({}, {})
 
 
 def parse(document: bytes, headers: Mapping[str, str]) -> Any:
-    """Return what feedparser makes of `document`, without its sanitiser and its resolver of links in texts."""
+    """Return feedparser's result for `document`, without its sanitiser and its resolver of links in texts."""
     with _replaced():
         return feedparser.parse(
-            io.BytesIO(document),  # a stream: bytes or a string would be tried as a file name or an address
-            sanitize_html=False,  # `clean` does it, and these two are where feedparser stalls
+            io.BytesIO(document),  # a stream: feedparser may take bytes or a string for a file name or an address
+            sanitize_html=False,  # `clean` does it; feedparser stalls in these two
             resolve_relative_uris=False,
             response_headers=headers,
         )
 
 
 def create_parser() -> ExpatParser:
-    """Return the parser that feedparser is to use (`xml.sax.make_parser` looks for this name)."""
-    return _Parser()
+    """Return the parser for feedparser; `xml.sax.make_parser` calls a function of this name."""
+    return _PatchedParser()
 
 
-class _Parser(ExpatParser):
-    """The standard library's SAX parser, with text in one piece and a short way for elements without attributes."""
+class _PatchedParser(ExpatParser):
+    """The standard library's SAX parser, with text in one piece and a shortcut for elements without attributes."""
 
     _parser: expat.XMLParserType
     _cont_handler: Any
@@ -65,7 +66,7 @@ class _Parser(ExpatParser):
 
 @functools.lru_cache(maxsize=1024)
 def _pair(name: str) -> tuple[str | None, str]:
-    """Return namespace and local name of what expat calls an element: "namespace name", or "name"."""
+    """Return the namespace and local name of an element's name in expat: "namespace name", or "name"."""
     parts = name.split()
     return (parts[0], parts[1]) if len(parts) > 1 else (None, name)
 
@@ -101,7 +102,7 @@ _REPLACEMENTS = (
     (_Dict, "get", _get),
     (_Dict, "__contains__", _contains),
     (_Dict, "__setitem__", _set),
-    (feedparser.mixin, "copy", SimpleNamespace(deepcopy=_Dict)),  # of the parameters of a text: strings, all of them
+    (feedparser.mixin, "copy", SimpleNamespace(deepcopy=_Dict)),  # copies of a text's parameters, which are all strings
 )
 
 
@@ -110,9 +111,9 @@ def _replaced() -> Iterator[None]:
     """Put the replacements in place until the end of the block."""
     before = [(owner, name, vars(owner)[name]) for owner, name, _ in _REPLACEMENTS]
     try:
-        for owner, name, ours in _REPLACEMENTS:
-            setattr(owner, name, ours)
+        for owner, name, replacement in _REPLACEMENTS:
+            setattr(owner, name, replacement)
         yield
     finally:
-        for owner, name, theirs in before:
-            setattr(owner, name, theirs)
+        for owner, name, original in before:
+            setattr(owner, name, original)

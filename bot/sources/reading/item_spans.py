@@ -1,8 +1,8 @@
-"""A document's items as they stand in its text, so that only those not met before need to be parsed.
+"""Item spans: locates the items in a document's text, so that only new ones are parsed.
 
-In: a well-formed document, and the `Recall` of the last time it was read. Out: where its items stand, and the document
-without those that are known. Not here: what an item says. What expat calls well-formed is all that is taken apart;
-anything else is for feedparser as it is.
+In: a document, and the `Recall` of its last reading. Out: the positions of its items, and the document without the
+known ones. Not here: parsing an item. Only documents that are well-formed for expat are cut; feedparser gets others
+whole.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from xml.parsers import expat
 
 from bot.models import Feed
 
-MAX_ITEMS = 5_000  # of a document that is remembered; a larger one is read whole each time it changes
+MAX_ITEMS = 5_000  # of a document whose items are cached; a larger one is parsed whole each time it changes
 _DIGEST = 8  # bytes: a collision among 5,000 items is less likely than one in a million million
 _ROW = 3 * _DIGEST
 _NAMES = frozenset({"item", "entry"})
@@ -22,10 +22,10 @@ _NONE = bytes(_DIGEST)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What came of reading a document: its feed, and what to pass as `known` when it is read again, b"" for nothing.
+class ReadResult:
+    """A parsed document: its feed, and the bytes to pass as `known` at the next reading, b"" for none.
 
-    `whole` says that the feed holds every item of the document, not only those not known.
+    `whole`: the feed has every item of the document, not only the new ones.
     """
 
     feed: Feed
@@ -35,17 +35,17 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the items of a document stand (start, end in bytes), and the hours and days it asks to be left alone."""
+    """The spans of a document's items (start, end in bytes), and the hours and days of `PollHints`."""
 
     spans: tuple[tuple[int, int], ...] = ()
-    unread: tuple[tuple[int, int], ...] = ()  # elements within items that nobody reads: authors, categories, pictures
+    unread: tuple[tuple[int, int], ...] = ()  # elements within items that are of no use: authors, categories, pictures
     skip_hours: frozenset[int] = frozenset()
     skip_days: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """What is remembered of a document's items: digests of their texts, their ids and their canonical links."""
+    """Digests of the texts, ids and canonical links of a document's items."""
 
     items: frozenset[bytes] = frozenset()
     guids: frozenset[bytes] = frozenset()
@@ -53,7 +53,7 @@ class Recall:
 
     @classmethod
     def unpack(cls, packed: bytes) -> Self:
-        """Return what `pack` packed."""
+        """Return the digests in the result of `pack`."""
         items, guids, links = (
             frozenset(packed[at : at + _DIGEST] for at in range(column * _DIGEST, len(packed), _ROW))
             for column in range(3)
@@ -61,8 +61,9 @@ class Recall:
         return cls(items, guids - {_NONE}, links - {_NONE})
 
     def is_apart_from(self, rows: Sequence[bytes]) -> bool:
-        """Return whether none of these items has the id or the link of one remembered: then they can be told apart
-        without looking at the others.
+        """Return whether none of these items shares an id or a link with a known one.
+
+        Then the new items can be identified without the known ones.
         """
         new = Recall.unpack(b"".join(rows))
         return self.guids.isdisjoint(new.guids) and self.links.isdisjoint(new.links)
@@ -74,19 +75,19 @@ def pack(rows: Sequence[bytes]) -> bytes:
 
 
 def row(item: bytes, guid: str | None, link: str | None) -> bytes:
-    """Return how an item is remembered: by its text (as `digest` gives it), its id and its canonical link."""
+    """Return the digests of an item in one row: of its text (`item`, from `digest`), id and canonical link."""
     return item + (digest(guid.encode()) if guid else _NONE) + (digest(link.encode()) if link else _NONE)
 
 
 def digest(data: bytes) -> bytes:
-    """Return a short digest, for telling items of one document apart."""
+    """Return a short digest, enough to distinguish the items of one document."""
     return hashlib.blake2b(data, digest_size=_DIGEST).digest()
 
 
 def rows_of(packed: bytes, items: Collection[bytes]) -> list[bytes]:
     """Return the rows of these items (digests of their text)."""
     rows = (packed[at : at + _ROW] for at in range(0, len(packed), _ROW))
-    return [one for one in rows if one[:_DIGEST] in items]
+    return [packed_row for packed_row in rows if packed_row[:_DIGEST] in items]
 
 
 def without(document: bytes, spans: Sequence[tuple[int, int]]) -> bytes:
@@ -99,7 +100,7 @@ def without(document: bytes, spans: Sequence[tuple[int, int]]) -> bytes:
 
 
 def layout(document: bytes) -> Layout | None:
-    """Return where the items of a UTF-8 document stand, or None if it is not well-formed or not a feed's."""
+    """Return the layout of a UTF-8 document, or None if it is not well-formed."""
     surveyor = _Surveyor(document)
     try:
         surveyor.parser.Parse(document, True)
@@ -114,7 +115,7 @@ class _Surveyor:
     parser: expat.XMLParserType = field(init=False)
     path: list[str] = field(default_factory=list)
     spans: list[tuple[int, int]] = field(default_factory=list)
-    start: int = -1  # of the item we are in
+    start: int = -1  # of the present item
     depth: int = 0  # within that item
     unread: list[tuple[int, int]] = field(default_factory=list)
     unread_start: int = -1
@@ -130,7 +131,7 @@ class _Surveyor:
 
     def opened(self, name: str, attributes: object) -> None:
         if self.start >= 0:
-            unread = not self.depth and _is_unread(name)  # what has elements in it may hold a title
+            unread = not self.depth and _is_unread(name)  # an element with children may hold a title
             self.unread_start = self.parser.CurrentByteIndex if unread else -1
             self.depth += 1
             return
@@ -163,7 +164,7 @@ class _Surveyor:
 
     def end(self) -> int:
         tag = self.parser.CurrentByteIndex
-        self.odd = self.odd or not self.document.startswith(b"</", tag)  # <item/> has no end to point at
+        self.odd = self.odd or not self.document.startswith(b"</", tag)  # <item/> has no end tag
         return self.document.find(b">", tag) + 1
 
     def noted(self) -> None:

@@ -1,6 +1,6 @@
-"""A document's items to `FeedEntry`: plain, bounded, with their identity, oldest first. Pure.
+"""Normaliser: turns a document's items into `FeedEntry` records: plain, bounded, identified, oldest first. Pure.
 
-In: `Item`s as a reader of some format found them. Out: entries that no later stage needs to clean or check.
+In: `RawItem`s of any format. Out: entries that no later stage needs to clean or check.
 """
 
 import unicodedata
@@ -26,8 +26,8 @@ _JOINERS = frozenset("\u200d\ufe0e\ufe0f")
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """An item as its document gave it: text may hold markup, the link may be relative, the date may be nonsense."""
+class RawItem:
+    """An item as in its document: texts may hold markup, the link may be relative, the date may be wrong."""
 
     guid: str | None = None
     link: str | None = None
@@ -38,7 +38,7 @@ class Item:
 
 
 def normalise(
-    items: Sequence[Item],
+    items: Sequence[RawItem],
     *,
     url: str,
     now: datetime,
@@ -49,11 +49,11 @@ def normalise(
     """Return the entries, oldest first, and how many items were left out.
 
     `url` is where the document was found: links are relative to it. Left out are items with no title, link or text,
-    and the oldest beyond MAX_ENTRIES. An item that stands twice in the document is one entry. `links_elsewhere` counts
+    and the oldest beyond MAX_ENTRIES. An item that occurs twice in the document is one entry. `links_elsewhere` counts
     the different links of the document's other items, if `items` are not all of them.
     """
-    telling = [item for item in items if item.title.strip() or item.link or item.body.strip()]
-    newest = oldest_first(telling)[-MAX_ENTRIES:]
+    usable = [item for item in items if item.title.strip() or item.link or item.body.strip()]
+    newest = oldest_first(usable)[-MAX_ENTRIES:]
     entries = [_entry(item, url=url, now=now, language=language) for item in newest]
     labels = [
         Label((item.guid or "").strip() or None, entry.canonical_url, entry.title, entry.summary)
@@ -65,7 +65,7 @@ def normalise(
     return tuple(_once(named)), len(items) - len(named)
 
 
-def oldest_first(items: Sequence[Item]) -> list[Item]:
+def oldest_first(items: Sequence[RawItem]) -> list[RawItem]:
     """Return the items in the order they were published.
 
     By date where every item has one, else in the order of the document: feeds list the newest first, unless the
@@ -80,7 +80,7 @@ def oldest_first(items: Sequence[Item]) -> list[Item]:
     return sorted(ordered, key=lambda item: item.published_at or _OLDEST)
 
 
-@lru_cache(maxsize=256)  # of one document all are alike
+@lru_cache(maxsize=256)  # the items of a document mostly share one
 def language_code(name: str | None) -> str | None:
     """Return the two-letter code in a language tag ("en-GB", "pt_BR"), lower case, or None."""
     code = (name or "").strip().replace("_", "-").partition("-")[0].lower()
@@ -91,7 +91,7 @@ def display_date(date: datetime | None, now: datetime) -> datetime | None:
     """Return a date fit to show, or None for one that cannot be true.
 
     A date in the future is now (a clock or a zone is wrong, or the piece was published before its embargo ended). An
-    old date stays: saying that an old piece is new would mislead.
+    old date stays: an old piece must not look new.
     """
     if date is None or date < _OLDEST:
         return None
@@ -107,7 +107,7 @@ def shorten(text: str, limit: int) -> str:
     return text[:limit].rstrip()
 
 
-def _entry(item: Item, *, url: str, now: datetime, language: str | None) -> FeedEntry:
+def _entry(item: RawItem, *, url: str, now: datetime, language: str | None) -> FeedEntry:
     """Return the entry, without keys yet; its title is "" if cleaning left nothing of the item."""
     title, body = clean_entry(item.title[:_MAX_MARKUP], item.body[:_MAX_MARKUP])
     title, summary = shorten(title, MAX_TITLE), shorten(body, MAX_SUMMARY)
@@ -124,7 +124,7 @@ def _entry(item: Item, *, url: str, now: datetime, language: str | None) -> Feed
 
 
 def _headline(text: str) -> str:
-    """Return the beginning of a text that has no title (a note, a post), up to a word's end."""
+    """Return the beginning of a text without a title (a note, a post), up to the end of a word."""
     line = text.partition("\n")[0]
     if len(line) <= _HEADLINE:
         return line

@@ -1,8 +1,8 @@
-"""A web page to the article in it: what `full_text` sources are matched by, beside what their feed says.
+"""Page reader: extracts the article from a web page, for sources that are read in full.
 
-In: a page as it was fetched, and what the feed says of the article. Out: the article's plain text, or why the page has
-none to offer. trafilatura finds the article; it is given the text and fetches nothing. Runs in the worker process, as
-everything that reads what anybody may have written.
+In: a fetched page, and the title and summary of its entry. Out: the article's plain text, or a `SourceError`.
+trafilatura finds the article; it is given the text and fetches nothing. Runs in the worker process, as everything that
+reads untrusted documents.
 """
 
 import logging
@@ -14,70 +14,72 @@ from dataclasses import dataclass
 from lxml import etree, html  # type: ignore[import-untyped]  # no type information published
 from yarl import URL
 
-from bot.errors import SourceError
-from bot.sources.http.fetch import Wanted
+from bot.errors import SourceError, SourceFault
+from bot.sources.http.fetch import FetchOptions
 from bot.sources.reading.charset import decode, only_characters
 from bot.sources.reading.clean import clean_body
 from bot.sources.reading.normalise import MAX_SUMMARY, language_code, shorten
 
 _ACCEPT = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
 _TYPES = frozenset({"text/html", "application/xhtml+xml"})
-_ALIKE = 0.5  # of a title's words, found in its page: fewer, and it is a login, a consent form or the home page
-_TELLING = 4  # letters: "the" and "in" stand on every page
+_ALIKE = (
+    0.5  # share of a title's words that its page must have: with fewer it is a login, a consent form or the home page
+)
+_TELLING = 4  # letters: shorter words, such as "the" and "in", are on every page
 _WORD = re.compile(r"[^\W_]+")
 _TITLES = "//title | //h1 | //meta[@property='og:title' or @name='twitter:title']/@content"
-_FEW_TITLES = 20  # looked at: a page may repeat any
+_FEW_TITLES = 20  # titles read: a page may repeat them without end
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The article of a page: plain paragraphs, one a line, cleaned and bounded; the page's language if it says one."""
+    """The article of a page: cleaned, bounded paragraphs, one a line; and the page's language code or None."""
 
     text: str
     language: str | None = None
 
 
-def wanted(may_fetch: Callable[[URL], Awaitable[None]]) -> Wanted:
-    """Return how to ask for a page; `may_fetch` forbids an address by raising SourceError."""
-    return Wanted(_ACCEPT, _TYPES, may_fetch)
+def fetch_options(may_fetch: Callable[[URL], Awaitable[None]]) -> FetchOptions:
+    """Return the options to fetch a page with; `may_fetch` forbids an address by raising SourceError."""
+    return FetchOptions(_ACCEPT, _TYPES, may_fetch)
 
 
 def read_page(body: bytes, content_type: str | None, title: str, summary: str) -> Page:
     """Return the article in a page that the feed announced with this title and summary.
 
-    Raises SourceError("not-an-article") where the page would tell less than the feed does, or of something else.
+    Raises SourceError of kind "not-an-article" where the page has no more text than the feed, or another subject.
     """
     tree = _tree(only_characters(decode(body, content_type)))
     if tree is None:
-        raise SourceError("not-an-article", "The page cannot be read.")
-    titles = [_text_of(one) for one in tree.xpath(_TITLES)[:_FEW_TITLES]]
+        raise SourceError(SourceFault.PAGE_UNREADABLE)
+    titles = [_text_of(title_node) for title_node in tree.xpath(_TITLES)[:_FEW_TITLES]]
     language = language_code(tree.get("lang"))
     text = shorten(clean_body(title, _article(tree)), MAX_SUMMARY)
     if len(text) <= len(summary):
-        raise SourceError("not-an-article", "The page says no more than the feed.")
+        raise SourceError(SourceFault.PAGE_ADDS_NOTHING)
     if not is_about(title or summary, [*titles, text]):
-        raise SourceError("not-an-article", "The page is about something else.")
+        raise SourceError(SourceFault.PAGE_OF_SOMETHING_ELSE)
     return Page(text, language)
 
 
 def is_about(title: str, texts: Iterable[str]) -> bool:
-    """Return whether `texts`, a page's titles and its article, have half of the words of `title` that tell anything."""
+    """Return whether `texts` (a page's titles and article) have at least half of the telling words of `title`."""
     words = set(_words(title))
-    wanted = {word for word in words if len(word) >= _TELLING or _is_apart(word)} or words
-    return len(wanted & {word for text in texts for word in _words(text)}) >= _ALIKE * len(wanted)
+    telling = {word for word in words if len(word) >= _TELLING or _is_unspaced(word)} or words
+    return len(telling & {word for text in texts for word in _words(text)}) >= _ALIKE * len(telling)
 
 
 def _words(text: str) -> Iterator[str]:
-    """Yield the words of a text, folded; of scripts without spaces, each two characters that stand together."""
+    """Yield the words of a text, folded; in scripts without spaces, each pair of adjacent characters."""
     for word in _WORD.findall(unicodedata.normalize("NFKC", text).casefold()):
-        if _is_apart(word):
+        if _is_unspaced(word):
             yield from (word[at : at + 2] for at in range(max(len(word) - 1, 1)))
         else:
             yield word
 
 
-def _is_apart(word: str) -> bool:
-    """Return whether a word is of a script that sets none apart, or of one of those beside them."""
+def _is_unspaced(word: str) -> bool:
+    """Return whether a word has letters of a script without spaces (Thai, Chinese, …: U+0E00 and above)."""
     return max(word) >= "\u0e00"
 
 
@@ -94,7 +96,7 @@ def _text_of(found: object) -> str:
 
 
 def _article(tree: html.HtmlElement) -> str:
-    from trafilatura import bare_extraction  # noqa: PLC0415 - only who reads pages pays for it
+    from trafilatura import bare_extraction  # noqa: PLC0415 - imported only where pages are read
     from trafilatura.settings import Document  # noqa: PLC0415
 
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # an empty page is no event

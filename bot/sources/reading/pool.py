@@ -1,8 +1,7 @@
-"""The process that reads documents, and can be killed.
+"""Parser pool: runs everything that reads untrusted documents in worker processes, which can be killed.
 
-feedparser can be made to run for minutes, to need gigabytes, or to raise anything at all, by the document it reads;
-a thread could not be stopped. So documents are read in worker processes with a limit on time and memory, started when
-the first document comes. feedparser is imported only there.
+A document can make feedparser run for minutes, need gigabytes, or raise any exception; a thread could not be stopped.
+The workers have limits of time and memory, and start with the first document. feedparser is imported only there.
 """
 
 import asyncio
@@ -12,22 +11,22 @@ import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from bot.errors import SourceError
+from bot.errors import SourceError, SourceFault
 from bot.models import Feed
-from bot.sources.reading.item_spans import Reading
+from bot.sources.reading.item_spans import ReadResult
 
 WORKERS = 2
 TIMEOUT = timedelta(seconds=10)  # 5 MiB of text in 500 entries take five
 MEMORY = 512 * 2**20  # of address space; a 5 MiB feed needs less than half
 _TASKS_PER_WORKER = 2000  # then a new one, so that no leak lasts
-_CPU_SECONDS = 20  # of one call, whatever the clock says
+_CPU_SECONDS = 20  # of processor time for one call
 _FORBIDDEN = frozenset(
     (
         *("socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname"),
@@ -41,21 +40,21 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class _Outcome(Generic[_T]):
-    """What comes back from a worker: a value, or an error as plain text (an odd exception may not travel)."""
+    """The result of a call in a worker: its value, or a `SourceError` in parts (an exception may not be picklable)."""
 
     value: _T | None = None
-    kind: str = ""
-    message: str = ""
+    fault: SourceFault | None = None
+    values: dict[str, Any] = field(default_factory=dict)
 
 
 class FeedParser:
-    """Reads documents in other processes; an async context that owns them. Nothing is started before it is needed."""
+    """Reads documents in worker processes; an async context that owns them. The first call starts them."""
 
     def __init__(self, *, workers: int = WORKERS, timeout: timedelta = TIMEOUT, memory: int = MEMORY) -> None:
         self._workers = workers
         self._timeout = timeout
         self._memory = memory
-        self._turns = asyncio.Semaphore(workers)  # so that a document waits here, not in a pipe
+        self._turns = asyncio.Semaphore(workers)  # documents wait here, not in a pipe
         self._starting = asyncio.Lock()
         self._pool: ProcessPool | None = None
 
@@ -70,21 +69,23 @@ class FeedParser:
             await asyncio.to_thread(_stop, pool)
 
     async def parse(self, body: bytes, content_type: str | None, url: str, now: datetime | None = None) -> Feed:
-        """Return the feed in `body`, which was found at `url` (links are relative to it).
+        """Return the feed in `body`, found at `url` (links are relative to it).
 
-        `content_type` is the HTTP header. `now` bounds the dates of entries; the clock's time if None. Raises
-        SourceError("not-a-feed"), or SourceError("parse") for what is hostile or takes too much time or memory.
+        `content_type` is the HTTP header. `now` bounds the dates of entries; the system's time if None. Raises
+        SourceError of kind "not-a-feed", or "parse" for what is hostile or takes too much time or memory.
         """
         return (await self.read(body, content_type, url, now or datetime.now(UTC))).feed
 
-    async def read(self, body: bytes, content_type: str | None, url: str, now: datetime, known: bytes = b"") -> Reading:
-        """Return what is new in `body` since the reading that returned `known`; otherwise as `parse`."""
+    async def read(
+        self, body: bytes, content_type: str | None, url: str, now: datetime, known: bytes = b""
+    ) -> ReadResult:
+        """Return the items of `body` that are not among `known`, of an earlier `ReadResult`; otherwise as `parse`."""
         return await self.run(_read_news, body, content_type, url, now, known)
 
     async def run(self, call: Callable[..., _T], *arguments: object) -> _T:
-        """Return `call(*arguments)`, made in a worker under its limits; raises SourceError as `parse` does.
+        """Return `call(*arguments)`, run in a worker under its limits; raises SourceError as `parse` does.
 
-        Cancelling it kills the worker; another takes its place.
+        Cancelling it kills the worker; another one replaces it.
         """
         async with self._turns:
             pool = await self._started()
@@ -92,17 +93,17 @@ class FeedParser:
             try:
                 outcome: _Outcome[_T] = await asyncio.wrap_future(future)
             except TimeoutError as error:
-                raise SourceError("parse", "Reading the document took too long.") from error
+                raise SourceError(SourceFault.READING_TOO_LONG) from error
             except ProcessExpired as error:
-                raise SourceError("parse", "Reading the document took too much time or memory.") from error
+                raise SourceError(SourceFault.READING_TIME_OR_MEMORY) from error
             except BrokenProcessPool as error:
-                raise SourceError("parse", "Reading the document stopped half-way.") from error
-        if outcome.kind:
-            raise SourceError(outcome.kind, outcome.message)
+                raise SourceError(SourceFault.READING_STOPPED) from error
+        if outcome.fault is not None:
+            raise SourceError(outcome.fault, **outcome.values)
         return outcome.value  # type: ignore[return-value]  # None only where the call returns it
 
     async def _started(self) -> ProcessPool:
-        """Return the running pool; starting one takes a thread, for it waits for the first process."""
+        """Return the running pool; it is started in a thread, because that waits for the first process."""
         async with self._starting:
             if self._pool is None or not self._pool.active:
                 broken, self._pool = self._pool, await asyncio.to_thread(self._start)
@@ -112,7 +113,7 @@ class FeedParser:
 
     def _start(self) -> ProcessPool:
         context = multiprocessing.get_context("forkserver")  # never fork a process that has threads
-        context.set_forkserver_preload(_PRELOAD)  # so that a worker that was killed is replaced in milliseconds
+        context.set_forkserver_preload(_PRELOAD)  # replaces a worker that was killed in milliseconds
         pool = ProcessPool(
             max_workers=self._workers,
             max_tasks=_TASKS_PER_WORKER,
@@ -120,7 +121,7 @@ class FeedParser:
             initargs=(self._memory,),
             context=context,
         )
-        assert pool.active  # asking starts it
+        assert pool.active  # reading the property starts the pool
         return pool
 
 
@@ -138,32 +139,32 @@ def _limit(memory: int) -> None:
 
 
 def _refuse(event: str, arguments: tuple[object, ...]) -> None:
-    """Raise for what no reader of documents has to do (docs.python.org/3/library/audit_events.html)."""
+    """Audit hook: refuse events that no reader of documents needs (docs.python.org/3/library/audit_events.html)."""
     if event in _FORBIDDEN:
         raise PermissionError(f"a reader of documents may not do this: {event}")
 
 
 def _limit_cpu() -> None:
-    """Let the kernel end a worker whose call goes on although nobody is left to kill it."""
+    """Have the kernel end a worker whose call goes on after the process that could kill it is gone."""
     spent = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (int(spent.ru_utime + spent.ru_stime) + _CPU_SECONDS, hard))
 
 
 def _outcome(call: Callable[..., _T], arguments: tuple[object, ...]) -> _Outcome[_T]:
-    """Call, in the worker, and turn whatever is raised into text: this is the boundary to what documents can do."""
+    """Run a call in the worker and return its result or fault: the boundary for whatever a document makes it raise."""
     _limit_cpu()
     try:
         return _Outcome(call(*arguments))
     except SourceError as error:
-        return _Outcome(kind=error.kind, message=str(error))
+        return _Outcome(fault=error.fault, values=error.values)
     except MemoryError:
-        return _Outcome(kind="parse", message="Reading the document took too much memory.")
+        return _Outcome(fault=SourceFault.READING_MEMORY)
     except Exception as error:  # feedparser raises anything
-        return _Outcome(kind="parse", message=f"The document could not be read ({type(error).__name__}).")
+        return _Outcome(fault=SourceFault.UNREADABLE, values={"error": type(error).__name__})
 
 
-def _read_news(body: bytes, content_type: str | None, url: str, now: datetime, known: bytes) -> Reading:
+def _read_news(body: bytes, content_type: str | None, url: str, now: datetime, known: bytes) -> ReadResult:
     from bot.sources.reading.document import read_news  # noqa: PLC0415 - feedparser stays out of the main process
 
     return read_news(body, content_type, url, now, known)

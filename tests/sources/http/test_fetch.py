@@ -14,6 +14,7 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from bot.errors import SourceError
+from bot.messages.source_troubles import explain
 from bot.models import Validators
 from bot.sources.http.fetch import Fetcher, Lanes
 from bot.sources.http.guard import AddressGuard
@@ -39,7 +40,7 @@ async def fetcher() -> AsyncIterator[Fetcher]:
 async def failure(fetcher: Fetcher, url: str, validators: Validators | None = None) -> SourceError:
     with pytest.raises(SourceError) as caught:
         await fetcher.fetch(url, validators)
-    assert str(caught.value).endswith(".")
+    assert explain(caught.value).endswith(".")
     return caught.value
 
 

@@ -7,7 +7,7 @@ from bot.errors import SourceError
 from bot.sources.http import robots
 from bot.sources.http.fetch import Fetcher
 from bot.sources.http.guard import AddressGuard
-from bot.sources.http.robots import MAX_BYTES, Verdict, judge
+from bot.sources.http.robots import MAX_BYTES, RobotsVerdict, judge
 from tests.feedserver import FeedServer
 
 AGENT = "Watchword/0.1 (news alerts)"
@@ -34,7 +34,7 @@ def test_rules_are_read_as_the_standard_says(rules: str, path: str, allowed: boo
 
 
 def test_a_delay_is_honoured_up_to_a_minute() -> None:
-    assert judge("User-agent: *\nCrawl-delay: 7", AGENT, URL) == Verdict(True, timedelta(seconds=7))
+    assert judge("User-agent: *\nCrawl-delay: 7", AGENT, URL) == RobotsVerdict(True, timedelta(seconds=7))
     assert judge("User-agent: *\nCrawl-delay: 86400", AGENT, URL).delay == timedelta(minutes=1)
     for odd in ("-5", "soon", "1e400", "nan", ""):
         assert judge(f"User-agent: *\nCrawl-delay: {odd}", AGENT, URL).delay >= timedelta()

@@ -20,7 +20,7 @@ from bot.sources.reading import feedparser_patches, item_spans
 from bot.sources.reading.charset import decode
 from bot.sources.reading.clean import clean_text
 from bot.sources.reading.document import read_document
-from bot.sources.reading.normalise import Item
+from bot.sources.reading.normalise import RawItem
 from tests.sources.reading.test_feedparser_patches import HEADERS, plainly
 from tests.sources.reading.test_item_spans import read as read_again
 from tests.sources.reading.test_item_spans import same_as_whole
@@ -122,7 +122,7 @@ def test_id_link_title_and_date_are_what_plain_feedparser_finds(name: str) -> No
     assert compared > 80
 
 
-def read_items(body: bytes, url: str) -> list[Item]:
+def read_items(body: bytes, url: str) -> list[RawItem]:
     text = document_reader._repaired(decode(body, None).strip())
     document_reader.refuse_entities(text)
     document = text.encode()

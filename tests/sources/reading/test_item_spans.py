@@ -5,18 +5,18 @@ import pytest
 
 from bot.sources.reading import item_spans
 from bot.sources.reading.document import read_news
-from bot.sources.reading.item_spans import Reading
+from bot.sources.reading.item_spans import ReadResult
 from tests.feedserver import item, rss
 
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 URL = "https://news.example/feed"
 
 
-def read(body: bytes, known: bytes = b"") -> Reading:
+def read(body: bytes, known: bytes = b"") -> ReadResult:
     return read_news(body, None, URL, NOW, known)
 
 
-def titles(reading: Reading) -> list[str]:
+def titles(reading: ReadResult) -> list[str]:
     return [entry.title for entry in reading.feed.entries]
 
 
@@ -91,7 +91,7 @@ def test_hours_and_days_to_be_left_alone_are_found() -> None:
     head = "<skipHours><hour>0</hour><hour> 23 </hour><hour>24</hour><hour>99</hour><hour>x</hour></skipHours>"
     head += "<skipDays><day>Sunday</day><day>noday</day></skipDays>"
     feed = read(rss([item("One")], head=head)).feed
-    assert (feed.skip_hours, feed.skip_days) == (frozenset({0, 23}), frozenset({6}))
+    assert (feed.poll_hints.skip_hours, feed.poll_hints.skip_days) == (frozenset({0, 23}), frozenset({6}))
 
 
 def test_nothing_is_skipped_by_a_hostile_document() -> None:
@@ -99,7 +99,7 @@ def test_nothing_is_skipped_by_a_hostile_document() -> None:
     assert item_spans.layout(b"\x00\xff") is None
 
 
-def same_as_whole(body: bytes, whole: Reading, seed: int) -> bool:
+def same_as_whole(body: bytes, whole: ReadResult, seed: int) -> bool:
     """Read a document with a random half of its items known; return whether fewer were read, assert they are equal."""
     source = random.Random(seed)
     size = len(item_spans.row(b"12345678", None, None))

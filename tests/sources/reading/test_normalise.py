@@ -5,18 +5,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.models import FeedEntry
-from bot.sources.reading.normalise import Item, display_date, language_code, normalise, oldest_first, shorten
+from bot.sources.reading.normalise import RawItem, display_date, language_code, normalise, oldest_first, shorten
 
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 URL = "https://news.example/feeds/all.xml"
 
 
-def entries(*items: Item) -> tuple[FeedEntry, ...]:
+def entries(*items: RawItem) -> tuple[FeedEntry, ...]:
     return normalise(items, url=URL, now=NOW)[0]
 
 
 def test_an_item_becomes_plain_bounded_and_absolute() -> None:
-    (entry,) = entries(Item("1", "/a?utm_source=rss", "A <b>storm</b>", "<p>It &amp;amp; rain.</p>", "en-GB", NOW))
+    (entry,) = entries(RawItem("1", "/a?utm_source=rss", "A <b>storm</b>", "<p>It &amp;amp; rain.</p>", "en-GB", NOW))
     assert entry.title == "A storm"
     assert entry.summary == "It & rain."
     assert entry.url == "https://news.example/a?utm_source=rss"
@@ -26,22 +26,22 @@ def test_an_item_becomes_plain_bounded_and_absolute() -> None:
 
 
 def test_items_without_anything_to_tell_are_counted_and_left_out() -> None:
-    kept, skipped = normalise([Item(), Item(guid="7"), Item(title=" "), Item(link="/a")], url=URL, now=NOW)
+    kept, skipped = normalise([RawItem(), RawItem(guid="7"), RawItem(title=" "), RawItem(link="/a")], url=URL, now=NOW)
     assert [entry.url for entry in kept] == ["https://news.example/a"]
     assert skipped == 3
 
 
 def test_a_note_without_a_title_is_named_by_its_beginning() -> None:
-    (short,) = entries(Item(link="/a", body="<p>Short note.</p>"))
+    (short,) = entries(RawItem(link="/a", body="<p>Short note.</p>"))
     assert short.title == "Short note."
-    (long,) = entries(Item(link="/a", body="word " * 100))
+    (long,) = entries(RawItem(link="/a", body="word " * 100))
     assert long.title.endswith("word…")
     assert len(long.title) <= 121
-    assert entries(Item(link="/a"))[0].title == "https://news.example/a"
+    assert entries(RawItem(link="/a"))[0].title == "https://news.example/a"
 
 
 def test_the_newest_of_too_many_items_are_kept() -> None:
-    many = [Item(guid=str(number), title=f"item {number}") for number in range(700)]
+    many = [RawItem(guid=str(number), title=f"item {number}") for number in range(700)]
     kept, skipped = normalise(many, url=URL, now=NOW)
     assert len(kept) == 500
     assert skipped == 200
@@ -49,31 +49,31 @@ def test_the_newest_of_too_many_items_are_kept() -> None:
 
 
 def test_over_long_texts_are_cut() -> None:
-    (entry,) = entries(Item("1", "/a", "x" * 200_000, "word " * 400_000))
+    (entry,) = entries(RawItem("1", "/a", "x" * 200_000, "word " * 400_000))
     assert len(entry.title) == 512
     assert len(entry.summary) <= 32 * 1024
 
 
 def test_an_item_that_stands_twice_is_one() -> None:
-    assert len(entries(Item("1", "/a", "A"), Item("1", "/a", "A"), Item("2", "/b", "B"))) == 2
+    assert len(entries(RawItem("1", "/a", "A"), RawItem("1", "/a", "A"), RawItem("2", "/b", "B"))) == 2
 
 
 def test_entries_come_oldest_first_by_date() -> None:
-    dated = [Item(title=str(hours), published_at=NOW - timedelta(hours=hours)) for hours in (5, 1, 3)]
+    dated = [RawItem(title=str(hours), published_at=NOW - timedelta(hours=hours)) for hours in (5, 1, 3)]
     assert [item.title for item in oldest_first(dated)] == ["5", "3", "1"]
 
 
 def test_without_dates_the_first_is_the_newest() -> None:
-    assert [item.title for item in oldest_first([Item(title="new"), Item(title="old")])] == ["old", "new"]
+    assert [item.title for item in oldest_first([RawItem(title="new"), RawItem(title="old")])] == ["old", "new"]
 
 
 def test_dates_that_rise_show_a_document_that_begins_with_the_oldest() -> None:
-    rising = [Item(title=str(n), published_at=NOW + timedelta(hours=n)) for n in range(3)] + [Item(title="3")]
+    rising = [RawItem(title=str(n), published_at=NOW + timedelta(hours=n)) for n in range(3)] + [RawItem(title="3")]
     assert [item.title for item in oldest_first(rising)] == ["0", "1", "2", "3"]
 
 
 def test_items_of_one_moment_keep_the_order_of_publication() -> None:
-    same = [Item(title=name, published_at=NOW) for name in ("new", "middle", "old")]
+    same = [RawItem(title=name, published_at=NOW) for name in ("new", "middle", "old")]
     assert [item.title for item in oldest_first(same)] == ["old", "middle", "new"]
 
 
@@ -110,7 +110,7 @@ def test_languages_are_two_letters_or_unknown(name: str | None, code: str | None
 
 
 def test_the_language_of_the_feed_is_for_entries_that_have_none() -> None:
-    kept, _ = normalise([Item(title="a", language="fr"), Item(title="b")], url=URL, now=NOW, language="ar-EG")
+    kept, _ = normalise([RawItem(title="a", language="fr"), RawItem(title="b")], url=URL, now=NOW, language="ar-EG")
     assert {entry.title: entry.language for entry in kept} == {"a": "fr", "b": "ar"}
 
 
@@ -131,7 +131,7 @@ def test_shortened_is_a_beginning_within_the_limit(text: str, limit: int) -> Non
 texts = st.text(max_size=40) | st.sampled_from(["<b>", "&amp;lt;", "\ud800", "\u202e", "\0", "https://x.example/"])
 items = st.lists(
     st.builds(
-        Item, st.none() | texts, st.none() | texts, texts, texts, st.none() | texts,
+        RawItem, st.none() | texts, st.none() | texts, texts, texts, st.none() | texts,
         st.none() | st.datetimes(timezones=st.just(UTC)),
     ),
     max_size=6,
@@ -140,7 +140,7 @@ items = st.lists(
 
 @settings(deadline=None)
 @given(items)
-def test_whatever_comes_in_clean_entries_come_out(some: list[Item]) -> None:
+def test_whatever_comes_in_clean_entries_come_out(some: list[RawItem]) -> None:
     kept, skipped = normalise(some, url=URL, now=NOW)
     assert len(kept) + skipped <= len(some)
     for entry in kept:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from bot.errors import SourceError
+from bot.errors import SourceError, SourceFault
 from bot.sources.reading.page import is_about, read_page
 
 TITLE = "Ministers meet in Geneva over the dam"
@@ -24,11 +24,11 @@ def page(*paragraphs: str, title: str = TITLE, head: str = "", language: str = '
     ).encode()
 
 
-def refusal(body: bytes, title: str = TITLE, summary: str = SUMMARY) -> str:
+def refusal(body: bytes, title: str = TITLE, summary: str = SUMMARY) -> SourceFault:
     with pytest.raises(SourceError) as caught:
         read_page(body, "text/html", title, summary)
     assert caught.value.kind == "not-an-article"
-    return str(caught.value)
+    return caught.value.fault
 
 
 def test_of_a_page_the_article_is_left_and_nothing_around_it() -> None:
@@ -55,9 +55,9 @@ def test_a_page_in_another_encoding_is_read(codec: str) -> None:
 
 
 def test_a_page_that_says_less_than_the_feed_adds_nothing() -> None:
-    assert refusal(page(FIRST), summary=FIRST + SECOND) == "The page says no more than the feed."
-    assert refusal(b"") == "The page cannot be read."
-    assert refusal(b"<html></html>") == "The page says no more than the feed."
+    assert refusal(page(FIRST), summary=FIRST + SECOND) is SourceFault.PAGE_ADDS_NOTHING
+    assert refusal(b"") is SourceFault.PAGE_UNREADABLE
+    assert refusal(b"<html></html>") is SourceFault.PAGE_ADDS_NOTHING
 
 
 CONSENT = (
@@ -68,7 +68,7 @@ CONSENT = (
 
 @pytest.mark.parametrize("title", ["Before you continue", "Sign in", "Example News: the latest", "Page not found"])
 def test_a_consent_form_a_login_or_a_home_page_is_not_the_article(title: str) -> None:
-    assert refusal(page(*CONSENT, title=title)) == "The page is about something else."
+    assert refusal(page(*CONSENT, title=title)) is SourceFault.PAGE_OF_SOMETHING_ELSE
 
 
 def test_what_a_page_is_about_is_told_in_any_script() -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.errors import SourceError
+from bot.messages.source_troubles import explain
 from bot.sources.reading.pool import FeedParser
 from tests.feedserver import item, rss
 
@@ -33,7 +34,7 @@ async def hasty() -> AsyncIterator[FeedParser]:
 async def refusal(parser: FeedParser, body: bytes) -> SourceError:
     with pytest.raises(SourceError) as caught:
         await parser.parse(body, "text/xml", URL, NOW)
-    assert str(caught.value).endswith(".")
+    assert explain(caught.value).endswith(".")
     return caught.value
 
 
