@@ -216,7 +216,7 @@ class Sender:
         marked = await self._record(mark, lands_by=min(flight.lands_by for flight, _ in arrived))
         failpoint("marked")
         for claimed, _ in marks:
-            log.info("sent", delivery_id=claimed.id, kind=claimed.kind, attempts=claimed.attempts)
+            log.info("sent", delivery_id=claimed.id, kind=claimed.kind.value, attempts=claimed.attempts)
         if marked != len(marks):
             log.warning("marks came too late", marked=marked, of=len(marks))
         self._free(len(marks))

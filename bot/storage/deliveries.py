@@ -7,6 +7,7 @@ sender that was paused past its lease changes nothing when it comes back.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,16 +18,37 @@ from bot.storage.database import insert_many, insert_new
 from bot.storage.lease import held_by, new_token
 from bot.storage.schema import chat, delivery, delivery_item, digest_run, subscription, told
 
-READY, SENDING, SENT = "READY", "SENDING", "SENT"
-UNCERTAIN, UNCERTAIN_FINAL = "UNCERTAIN", "UNCERTAIN_FINAL"
-CANCELLED, DEAD, EXPIRED = "CANCELLED", "DEAD", "EXPIRED"
+
+class DeliveryState(StrEnum):
+    """The states of a delivery (docs/delivery.md); the column holds the value."""
+
+    READY = "READY"
+    SENDING = "SENDING"
+    SENT = "SENT"
+    UNCERTAIN = "UNCERTAIN"
+    UNCERTAIN_FINAL = "UNCERTAIN_FINAL"
+    CANCELLED = "CANCELLED"
+    DEAD = "DEAD"
+    EXPIRED = "EXPIRED"
+
+
+class DeliveryKind(StrEnum):
+    """The kinds of messages; the column holds the value."""
+
+    REPLY = "reply"
+    ALERT = "alert"
+    DIGEST = "digest"
+    NOTICE = "notice"
+    BROADCAST = "broadcast"
+
+
+READY, SENDING, SENT, UNCERTAIN, UNCERTAIN_FINAL, CANCELLED, DEAD, EXPIRED = DeliveryState
 OPEN = (READY, SENDING, UNCERTAIN)
+REPLY, ALERT, DIGEST, NOTICE, BROADCAST = DeliveryKind
+PRIORITY = {REPLY: 0, NOTICE: 0, ALERT: 1, DIGEST: 2, BROADCAST: 3}  # the lowest number goes first
 
-REPLY, ALERT, DIGEST, NOTICE, BROADCAST = "reply", "alert", "digest", "notice", "broadcast"
-PRIORITY = {REPLY: 0, NOTICE: 0, ALERT: 1, DIGEST: 2, BROADCAST: 3}
 
-
-def is_in(state: str) -> sa.ColumnElement[bool]:
+def is_in(state: DeliveryState) -> sa.ColumnElement[bool]:
     """Return "is in this open state", so written that either database sees that `ix_delivery_open` will do.
 
     The index holds only open deliveries, a few of all there are. A database uses it for a statement whose text says
@@ -45,7 +67,7 @@ class Claimed:
     telegram_id: int
     thread_id: int
     chat_kind: str
-    kind: str
+    kind: DeliveryKind
     payload: dict[str, Any]
     attempts: int
     uncertain_count: int
@@ -67,7 +89,7 @@ async def add(
     connection: AsyncConnection,
     *,
     chat_id: int,
-    kind: str,
+    kind: DeliveryKind,
     payload: Mapping[str, Any],
     now: datetime,
     reported_items: Sequence[Told] = (),
@@ -165,7 +187,7 @@ async def claim(
     taken = delivery.update().where(delivery.c.id.in_(where_to), delivery.c.state == READY).values(values)
     claimed = [
         Claimed(
-            **row,
+            **{**row, "kind": DeliveryKind(row["kind"])},
             telegram_id=where_to[row["id"]].telegram_id,
             thread_id=where_to[row["id"]].thread_id,
             chat_kind=where_to[row["id"]].chat_kind,
@@ -387,7 +409,7 @@ async def cancel_queries(connection: AsyncConnection, chat_id: int, query_ids: S
 
 
 async def _close(
-    connection: AsyncConnection, where: sa.ColumnElement[bool], now: datetime, state: str, reason: str
+    connection: AsyncConnection, where: sa.ColumnElement[bool], now: datetime, state: DeliveryState, reason: str
 ) -> int:
     statement = delivery.update().where(where).values(state=state, ended_at=now, error=reason)
     ids = list((await connection.execute(statement.returning(delivery.c.id))).scalars())
@@ -402,10 +424,10 @@ async def alerts_since(connection: AsyncConnection, chat_id: int, since: datetim
     return int((await connection.execute(sa.select(sa.func.count()).where(*mine))).scalar_one())
 
 
-async def counts(connection: AsyncConnection) -> dict[str, int]:
+async def counts(connection: AsyncConnection) -> dict[DeliveryState, int]:
     """Return how many deliveries are in each state."""
     statement = sa.select(delivery.c.state, sa.func.count().label("n")).group_by(delivery.c.state)
-    return {row.state: row.n for row in await connection.execute(statement)}
+    return {DeliveryState(row.state): row.n for row in await connection.execute(statement)}
 
 
 async def purge(connection: AsyncConnection, before: datetime, limit: int) -> int:

@@ -39,7 +39,7 @@ class Lag:
 async def waits(connection: AsyncConnection, now: datetime) -> Waits:
     """Return how long the oldest of each queue has been waiting."""
     free = sa.or_(chat.c.hold_until.is_(None), chat.c.hold_until <= now)
-    wanted = sa.or_(chat.c.state == "active", delivery.c.kind == "reply")
+    wanted = sa.or_(chat.c.state == "active", delivery.c.kind == deliveries.REPLY)
     # Since it was made, whenever its next try is: each try that fails puts that off, and none would ever wait long.
     since = sa.case((chat.c.hold_until > delivery.c.created_at, chat.c.hold_until), else_=delivery.c.created_at)
     ready = sa.select(sa.func.min(since)).join(chat, chat.c.id == delivery.c.chat_id)
@@ -74,7 +74,7 @@ async def lags(connection: AsyncConnection, since: datetime) -> list[Lag]:
         sa.select(entry.c.source_id, delivery.c.kind, delivery.c.ended_at, entry.c.published_at)
         .join(delivery_item, delivery_item.c.delivery_id == delivery.c.id)
         .join(entry, entry.c.id == delivery_item.c.entry_id)
-        .where(delivery.c.state == "SENT", delivery.c.ended_at >= since)
+        .where(delivery.c.state == deliveries.SENT, delivery.c.ended_at >= since)
         .order_by(delivery.c.id.desc())
         .limit(LAGS)
     )

@@ -7,7 +7,7 @@ import pytest
 from bot.storage import chats, deliveries, hits, subscriptions
 from bot.storage.chats import Chat
 from bot.storage.database import Database
-from bot.storage.deliveries import Claimed
+from bot.storage.deliveries import Claimed, DeliveryKind, DeliveryState
 from tests.storage.world import NOW, World
 
 LEASE = timedelta(minutes=2)
@@ -19,7 +19,9 @@ def world(database: Database) -> World:
     return World(database)
 
 
-async def owe(world: World, chat: Chat, kind: str = deliveries.ALERT, *, part: int = 1, run: int | None = None) -> int:
+async def owe(
+    world: World, chat: Chat, kind: DeliveryKind = deliveries.ALERT, *, part: int = 1, run: int | None = None
+) -> int:
     async with world.database.begin() as connection:
         return await deliveries.add(
             connection, chat_id=chat.id, kind=kind, payload={"text": "x"}, now=NOW, part=part, digest_run_id=run
@@ -31,7 +33,7 @@ async def claim(world: World, free: int = 10, now: datetime = NOW, *busy: int) -
         return await deliveries.claim(connection, now, free=free, lease=LEASE, busy_chats=busy)
 
 
-async def states(world: World) -> dict[str, int]:
+async def states(world: World) -> dict[DeliveryState, int]:
     async with world.database.read() as connection:
         return await deliveries.counts(connection)
 
