@@ -8,7 +8,7 @@ import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -281,11 +281,30 @@ class Sender:
                 plain = as_plain(claimed.payload)
                 await deliveries.retry(connection, claimed, now, not_before=now, error=reason, payload=plain)
             case Verdict.UNREACHABLE:
-                await deliveries.refused(connection, claimed, now, reason)
+                await refuse(connection, claimed, now, reason)
             case Verdict.UNCERTAIN:
                 await deliveries.uncertain(connection, claimed, now, again_at=now + uncertain_delay(), error=reason)
             case _:
                 await deliveries.dead(connection, claimed, now, reason)
+
+
+async def refuse(connection: AsyncConnection, claimed: Claimed, now: datetime, reason: str) -> bool:
+    """Cancel a delivery whose chat refused it or is gone; block the chat, unless it has changed its state since.
+
+    Return whether the chat was blocked. A blocked chat's other pending deliveries are cancelled too.
+    """
+    await deliveries.cancel(connection, claimed, now, reason)
+    known = await chats.lock_state(connection, claimed.chat_id)
+    if known is None or not is_blocking(*known, claimed.claimed_at):
+        return False
+    await chats.set_state(connection, claimed.chat_id, chats.BLOCKED, now, reason)
+    await deliveries.cancel_chat(connection, claimed.chat_id, now, reason)
+    return True
+
+
+def is_blocking(state: str, state_at: datetime, claimed_at: datetime) -> bool:
+    """Whether a refusal blocks a chat: one that changed its state after the claim did so later than the refusal."""
+    return state == chats.ACTIVE and state_at <= claimed_at
 
 
 def backoff(attempts: int) -> timedelta:

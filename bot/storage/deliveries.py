@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage.chats import ACTIVE, BLOCKED
+from bot.storage.chats import ACTIVE
 from bot.storage.database import insert_many, insert_new
 from bot.storage.lease import held_by, new_token
 from bot.storage.schema import chat, delivery, delivery_item, digest_run, subscription, told
@@ -371,21 +371,6 @@ async def expire(connection: AsyncConnection, now: datetime) -> int:
     """End what waited too long to be sent; alerts are owed to the next digest. Return how many."""
     old = is_in(READY), delivery.c.expires_at <= now
     return await _close(connection, sa.and_(*old), now, EXPIRED, "waited too long")
-
-
-async def refused(connection: AsyncConnection, claimed: Claimed, now: datetime, reason: str) -> bool:
-    """The chat does not want us, or is gone: cancel what it was to get, and block it.
-
-    A chat whose state changed since the claim has spoken later than this refusal: it stays as it is, and this one
-    delivery alone ends. Return whether the chat was blocked.
-    """
-    await cancel(connection, claimed, now, reason)
-    unchanged = (chat.c.id == claimed.chat_id, chat.c.state == ACTIVE, chat.c.state_at <= claimed.claimed_at)
-    values = {"state": BLOCKED, "state_reason": reason, "state_at": now}
-    if (await connection.execute(chat.update().where(*unchanged).values(values))).rowcount == 0:
-        return False
-    await cancel_chat(connection, claimed.chat_id, now, reason)
-    return True
 
 
 async def cancel_chat(connection: AsyncConnection, chat_id: int, now: datetime, reason: str) -> int:

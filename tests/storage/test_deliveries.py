@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from bot.pipeline.send import refuse
 from bot.storage import chats, deliveries, hits, subscriptions
 from bot.storage.chats import Chat
 from bot.storage.database import Database
@@ -192,7 +193,7 @@ async def test_a_refusal_blocks_the_chat_unless_it_has_spoken_since(world: World
             if spoke:  # it blocked us, thought better of it and wrote, all while our request was on its way
                 await chats.set_state(connection, chat.id, chats.BLOCKED, NOW)
                 await chats.set_state(connection, chat.id, chats.ACTIVE, LATER)
-            assert await deliveries.refused(connection, claimed, LATER, "blocked") is not spoke
+            assert await refuse(connection, claimed, LATER, "blocked") is not spoke
     assert await states(world) == {deliveries.CANCELLED: 2}
 
 
