@@ -77,5 +77,5 @@ async def _write_one(
         payload=to_payload(signer.sign_buttons(chat.id, message)),
         now=now,
         reported_items=reported_items(owed),
-        expires_at=now + ALERTS_LAST,
+        lasts=ALERTS_LAST,
     )

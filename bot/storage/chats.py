@@ -119,7 +119,7 @@ async def set_state(
 
 
 async def lock_state(connection: AsyncConnection, chat_id: int) -> tuple[str, datetime] | None:
-    """Return a chat's state and since when it has it, None if it was forgotten; nobody changes it before this transaction ends."""
+    """Return a chat's state and since when it has it, and lock its row; None if the chat was forgotten."""
     statement = sa.select(chat.c.state, chat.c.state_at).where(chat.c.id == chat_id).with_for_update()
     row = (await connection.execute(statement)).first()
     return (row.state, row.state_at) if row else None

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.storage.chats import ACTIVE
 from bot.storage.database import insert_many, insert_new
 from bot.storage.lease import held_by, new_token
-from bot.storage.schema import chat, delivery, delivery_item, digest_run, subscription, told
+from bot.storage.schema import chat, delivery, delivery_file, delivery_item, digest_run, subscription, told
 
 
 class DeliveryState(StrEnum):
@@ -40,12 +40,17 @@ class DeliveryKind(StrEnum):
     DIGEST = "digest"
     NOTICE = "notice"
     BROADCAST = "broadcast"
+    EDIT = "edit"  # of the message of an earlier delivery
 
 
 READY, SENDING, SENT, UNCERTAIN, UNCERTAIN_FINAL, CANCELLED, DEAD, EXPIRED = DeliveryState
 OPEN = (READY, SENDING, UNCERTAIN)
-REPLY, ALERT, DIGEST, NOTICE, BROADCAST = DeliveryKind
-PRIORITY = {REPLY: 0, NOTICE: 0, ALERT: 1, DIGEST: 2, BROADCAST: 3}  # the lowest number goes first
+NEVER_SENT = (UNCERTAIN_FINAL, CANCELLED, DEAD, EXPIRED)
+REPLY, ALERT, DIGEST, NOTICE, BROADCAST, EDIT = DeliveryKind
+PRIORITY = {REPLY: 0, NOTICE: 0, ALERT: 1, DIGEST: 2, BROADCAST: 3, EDIT: 4}  # the lowest number goes first
+
+
+REPLACED = "replaced by a newer edit"
 
 
 def is_in(state: DeliveryState) -> sa.ColumnElement[bool]:
@@ -60,7 +65,11 @@ def is_in(state: DeliveryState) -> sa.ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A delivery that is ours to send until its lease ends, with where it goes."""
+    """A delivery that is leased to this sender, and its destination.
+
+    `payload` and `file` are what `bot.messages.payload.from_json` takes. An edit names the delivery it `edits`, and
+    `edited_message_id`, Telegram's id of that delivery's message.
+    """
 
     id: int
     chat_id: int
@@ -73,6 +82,9 @@ class Claimed:
     uncertain_count: int
     lease_token: str
     claimed_at: datetime
+    file: bytes | None = None
+    edits: int | None = None
+    edited_message_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,28 +105,86 @@ async def add(
     payload: Mapping[str, Any],
     now: datetime,
     reported_items: Sequence[Told] = (),
-    expires_at: datetime | None = None,
+    file: bytes | None = None,
+    not_before: datetime | None = None,
+    lasts: timedelta | None = None,
     digest_run_id: int | None = None,
     part: int = 1,
 ) -> int:
-    """Owe a chat a message: the frozen payload, and what it tells. Return its id."""
-    statement = (
-        sa.insert(delivery)
-        .values(
-            chat_id=chat_id,
-            kind=kind,
-            priority=PRIORITY[kind],
-            payload=dict(payload),
-            state=READY,
-            not_before=now,
-            created_at=now,
-            expires_at=expires_at,
-            digest_run_id=digest_run_id,
-            part=part,
-        )
-        .returning(delivery.c.id)
-    )
-    delivery_id = int((await connection.execute(statement)).scalar_one())
+    """Add a message to the outbox: its frozen payload, the bytes of its file, the items it reports. Return its id.
+
+    It is sent at once, or at `not_before`; it expires when it could not be sent for as long as it `lasts` from then.
+    """
+    values = {
+        "chat_id": chat_id,
+        "kind": kind,
+        "priority": PRIORITY[kind],
+        "payload": dict(payload),
+        "digest_run_id": digest_run_id,
+        "part": part,
+        **_schedule(now, not_before, lasts),
+    }
+    delivery_id = await _insert(connection, values)
+    if file is not None:
+        await connection.execute(sa.insert(delivery_file).values(delivery_id=delivery_id, content=file))
+    await _report(connection, chat_id, delivery_id, reported_items)
+    return delivery_id
+
+
+async def add_edit(
+    connection: AsyncConnection,
+    *,
+    edits: int,
+    payload: Mapping[str, Any],
+    now: datetime,
+    lasts: timedelta,
+    not_before: datetime | None = None,
+    reported_items: Sequence[Told] = (),
+) -> int | None:
+    """Add an edit of the message of the delivery `edits`, sent after it; None if that message was never sent.
+
+    A newer edit takes the place of one that waits, and of its items: it has the whole text of the message.
+    """
+    target = await _lock_target(connection, edits)
+    if target is None or target.state in NEVER_SENT:
+        return None
+    values = {"payload": dict(payload), "attempts": 0, "error": None, **_schedule(now, not_before, lasts)}
+    waiting = delivery.update().where(delivery.c.edits == edits, delivery.c.state == READY).values(values)
+    edit_id: int | None = (await connection.execute(waiting.returning(delivery.c.id))).scalar_one_or_none()
+    if edit_id is None:
+        values |= {"chat_id": target.chat_id, "kind": EDIT, "priority": PRIORITY[EDIT], "edits": edits}
+        edit_id = await _insert(connection, values)
+    else:
+        await connection.execute(told.delete().where(told.c.delivery_id == edit_id))
+        await connection.execute(delivery_item.delete().where(delivery_item.c.delivery_id == edit_id))
+    await _report(connection, target.chat_id, edit_id, reported_items)
+    return edit_id
+
+
+async def _lock_target(connection: AsyncConnection, delivery_id: int) -> sa.Row[Any, Any] | None:
+    """Lock the delivery that edits are of: one that is added and one that comes back never meet."""
+    statement = sa.select(delivery.c.chat_id, delivery.c.state).where(delivery.c.id == delivery_id)
+    return (await connection.execute(statement.with_for_update())).first()
+
+
+def _schedule(now: datetime, not_before: datetime | None, lasts: timedelta | None) -> dict[str, Any]:
+    starts = not_before or now
+    return {
+        "state": READY,
+        "created_at": now,
+        "not_before": starts,
+        "due_at": not_before,
+        "expires_at": None if lasts is None else starts + lasts,
+    }
+
+
+async def _insert(connection: AsyncConnection, values: Mapping[str, Any]) -> int:
+    statement = sa.insert(delivery).values(values).returning(delivery.c.id)
+    return int((await connection.execute(statement)).scalar_one())
+
+
+async def _report(connection: AsyncConnection, chat_id: int, delivery_id: int, reported_items: Sequence[Told]) -> None:
+    """Record the items that a delivery reports: nothing else reports them until it ends in anything but SENT."""
     rows = [
         {
             "chat_id": chat_id,
@@ -132,7 +202,6 @@ async def add(
         for position, (story_id, entry_id) in enumerate(entries)
     ]
     await insert_many(connection, delivery_item, items)
-    return delivery_id
 
 
 async def start_run(
@@ -183,7 +252,9 @@ async def claim(
         "lease_token": token,
         "attempts": delivery.c.attempts + 1,
     }
-    columns = [delivery.c[name] for name in ("id", "chat_id", "kind", "payload", "attempts", "uncertain_count")]
+    names = ("id", "chat_id", "kind", "payload", "attempts", "uncertain_count", "edits")
+    content = sa.select(delivery_file.c.content).where(delivery_file.c.delivery_id == delivery.c.id)
+    columns = [*(delivery.c[name] for name in names), content.scalar_subquery().label("file")]
     taken = delivery.update().where(delivery.c.id.in_(where_to), delivery.c.state == READY).values(values)
     claimed = [
         Claimed(
@@ -191,6 +262,7 @@ async def claim(
             telegram_id=where_to[row["id"]].telegram_id,
             thread_id=where_to[row["id"]].thread_id,
             chat_kind=where_to[row["id"]].chat_kind,
+            edited_message_id=where_to[row["id"]].edited_message_id,
             lease_token=token,
             claimed_at=now,
         )
@@ -199,7 +271,7 @@ async def claim(
     return sorted(claimed, key=lambda one: (PRIORITY[one.kind], one.id))
 
 
-def _ready(now: datetime, busy_chats: Collection[int]) -> sa.Select[tuple[int, int, int, str]]:
+def _ready(now: datetime, busy_chats: Collection[int]) -> sa.Select[tuple[int, int, int, str, int]]:
     """Return the deliveries that may be sent now, in their order: a walk along `ix_delivery_open`."""
     other, earlier = delivery.alias("other"), delivery.alias("earlier")
     in_flight = sa.exists().where(other.c.chat_id == delivery.c.chat_id, other.c.state == SENDING)
@@ -208,12 +280,16 @@ def _ready(now: datetime, busy_chats: Collection[int]) -> sa.Select[tuple[int, i
         earlier.c.part < delivery.c.part,
         earlier.c.state.in_(OPEN),
     )
+    edited = delivery.alias("edited")
+    message_id = sa.select(edited.c.message_id).where(edited.c.id == delivery.c.edits).scalar_subquery()
+    destination = (chat.c.telegram_id, chat.c.thread_id, chat.c.kind.label("chat_kind"))
     return (
-        sa.select(delivery.c.id, chat.c.telegram_id, chat.c.thread_id, chat.c.kind.label("chat_kind"))
+        sa.select(delivery.c.id, *destination, message_id.label("edited_message_id"))
         .join(chat, chat.c.id == delivery.c.chat_id)
         .where(is_in(READY), delivery.c.not_before <= now)
         .where(sa.or_(chat.c.hold_until.is_(None), chat.c.hold_until <= now))
         .where(sa.or_(chat.c.state == ACTIVE, delivery.c.kind == REPLY))
+        .where(sa.or_(delivery.c.edits.is_(None), message_id.is_not(None)))
         .where(chat.c.telegram_id.not_in(list(busy_chats)), sa.not_(in_flight), sa.not_(blocked_by_part))
         .order_by(delivery.c.priority, delivery.c.id)
         .with_for_update(of=delivery, skip_locked=True)
@@ -286,7 +362,12 @@ async def retry(
 async def uncertain(
     connection: AsyncConnection, claimed: Claimed, now: datetime, *, again_at: datetime, error: str
 ) -> bool:
-    """It may have arrived. The first time it is sent once more, marked; the second time it is left in doubt."""
+    """It may have arrived. The first time it is sent once more, marked; the second time it is left in doubt.
+
+    An edit is tried again, however often: two edits with one text are one.
+    """
+    if claimed.kind is EDIT:
+        return await retry(connection, claimed, now, not_before=again_at, error=error)
     count = claimed.uncertain_count + 1
     if count > 1:
         values = {"state": UNCERTAIN_FINAL, "uncertain_count": count, "ended_at": now, "error": error}
@@ -297,10 +378,19 @@ async def uncertain(
 
 async def _wait(connection: AsyncConnection, claimed: Claimed, now: datetime, **values: Any) -> bool:
     """Leave a delivery for later, unless it stopped being wanted while it was in flight."""
+    if claimed.edits is not None and await _is_replaced(connection, claimed.edits):
+        return await cancel(connection, claimed, now, REPLACED)
     if not await _leave_sending(connection, claimed, **values):
         return False
     await _drop_unwanted(connection, [claimed.id], now)
     return True
+
+
+async def _is_replaced(connection: AsyncConnection, edits: int) -> bool:
+    """Whether a newer edit of that delivery waits."""
+    await _lock_target(connection, edits)
+    newer = sa.select(delivery.c.id).where(delivery.c.edits == edits, delivery.c.state == READY)
+    return (await connection.execute(newer)).first() is not None
 
 
 async def _drop_unwanted(connection: AsyncConnection, ids: Sequence[int], now: datetime) -> None:
@@ -329,12 +419,15 @@ async def _end(connection: AsyncConnection, claimed: Claimed, **values: Any) -> 
     """End a delivery in anything but SENT: what it would have told is owed again."""
     if not await _leave_sending(connection, claimed, **values):
         return False
-    await _take_back(connection, [claimed.id])
+    await _give_back(connection, [claimed.id], values["ended_at"])
     return True
 
 
-async def _take_back(connection: AsyncConnection, ids: Sequence[int]) -> None:
+async def _give_back(connection: AsyncConnection, ids: Sequence[int], now: datetime) -> None:
+    """Make the items of messages that were never sent pending again; edits of those messages end, too."""
     await connection.execute(told.delete().where(told.c.delivery_id.in_(ids)))
+    orphans = sa.and_(delivery.c.edits.in_(ids), delivery.c.state == READY)
+    await _close(connection, orphans, now, CANCELLED, "its message was not sent")
 
 
 async def recover(
@@ -349,16 +442,28 @@ async def recover(
     rows = (await connection.execute(lost.with_for_update(skip_locked=True))).mappings().all()
     for row in rows:
         where = sa.and_(delivery.c.id == row["id"], delivery.c.lease_token == row["lease_token"])
-        count = row["uncertain_count"] + 1
-        final = count > 1
-        values: dict[str, Any] = {"uncertain_count": count, "error": "the sender stopped", "lease_until": None}
-        values |= {"state": UNCERTAIN_FINAL, "ended_at": now} if final else {"state": UNCERTAIN, "not_before": again_at}
+        values = await _recovered(connection, row, now, again_at)
         await connection.execute(delivery.update().where(where).values(values))
-        if final:
-            await _take_back(connection, [row["id"]])
+        if values["state"] in NEVER_SENT:
+            await _give_back(connection, [row["id"]], now)
     if rows:
         await _drop_unwanted(connection, [row["id"] for row in rows], now)
     return len(rows)
+
+
+async def _recovered(
+    connection: AsyncConnection, row: sa.RowMapping, now: datetime, again_at: datetime
+) -> dict[str, Any]:
+    """Return the columns of a delivery whose sender is gone."""
+    values: dict[str, Any] = {"error": "the sender stopped", "lease_until": None}
+    if row["kind"] == EDIT and await _is_replaced(connection, row["edits"]):
+        return values | {"state": CANCELLED, "ended_at": now, "error": REPLACED}
+    if row["kind"] == EDIT:
+        return values | {"state": READY, "not_before": again_at}
+    values["uncertain_count"] = row["uncertain_count"] + 1
+    if row["uncertain_count"] > 0:
+        return values | {"state": UNCERTAIN_FINAL, "ended_at": now}
+    return values | {"state": UNCERTAIN, "not_before": again_at}
 
 
 async def revive_uncertain(connection: AsyncConnection, now: datetime) -> int:
@@ -399,7 +504,7 @@ async def _close(
     statement = delivery.update().where(where).values(state=state, ended_at=now, error=reason)
     ids = list((await connection.execute(statement.returning(delivery.c.id))).scalars())
     if ids:
-        await _take_back(connection, ids)
+        await _give_back(connection, ids, now)
     return len(ids)
 
 

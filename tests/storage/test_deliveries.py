@@ -259,7 +259,7 @@ async def test_what_waited_too_long_expires(world: World) -> None:
     chat = await world.chat()
     async with world.database.begin() as connection:
         await deliveries.add(
-            connection, chat_id=chat.id, kind=deliveries.REPLY, payload={"text": "x"}, now=NOW, expires_at=LATER
+            connection, chat_id=chat.id, kind=deliveries.REPLY, payload={"text": "x"}, now=NOW, lasts=LATER - NOW
         )
         assert await deliveries.expire(connection, LATER - timedelta(seconds=1)) == 0
         assert await deliveries.expire(connection, LATER) == 1
