@@ -97,6 +97,26 @@ class Told:
     query_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class ReportedItem:
+    """An entry that a message reports. `shown` is the item it shows of it; None if it only counts it (or is old)."""
+
+    story_id: int
+    entry_id: int
+    shown: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessageRecord:
+    """A message that was sent: when it was made, its items in order, and whether it has the mark of a resend."""
+
+    kind: DeliveryKind
+    created_at: datetime
+    payload: dict[str, Any]
+    is_marked: bool
+    items: tuple[ReportedItem, ...]
+
+
 async def add(
     connection: AsyncConnection,
     *,
@@ -105,6 +125,7 @@ async def add(
     payload: Mapping[str, Any],
     now: datetime,
     reported_items: Sequence[Told] = (),
+    shown: Mapping[int, Mapping[str, Any]] | None = None,
     file: bytes | None = None,
     not_before: datetime | None = None,
     lasts: timedelta | None = None,
@@ -113,6 +134,7 @@ async def add(
 ) -> int:
     """Add a message to the outbox: its frozen payload, the bytes of its file, the items it reports. Return its id.
 
+    `shown` has, by entry, the record of each reported item that the message shows; the others it only counts.
     It is sent at once, or at `not_before`; it expires when it could not be sent for as long as it `lasts` from then.
     """
     values = {
@@ -127,7 +149,7 @@ async def add(
     delivery_id = await _insert(connection, values)
     if file is not None:
         await connection.execute(sa.insert(delivery_file).values(delivery_id=delivery_id, content=file))
-    await _report(connection, chat_id, delivery_id, reported_items)
+    await _report(connection, chat_id, delivery_id, reported_items, shown or {})
     return delivery_id
 
 
@@ -140,6 +162,7 @@ async def add_edit(
     lasts: timedelta,
     not_before: datetime | None = None,
     reported_items: Sequence[Told] = (),
+    shown: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> int | None:
     """Add an edit of the message of the delivery `edits`, sent after it; None if that message was never sent.
 
@@ -157,7 +180,7 @@ async def add_edit(
     else:
         await connection.execute(told.delete().where(told.c.delivery_id == edit_id))
         await connection.execute(delivery_item.delete().where(delivery_item.c.delivery_id == edit_id))
-    await _report(connection, target.chat_id, edit_id, reported_items)
+    await _report(connection, target.chat_id, edit_id, reported_items, shown or {})
     return edit_id
 
 
@@ -183,22 +206,34 @@ async def _insert(connection: AsyncConnection, values: Mapping[str, Any]) -> int
     return int((await connection.execute(statement)).scalar_one())
 
 
-async def _report(connection: AsyncConnection, chat_id: int, delivery_id: int, reported_items: Sequence[Told]) -> None:
-    """Record the items that a delivery reports: nothing else reports them until it ends in anything but SENT."""
+async def _report(
+    connection: AsyncConnection,
+    chat_id: int,
+    delivery_id: int,
+    reported_items: Sequence[Told],
+    shown: Mapping[int, Mapping[str, Any]],
+) -> None:
+    """Record the items that a delivery reports: they are pending again only if it ends in anything but SENT."""
     rows = [
         {
             "chat_id": chat_id,
-            "text_id": one.text_id,
-            "query_id": one.query_id,
-            "story_id": one.story_id,
+            "text_id": reported.text_id,
+            "query_id": reported.query_id,
+            "story_id": reported.story_id,
             "delivery_id": delivery_id,
         }
-        for one in reported_items
+        for reported in reported_items
     ]
     await insert_many(connection, told, rows)
-    entries = dict.fromkeys((one.story_id, one.entry_id) for one in reported_items)
+    entries = dict.fromkeys((reported.story_id, reported.entry_id) for reported in reported_items)
     items = [
-        {"delivery_id": delivery_id, "position": position, "story_id": story_id, "entry_id": entry_id}
+        {
+            "delivery_id": delivery_id,
+            "position": position,
+            "story_id": story_id,
+            "entry_id": entry_id,
+            "shown": shown.get(entry_id),
+        }
         for position, (story_id, entry_id) in enumerate(entries)
     ]
     await insert_many(connection, delivery_item, items)
@@ -306,11 +341,23 @@ async def _leave_sending(connection: AsyncConnection, claimed: Claimed, **values
     return (await connection.execute(delivery.update().where(*mine).values(values))).rowcount == 1
 
 
-async def text_of(connection: AsyncConnection, chat_id: int, message_id: int) -> str | None:
-    """Return the text (HTML) of a message that was sent to a chat, by Telegram's number of it; None if it is gone."""
-    mine = (delivery.c.chat_id == chat_id, delivery.c.message_id == message_id)
-    payload = (await connection.execute(sa.select(delivery.c.payload).where(*mine).limit(1))).scalar_one_or_none()
-    return None if payload is None or payload.get("plain") else str(payload["text"])
+async def find_sent(connection: AsyncConnection, chat_id: int, message_id: int) -> SentMessageRecord | None:
+    """Return the message that a chat has under a Telegram id, as it was sent last; None if it is forgotten."""
+    columns = [delivery.c[name] for name in ("id", "kind", "created_at", "payload", "uncertain_count")]
+    where = (delivery.c.chat_id == chat_id, delivery.c.message_id == message_id)
+    newest = sa.select(*columns).where(*where).order_by(delivery.c.id.desc()).limit(1)
+    row = (await connection.execute(newest)).first()
+    if row is None:
+        return None
+    items = sa.select(delivery_item.c.story_id, delivery_item.c.entry_id, delivery_item.c.shown)
+    items = items.where(delivery_item.c.delivery_id == row.id).order_by(delivery_item.c.position)
+    return SentMessageRecord(
+        kind=DeliveryKind(row.kind),
+        created_at=row.created_at,
+        payload=row.payload,
+        is_marked=row.uncertain_count > 0,
+        items=tuple(ReportedItem(*item) for item in await connection.execute(items)),
+    )
 
 
 async def sent(connection: AsyncConnection, claimed: Claimed, now: datetime, message_id: int) -> bool:
@@ -319,7 +366,11 @@ async def sent(connection: AsyncConnection, claimed: Claimed, now: datetime, mes
 
 
 async def sent_many(connection: AsyncConnection, arrived: Sequence[tuple[Claimed, int]], now: datetime) -> int:
-    """Mark deliveries as sent, given their messages' ids; return how many were still theirs to mark."""
+    """Mark deliveries as sent, given their messages' ids; return how many were still theirs to mark.
+
+    A late answer settles the doubt: `uncertain_count` becomes that of the attempt that arrived, so it is above 0 if
+    and only if the message has the mark of a resend.
+    """
     statement = (
         delivery.update()
         .where(
@@ -334,9 +385,18 @@ async def sent_many(connection: AsyncConnection, arrived: Sequence[tuple[Claimed
             error=None,
             lease_until=None,
             lease_token=None,
+            uncertain_count=sa.bindparam("its_uncertain_count"),
         )
     )
-    rows = [{"its_id": one.id, "its_token": one.lease_token, "its_message": message_id} for one, message_id in arrived]
+    rows = [
+        {
+            "its_id": claimed.id,
+            "its_token": claimed.lease_token,
+            "its_message": message_id,
+            "its_uncertain_count": claimed.uncertain_count,
+        }
+        for claimed, message_id in arrived
+    ]
     return (await connection.execute(statement, rows)).rowcount
 
 

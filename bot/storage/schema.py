@@ -372,6 +372,8 @@ delivery_item = Table(
     Column("position", sa.Integer, primary_key=True),
     Column("story_id", Id, nullable=False),
     Column("entry_id", Id, nullable=False),
+    # The `Item` that the message shows of it; NULL: only counted, or written before revision 0009.
+    Column("shown", sa.JSON(none_as_null=True)),
 )
 
 told = Table(

@@ -122,6 +122,10 @@ async def test_messages_of_before_edits_and_files_are_sent_as_they_were_meant(da
                 (claimed,) = await deliveries.claim(connection, now, free=9, lease=timedelta(minutes=1))
                 sent.append(from_json(claimed.payload, claimed.file))
                 await deliveries.sent(connection, claimed, now, 100)
+        async with database.read() as connection:
+            record = await deliveries.find_sent(connection, 1, 1)
+    assert record is not None
+    assert [(item.entry_id, item.shown) for item in record.items] == [(6, None)]
     assert isinstance(sent[0], FilePayload)
     assert (sent[0].name, sent[0].content, sent[0].text) == ("a.txt", "été".encode(), "List")
     assert sent[1] == TextPayload("Plain", plain=True, silent=True, reply_to=3)

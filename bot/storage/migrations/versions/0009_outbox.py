@@ -36,6 +36,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("delivery_id", name=op.f("pk_delivery_file")),
     )
+    op.add_column("delivery_item", sa.Column("shown", sa.JSON(none_as_null=True), nullable=True))
     _move_files(files)
 
 
