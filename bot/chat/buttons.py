@@ -23,7 +23,6 @@ from bot.chat.user import edit, news, pause, privacy, settings, subscription_vie
 from bot.delivery.telegram.send import keyboard
 from bot.errors import UserError
 from bot.messages.limits import LIMIT, measure
-from bot.messages.payload import to_payload
 from bot.models import Message, Schedule
 from bot.runtime.wakeups import Step
 from bot.storage import offers, subscriptions
@@ -141,7 +140,7 @@ async def _edit(request: Request, shown: Message) -> None:
         await request.update.callback_query.edit_message_text(
             str(signed.text),
             parse_mode=ParseMode.HTML,
-            reply_markup=keyboard(to_payload(signed).get("buttons")),
+            reply_markup=keyboard(signed.buttons),
             link_preview_options=LinkPreviewOptions(is_disabled=True),
         )
     except BadRequest as error:

@@ -22,7 +22,7 @@ from bot.errors import UserError
 from bot.locales import Words, words
 from bot.matching.engine.aliases import Aliases
 from bot.messages.limits import split
-from bot.messages.payload import to_file_payload, to_payload
+from bot.messages.payload import document, to_payload
 from bot.models import Button, Message, Schedule
 from bot.runtime.failpoints import failpoint
 from bot.runtime.wakeups import Step
@@ -147,7 +147,7 @@ class Request:
                 kind=deliveries.REPLY,
                 payload=to_payload(self.services.signer.sign_buttons(self.chat.id, shown), reply_to=reply_to),
                 now=self.now,
-                expires_at=self.now + REPLIES_LAST,
+                lasts=REPLIES_LAST,
             )
 
     async def show(self, connection: AsyncConnection, message: Message) -> None:
@@ -162,13 +162,15 @@ class Request:
 
     async def reply_file(self, connection: AsyncConnection, name: str, content: str, caption: Markup) -> None:
         """Owe the chat a document: its name, its text and what is said under it."""
+        payload = document(name, content.encode(), caption)
         await deliveries.add(
             connection,
             chat_id=self.chat.id,
             kind=deliveries.REPLY,
-            payload=to_file_payload(name, content, caption),
+            payload=payload.to_json(),
+            file=payload.content,
             now=self.now,
-            expires_at=self.now + REPLIES_LAST,
+            lasts=REPLIES_LAST,
         )
 
     async def offer(self, connection: AsyncConnection, kind: str, payload: Mapping[str, Any], lasts: timedelta) -> int:

@@ -15,6 +15,7 @@ class Verdict(StrEnum):
     UNREACHABLE = "unreachable"  # the chat does not want us, or is gone
     MIGRATED = "migrated"  # the group became a supergroup
     STOP = "stop"  # the token is refused: nothing can be sent
+    GONE = "gone"  # the message to edit is deleted, or too old
     DEAD = "dead"  # it can never arrive
 
 

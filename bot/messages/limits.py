@@ -28,6 +28,8 @@ class Size(NamedTuple):
 
 
 LIMIT = Size(4000, 90, 30_000)  # of a message; Telegram: 4096, 100, some 35,000
+PHOTO_BYTES = 10_000_000  # Bot API, sendPhoto: "at most 10 MB in size"
+FILE_BYTES = 50_000_000  # Bot API, sendDocument: "up to 50 MB in size"
 FRAME = Size(700, 4, 3_000)  # kept free in each part for its heading and closing lines
 
 

@@ -4,10 +4,11 @@ Telegram takes 4096 characters after entities, some hundred entities, and an unp
 all three. A part ends between items: an item is bounded, so it always fits whole.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
+from typing import Any, Self
 
 from babel import Locale
 from babel.dates import format_skeleton
@@ -33,7 +34,8 @@ class Item:
     """One story as a chat is told of it, by the entry that tells it best.
 
     `queries` are the reader's own labels, the best match first; `more_sources` counts the story's other sources;
-    `score` is the match's, 0 to 1; `summary` is plain text. `language` is a code, or None where it is not known.
+    `score` is the match's, 0 to 1; `lede` is plain text (`lede_of`). `language` is a code, or None where it is not
+    known.
     """
 
     story_id: int
@@ -45,8 +47,19 @@ class Item:
     queries: tuple[str, ...]
     more_sources: int = 0
     language: str | None = None
-    summary: str = ""
+    lede: str = ""
     score: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the item as the outbox stores it: later changes of the entry or its source do not reach it."""
+        published_at = self.published_at.isoformat() if self.published_at else None
+        return asdict(self) | {"queries": list(self.queries), "published_at": published_at}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Return the item that `to_json` stored."""
+        published_at = datetime.fromisoformat(stored["published_at"]) if stored["published_at"] else None
+        return cls(**{**stored, "queries": tuple(stored["queries"]), "published_at": published_at})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +84,20 @@ class _Reader:
         return self.locale.text_direction == "rtl"
 
 
+def lede_of(title: str, summary: str) -> str:
+    """Return the beginning of a summary in at most LEDE code points, without the headline if it repeats that."""
+    text, title = clean(summary), clean(title)
+    rest = text[len(title) :].lstrip(" .:;,–—-") if text.casefold().startswith(title.casefold()) else text
+    return clip(rest, LEDE)
+
+
 def alert(
     item: Item, words: Words, *, zone: str, now: datetime, buttons: tuple[tuple[Button, ...], ...] = ()
 ) -> Message:
     """Return the message that tells one story at once."""
     reader = _reader(words, zone, now)
     headline = Markup("<b>{}</b>\n{}").format(_title(item, reader), _origin(item, reader, language=True))
-    lede = _quoted(clip(_lede(item), LEDE), reader)
+    lede = _quoted(item.lede, reader)
     found_by = Markup("<i>{}</i>").format(_labels(item.queries, reader)) if item.queries else ""
     return Message(SEPARATOR.join(filter(None, (headline, escape(lede), found_by))), buttons)
 
@@ -229,12 +249,6 @@ def _title(item: Item, reader: _Reader) -> Markup:
     title = _quoted(clip(clean(item.title), TITLE), reader) or reader.words.gettext("Untitled")
     url = link(item.url)
     return Markup('<a href="{}">{}</a>').format(url, title) if url else escape(title)
-
-
-def _lede(item: Item) -> str:
-    """Return the beginning of the text, after the headline where it only says that again."""
-    text, title = clean(item.summary), clean(item.title)
-    return text[len(title) :].lstrip(" .:;,–—-") if text.casefold().startswith(title.casefold()) else text
 
 
 def _origin(item: Item, reader: _Reader, *, language: bool = False) -> Markup:

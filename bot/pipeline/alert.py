@@ -16,7 +16,7 @@ from bot.messages import news
 from bot.messages.payload import to_payload
 from bot.messages.signing import Signer
 from bot.models import Button
-from bot.pipeline.items import item, reported_items
+from bot.pipeline.items import item, reported_items, shown_items
 from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
 from bot.storage import chats, deliveries, entries, hits
@@ -77,5 +77,6 @@ async def _write_one(
         payload=to_payload(signer.sign_buttons(chat.id, message)),
         now=now,
         reported_items=reported_items(owed),
-        expires_at=now + ALERTS_LAST,
+        shown=shown_items([told]),
+        lasts=ALERTS_LAST,
     )

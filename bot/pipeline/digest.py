@@ -4,6 +4,7 @@ The run, its messages, what they tell and the next due time are written in one t
 leaves the digest due, one after it leaves it written.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -13,7 +14,7 @@ from bot.locales import words
 from bot.messages.news import digest
 from bot.messages.payload import to_payload
 from bot.models import Schedule
-from bot.pipeline.items import item, reported_items, stories
+from bot.pipeline.items import item, reported_items, shown_items, stories
 from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
 from bot.schedules.digests import Lateness, lateness, next_run_at, period
@@ -102,6 +103,7 @@ async def _freeze(
             payload=to_payload(part.message),
             now=now,
             reported_items=reported_items(tells),
+            shown=shown_items(replace(shown_item, lede="") for shown_item in part.items),  # a digest shows no lede
             digest_run_id=run_id,
             part=number,
         )

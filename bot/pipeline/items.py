@@ -1,8 +1,9 @@
 """From what a chat is owed to what a message shows, and what it tells."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from bot.messages.news import Item
+from bot.messages.news import Item, lede_of
 from bot.storage.deliveries import Told
 from bot.storage.hits import PendingHit
 
@@ -30,9 +31,14 @@ def item(owed: Sequence[PendingHit]) -> Item:
         queries=tuple(dict.fromkeys(one.label for one in ranked)),
         more_sources=len(sources) - 1,
         language=best.language,
-        summary=best.summary,
+        lede=lede_of(best.title, best.summary),
         score=best.score,
     )
+
+
+def shown_items(items: Iterable[Item]) -> dict[int, dict[str, Any]]:
+    """Return the items that a message shows, as the outbox stores them, by their entry."""
+    return {item.entry_id: item.to_json() for item in items}
 
 
 def reported_items(owed: Iterable[PendingHit]) -> list[Told]:

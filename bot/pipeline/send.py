@@ -8,7 +8,7 @@ import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.delivery.circuit_breaker import Breaker
 from bot.delivery.outcome import Outcome, Verdict
 from bot.delivery.telegram.limiter import Limiter
-from bot.messages.payload import as_plain
+from bot.messages.payload import Payload, as_plain, from_json
 from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
 from bot.runtime.liveness import Pulse
@@ -169,16 +169,18 @@ class Sender:
     async def _deliver(self, flight: Flight) -> None:
         """Send one delivery and record what became of it; nothing here may end the sender."""
         claimed, left_at = flight.claimed, self.clock.monotonic()
-        if left_at > flight.lands_by - REQUEST_TIMEOUT.total_seconds():
+        payload = self._to_send(flight, left_at)
+        if isinstance(payload, Outcome):
             self.limiter.landed(left_at, left_at, arrived=False)
-            await self._failed(flight, Outcome(Verdict.RETRY, "claimed too long ago"))  # this process was stopped
+            await self._failed(flight, payload)
             return
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT.total_seconds()):
                 message_id = await self.send(
                     claimed.telegram_id,
-                    claimed.payload,
+                    payload,
                     thread_id=claimed.thread_id,
+                    message_id=claimed.edited_message_id or 0,
                     again=claimed.uncertain_count > 0,
                     paid=self.paid,
                 )
@@ -193,6 +195,15 @@ class Sender:
             self.breaker.record(doubtful=False, now=self.clock.monotonic())
             self._arrived.append((flight, message_id))
             self._to_mark.set()
+
+    def _to_send(self, flight: Flight, moment: float) -> Payload | Outcome:
+        """Return the payload to be sent, or why it cannot be."""
+        if moment > flight.lands_by - REQUEST_TIMEOUT.total_seconds():
+            return Outcome(Verdict.RETRY, "claimed too long ago")  # this process was stopped
+        try:
+            return from_json(flight.claimed.payload, flight.claimed.file)
+        except ValueError as error:
+            return Outcome(Verdict.DEAD, str(error))
 
     # ---- what arrived: marked together, for a commit costs the same for one as for fifty ----
 
@@ -216,7 +227,7 @@ class Sender:
         marked = await self._record(mark, lands_by=min(flight.lands_by for flight, _ in arrived))
         failpoint("marked")
         for claimed, _ in marks:
-            log.info("sent", delivery_id=claimed.id, kind=claimed.kind, attempts=claimed.attempts)
+            log.info("sent", delivery_id=claimed.id, kind=claimed.kind.value, attempts=claimed.attempts)
         if marked != len(marks):
             log.warning("marks came too late", marked=marked, of=len(marks))
         self._free(len(marks))
@@ -277,15 +288,36 @@ class Sender:
             case Verdict.MIGRATED:
                 await deliveries.retry(connection, claimed, now, not_before=now, error=reason, counted=False)
                 await chats.migrate(connection, claimed.telegram_id, failed.new_chat_id)
-            case Verdict.PLAIN if not claimed.payload.get("plain"):
-                plain = as_plain(claimed.payload)
+            case Verdict.PLAIN if not (payload := from_json(claimed.payload, claimed.file)).plain:
+                plain = as_plain(payload).to_json()
                 await deliveries.retry(connection, claimed, now, not_before=now, error=reason, payload=plain)
+            case Verdict.GONE:
+                await deliveries.cancel(connection, claimed, now, reason)
             case Verdict.UNREACHABLE:
-                await deliveries.refused(connection, claimed, now, reason)
+                await refuse(connection, claimed, now, reason)
             case Verdict.UNCERTAIN:
                 await deliveries.uncertain(connection, claimed, now, again_at=now + uncertain_delay(), error=reason)
             case _:
                 await deliveries.dead(connection, claimed, now, reason)
+
+
+async def refuse(connection: AsyncConnection, claimed: Claimed, now: datetime, reason: str) -> bool:
+    """Cancel a delivery whose chat refused it or is gone; block the chat, unless it has changed its state since.
+
+    Return whether the chat was blocked. A blocked chat's other pending deliveries are cancelled too.
+    """
+    await deliveries.cancel(connection, claimed, now, reason)
+    known = await chats.lock_state(connection, claimed.chat_id)
+    if known is None or not is_blocking(*known, claimed.claimed_at):
+        return False
+    await chats.set_state(connection, claimed.chat_id, chats.BLOCKED, now, reason)
+    await deliveries.cancel_chat(connection, claimed.chat_id, now, reason)
+    return True
+
+
+def is_blocking(state: str, state_at: datetime, claimed_at: datetime) -> bool:
+    """Whether a refusal blocks a chat: one that changed its state after the claim did so later than the refusal."""
+    return state == chats.ACTIVE and state_at <= claimed_at
 
 
 def backoff(attempts: int) -> timedelta:

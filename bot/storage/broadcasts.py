@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.chats import ACTIVE
-from bot.storage.deliveries import BROADCAST, PRIORITY, READY, SENDING, SENT
+from bot.storage.deliveries import BROADCAST, PRIORITY, READY, SENDING, SENT, DeliveryKind, DeliveryState
 from bot.storage.schema import chat, delivery
 
 
@@ -18,8 +18,8 @@ class Undelivered:
     """A message that was not delivered (yet). `error` is the last attempt's, or why it was called back; or None."""
 
     id: int
-    kind: str
-    state: str
+    kind: DeliveryKind
+    state: DeliveryState
     error: str | None
     created_at: datetime
 
@@ -50,4 +50,6 @@ async def undelivered(connection: AsyncConnection, limit: int) -> list[Undeliver
     on_its_way = sa.and_(delivery.c.state.in_([READY, SENDING]), delivery.c.error.is_(None))
     statement = sa.select(*columns).where(delivery.c.state != SENT, sa.not_(on_its_way))
     rows = (await connection.execute(statement.order_by(delivery.c.id.desc()).limit(limit))).mappings()
-    return [Undelivered(**row) for row in rows]
+    return [
+        Undelivered(**{**row, "kind": DeliveryKind(row["kind"]), "state": DeliveryState(row["state"])}) for row in rows
+    ]

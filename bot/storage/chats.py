@@ -118,6 +118,13 @@ async def set_state(
     return (await connection.execute(statement.values(values))).rowcount == 1
 
 
+async def lock_state(connection: AsyncConnection, chat_id: int) -> tuple[str, datetime] | None:
+    """Return a chat's state and since when it has it, and lock its row; None if the chat was forgotten."""
+    statement = sa.select(chat.c.state, chat.c.state_at).where(chat.c.id == chat_id).with_for_update()
+    row = (await connection.execute(statement)).first()
+    return (row.state, row.state_at) if row else None
+
+
 async def hold(connection: AsyncConnection, telegram_id: int, until: datetime) -> None:
     """Send nothing to a chat, in any of its topics, before a time (Telegram's answer 429); a longer hold stays."""
     shorter = sa.or_(chat.c.hold_until.is_(None), chat.c.hold_until < until)

@@ -7,26 +7,53 @@ sender that was paused past its lease changes nothing when it comes back.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage.chats import ACTIVE, BLOCKED
+from bot.storage.chats import ACTIVE
 from bot.storage.database import insert_many, insert_new
 from bot.storage.lease import held_by, new_token
-from bot.storage.schema import chat, delivery, delivery_item, digest_run, subscription, told
+from bot.storage.schema import chat, delivery, delivery_file, delivery_item, digest_run, subscription, told
 
-READY, SENDING, SENT = "READY", "SENDING", "SENT"
-UNCERTAIN, UNCERTAIN_FINAL = "UNCERTAIN", "UNCERTAIN_FINAL"
-CANCELLED, DEAD, EXPIRED = "CANCELLED", "DEAD", "EXPIRED"
+
+class DeliveryState(StrEnum):
+    """The states of a delivery (docs/delivery.md); the column holds the value."""
+
+    READY = "READY"
+    SENDING = "SENDING"
+    SENT = "SENT"
+    UNCERTAIN = "UNCERTAIN"
+    UNCERTAIN_FINAL = "UNCERTAIN_FINAL"
+    CANCELLED = "CANCELLED"
+    DEAD = "DEAD"
+    EXPIRED = "EXPIRED"
+
+
+class DeliveryKind(StrEnum):
+    """The kinds of messages; the column holds the value."""
+
+    REPLY = "reply"
+    ALERT = "alert"
+    DIGEST = "digest"
+    NOTICE = "notice"
+    BROADCAST = "broadcast"
+    EDIT = "edit"  # of the message of an earlier delivery
+
+
+READY, SENDING, SENT, UNCERTAIN, UNCERTAIN_FINAL, CANCELLED, DEAD, EXPIRED = DeliveryState
 OPEN = (READY, SENDING, UNCERTAIN)
+NEVER_SENT = (UNCERTAIN_FINAL, CANCELLED, DEAD, EXPIRED)
+REPLY, ALERT, DIGEST, NOTICE, BROADCAST, EDIT = DeliveryKind
+PRIORITY = {REPLY: 0, NOTICE: 0, ALERT: 1, DIGEST: 2, BROADCAST: 3, EDIT: 4}  # the lowest number goes first
 
-REPLY, ALERT, DIGEST, NOTICE, BROADCAST = "reply", "alert", "digest", "notice", "broadcast"
-PRIORITY = {REPLY: 0, NOTICE: 0, ALERT: 1, DIGEST: 2, BROADCAST: 3}
+
+REPLACED = "replaced by a newer edit"
 
 
-def is_in(state: str) -> sa.ColumnElement[bool]:
+def is_in(state: DeliveryState) -> sa.ColumnElement[bool]:
     """Return "is in this open state", so written that either database sees that `ix_delivery_open` will do.
 
     The index holds only open deliveries, a few of all there are. A database uses it for a statement whose text says
@@ -38,19 +65,26 @@ def is_in(state: str) -> sa.ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A delivery that is ours to send until its lease ends, with where it goes."""
+    """A delivery that is leased to this sender, and its destination.
+
+    `payload` and `file` are what `bot.messages.payload.from_json` takes. An edit names the delivery it `edits`, and
+    `edited_message_id`, Telegram's id of that delivery's message.
+    """
 
     id: int
     chat_id: int
     telegram_id: int
     thread_id: int
     chat_kind: str
-    kind: str
+    kind: DeliveryKind
     payload: dict[str, Any]
     attempts: int
     uncertain_count: int
     lease_token: str
     claimed_at: datetime
+    file: bytes | None = None
+    edits: int | None = None
+    edited_message_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,54 +97,146 @@ class Told:
     query_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class ReportedItem:
+    """An entry that a message reports. `shown` is the item it shows of it; None if it only counts it (or is old)."""
+
+    story_id: int
+    entry_id: int
+    shown: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessageRecord:
+    """A message that was sent: when it was made, its items in order, and whether it has the mark of a resend."""
+
+    kind: DeliveryKind
+    created_at: datetime
+    payload: dict[str, Any]
+    is_marked: bool
+    items: tuple[ReportedItem, ...]
+
+
 async def add(
     connection: AsyncConnection,
     *,
     chat_id: int,
-    kind: str,
+    kind: DeliveryKind,
     payload: Mapping[str, Any],
     now: datetime,
     reported_items: Sequence[Told] = (),
-    expires_at: datetime | None = None,
+    shown: Mapping[int, Mapping[str, Any]] | None = None,
+    file: bytes | None = None,
+    not_before: datetime | None = None,
+    lasts: timedelta | None = None,
     digest_run_id: int | None = None,
     part: int = 1,
 ) -> int:
-    """Owe a chat a message: the frozen payload, and what it tells. Return its id."""
-    statement = (
-        sa.insert(delivery)
-        .values(
-            chat_id=chat_id,
-            kind=kind,
-            priority=PRIORITY[kind],
-            payload=dict(payload),
-            state=READY,
-            not_before=now,
-            created_at=now,
-            expires_at=expires_at,
-            digest_run_id=digest_run_id,
-            part=part,
-        )
-        .returning(delivery.c.id)
-    )
-    delivery_id = int((await connection.execute(statement)).scalar_one())
+    """Add a message to the outbox: its frozen payload, the bytes of its file, the items it reports. Return its id.
+
+    `shown` has, by entry, the record of each reported item that the message shows; the others it only counts.
+    It is sent at once, or at `not_before`; it expires when it could not be sent for as long as it `lasts` from then.
+    """
+    values = {
+        "chat_id": chat_id,
+        "kind": kind,
+        "priority": PRIORITY[kind],
+        "payload": dict(payload),
+        "digest_run_id": digest_run_id,
+        "part": part,
+        **_schedule(now, not_before, lasts),
+    }
+    delivery_id = await _insert(connection, values)
+    if file is not None:
+        await connection.execute(sa.insert(delivery_file).values(delivery_id=delivery_id, content=file))
+    await _report(connection, chat_id, delivery_id, reported_items, shown or {})
+    return delivery_id
+
+
+async def add_edit(
+    connection: AsyncConnection,
+    *,
+    edits: int,
+    payload: Mapping[str, Any],
+    now: datetime,
+    lasts: timedelta,
+    not_before: datetime | None = None,
+    reported_items: Sequence[Told] = (),
+    shown: Mapping[int, Mapping[str, Any]] | None = None,
+) -> int | None:
+    """Add an edit of the message of the delivery `edits`, sent after it; None if that message was never sent.
+
+    A newer edit takes the place of one that waits, and of its items: it has the whole text of the message.
+    """
+    target = await _lock_target(connection, edits)
+    if target is None or target.state in NEVER_SENT:
+        return None
+    values = {"payload": dict(payload), "attempts": 0, "error": None, **_schedule(now, not_before, lasts)}
+    waiting = delivery.update().where(delivery.c.edits == edits, delivery.c.state == READY).values(values)
+    edit_id: int | None = (await connection.execute(waiting.returning(delivery.c.id))).scalar_one_or_none()
+    if edit_id is None:
+        values |= {"chat_id": target.chat_id, "kind": EDIT, "priority": PRIORITY[EDIT], "edits": edits}
+        edit_id = await _insert(connection, values)
+    else:
+        await connection.execute(told.delete().where(told.c.delivery_id == edit_id))
+        await connection.execute(delivery_item.delete().where(delivery_item.c.delivery_id == edit_id))
+    await _report(connection, target.chat_id, edit_id, reported_items, shown or {})
+    return edit_id
+
+
+async def _lock_target(connection: AsyncConnection, delivery_id: int) -> sa.Row[Any, Any] | None:
+    """Lock the delivery that edits are of: one that is added and one that comes back never meet."""
+    statement = sa.select(delivery.c.chat_id, delivery.c.state).where(delivery.c.id == delivery_id)
+    return (await connection.execute(statement.with_for_update())).first()
+
+
+def _schedule(now: datetime, not_before: datetime | None, lasts: timedelta | None) -> dict[str, Any]:
+    starts = not_before or now
+    return {
+        "state": READY,
+        "created_at": now,
+        "not_before": starts,
+        "due_at": not_before,
+        "expires_at": None if lasts is None else starts + lasts,
+    }
+
+
+async def _insert(connection: AsyncConnection, values: Mapping[str, Any]) -> int:
+    statement = sa.insert(delivery).values(values).returning(delivery.c.id)
+    return int((await connection.execute(statement)).scalar_one())
+
+
+async def _report(
+    connection: AsyncConnection,
+    chat_id: int,
+    delivery_id: int,
+    reported_items: Sequence[Told],
+    shown: Mapping[int, Mapping[str, Any]],
+) -> None:
+    """Record the items that a delivery reports: they are pending again only if it ends in anything but SENT."""
     rows = [
         {
             "chat_id": chat_id,
-            "text_id": one.text_id,
-            "query_id": one.query_id,
-            "story_id": one.story_id,
+            "text_id": reported.text_id,
+            "query_id": reported.query_id,
+            "story_id": reported.story_id,
             "delivery_id": delivery_id,
         }
-        for one in reported_items
+        for reported in reported_items
     ]
     await insert_many(connection, told, rows)
-    entries = dict.fromkeys((one.story_id, one.entry_id) for one in reported_items)
+    entries = dict.fromkeys((reported.story_id, reported.entry_id) for reported in reported_items)
     items = [
-        {"delivery_id": delivery_id, "position": position, "story_id": story_id, "entry_id": entry_id}
+        {
+            "delivery_id": delivery_id,
+            "position": position,
+            "story_id": story_id,
+            "entry_id": entry_id,
+            "shown": shown.get(entry_id),
+        }
         for position, (story_id, entry_id) in enumerate(entries)
     ]
     await insert_many(connection, delivery_item, items)
-    return delivery_id
 
 
 async def start_run(
@@ -161,14 +287,17 @@ async def claim(
         "lease_token": token,
         "attempts": delivery.c.attempts + 1,
     }
-    columns = [delivery.c[name] for name in ("id", "chat_id", "kind", "payload", "attempts", "uncertain_count")]
+    names = ("id", "chat_id", "kind", "payload", "attempts", "uncertain_count", "edits")
+    content = sa.select(delivery_file.c.content).where(delivery_file.c.delivery_id == delivery.c.id)
+    columns = [*(delivery.c[name] for name in names), content.scalar_subquery().label("file")]
     taken = delivery.update().where(delivery.c.id.in_(where_to), delivery.c.state == READY).values(values)
     claimed = [
         Claimed(
-            **row,
+            **{**row, "kind": DeliveryKind(row["kind"])},
             telegram_id=where_to[row["id"]].telegram_id,
             thread_id=where_to[row["id"]].thread_id,
             chat_kind=where_to[row["id"]].chat_kind,
+            edited_message_id=where_to[row["id"]].edited_message_id,
             lease_token=token,
             claimed_at=now,
         )
@@ -177,7 +306,7 @@ async def claim(
     return sorted(claimed, key=lambda one: (PRIORITY[one.kind], one.id))
 
 
-def _ready(now: datetime, busy_chats: Collection[int]) -> sa.Select[tuple[int, int, int, str]]:
+def _ready(now: datetime, busy_chats: Collection[int]) -> sa.Select[tuple[int, int, int, str, int]]:
     """Return the deliveries that may be sent now, in their order: a walk along `ix_delivery_open`."""
     other, earlier = delivery.alias("other"), delivery.alias("earlier")
     in_flight = sa.exists().where(other.c.chat_id == delivery.c.chat_id, other.c.state == SENDING)
@@ -186,12 +315,16 @@ def _ready(now: datetime, busy_chats: Collection[int]) -> sa.Select[tuple[int, i
         earlier.c.part < delivery.c.part,
         earlier.c.state.in_(OPEN),
     )
+    edited = delivery.alias("edited")
+    message_id = sa.select(edited.c.message_id).where(edited.c.id == delivery.c.edits).scalar_subquery()
+    destination = (chat.c.telegram_id, chat.c.thread_id, chat.c.kind.label("chat_kind"))
     return (
-        sa.select(delivery.c.id, chat.c.telegram_id, chat.c.thread_id, chat.c.kind.label("chat_kind"))
+        sa.select(delivery.c.id, *destination, message_id.label("edited_message_id"))
         .join(chat, chat.c.id == delivery.c.chat_id)
         .where(is_in(READY), delivery.c.not_before <= now)
         .where(sa.or_(chat.c.hold_until.is_(None), chat.c.hold_until <= now))
         .where(sa.or_(chat.c.state == ACTIVE, delivery.c.kind == REPLY))
+        .where(sa.or_(delivery.c.edits.is_(None), message_id.is_not(None)))
         .where(chat.c.telegram_id.not_in(list(busy_chats)), sa.not_(in_flight), sa.not_(blocked_by_part))
         .order_by(delivery.c.priority, delivery.c.id)
         .with_for_update(of=delivery, skip_locked=True)
@@ -208,11 +341,23 @@ async def _leave_sending(connection: AsyncConnection, claimed: Claimed, **values
     return (await connection.execute(delivery.update().where(*mine).values(values))).rowcount == 1
 
 
-async def text_of(connection: AsyncConnection, chat_id: int, message_id: int) -> str | None:
-    """Return the text (HTML) of a message that was sent to a chat, by Telegram's number of it; None if it is gone."""
-    mine = (delivery.c.chat_id == chat_id, delivery.c.message_id == message_id)
-    payload = (await connection.execute(sa.select(delivery.c.payload).where(*mine).limit(1))).scalar_one_or_none()
-    return None if payload is None or payload.get("plain") else str(payload["text"])
+async def find_sent(connection: AsyncConnection, chat_id: int, message_id: int) -> SentMessageRecord | None:
+    """Return the message that a chat has under a Telegram id, as it was sent last; None if it is forgotten."""
+    columns = [delivery.c[name] for name in ("id", "kind", "created_at", "payload", "uncertain_count")]
+    where = (delivery.c.chat_id == chat_id, delivery.c.message_id == message_id)
+    newest = sa.select(*columns).where(*where).order_by(delivery.c.id.desc()).limit(1)
+    row = (await connection.execute(newest)).first()
+    if row is None:
+        return None
+    items = sa.select(delivery_item.c.story_id, delivery_item.c.entry_id, delivery_item.c.shown)
+    items = items.where(delivery_item.c.delivery_id == row.id).order_by(delivery_item.c.position)
+    return SentMessageRecord(
+        kind=DeliveryKind(row.kind),
+        created_at=row.created_at,
+        payload=row.payload,
+        is_marked=row.uncertain_count > 0,
+        items=tuple(ReportedItem(*item) for item in await connection.execute(items)),
+    )
 
 
 async def sent(connection: AsyncConnection, claimed: Claimed, now: datetime, message_id: int) -> bool:
@@ -221,7 +366,11 @@ async def sent(connection: AsyncConnection, claimed: Claimed, now: datetime, mes
 
 
 async def sent_many(connection: AsyncConnection, arrived: Sequence[tuple[Claimed, int]], now: datetime) -> int:
-    """Mark deliveries as sent, given their messages' ids; return how many were still theirs to mark."""
+    """Mark deliveries as sent, given their messages' ids; return how many were still theirs to mark.
+
+    A late answer settles the doubt: `uncertain_count` becomes that of the attempt that arrived, so it is above 0 if
+    and only if the message has the mark of a resend.
+    """
     statement = (
         delivery.update()
         .where(
@@ -236,9 +385,18 @@ async def sent_many(connection: AsyncConnection, arrived: Sequence[tuple[Claimed
             error=None,
             lease_until=None,
             lease_token=None,
+            uncertain_count=sa.bindparam("its_uncertain_count"),
         )
     )
-    rows = [{"its_id": one.id, "its_token": one.lease_token, "its_message": message_id} for one, message_id in arrived]
+    rows = [
+        {
+            "its_id": claimed.id,
+            "its_token": claimed.lease_token,
+            "its_message": message_id,
+            "its_uncertain_count": claimed.uncertain_count,
+        }
+        for claimed, message_id in arrived
+    ]
     return (await connection.execute(statement, rows)).rowcount
 
 
@@ -264,7 +422,12 @@ async def retry(
 async def uncertain(
     connection: AsyncConnection, claimed: Claimed, now: datetime, *, again_at: datetime, error: str
 ) -> bool:
-    """It may have arrived. The first time it is sent once more, marked; the second time it is left in doubt."""
+    """It may have arrived. The first time it is sent once more, marked; the second time it is left in doubt.
+
+    An edit is tried again, however often: two edits with one text are one.
+    """
+    if claimed.kind is EDIT:
+        return await retry(connection, claimed, now, not_before=again_at, error=error)
     count = claimed.uncertain_count + 1
     if count > 1:
         values = {"state": UNCERTAIN_FINAL, "uncertain_count": count, "ended_at": now, "error": error}
@@ -275,10 +438,19 @@ async def uncertain(
 
 async def _wait(connection: AsyncConnection, claimed: Claimed, now: datetime, **values: Any) -> bool:
     """Leave a delivery for later, unless it stopped being wanted while it was in flight."""
+    if claimed.edits is not None and await _is_replaced(connection, claimed.edits):
+        return await cancel(connection, claimed, now, REPLACED)
     if not await _leave_sending(connection, claimed, **values):
         return False
     await _drop_unwanted(connection, [claimed.id], now)
     return True
+
+
+async def _is_replaced(connection: AsyncConnection, edits: int) -> bool:
+    """Whether a newer edit of that delivery waits."""
+    await _lock_target(connection, edits)
+    newer = sa.select(delivery.c.id).where(delivery.c.edits == edits, delivery.c.state == READY)
+    return (await connection.execute(newer)).first() is not None
 
 
 async def _drop_unwanted(connection: AsyncConnection, ids: Sequence[int], now: datetime) -> None:
@@ -307,12 +479,15 @@ async def _end(connection: AsyncConnection, claimed: Claimed, **values: Any) -> 
     """End a delivery in anything but SENT: what it would have told is owed again."""
     if not await _leave_sending(connection, claimed, **values):
         return False
-    await _take_back(connection, [claimed.id])
+    await _give_back(connection, [claimed.id], values["ended_at"])
     return True
 
 
-async def _take_back(connection: AsyncConnection, ids: Sequence[int]) -> None:
+async def _give_back(connection: AsyncConnection, ids: Sequence[int], now: datetime) -> None:
+    """Make the items of messages that were never sent pending again; edits of those messages end, too."""
     await connection.execute(told.delete().where(told.c.delivery_id.in_(ids)))
+    orphans = sa.and_(delivery.c.edits.in_(ids), delivery.c.state == READY)
+    await _close(connection, orphans, now, CANCELLED, "its message was not sent")
 
 
 async def recover(
@@ -327,16 +502,28 @@ async def recover(
     rows = (await connection.execute(lost.with_for_update(skip_locked=True))).mappings().all()
     for row in rows:
         where = sa.and_(delivery.c.id == row["id"], delivery.c.lease_token == row["lease_token"])
-        count = row["uncertain_count"] + 1
-        final = count > 1
-        values: dict[str, Any] = {"uncertain_count": count, "error": "the sender stopped", "lease_until": None}
-        values |= {"state": UNCERTAIN_FINAL, "ended_at": now} if final else {"state": UNCERTAIN, "not_before": again_at}
+        values = await _recovered(connection, row, now, again_at)
         await connection.execute(delivery.update().where(where).values(values))
-        if final:
-            await _take_back(connection, [row["id"]])
+        if values["state"] in NEVER_SENT:
+            await _give_back(connection, [row["id"]], now)
     if rows:
         await _drop_unwanted(connection, [row["id"] for row in rows], now)
     return len(rows)
+
+
+async def _recovered(
+    connection: AsyncConnection, row: sa.RowMapping, now: datetime, again_at: datetime
+) -> dict[str, Any]:
+    """Return the columns of a delivery whose sender is gone."""
+    values: dict[str, Any] = {"error": "the sender stopped", "lease_until": None}
+    if row["kind"] == EDIT and await _is_replaced(connection, row["edits"]):
+        return values | {"state": CANCELLED, "ended_at": now, "error": REPLACED}
+    if row["kind"] == EDIT:
+        return values | {"state": READY, "not_before": again_at}
+    values["uncertain_count"] = row["uncertain_count"] + 1
+    if row["uncertain_count"] > 0:
+        return values | {"state": UNCERTAIN_FINAL, "ended_at": now}
+    return values | {"state": UNCERTAIN, "not_before": again_at}
 
 
 async def revive_uncertain(connection: AsyncConnection, now: datetime) -> int:
@@ -349,21 +536,6 @@ async def expire(connection: AsyncConnection, now: datetime) -> int:
     """End what waited too long to be sent; alerts are owed to the next digest. Return how many."""
     old = is_in(READY), delivery.c.expires_at <= now
     return await _close(connection, sa.and_(*old), now, EXPIRED, "waited too long")
-
-
-async def refused(connection: AsyncConnection, claimed: Claimed, now: datetime, reason: str) -> bool:
-    """The chat does not want us, or is gone: cancel what it was to get, and block it.
-
-    A chat whose state changed since the claim has spoken later than this refusal: it stays as it is, and this one
-    delivery alone ends. Return whether the chat was blocked.
-    """
-    await cancel(connection, claimed, now, reason)
-    unchanged = (chat.c.id == claimed.chat_id, chat.c.state == ACTIVE, chat.c.state_at <= claimed.claimed_at)
-    values = {"state": BLOCKED, "state_reason": reason, "state_at": now}
-    if (await connection.execute(chat.update().where(*unchanged).values(values))).rowcount == 0:
-        return False
-    await cancel_chat(connection, claimed.chat_id, now, reason)
-    return True
 
 
 async def cancel_chat(connection: AsyncConnection, chat_id: int, now: datetime, reason: str) -> int:
@@ -387,12 +559,12 @@ async def cancel_queries(connection: AsyncConnection, chat_id: int, query_ids: S
 
 
 async def _close(
-    connection: AsyncConnection, where: sa.ColumnElement[bool], now: datetime, state: str, reason: str
+    connection: AsyncConnection, where: sa.ColumnElement[bool], now: datetime, state: DeliveryState, reason: str
 ) -> int:
     statement = delivery.update().where(where).values(state=state, ended_at=now, error=reason)
     ids = list((await connection.execute(statement.returning(delivery.c.id))).scalars())
     if ids:
-        await _take_back(connection, ids)
+        await _give_back(connection, ids, now)
     return len(ids)
 
 
@@ -402,10 +574,10 @@ async def alerts_since(connection: AsyncConnection, chat_id: int, since: datetim
     return int((await connection.execute(sa.select(sa.func.count()).where(*mine))).scalar_one())
 
 
-async def counts(connection: AsyncConnection) -> dict[str, int]:
+async def counts(connection: AsyncConnection) -> dict[DeliveryState, int]:
     """Return how many deliveries are in each state."""
     statement = sa.select(delivery.c.state, sa.func.count().label("n")).group_by(delivery.c.state)
-    return {row.state: row.n for row in await connection.execute(statement)}
+    return {DeliveryState(row.state): row.n for row in await connection.execute(statement)}
 
 
 async def purge(connection: AsyncConnection, before: datetime, limit: int) -> int:

@@ -236,11 +236,11 @@ async def findings(connection: AsyncConnection, chat_id: int, entry_ids: Sequenc
 
 
 async def entries_told_in(connection: AsyncConnection, chat_id: int, message_id: int) -> list[int]:
-    """Return the entries that a message (Telegram's id) told a chat of, in its order."""
+    """Return the entries that a message (Telegram's id), or an edit of it, reports to a chat, in its order."""
     statement = (
         sa.select(delivery_item.c.entry_id)
         .join(delivery, delivery.c.id == delivery_item.c.delivery_id)
         .where(delivery.c.chat_id == chat_id, delivery.c.message_id == message_id)
-        .order_by(delivery_item.c.position)
+        .order_by(delivery.c.id, delivery_item.c.position)
     )
-    return list((await connection.execute(statement)).scalars())
+    return list(dict.fromkeys((await connection.execute(statement)).scalars()))

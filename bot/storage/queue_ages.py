@@ -39,11 +39,12 @@ class Lag:
 async def waits(connection: AsyncConnection, now: datetime) -> Waits:
     """Return how long the oldest of each queue has been waiting."""
     free = sa.or_(chat.c.hold_until.is_(None), chat.c.hold_until <= now)
-    wanted = sa.or_(chat.c.state == "active", delivery.c.kind == "reply")
-    # Since it was made, whenever its next try is: each try that fails puts that off, and none would ever wait long.
-    since = sa.case((chat.c.hold_until > delivery.c.created_at, chat.c.hold_until), else_=delivery.c.created_at)
+    wanted = sa.or_(chat.c.state == "active", delivery.c.kind == deliveries.REPLY)
+    # Since it was first due, not until its next try: each try that fails puts that off, and none would wait long.
+    due_at = sa.func.coalesce(delivery.c.due_at, delivery.c.created_at)
+    since = sa.case((chat.c.hold_until > due_at, chat.c.hold_until), else_=due_at)
     ready = sa.select(sa.func.min(since)).join(chat, chat.c.id == delivery.c.chat_id)
-    sending = ready.where(deliveries.is_in(deliveries.READY), free, wanted)
+    sending = ready.where(deliveries.is_in(deliveries.READY), due_at <= now, free, wanted)
     new = inbox.c.state == sa.literal("NEW", literal_execute=True)  # as `ix_inbox_new` says it
     may_match = sa.or_(entry.c.match_after.is_(None), entry.c.match_after <= now)
     since_site = sa.case((site.c.free_at > page.c.due_at, site.c.free_at), else_=page.c.due_at)
@@ -74,7 +75,7 @@ async def lags(connection: AsyncConnection, since: datetime) -> list[Lag]:
         sa.select(entry.c.source_id, delivery.c.kind, delivery.c.ended_at, entry.c.published_at)
         .join(delivery_item, delivery_item.c.delivery_id == delivery.c.id)
         .join(entry, entry.c.id == delivery_item.c.entry_id)
-        .where(delivery.c.state == "SENT", delivery.c.ended_at >= since)
+        .where(delivery.c.state == deliveries.SENT, delivery.c.ended_at >= since)
         .order_by(delivery.c.id.desc())
         .limit(LAGS)
     )

@@ -319,14 +319,16 @@ delivery = Table(
     _id(),
     _ref("chat_id", "chat.id"),
     Column("digest_run_id", Id, ForeignKey("digest_run.id", ondelete="SET NULL")),
-    _text("kind"),  # reply, alert, digest, notice
+    _text("kind"),  # reply, alert, digest, notice, broadcast, edit
     _count("priority"),  # lower goes first
     Column("part", sa.Integer, nullable=False, server_default="1"),
-    Column("payload", sa.JSON, nullable=False),  # frozen: what is sent again is what was sent
+    Column("edits", Id),  # an edit: the delivery whose message it changes
+    Column("payload", sa.JSON, nullable=False),  # frozen (bot/messages/payload.py); the bytes are in `delivery_file`
     _text("state"),  # READY SENDING SENT UNCERTAIN UNCERTAIN_FINAL CANCELLED DEAD EXPIRED
     _count("attempts"),
     _count("uncertain_count"),
-    _at("not_before"),
+    _at("not_before"),  # the next attempt; each that fails puts it off
+    _at("due_at", nullable=True),  # the first `not_before`, where the delivery was not due when it was added
     _at("expires_at", nullable=True),
     _at("lease_until", nullable=True),
     Column("lease_token", sa.Text),
@@ -348,6 +350,21 @@ Index(
     postgresql_where=_OPEN,
 )
 
+Index(  # a newer edit of a message takes the place of the one that waits
+    "ix_delivery_pending_edit",
+    delivery.c.edits,
+    unique=True,
+    sqlite_where=sa.and_(delivery.c.state == "READY", delivery.c.edits.is_not(None)),
+    postgresql_where=sa.and_(delivery.c.state == "READY", delivery.c.edits.is_not(None)),
+)
+
+delivery_file = Table(  # the picture or document of a delivery
+    "delivery_file",
+    meta,
+    Column("delivery_id", Id, ForeignKey("delivery.id", ondelete="CASCADE"), primary_key=True),
+    Column("content", sa.LargeBinary, nullable=False),
+)
+
 delivery_item = Table(
     "delivery_item",
     meta,
@@ -355,6 +372,8 @@ delivery_item = Table(
     Column("position", sa.Integer, primary_key=True),
     Column("story_id", Id, nullable=False),
     Column("entry_id", Id, nullable=False),
+    # The `Item` that the message shows of it; NULL: only counted, or written before revision 0009.
+    Column("shown", sa.JSON(none_as_null=True)),
 )
 
 told = Table(

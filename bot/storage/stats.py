@@ -6,6 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.storage.deliveries import OPEN, DeliveryState
 from bot.storage.schema import admin_act, chat, delivery, entry, inbox, query, source, subscription
 
 
@@ -40,10 +41,10 @@ async def since(connection: AsyncConnection, start: datetime) -> Stats:
         "sources": (source, source.c.state == "active"),
         "sources_failing": (source, sa.and_(source.c.state == "active", source.c.failures > 0)),
         "entries_new": (entry, entry.c.seen_at >= start),
-        "sent": (delivery, sa.and_(delivery.c.state == "SENT", ended)),
-        "waiting": (delivery, delivery.c.state.in_(["READY", "SENDING", "UNCERTAIN"])),
-        "uncertain": (delivery, sa.and_(delivery.c.state == "UNCERTAIN_FINAL", ended)),
-        "dead": (delivery, sa.and_(delivery.c.state == "DEAD", ended)),
+        "sent": (delivery, sa.and_(delivery.c.state == DeliveryState.SENT, ended)),
+        "waiting": (delivery, delivery.c.state.in_(OPEN)),
+        "uncertain": (delivery, sa.and_(delivery.c.state == DeliveryState.UNCERTAIN_FINAL, ended)),
+        "dead": (delivery, sa.and_(delivery.c.state == DeliveryState.DEAD, ended)),
         "updates_parked": (inbox, inbox.c.state == "POISON"),
     }
     columns = [

@@ -114,7 +114,7 @@ async def make_people(database: Database, number: int) -> list[int]:
         return list((await connection.execute(sa.select(chat.c.id).order_by(chat.c.telegram_id))).scalars())
 
 
-async def owe(database: Database, chat_ids: Sequence[int], kind: str) -> None:
+async def owe(database: Database, chat_ids: Sequence[int], kind: deliveries.DeliveryKind) -> None:
     """Owe each chat a message."""
     now = Clock().now()
     same = {"kind": kind, "priority": deliveries.PRIORITY[kind], "payload": {"text": "<b>News</b> of today"}}

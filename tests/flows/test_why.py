@@ -1,14 +1,22 @@
 """Why a story came, or did not: one sentence, exact."""
 
+from datetime import timedelta
+
 import pytest
+import sqlalchemy as sa
 
 from bot.chat.user.why import explain
 from bot.matching.engine.aliases import Aliases
 from bot.matching.query.ast import And, Name, Or, without_exclusions
 from bot.matching.query.parser import parse
 from bot.models import Article
+from bot.sandbox.faults import Kind
 from bot.sandbox.people import BEN
+from bot.sandbox.state import SentMessage
+from bot.storage import schema
+from bot.storage.database import Database
 from tests.flows.living import Bot, nothing_unmatched
+from tests.flows.test_delivery import state
 from tests.flows.test_more_commands import ON_ONE
 
 TITLE, TEXT = "Syrian bakers and Shoygu meet", "Turkey. Floods came to إدلب, and Shoygu said so again in Moscow."
@@ -89,3 +97,70 @@ def test_what_a_query_leaves_out_is_told_from_what_it_wants() -> None:
         "wheat -football": None,
         "(((": None,
     }
+
+
+async def alert(bot: Bot) -> SentMessage:
+    """Let Ben watch two things at once, and return the alert that both match."""
+    await bot.polled()
+    for query in ("Idlib", "schools"):
+        made = await bot.say(f"/subscribe {query}")
+        bot.sandbox.press(made["message_id"], "At once", user_id=BEN)
+        await bot.shows(made, "at once")
+    before = len(bot.sandbox.sent_to(BEN))
+    bot.news("Schools reopen in Idlib", "Pupils cheered, and so did teachers.")
+    return await bot.told(before + 1)
+
+
+@ON_ONE
+async def test_the_button_explains_the_alert_as_it_was_sent_whatever_changed_since(bot: Bot) -> None:
+    async with bot.running():
+        found = await alert(bot)
+        database = Database(bot.database_url)
+        async with database.begin() as connection:
+            await connection.execute(sa.update(schema.entry).values(title="Another title"))
+            await connection.execute(sa.update(schema.source).values(title="Another source"))
+        await database.close()
+        bot.sandbox.press(found["message_id"], "Why?", user_id=BEN)
+        await bot.shows(found, "Matched")
+        shown = bot.sandbox.world.chats[BEN].messages[found["message_id"]]
+        told, labels = found["text"].rsplit("\n\n", 1)
+        assert sorted(labels.split(", ")) == ["Idlib", "schools"]
+        assert shown["text"].startswith(told + "\n\n🔎 Matched ")
+        assert shown["text"].count("Matched") == 2
+        assert found["text"].split("\n")[0] == "Schools reopen in Idlib"
+
+
+@ON_ONE
+async def test_an_alert_in_doubt_keeps_its_mark_when_it_is_explained(bot: Bot) -> None:
+    async with bot.running():
+        await bot.polled()
+        made = await bot.say("/subscribe Idlib")
+        bot.sandbox.press(made["message_id"], "At once", user_id=BEN)
+        await bot.shows(made, "at once")
+        before = len(bot.sandbox.sent_to(BEN))
+        bot.sandbox.fail(Kind.CLOSE_BEFORE, method="sendMessage", chat_id=BEN)
+        bot.news("Schools reopen in Idlib")
+        await state(bot, "UNCERTAIN")
+        bot.clock.ahead += timedelta(minutes=3)
+        found = await bot.told(before + 1)
+        await state(bot, "SENT")
+        bot.sandbox.press(found["message_id"], "Why?", user_id=BEN)
+        await bot.shows(found, "Matched")
+        shown = bot.sandbox.world.chats[BEN].messages[found["message_id"]]["text"]
+        assert shown.startswith("↻ Schools reopen in Idlib")
+
+
+@ON_ONE
+async def test_an_alert_of_before_its_item_was_stored_is_explained_in_a_message_of_its_own(bot: Bot) -> None:
+    async with bot.running():
+        found = await alert(bot)
+        await state(bot, "SENT")
+        database = Database(bot.database_url)
+        async with database.begin() as connection:
+            await connection.execute(sa.update(schema.delivery_item).values(shown=None))
+        await database.close()
+        before = len(bot.sandbox.sent_to(BEN))
+        bot.sandbox.press(found["message_id"], "Why?", user_id=BEN)
+        explained = await bot.told(before + 1)
+        assert explained["text"].startswith("Matched ")
+        assert bot.sandbox.world.chats[BEN].messages[found["message_id"]]["text"] == found["text"]

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from gettext import NullTranslations
@@ -10,7 +11,7 @@ from markupsafe import Markup
 
 from bot.locales import END_ISOLATE, ISOLATE, Words, words
 from bot.messages.limits import LIMIT, measure, split
-from bot.messages.news import STORIES, TITLE, Item, Part, alert, choose, digest, latest, when
+from bot.messages.news import STORIES, TITLE, Item, Part, alert, choose, digest, latest, lede_of, when
 from bot.messages.safe_text import JOINER, clean
 from bot.models import Button
 
@@ -19,7 +20,7 @@ NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)  # a Monday, 08:00 in Berlin
 ZONE = "Europe/Berlin"
 
 
-def story(number: int = 1, **changes: object) -> Item:
+def story(number: int = 1, *, summary: str = "", **changes: object) -> Item:
     item = Item(
         story_id=number,
         entry_id=number,
@@ -29,7 +30,8 @@ def story(number: int = 1, **changes: object) -> Item:
         published_at=NOW - timedelta(hours=1),
         queries=("storm",),
     )
-    return replace(item, **changes)  # type: ignore[arg-type]
+    item = replace(item, **changes)  # type: ignore[arg-type]
+    return replace(item, lede=lede_of(item.title, summary))
 
 
 class Reader(HTMLParser):
@@ -215,7 +217,7 @@ def test_the_widest_items_fit_two_hundred_at_a_time() -> None:
 @settings(deadline=None)
 @given(items, st.text(max_size=2000))
 def test_every_alert_fits_and_is_well_formed(item: Item, summary: str) -> None:
-    message = alert(replace(item, summary=summary), ENGLISH, zone=ZONE, now=NOW)
+    message = alert(replace(item, lede=lede_of(item.title, summary)), ENGLISH, zone=ZONE, now=NOW)
     assert len(Reader(message.text).plain) <= 4096
     assert measure(message.text).entities <= 90
 
@@ -246,6 +248,17 @@ def test_the_latest_are_one_message_in_the_order_given() -> None:
 )
 def test_a_time_is_as_short_as_it_is_clear(ago: timedelta, expected: str) -> None:
     assert when(NOW - ago, ENGLISH, zone=ZONE, now=NOW) == expected
+
+
+@given(items, st.text(max_size=2000), st.sampled_from(["en", "ar"]), st.lists(st.text(max_size=200), max_size=12))
+def test_an_alert_is_the_same_when_it_is_made_of_what_was_stored(
+    item: Item, summary: str, locale: str, labels: list[str]
+) -> None:
+    item = replace(item, lede=lede_of(item.title, summary), queries=tuple(labels))
+    stored = Item.from_json(json.loads(json.dumps(item.to_json())))
+    assert stored == item
+    first, again = (alert(one, words(locale), zone=ZONE, now=NOW) for one in (item, stored))
+    assert again == first
 
 
 def test_an_alert_does_not_say_its_headline_twice() -> None:

@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from bot.pipeline.send import refuse
 from bot.storage import chats, deliveries, hits, subscriptions
 from bot.storage.chats import Chat
 from bot.storage.database import Database
-from bot.storage.deliveries import Claimed
+from bot.storage.deliveries import Claimed, DeliveryKind, DeliveryState
 from tests.storage.world import NOW, World
 
 LEASE = timedelta(minutes=2)
@@ -19,7 +20,9 @@ def world(database: Database) -> World:
     return World(database)
 
 
-async def owe(world: World, chat: Chat, kind: str = deliveries.ALERT, *, part: int = 1, run: int | None = None) -> int:
+async def owe(
+    world: World, chat: Chat, kind: DeliveryKind = deliveries.ALERT, *, part: int = 1, run: int | None = None
+) -> int:
     async with world.database.begin() as connection:
         return await deliveries.add(
             connection, chat_id=chat.id, kind=kind, payload={"text": "x"}, now=NOW, part=part, digest_run_id=run
@@ -31,7 +34,7 @@ async def claim(world: World, free: int = 10, now: datetime = NOW, *busy: int) -
         return await deliveries.claim(connection, now, free=free, lease=LEASE, busy_chats=busy)
 
 
-async def states(world: World) -> dict[str, int]:
+async def states(world: World) -> dict[DeliveryState, int]:
     async with world.database.read() as connection:
         return await deliveries.counts(connection)
 
@@ -190,7 +193,7 @@ async def test_a_refusal_blocks_the_chat_unless_it_has_spoken_since(world: World
             if spoke:  # it blocked us, thought better of it and wrote, all while our request was on its way
                 await chats.set_state(connection, chat.id, chats.BLOCKED, NOW)
                 await chats.set_state(connection, chat.id, chats.ACTIVE, LATER)
-            assert await deliveries.refused(connection, claimed, LATER, "blocked") is not spoke
+            assert await refuse(connection, claimed, LATER, "blocked") is not spoke
     assert await states(world) == {deliveries.CANCELLED: 2}
 
 
@@ -256,7 +259,7 @@ async def test_what_waited_too_long_expires(world: World) -> None:
     chat = await world.chat()
     async with world.database.begin() as connection:
         await deliveries.add(
-            connection, chat_id=chat.id, kind=deliveries.REPLY, payload={"text": "x"}, now=NOW, expires_at=LATER
+            connection, chat_id=chat.id, kind=deliveries.REPLY, payload={"text": "x"}, now=NOW, lasts=LATER - NOW
         )
         assert await deliveries.expire(connection, LATER - timedelta(seconds=1)) == 0
         assert await deliveries.expire(connection, LATER) == 1

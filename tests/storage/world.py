@@ -88,5 +88,4 @@ class World:
                 payload={"text": "x"},
                 now=at,
                 reported_items=list(told.values()),
-                expires_at=None,
             )

@@ -101,7 +101,7 @@ async def _owe_test(request: Request, connection: AsyncConnection) -> None:
         source="Watchword",
         published_at=request.now,
         queries=(_("test"),),
-        summary=_("It went the way of every alert: written down, sent, and marked as sent."),
+        lede=_("It went the way of every alert: written down, sent, and marked as sent."),
     )
     message: Message = news.alert(item, request.words, zone=request.chat.zone, now=request.now)
     await deliveries.add(

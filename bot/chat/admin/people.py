@@ -12,6 +12,7 @@ from bot.chat.services import Access
 from bot.chat.user.edit import yes_no
 from bot.errors import UserError
 from bot.messages.news import when as shown_time
+from bot.messages.payload import to_payload
 from bot.models import Button, Message
 from bot.storage import broadcasts, chats, deliveries, people, stats
 from bot.storage.offers import Offer
@@ -223,7 +224,7 @@ async def broadcast_taken(
     """Owe every chat the message, once: the offer can be taken only once, and both are one transaction."""
     if choice != "yes":
         return Message(request.words.say("All right, nothing is sent.")), ""
-    payload = {"text": str(_announcement(offer.payload["text"]))}
+    payload = to_payload(Message(_announcement(offer.payload["text"])))
     count = await broadcasts.broadcast(connection, payload, request.now)
     await stats.record_act(connection, request.user_id, f"broadcast {offer.id} to {count}", request.now)
     return Message(request.words.say_many("On its way to {number} chat.", "On its way to {number} chats.", count)), ""

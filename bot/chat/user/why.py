@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
 
@@ -20,12 +20,16 @@ from bot.matching.engine.evaluate import match_document
 from bot.matching.query.ast import without_exclusions
 from bot.matching.query.parser import parse
 from bot.matching.query.printer import format_query
+from bot.messages import news
 from bot.messages.limits import LIMIT, measure
+from bot.messages.news import Item
 from bot.messages.news import when as shown_time
+from bot.messages.payload import from_json
 from bot.messages.safe_text import clean, clip
 from bot.models import Article, Message, Schedule
 from bot.sources.address import canonical_link
 from bot.storage import chats, deliveries, entries, hits, subscriptions
+from bot.storage.deliveries import SentMessageRecord
 from bot.storage.hits import Finding
 
 MOST = 10  # stories explained at once
@@ -53,19 +57,29 @@ async def pressed(request: Request, connection: AsyncConnection, ids: list[str])
     """Explain the alert whose button was pressed, in place: it grows by what matched."""
     explained = await _of_entries(request, connection, [int(ids[0])])
     message = request.update.effective_message
-    text = await deliveries.text_of(connection, request.chat.id, message.message_id) if message else None
-    if text is None:  # sent without markup, or so long ago that it is forgotten
+    sent = await deliveries.find_sent(connection, request.chat.id, message.message_id) if message else None
+    alert = _render_again(request, sent) if sent else None
+    if alert is None:
         await request.reply(connection, explained)
         return None, ""
-    if message and (message.text or "").startswith(RESENT):
-        text = RESENT + text
-    told, __, labels = text.rpartition("\n\n")  # the queries stand in the last line: the sentences name them, too
-    alert = Markup(told if labels.startswith("<i>") and labels.endswith("</i>") else text)  # noqa: S704 - our own
     grown = Markup("{alert}\n\n🔎 {mark}{explained}").format(alert=alert, mark=request.words.mark, explained=explained)
     if measure(grown).within(LIMIT):
         return Message(grown), ""
     await request.reply(connection, explained)
     return None, ""
+
+
+def _render_again(request: Request, sent: SentMessageRecord) -> Markup | None:
+    """Return an alert's text as it was sent, without its labels, which the explanation names.
+
+    None where Telegram refused its markup, or where its item is unknown: alerts from before revision 0009 have none.
+    """
+    shown = sent.items[0].shown if sent.items else None
+    if shown is None or from_json(sent.payload).plain:
+        return None
+    item = replace(Item.from_json(shown), queries=())
+    text = news.alert(item, request.words, zone=request.chat.zone, now=sent.created_at).text
+    return Markup(RESENT) + text if sent.is_marked else text  # noqa: S704 - ours
 
 
 async def _of_entries(request: Request, connection: AsyncConnection, entry_ids: Sequence[int]) -> Markup:

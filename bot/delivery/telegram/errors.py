@@ -44,6 +44,8 @@ UNREACHABLE = (
     "bot was kicked",
     "channel_private",
 )
+# An edit's message was deleted, is too old (Bot API, editMessageText), or is none of text.
+GONE = ("message to edit not found", "message can't be edited", "message_id_invalid", "no text in the message to edit")
 # What aiohttp raises before the first byte of the request is written.
 NEVER_LEFT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 
@@ -79,6 +81,8 @@ def _refused(message: str) -> Outcome:
         return Outcome(Verdict.PLAIN, message)
     if any(words in lowered for words in UNREACHABLE):
         return Outcome(Verdict.UNREACHABLE, message)
+    if any(words in lowered for words in GONE):
+        return Outcome(Verdict.GONE, message)
     return Outcome(Verdict.DEAD, message)
 
 

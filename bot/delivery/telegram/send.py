@@ -1,62 +1,117 @@
-"""The only module that sends: a frozen payload, to a chat."""
+"""Send: the one module that sends a payload to a chat of Telegram."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, InputFile
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, InputFile, LinkPreviewOptions
 from telegram.constants import ParseMode
+from telegram.error import BadRequest
+
+from bot.messages.payload import BotMethod, EditPayload, FilePayload, Payload, Rows, TextPayload
 
 RESENT = "↻ "  # before a message that may be a second copy
+NOT_MODIFIED = "message is not modified"  # the refusal of an edit that changes nothing
 
 
 async def send(
     bot: Bot,
     telegram_id: int,
-    payload: Mapping[str, Any],
+    payload: Payload,
     *,
     thread_id: int = 0,
+    message_id: int = 0,
     again: bool = False,
     paid: bool = False,
 ) -> int:
-    """Send a payload and return the message's id. Raises what python-telegram-bot raises: see `outcome`."""
-    text = RESENT + payload["text"] if again else payload["text"]
-    if "file" in payload:
-        return await _send_file(bot, telegram_id, payload, text, thread_id)
-    asked = {
+    """Send a payload and return its message's Telegram id, for an edit the given `message_id`.
+
+    `again` marks a message that may be a second copy; an edit makes none. Raises the errors of python-telegram-bot,
+    which `bot.delivery.telegram.errors.outcome` classifies.
+    """
+    match payload:
+        case TextPayload():
+            return await _send_text(bot, telegram_id, payload, thread_id, again=again, paid=paid)
+        case FilePayload():
+            return await _send_file(bot, telegram_id, payload, thread_id, again=again, paid=paid)
+        case EditPayload():
+            await _edit_text(bot, telegram_id, payload, message_id)
+            return message_id
+
+
+async def _send_text(
+    bot: Bot, telegram_id: int, payload: TextPayload, thread_id: int, *, again: bool, paid: bool
+) -> int:
+    arguments: dict[str, Any] = {
         "chat_id": telegram_id,
-        "text": text,
-        "parse_mode": None if payload.get("plain") else ParseMode.HTML,
+        "text": _marked(payload, again=again),
+        "parse_mode": _parse_mode(payload),
         "message_thread_id": thread_id or None,
-        "reply_markup": keyboard(payload.get("buttons", ())),
-        "disable_notification": True if payload.get("silent") else None,
+        "reply_markup": keyboard(payload.buttons),
+        "disable_notification": True if payload.silent else None,
         "link_preview_options": {"is_disabled": True},
         "allow_paid_broadcast": True if paid else None,
     }
-    if "reply_to" in payload:
-        asked["reply_parameters"] = {"message_id": payload["reply_to"], "allow_sending_without_reply": True}
+    if payload.reply_to is not None:
+        arguments["reply_parameters"] = {"message_id": payload.reply_to, "allow_sending_without_reply": True}
     # `send_message` would read the whole answer, which takes as long as all the rest, and of which the id is enough.
-    sent = await bot.do_api_request("SendMessage", api_kwargs=asked)
+    sent = await bot.do_api_request("SendMessage", api_kwargs=arguments)
     return int(sent["message_id"])
 
 
-async def _send_file(bot: Bot, telegram_id: int, payload: Mapping[str, Any], caption: str, thread_id: int) -> int:
-    sent = await bot.send_document(
+async def _send_file(
+    bot: Bot, telegram_id: int, payload: FilePayload, thread_id: int, *, again: bool, paid: bool
+) -> int:
+    method = bot.send_photo if payload.method is BotMethod.SEND_PHOTO else bot.send_document
+    sent = await method(
         telegram_id,
-        InputFile(payload["file"]["content"].encode(), payload["file"]["name"]),
-        caption=caption,
-        parse_mode=None if payload.get("plain") else ParseMode.HTML,
+        InputFile(payload.content, payload.name),
+        caption=_marked(payload, again=again),
+        parse_mode=_parse_mode(payload),
         message_thread_id=thread_id or None,
+        reply_markup=keyboard(payload.buttons),
+        allow_paid_broadcast=True if paid else None,
     )
     return sent.message_id
 
 
-def keyboard(rows: Any) -> InlineKeyboardMarkup | None:
+async def _edit_text(bot: Bot, telegram_id: int, payload: EditPayload, message_id: int) -> None:
+    with _unchanged_accepted():
+        await bot.edit_message_text(
+            payload.text,
+            telegram_id,
+            message_id,
+            parse_mode=_parse_mode(payload),
+            reply_markup=keyboard(payload.buttons),
+            link_preview_options=LinkPreviewOptions(is_disabled=True),
+        )
+
+
+@contextlib.contextmanager
+def _unchanged_accepted() -> Iterator[None]:
+    """Accept the refusal of an edit whose text is there already: an earlier try of it arrived."""
+    try:
+        yield
+    except BadRequest as error:
+        if NOT_MODIFIED not in error.message.casefold():
+            raise
+
+
+def _marked(payload: Payload, *, again: bool) -> str:
+    return RESENT + payload.text if again else payload.text
+
+
+def _parse_mode(payload: Payload) -> ParseMode | None:
+    return None if payload.plain else ParseMode.HTML
+
+
+def keyboard(rows: Rows) -> InlineKeyboardMarkup | None:
     """Return the buttons as Telegram takes them, or None where there are none."""
     if not rows:
         return None
     return InlineKeyboardMarkup(
         [
-            [InlineKeyboardButton(one["label"], callback_data=one.get("data"), url=one.get("url")) for one in row]
+            [InlineKeyboardButton(button.label, callback_data=button.data, url=button.url) for button in row]
             for row in rows
         ]
     )
