@@ -173,12 +173,15 @@ async def _take_over(presence: Presence, clock: Clock) -> None:
         log.warning("a run was killed while it sent", doubtful=doubtful)
 
 
-async def _look_after(presence: Presence, sender: Sender, clockwise: Clockwise, wakeups: Wakeups) -> None:
+async def _look_after(
+    presence: Presence, matcher: Matcher, sender: Sender, clockwise: Clockwise, wakeups: Wakeups
+) -> None:
     if await clockwise.look():
         wakeups.wake_all()
     if not presence.is_alone:
         await presence.renew()
         await _take_over(presence, clockwise.clock)
+    await matcher.keep_role()
     await sender.look_after()
 
 
@@ -257,7 +260,7 @@ async def _work(config: Config, services: Services, presence: Presence, applicat
             write_alerts(database, clock, services.signer, per_hour=config.limits.alerts_per_hour), wakeups, Step.SEND
         ),
         Step.DIGEST: lambda: _then(make_due_digests(database, clock), wakeups, Step.SEND),
-        Step.CARE: lambda: _look_after(presence, sender, clockwise, wakeups),
+        Step.CARE: lambda: _look_after(presence, matcher, sender, clockwise, wakeups),
         Step.TIDY: lambda: _tidy(clockwise, storage.retention),
         Step.BACKUP: backups.make_if_due,
         Step.WEEK: services.week.catch_up,

@@ -21,6 +21,7 @@ from bot.runtime.failpoints import failpoint
 from bot.storage import entries, hits, subscriptions
 from bot.storage.database import Database
 from bot.storage.entries import StoredEntry
+from bot.storage.runs import Role, acquire, renew
 from bot.stories.cluster import Clusterer
 
 log = structlog.get_logger()
@@ -42,6 +43,7 @@ class Matcher:
         self.percolator = Percolator(self.aliases.current)
         self.clusterer = Clusterer(window=STORIES_LAST)
         self.version = 0
+        self._has_headlines = False
 
     async def warm(self) -> None:
         """Fill the indexes from the database.
@@ -60,19 +62,20 @@ class Matcher:
         gc.set_threshold(*COLLECTED)
 
     async def _fill(self) -> None:
+        await self._is_active()
         async with self.database.read() as connection:
-            for headline, placement in await entries.placed_since(connection, self.clock.now() - STORIES_LAST):
-                self.clusterer.restore(headline, placement)
             await self._load_aliases(connection)
             async for _ in self._changes(connection):
                 pass
 
     async def match_new(self) -> int:
-        """Match one batch of entries that wait; return how many there were.
+        """Match one batch of entries that wait; return how many there were: none where another run is the matcher.
 
         Queries that came while the batch was analysed are looked up too, in the transaction that marks it. One that
         comes later finds the entries marked, and has the newest matched again (`search.keep`): it shows the others.
         """
+        if not await self._is_active():
+            return 0
         async with self.database.read() as connection:
             waiting = await entries.unmatched(connection, self.clock.now(), BATCH)
             await self._load_aliases(connection)
@@ -81,27 +84,89 @@ class Matcher:
         if not waiting:
             return 0
         placed, found = await asyncio.to_thread(self._analyse, waiting)
-        now = self.clock.now()
         async with self.database.begin() as connection:
-            changed = {query_id: expr async for query_id, expr in self._changes(connection)}
-            for query_id, expr in changed.items():
-                for entry in waiting:
-                    if expr and (match := matches(expr, entry.article(), self.percolator.aliases)):
-                        found[entry.id][query_id] = match
-            await entries.place(
-                connection, {entry.id: placed[entry.id] for entry in waiting if not entry.story_id}, now
-            )
-            known = await hits.known(connection, [entry.id for entry in waiting])
-            for entry in waiting:
-                new = [hits.New(query_id, entry.id, placed[entry.id], one) for query_id, one in found[entry.id].items()]
-                await hits.add(connection, new, now, past=entry.baseline)
-            alerting = {entry.id for entry in waiting if _is_news(entry, found[entry.id], known)}
-            await entries.mark_matched(connection, waiting, self.version, alerting)
+            if not await self._is_still_active(connection):
+                log.warning("batch dropped", entries=len(waiting), reason="another run is the matcher now")
+                return 0
+            await self._write(connection, waiting, placed, found)
             failpoint("matching")
         failpoint("matched")
-        self.clusterer.forget_before(now - STORIES_LAST)
-        log.info("matched", entries=len(waiting), hits=sum(len(one) for one in found.values()), version=self.version)
+        self.clusterer.forget_before(self.clock.now() - STORIES_LAST)
+        log.info("matched", entries=len(waiting), hits=sum(map(len, found.values())), version=self.version)
         return len(waiting)
+
+    # ---- the role: one run is the active matcher (PostgreSQL); a SQLite file has one run ----
+
+    async def _is_active(self) -> bool:
+        """Return whether this run is the active matcher, with the headlines that are placed in its memory.
+
+        A run that takes the role reads them anew: another run has placed entries meanwhile, and a placement in memory
+        may be of a batch that was dropped.
+        """
+        if not self.database.is_sqlite:
+            async with self.database.begin() as connection:
+                if not await self._is_still_active(connection):
+                    self._has_headlines = False
+                    if not await acquire(connection, Role.MATCHER, self.database.run, self.clock.now()):
+                        return False
+                    log.info("role taken", role=Role.MATCHER.value)
+        if not self._has_headlines:
+            await self._read_headlines()
+        return True
+
+    async def _is_still_active(self, connection: AsyncConnection) -> bool:
+        """Return whether no other run has been the matcher since this one took the role; none is until the commit."""
+        if self.database.is_sqlite:
+            return True
+        return await renew(connection, Role.MATCHER, self.database.run, self.clock.now())
+
+    async def keep_role(self) -> None:
+        """Renew the role if this run has it: to be called while a batch is analysed, which may outlast the lease."""
+        if not self.database.is_sqlite:
+            async with self.database.begin() as connection:
+                await self._is_still_active(connection)
+
+    async def _read_headlines(self) -> None:
+        """Fill the clusterer from the database; in a thread, since there may be 50,000 headlines."""
+        async with self.database.read() as connection:
+            placed = await entries.placed_since(connection, self.clock.now() - STORIES_LAST)
+        self.clusterer = await asyncio.to_thread(_clusterer_of, placed)
+        self._has_headlines = True
+
+    async def _write(
+        self,
+        connection: AsyncConnection,
+        waiting: list[StoredEntry],
+        placed: dict[int, Placement],
+        found: dict[int, dict[int, Match]],
+    ) -> None:
+        """Store the placements and hits of a batch, and mark it matched."""
+        now, ids = self.clock.now(), [entry.id for entry in waiting]
+        if not self.database.is_sqlite:  # there a subscription is written before this transaction or after it
+            await entries.lock(connection, ids)
+        await self._match_changes(connection, waiting, found)
+        await entries.place(connection, {entry.id: placed[entry.id] for entry in waiting if not entry.story_id}, now)
+        known = await hits.known(connection, ids)
+        for entry in waiting:
+            new = [hits.New(query_id, entry.id, placed[entry.id], hit) for query_id, hit in found[entry.id].items()]
+            await hits.add(connection, new, now, past=entry.baseline)
+        alerting = {entry.id for entry in waiting if _is_news(entry, found[entry.id], known)}
+        await entries.mark_matched(connection, waiting, self.version, alerting)
+
+    async def _match_changes(
+        self, connection: AsyncConnection, waiting: list[StoredEntry], found: dict[int, dict[int, Match]]
+    ) -> None:
+        """Add the hits of queries that came while the batch was analysed; drop those of queries that were removed."""
+        changed = {query_id: expr async for query_id, expr in self._changes(connection)}
+        for query_id, expr in changed.items():
+            for entry in waiting:
+                if expr and (match := matches(expr, entry.article(), self.percolator.aliases)):
+                    found[entry.id][query_id] = match
+        used = set().union(*found.values())
+        for query_id in used - await subscriptions.existing(connection, sorted(used)):
+            self.percolator.remove(query_id)  # removed before this run heard that nobody subscribes to it any more
+            for matched in found.values():
+                matched.pop(query_id, None)
 
     async def _load_aliases(self, connection: AsyncConnection) -> None:
         """Let the queries that an alias's change concerns wait anew; in a thread, since all are looked at."""
@@ -137,6 +202,13 @@ class Matcher:
             left, some = len(found.unjudged), found.unjudged[:SHOWN]
             log.warning("match budget spent", entry_id=entry.id, unjudged=left, unspelt=found.unspelt, query_ids=some)
         return dict(found)
+
+
+def _clusterer_of(placed: Sequence[tuple[Headline, Placement]]) -> Clusterer:
+    clusterer = Clusterer(window=STORIES_LAST)
+    for headline, placement in placed:
+        clusterer.restore(headline, placement)
+    return clusterer
 
 
 def _read(query_id: int, text: str) -> Expr | None:

@@ -26,7 +26,7 @@ from bot.runtime.wakeups import Step, Wakeups
 from bot.storage import chats, deliveries
 from bot.storage.database import Database
 from bot.storage.deliveries import BROADCAST, DIGEST, PRIORITY, Claimed
-from bot.storage.runs import may_send
+from bot.storage.runs import Role, acquire, renew
 
 log = structlog.get_logger()
 
@@ -120,7 +120,7 @@ class Sender:
         busy = self.limiter.busy(moment)
         try:
             async with self.database.begin() as connection:
-                if not self.database.is_sqlite and not await may_send(connection, self.database.run, self.clock.now()):
+                if not await self._is_active(connection):
                     return []
                 claimed = await deliveries.claim(
                     connection,
@@ -143,6 +143,14 @@ class Sender:
             self.limiter.take(one.telegram_id, group=one.chat_kind != "private", now=leaving)
         return [Flight(one, moment + LEASE.total_seconds()) for one in claimed]
 
+    async def _is_active(self, connection: AsyncConnection) -> bool:
+        """Return whether this run is the one that sends; it stays so until the transaction ends.
+
+        Only claims need this. A sender that was stopped and resumes has at most its slots in flight: it drops a claim
+        too old to be sent before its lease ends, and a mark changes only a row that still has the claim's token.
+        """
+        return self.database.is_sqlite or await acquire(connection, Role.SENDER, self.database.run, self.clock.now())
+
     def _room(self, moment: float) -> tuple[int, bool]:
         """Return how many may be claimed now, and whether only answers may: where the others have to wait for long."""
         allowed = self.breaker.allowed(moment)
@@ -158,7 +166,7 @@ class Sender:
         now = self.clock.now()
         async with self.database.begin() as connection:
             if not self.database.is_sqlite:  # a sender that waits (for the breaker, for a slot) still is the sender
-                await may_send(connection, self.database.run, now)
+                await renew(connection, Role.SENDER, self.database.run, now)
             doubtful = await deliveries.recover(connection, now, again_at=now + uncertain_delay())
             if not self.breaker.is_open(self.clock.monotonic()):
                 await deliveries.revive_uncertain(connection, now)

@@ -205,10 +205,7 @@ _STORED = (
 
 
 async def unmatched(connection: AsyncConnection, now: datetime, limit: int) -> list[StoredEntry]:
-    """Return entries that are not matched yet, oldest first, without those that still wait for their page.
-
-    On PostgreSQL they are locked until the transaction ends, and those that others have locked are skipped.
-    """
+    """Return entries that wait for the matcher, oldest first. Not those that wait for their page first."""
     statement = (
         sa.select(*_STORED)
         .join(source, source.c.id == entry.c.source_id)
@@ -216,9 +213,15 @@ async def unmatched(connection: AsyncConnection, now: datetime, limit: int) -> l
         .where(sa.or_(entry.c.match_after.is_(None), entry.c.match_after <= now))
         .order_by(entry.c.id)
         .limit(limit)
-        .with_for_update(of=entry, skip_locked=True)
     )
     return [StoredEntry(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def lock(connection: AsyncConnection, entry_ids: Sequence[int]) -> None:
+    """Lock entries until the transaction ends: whoever changes them has committed, or waits (PostgreSQL)."""
+    for some in _chunks(sorted(entry_ids)):
+        statement = sa.select(entry.c.id).where(entry.c.id.in_(some)).order_by(entry.c.id)
+        await connection.execute(statement.with_for_update())
 
 
 async def at_url(connection: AsyncConnection, canonical_url: str, limit: int = 5) -> list[int]:

@@ -5,8 +5,10 @@ ends. SQLite: the file beside the database, so one bot alone works on it, and wh
 PostgreSQL: an advisory lock of a session of its own; whose lock can be had, whose process is gone. Behind a pooler that
 shares sessions the locks may outlive their runs: then leases are waited for, as if nobody knew.
 
-Of the runs on one PostgreSQL one sends, for Telegram's limits are a bot's, no process's. The others stand by, and one
-of them takes over when the sender stops, dies, or has not claimed anything for a while (`may_send`).
+Of the runs on one PostgreSQL one is the active sender, for Telegram's limits are a bot's, no process's; and one is the
+active matcher, for a story needs to know the headlines before it. A role is a row with a lease. The other runs are on
+standby: one takes the role when its holder stops, dies, or has not renewed its lease. Every transaction that writes for
+a role renews it first, so a run that was stopped past its lease and resumes writes nothing.
 """
 
 import asyncio
@@ -15,6 +17,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -31,8 +34,14 @@ KIND = 0x57415443  # "WATC": the first half of our advisory locks, so that they 
 PATIENCE = 30.0  # seconds that a predecessor may take to stop
 LOOK = 0.1  # seconds between two looks whether it has
 AGES = timedelta(days=1)  # longer than any lease
-SENDER = "sender"
-SENDER_LASTS = timedelta(seconds=30)  # without a word of the sender; it says one at every claim, each second or sooner
+ROLE_LEASE = timedelta(seconds=30)  # renewed with every unit of work, and every ten seconds beside it
+
+
+class Role(StrEnum):
+    """Work that one run at a time may do."""
+
+    MATCHER = "matcher"
+    SENDER = "sender"
 
 
 class Presence:
@@ -114,17 +123,32 @@ async def present(database: Database) -> AsyncIterator[Presence]:
         await presence.leave()
 
 
-async def may_send(connection: AsyncConnection, run: str, now: datetime) -> bool:
-    """Return whether `run` is the one that sends: it was, nobody is, or who was says nothing any more.
+async def renew(connection: AsyncConnection, name: Role, run: str, now: datetime) -> bool:
+    """Extend the lease of a role; False if another run took it since `run` acquired it.
 
-    An end farther away than any could be was dated by a wrong clock, and counts as past.
+    The role's row is locked until the transaction ends, so no other run becomes active before what this transaction
+    writes is committed. True means that no other run was active since `acquire`: a lease that ran out is renewed while
+    nobody has taken it.
     """
-    statement = insert_new(connection, role).values(name=SENDER, run=run, lease_until=now + SENDER_LASTS)
-    is_free = sa.or_(role.c.run == run, role.c.lease_until < now, role.c.lease_until > now + SENDER_LASTS * 2)
-    statement = statement.on_conflict_do_update(
-        index_elements=["name"], set_={"run": run, "lease_until": now + SENDER_LASTS}, where=is_free
-    )
-    return (await connection.execute(statement.returning(role.c.run))).first() is not None
+    held = sa.and_(role.c.name == name, role.c.run == run)
+    return (await connection.execute(role.update().where(held).values(lease_until=now + ROLE_LEASE))).rowcount == 1
+
+
+async def acquire(connection: AsyncConnection, name: Role, run: str, now: datetime) -> bool:
+    """Take a role that `run` has, no run has, or whose lease ran out; return whether `run` has it now.
+
+    A run that finds it taken locks nothing, and waits for nobody. A lease that ends later than any can was dated by a
+    wrong clock, and counts as run out.
+    """
+    if await renew(connection, name, run, now):
+        return True
+    values = {"run": run, "lease_until": now + ROLE_LEASE}
+    if (await connection.execute(sa.select(role.c.run).where(role.c.name == name))).first() is None:
+        new = insert_new(connection, role).values(name=name, **values).on_conflict_do_nothing()
+        return (await connection.execute(new.returning(role.c.run))).first() is not None
+    is_free = sa.or_(role.c.lease_until < now, role.c.lease_until > now + ROLE_LEASE * 2)
+    taken = role.update().where(role.c.name == name, is_free).values(values)
+    return (await connection.execute(taken)).rowcount == 1
 
 
 async def _only_one(path: Path) -> int:

@@ -4,6 +4,7 @@ A query is live while somebody subscribes to it. Each change of that takes the n
 order, so a matcher that has loaded version n has missed nothing below it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.models import Schedule
 from bot.storage.database import insert_new, next_value
 from bot.storage.schema import hit, query, subscription
+
+CHUNK = 500  # bound parameters of one statement stay far below either database's limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,15 @@ async def queries_since(connection: AsyncConnection, version: int, limit: int) -
     """Return (id, text, live, version) of up to `limit` queries that changed first after `version`, in that order."""
     statement = sa.select(query.c.id, query.c.text, query.c.live, query.c.version).where(query.c.version > version)
     return [tuple(row) for row in await connection.execute(statement.order_by(query.c.version).limit(limit))]
+
+
+async def existing(connection: AsyncConnection, query_ids: Sequence[int]) -> set[int]:
+    """Return which of these queries exist: `purge_queries` removes one that no subscription wants."""
+    found: set[int] = set()
+    for start in range(0, len(query_ids), CHUNK):
+        chunk = query_ids[start : start + CHUNK]
+        found.update((await connection.execute(sa.select(query.c.id).where(query.c.id.in_(chunk)))).scalars())
+    return found
 
 
 async def purge_queries(connection: AsyncConnection, limit: int) -> int:

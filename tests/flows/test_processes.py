@@ -13,12 +13,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.runtime import clock
 from bot.sandbox.faults import Kind
 from bot.sandbox.people import BEN
-from tests.flows.living import TOKEN, Bot
+from bot.storage import schema
+from tests.flows.living import TOKEN, Bot, nothing_unmatched
 from tests.flows.test_delivery import watch
 
 POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -30,6 +32,12 @@ UNLIKE = (
     "airport runway gets lights",
     "museum shows mosaic floor",
 )
+EVENTS = (
+    "Museum shows mosaic floor from Palmyra to{} visitors",
+    "Bakers in Cairo refuse{} cheaper wheat from ministry",
+    "Airport in Basra opens{} second runway after floods",
+)
+ALIKE = ("", " its", " all", " some", " any", " more")  # each makes another text of one event
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
@@ -135,11 +143,103 @@ async def test_a_process_that_was_stopped_past_its_lease_and_resumes_sends_and_m
     assert [text.startswith("↻") for text in about(bot, "Schools")] == [False, True]
 
 
+async def watch_palmyra(bot: Bot) -> None:
+    async with bot.running():
+        await bot.polled()
+        confirmation = await bot.say("/subscribe Palmyra")
+        bot.sandbox.press(confirmation["message_id"], "At once", user_id=BEN)
+        await bot.polled()
+
+
+async def publish_alike(bot: Bot, variant: str) -> None:
+    """Publish one more text of each event, and wait until all that is stored was matched."""
+    for event in EVENTS:
+        bot.news(event.format(variant))
+
+    async def matched(connection: AsyncConnection) -> bool:
+        stored = sa.select(sa.func.count()).select_from(schema.entry)
+        return (await connection.execute(stored)).scalar_one() == len(bot.items) and await nothing_unmatched(connection)
+
+    await bot.until(matched, timeout=60)
+
+
+async def story_sizes(bot: Bot) -> list[int]:
+    sizes: list[int] = []
+
+    async def read(connection: AsyncConnection) -> bool:
+        sizes.extend((await connection.execute(sa.select(schema.story.c.size).order_by(schema.story.c.id))).scalars())
+        return True
+
+    await bot.until(read)
+    return sizes
+
+
+@POSTGRESQL
+async def test_two_processes_match_each_entry_once_and_keep_alike_titles_in_one_story(bot: Bot, tmp_path: Path) -> None:
+    await watch_palmyra(bot)
+    async with running(bot, tmp_path, "first") as first, running(bot, tmp_path, "second") as second:
+        await first.has_logged("started")
+        await second.has_logged("started")
+        for variant in ALIKE:
+            await publish_alike(bot, variant)
+        await bot.until(_all_sent)
+        assert await story_sizes(bot) == [len(ALIKE)] * len(EVENTS)
+    assert len(about(bot, "Palmyra to")) == 1
+
+
+STOPS_AFTER_ANALYSIS = """
+import os, signal, sys
+from pathlib import Path
+from bot.cli import main as cli
+from bot.pipeline.match import Matcher
+
+analyse, wish = Matcher._analyse, Path(sys.argv[-1]).with_name("stop")
+
+def stopped(self, waiting):
+    found = analyse(self, waiting)
+    if wish.exists():
+        wish.unlink()
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return found
+
+Matcher._analyse = stopped
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+@POSTGRESQL
+async def test_a_matcher_that_was_stopped_past_its_lease_and_resumes_writes_nothing(bot: Bot, tmp_path: Path) -> None:
+    """It stops with a batch analysed and not written. As the matcher again, it knows what others have placed."""
+    await watch_palmyra(bot)
+    set_clock(tmp_path, timedelta())
+    async with running(bot, tmp_path, "first", program=("-c", STOPS_AFTER_ANALYSIS)) as first:
+        await first.has_logged("started")
+        async with running(bot, tmp_path, "second") as second:
+            await second.has_logged("started")
+            await publish_alike(bot, ALIKE[0])
+            await bot.until(_all_sent)
+            (tmp_path / "stop").touch()
+            for event in EVENTS:
+                bot.news(event.format(ALIKE[1]))
+            await bot.until(lambda _: gone(tmp_path / "stop"), timeout=30)
+            set_clock(tmp_path, timedelta(minutes=16))  # longer than any lease
+            await publish_alike(bot, ALIKE[2])
+            assert "matched" in second.log.read_text()
+            first.process.send_signal(signal.SIGCONT)
+            await first.has_logged("batch dropped")
+            await publish_alike(bot, ALIKE[3])
+            second.process.kill()
+            await publish_alike(bot, ALIKE[4])
+            await bot.until(_all_sent)
+            assert await story_sizes(bot) == [5] * len(EVENTS)
+    assert len(about(bot, "Palmyra to")) == 1
+
+
+async def gone(path: Path) -> bool:
+    return not path.exists()
+
+
 async def _all_sent(connection: AsyncConnection) -> bool:
-    import sqlalchemy as sa
-
-    from bot.storage import schema
-
     states = (await connection.execute(sa.select(schema.delivery.c.state))).scalars()
     return set(states) == {"SENT"}
 

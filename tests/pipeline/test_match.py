@@ -1,6 +1,7 @@
 """No alert is lost between an entry that arrives and somebody who subscribes at the same moment."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, time
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.matching.query.parser import parse
 from bot.models import FeedEntry, Schedule
@@ -18,16 +20,17 @@ from bot.search import preview
 from bot.search.recent import Week
 from bot.storage import chats, entries, hits, sources, subscriptions
 from bot.storage.database import Database
-from bot.storage.schema import query, subscription
+from bot.storage.runs import ROLE_LEASE
+from bot.storage.schema import entry, query, role, story, subscription
 
 NEWS = FeedEntry(("key",), "Rain over Idlib", "https://e.org/1", None, "Fields are flooded.", "en", None)
 
 
-async def publish(database: Database) -> None:
+async def publish(database: Database, *news: FeedEntry) -> None:
     now = datetime.now(UTC)
     async with database.begin() as connection:
         source_id, _ = await sources.add(connection, url="https://e.org/feed", title="E", now=now)
-        await entries.store(connection, source_id, [NEWS], now, baseline=False)
+        await entries.store(connection, source_id, news or [NEWS], now, baseline=False)
 
 
 class Reader:
@@ -47,21 +50,24 @@ class Reader:
 
     async def subscribe(self) -> None:
         async with self.database.begin() as connection:
-            chat, _ = await chats.get_or_create(
-                connection,
-                telegram_id=7,
-                thread_id=0,
-                kind="private",
-                locale="en",
-                zone="UTC",
-                digest_time=time(8),
-                now=self.now,
-            )
-            self.chat_id = chat.id
-            made, _ = await subscriptions.subscribe(
-                connection, chat_id=chat.id, text="Idlib", label="Idlib", schedule=Schedule.DAILY, now=self.now
-            )
-            await preview.keep(connection, made.query_id, self.outcome, self.now)
+            await self.write(connection)
+
+    async def write(self, connection: AsyncConnection) -> None:
+        chat, _ = await chats.get_or_create(
+            connection,
+            telegram_id=7,
+            thread_id=0,
+            kind="private",
+            locale="en",
+            zone="UTC",
+            digest_time=time(8),
+            now=self.now,
+        )
+        self.chat_id = chat.id
+        made, _ = await subscriptions.subscribe(
+            connection, chat_id=chat.id, text="Idlib", label="Idlib", schedule=Schedule.DAILY, now=self.now
+        )
+        await preview.keep(connection, made.query_id, self.outcome, self.now)
 
     async def knows(self) -> list[str]:
         """What the confirmation showed, and what is owed."""
@@ -207,3 +213,94 @@ async def test_an_entry_that_is_only_matched_again_is_not_alerted_again(database
         )
         await entries.match_again(connection, reader.now)
     assert await alerted(query_ids=2)
+
+
+async def test_a_query_that_is_written_while_a_batch_is_finds_its_entries(database: Database) -> None:
+    """The subscription asks for the entry to be matched again before the matcher marks it, and commits after."""
+    matcher, reader = Matcher(database, Clock()), Reader(database)
+    await matcher.match_new()
+    await reader.look()
+    await publish(database)
+    async with database.begin() as connection:
+        await reader.write(connection)
+        matching = asyncio.create_task(matcher.match_new())
+        await asyncio.sleep(0.5)
+        assert not matching.done()
+    await matching
+    while await matcher.match_new():
+        pass
+    assert await reader.knows() == ["Rain over Idlib"]
+
+
+async def test_a_query_that_was_removed_before_the_matcher_heard_of_it_hinders_nothing(database: Database) -> None:
+    matcher, reader = Matcher(database, Clock()), Reader(database)
+    await reader.subscribe()
+    await matcher.match_new()
+    async with database.begin() as connection:
+        (mine,) = await subscriptions.of_chat(connection, reader.chat_id)
+        await subscriptions.unsubscribe(connection, reader.chat_id, [mine.id])
+        assert await subscriptions.purge_queries(connection, 9) == 1
+    await publish(database)
+    assert await matcher.match_new() == 1
+    assert len(matcher.percolator) == 0
+
+
+class Stopped(Matcher):
+    """A matcher that goes on with a batch only when it may."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        super().__init__(database, clock)
+        self.analysed, self.may_go_on = threading.Event(), threading.Event()
+
+    def _analyse(self, waiting: Any) -> Any:
+        found = super()._analyse(waiting)
+        self.analysed.set()
+        assert self.may_go_on.wait(20)
+        return found
+
+
+class Later(Clock):
+    """A clock by which every lease has ended."""
+
+    def now(self) -> datetime:
+        return super().now() + ROLE_LEASE * 1.5
+
+
+def museum(n: int) -> FeedEntry:
+    visitors = ("visitors", "its visitors", "all visitors", "some visitors")[n]
+    title = f"Museum shows mosaic floor from Palmyra to {visitors}"
+    return FeedEntry((str(n),), title, f"https://e.org/{n}", None, "", "en", None)
+
+
+async def placed(database: Database) -> list[tuple[int | None, int]]:
+    """Return (story, its size) of each entry."""
+    joined = sa.outerjoin(entry, story, story.c.id == entry.c.story_id)
+    statement = sa.select(entry.c.story_id, sa.func.coalesce(story.c.size, 0)).select_from(joined)
+    async with database.read() as connection:
+        return [(row[0], row[1]) for row in await connection.execute(statement.order_by(entry.c.id))]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_matcher_that_lost_its_role_drops_its_batch_and_learns_what_others_placed(database: Database) -> None:
+    successor = Database(database.url.render_as_string(hide_password=False))
+    first, second = Stopped(database, Clock()), Matcher(successor, Later())
+    await first.warm()
+    await publish(database, museum(0), museum(1))
+    batch = asyncio.create_task(first.match_new())
+    await asyncio.to_thread(first.analysed.wait, 20)
+
+    assert await second.match_new() == 2
+    first.clock = second.clock
+    first.may_go_on.set()
+    assert await batch == 0
+    assert await placed(database) == [(1, 2)] * 2
+
+    await publish(database, museum(2))
+    assert await first.match_new() == 0  # on standby
+    assert await second.match_new() == 1
+    async with successor.begin() as connection:
+        await connection.execute(role.delete())  # the second stops
+    await publish(database, museum(3))
+    assert await first.match_new() == 1
+    assert await placed(database) == [(1, 4)] * 4
+    await successor.close()

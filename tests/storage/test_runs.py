@@ -1,3 +1,4 @@
+import asyncio
 import contextlib
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from bot.errors import ConfigError
 from bot.storage import deliveries, runs, schema, sources
 from bot.storage.database import Database
-from bot.storage.runs import SENDER_LASTS, may_send, present
+from bot.storage.runs import ROLE_LEASE, Role, acquire, present, renew
 from tests.storage.world import NOW, World
 
 LEASE = timedelta(minutes=10)
@@ -84,27 +85,89 @@ async def test_a_run_whose_session_was_lost_is_alive_again(database: Database) -
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_one_run_sends_until_it_stops_dies_or_says_nothing_any_more(database: Database) -> None:
     other, third = (Database(database.url.render_as_string(hide_password=False)) for _ in range(2))
-
-    async def sends(one: Database, at: datetime = NOW) -> bool:
-        async with one.begin() as connection:
-            return await may_send(connection, one.run, at)
-
     async with present(other) as standby:
         async with present(database):
-            assert (await sends(database), await sends(other), await sends(database)) == (True, False, True)
-        assert await sends(other)  # the first has stopped
+            assert (await acquires(database), await acquires(other), await acquires(database)) == (True, False, True)
+        assert await acquires(other)  # the first has stopped
     async with present(third) as alive:
-        assert await sends(database)  # and says nothing more: as after a kill, it is not present
-        assert not await sends(third)
+        assert await acquires(database)  # and says nothing more: as after a kill, it is not present
+        assert not await acquires(third)
         await alive.take_over(NOW, again_at=NOW)
-        assert await sends(third)
-        assert not await sends(database, NOW + SENDER_LASTS)
-        assert await sends(database, NOW + SENDER_LASTS * 2)
-        assert not await sends(third, NOW + SENDER_LASTS)
-        assert await sends(third, NOW - timedelta(days=1))  # a wrong clock's word
+        assert await acquires(third)
     assert not standby.is_alone
     await other.close()
     await third.close()
+
+
+async def acquires(database: Database, at: datetime = NOW, name: Role = Role.SENDER) -> bool:
+    async with database.begin() as connection:
+        return await acquire(connection, name, database.run, at)
+
+
+async def renews(database: Database, at: datetime = NOW, name: Role = Role.SENDER) -> bool:
+    async with database.begin() as connection:
+        return await renew(connection, name, database.run, at)
+
+
+async def test_a_role_is_one_runs_until_its_lease_ends(database: Database) -> None:
+    other = Database(database.url.render_as_string(hide_password=False))
+    assert not await renews(database)  # nobody has it yet
+    assert await acquires(database)
+    assert await acquires(other, name=Role.MATCHER)  # each role is given by itself
+    assert not await acquires(other, NOW + ROLE_LEASE)
+    assert await renews(database, NOW + ROLE_LEASE)
+    assert not await acquires(other, NOW + ROLE_LEASE * 2)
+    assert await renews(database, NOW + ROLE_LEASE * 9)  # it ran out, but nobody has taken it
+    assert await acquires(other, NOW + ROLE_LEASE * 11)
+    assert not await renews(database, NOW + ROLE_LEASE * 11)
+    assert not await acquires(database, NOW + ROLE_LEASE * 11)
+    assert await acquires(database, NOW + ROLE_LEASE * 13)  # and back: that is no renewal
+    assert not await renews(other, NOW + ROLE_LEASE * 13)
+    await other.close()
+
+
+async def test_a_lease_that_a_clock_far_ahead_has_dated_counts_as_run_out(database: Database) -> None:
+    other = Database(database.url.render_as_string(hide_password=False))
+    assert await acquires(database, NOW + timedelta(days=400))
+    assert await acquires(other)
+    assert not await renews(database, NOW + timedelta(days=400))
+    await other.close()
+
+
+async def test_a_run_that_lost_its_role_finds_out_in_the_transaction_in_which_it_would_write(
+    database: Database,
+) -> None:
+    other = Database(database.url.render_as_string(hide_password=False))
+
+    async def write(run: Database, title: str) -> None:
+        async with run.begin() as connection:
+            if await renew(connection, Role.MATCHER, run.run, NOW + ROLE_LEASE * 2):
+                await sources.add(connection, url=f"https://e.org/{title}", title=title, now=NOW)
+
+    assert await acquires(database, name=Role.MATCHER)
+    await write(database, "holder")
+    assert await acquires(other, NOW + ROLE_LEASE * 4, Role.MATCHER)
+    await write(database, "late")
+    await write(other, "successor")
+    async with database.read() as connection:
+        titles = (await connection.execute(sa.select(schema.source.c.title).order_by(schema.source.c.id))).scalars()
+        assert list(titles) == ["holder", "successor"]
+    await other.close()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_nobody_takes_a_role_while_its_holder_writes(database: Database) -> None:
+    other = Database(database.url.render_as_string(hide_password=False))
+    assert await acquires(database)
+    async with database.begin() as connection:
+        assert await renew(connection, Role.SENDER, database.run, NOW + timedelta(seconds=1))
+        async with asyncio.timeout(5):  # a standby waits for nobody while the lease it sees has not ended
+            assert not await acquires(other)
+        late = asyncio.create_task(acquires(other, NOW + ROLE_LEASE + timedelta(seconds=1)))
+        await asyncio.sleep(0.2)
+        assert not late.done()
+    assert not await late  # it had been renewed
+    await other.close()
 
 
 async def test_one_bot_alone_works_on_a_sqlite_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
