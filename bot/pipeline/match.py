@@ -14,7 +14,7 @@ from bot.matching.engine.evaluate import matches
 from bot.matching.engine.percolator import Percolator
 from bot.matching.query.ast import Expr
 from bot.matching.query.parser import parse
-from bot.models import Match, Placement
+from bot.models import Headline, Match, Placement
 from bot.pipeline.aliases import AliasBook
 from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
