@@ -1,6 +1,6 @@
-"""The records that travel between stages: frozen, plain, and named as in docs/design.md.
+"""Records passed between stages: frozen dataclasses, named as in docs/design.md.
 
-A stage takes some of these and returns others; only `bot.storage` turns them into rows and back.
+A stage takes some of these and returns others; only `bot.storage` converts them to rows and back.
 Times are aware UTC, durations are `timedelta`.
 """
 
@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 
 class Schedule(StrEnum):
-    """When a subscription's hits are sent."""
+    """Schedule on which a subscription's hits are sent."""
 
     INSTANT = "instant"
     HOURLY = "hourly"
@@ -22,7 +22,7 @@ class Schedule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """What the matcher reads of an entry, cleaned: plain text, no markup, no ticker of other headlines.
+    """An entry as input of the matcher: plain text, without markup and tickers of other headlines.
 
     `language` is a two-letter code or None; `source` holds the source's title and host, for `source:`.
     """
@@ -35,7 +35,7 @@ class Article:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One place where a query matched: `text` is `field[start:end]`, offsets in code points.
+    """A place where a query matched: `text` is `field[start:end]`, offsets in code points.
 
     `field` is "title" or "text"; `rule` is "exact", "inflection", "alias", "spelling" or "uncertain-case".
     """
@@ -49,7 +49,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """That a query matched an article: where, by which rules, and how well (0 to 1, a digest ranks by it)."""
+    """A match of a query in an article: its terms, and a score from 0 to 1 by which digests rank."""
 
     score: float
     terms: tuple[Term, ...]
@@ -57,7 +57,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """What clustering sees of an entry. `url` is canonical, or None."""
+    """An entry as input of the clustering. `url` is canonical, or None."""
 
     id: int
     title: str
@@ -68,10 +68,10 @@ class Headline:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where clustering puts a headline: `story` is the id of the story's first headline, its own if new.
+    """Result of clustering a headline: `story` is the id of the story's first headline, its own if new.
 
     `text` is the id of the first headline with the same text (same canonical URL, or near-identical
-    title), its own if none: what was sent for one need not be sent for the other.
+    title), its own if none: of headlines with the same text only the first is sent.
     """
 
     story: int
@@ -80,10 +80,10 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class FeedEntry:
-    """One item of a feed, normalised: plain text, cleaned, bounded.
+    """An item of a feed, normalised: plain text, cleaned, bounded.
 
-    `keys` are hex SHA-256 digests that identify it within its source, strongest first; one of them known
-    means the entry is not new. `url` is an absolute http(s) address or None; `canonical_url` has tracking
+    `keys` are hex SHA-256 digests that identify it within its source, strongest first; if any of them is known,
+    the entry is not new. `url` is an absolute http(s) address or None; `canonical_url` has tracking
     parameters and the fragment removed. `published_at` is for display only, never identity.
     """
 
@@ -97,13 +97,13 @@ class FeedEntry:
 
     @property
     def content(self) -> str:
-        """What a change of means an edit: title and summary, apart from their identity."""
+        """Title and summary: an entry with known keys and another content was edited."""
         return f"{self.title}\0{self.summary}"
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """How a document asks to be polled: how long to leave it alone, and in which hours (UTC) and days (Monday is 0)."""
+    """Polling hints of a document: minimum interval, hours (UTC) and days (Monday is 0) without polls."""
 
     ttl: timedelta | None = None
     skip_hours: frozenset[int] = frozenset()
@@ -112,7 +112,7 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A parsed feed document. `url` is where it was found after redirects, `hub` its WebSub hub."""
+    """A parsed feed document. `hub` is its WebSub hub."""
 
     title: str
     language: str | None
@@ -122,20 +122,20 @@ class Feed:
     hub: str | None = None
     skipped: int = 0  # items with neither title nor link, or over the limit
     ids_distinct: bool = False  # every item has an id of its own
-    troubles: frozenset[str] = frozenset()  # "ids" (many items share one), "letters" (garbled): for an admin to know
-    ttl: timedelta | None = None  # how long the document asks to be left alone (RSS `ttl`, `sy:updatePeriod`)
-    skip_hours: frozenset[int] = frozenset()  # UTC, when it asks not to be polled (RSS `skipHours`)
+    troubles: frozenset[str] = frozenset()  # "ids" (many items share an id), "letters" (garbled): shown to admins
+    ttl: timedelta | None = None  # minimum poll interval (RSS `ttl`, `sy:updatePeriod`)
+    skip_hours: frozenset[int] = frozenset()  # UTC, hours without polls (RSS `skipHours`)
     skip_days: frozenset[int] = frozenset()  # Monday is 0 (RSS `skipDays`)
 
     @property
     def wishes(self) -> Wishes:
-        """How it asks to be polled."""
+        """The document's polling hints."""
         return Wishes(self.ttl, self.skip_hours, self.skip_days)
 
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What a server gave to ask "has it changed?" with (RFC 9110, 8.8): opaque, sent back verbatim."""
+    """Validators of a conditional request (RFC 9110, 8.8): opaque strings of the server, sent back verbatim."""
 
     etag: str | None = None
     last_modified: str | None = None
@@ -143,12 +143,12 @@ class Validators:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source as a poll needs it.
+    """A source as input of a poll.
 
-    `wishes` are those of its last document. `moved_to` is where its last polls were permanently redirected, `moves` of
-    them in a row. `rhythm` is what `bot.sources.rhythm` keeps of it. `ids_distinct` says that ids told the items of the
-    last whole document apart, `pushed` that a hub brings its news before polls find them; `troubles` are that
-    document's, and known to the admins.
+    `wishes` are those of its last document. `moved_to` is the target of the permanent redirects of its last `moves`
+    polls. `rhythm` is the serialized state of `bot.sources.rhythm`. `ids_distinct`: every item of the last whole
+    document had an id of its own. `pushed`: a hub delivers its entries before polls find them. `troubles` are those of
+    the last document, already reported to the admins.
     """
 
     id: int
@@ -172,7 +172,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A button under a message: `data` comes back when it is pressed (64 bytes at most), or `url` opens."""
+    """A button under a message: pressing it sends `data` (at most 64 bytes) to the bot, or opens `url`."""
 
     label: str
     data: str | None = None
@@ -181,7 +181,7 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as Telegram shows it: HTML within its limits, and rows of buttons."""
+    """A Telegram message: HTML within Telegram's limits, and rows of buttons."""
 
     text: Markup
     buttons: tuple[tuple[Button, ...], ...] = ()

@@ -1,7 +1,7 @@
-"""The catalogues, made from the code: `python -m bot.locales.build` brings them up to date, `… texts` prints them.
+"""Catalogue builder: `python -m bot.locales.build` updates the catalogues from the code, `… texts` prints them.
 
-English stands in the code; every other language has a `watchword.po`, which people edit, and a `watchword.mo`, which is
-made from it and kept beside it: a fresh clone speaks every language without a build step.
+The code has the English sentences. Every other language has a `watchword.po`, which people edit, and a `watchword.mo`
+compiled from it; both are committed, so that a fresh clone has every language without a build step.
 """
 
 import ast
@@ -24,7 +24,7 @@ KEYWORDS = {"say": None, "say_many": (1, 2), "many": (1, 2), "gettext": None, "n
 SENTENCE = re.compile(r"[A-Z“].*[.?…]")  # what a SourceError says, among the other texts of bot/sources
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 TAG = re.compile(r"</?(\w+)>")
-MANY = (0, 1, 2, 3, 11, 100)  # one number for each plural form of Arabic, which has the most
+MANY = (0, 1, 2, 3, 11, 100)  # a number for each plural form of Arabic, which has the most
 SAMPLES = {
     "label": "Idlib",
     "labels": "Idlib, Aleppo",
@@ -57,10 +57,10 @@ SAMPLES = {
 
 
 def extracted() -> Catalog:
-    """Return every sentence of the code, in no language yet."""
+    """Return a catalogue template with every sentence of the code."""
     catalog = Catalog(project="Watchword", charset="utf-8")
     found = extract_from_dir(CODE, keywords=KEYWORDS, method_map=[("locales/build.py", "ignore"), ("**.py", "python")])
-    for path, __, sentence, ___, ____ in sorted(found, key=lambda one: (one[0], one[1])):
+    for path, __, sentence, ___, ____ in sorted(found, key=lambda message: (message[0], message[1])):
         catalog.add(sentence, locations=[(f"bot/{path}", 0)])
     for path, text in sorted(_of_source_errors()):
         catalog.add(text, locations=[(f"bot/{path}", 0)])
@@ -91,7 +91,7 @@ def _text(node: ast.AST) -> str:
 
 
 def read(language: str) -> Catalog:
-    """Return a language's catalogue as people edited it."""
+    """Return the parsed `watchword.po` of a language."""
     with _path(language, "po").open("rb") as file:
         return read_po(file, locale=language)
 
@@ -101,19 +101,19 @@ def _path(language: str, kind: str) -> Path:
 
 
 def compiled(catalog: Catalog) -> bytes:
-    """Return a catalogue as gettext reads it."""
+    """Return a catalogue in gettext's binary format."""
     out = BytesIO()
     write_mo(out, catalog)
     return out.getvalue()
 
 
 def update(language: str) -> None:
-    """Bring a language's files up to date: new sentences wait untranslated, those that are gone go."""
+    """Update a language's files: new sentences are added untranslated, stale ones removed."""
     path = _path(language, "po")
     path.parent.mkdir(parents=True, exist_ok=True)
     catalog = read(language) if path.exists() else Catalog(locale=language, project="Watchword", charset="utf-8")
     sentences = extracted()
-    if {one.id for one in catalog} != {one.id for one in sentences}:
+    if {message.id for message in catalog} != {message.id for message in sentences}:
         catalog.update(sentences, no_fuzzy_matching=True)
         catalog.obsolete.clear()
         with path.open("wb") as file:
@@ -122,15 +122,15 @@ def update(language: str) -> None:
 
 
 def problems(language: str) -> list[str]:
-    """Return what is wrong with a language: sentences missing, stale, or with other placeholders or tags."""
+    """Return the problems of a catalogue: sentences missing, stale, or with other placeholders or tags."""
     catalog, sentences = read(language), extracted()
-    wrong = [f"stale: {one.id}" for one in catalog if one.id and one.id not in sentences]
-    for one in sentences:
-        theirs = catalog.get(one.id) if one.id else None
-        if one.id and theirs is None:
-            wrong.append(f"missing: {one.id}")
-        elif theirs is not None and one.id:
-            wrong += _wrong(theirs, get_plural(language)[0])
+    wrong = [f"stale: {message.id}" for message in catalog if message.id and message.id not in sentences]
+    for sentence in sentences:
+        translated = catalog.get(sentence.id) if sentence.id else None
+        if sentence.id and translated is None:
+            wrong.append(f"missing: {sentence.id}")
+        elif translated is not None and sentence.id:
+            wrong += _wrong(translated, get_plural(language)[0])
     return wrong
 
 
@@ -139,7 +139,7 @@ def _wrong(message: Message, plurals: int) -> list[str]:
     sources = _forms(message.id)
     if not all(forms) or (len(sources) > 1 and len(forms) != plurals):
         return [f"untranslated: {message.id}"]
-    free = {"number", "count"} if len(sources) > 1 else set()  # "one" and "two" are words in Arabic
+    free = {"number", "count"} if len(sources) > 1 else set()  # Arabic writes "one" and "two" as words
     wrong = []
     for form in forms:
         if set(PLACEHOLDER.findall(form)) | free != set(PLACEHOLDER.findall(sources[-1])) | free:
@@ -154,16 +154,16 @@ def _forms(text: str | tuple[str, ...] | list[str] | None) -> list[str]:
 
 
 def texts(language: str) -> Iterator[str]:
-    """Yield every sentence of a language, with sample values in it."""
+    """Yield every sentence of a language, with sample values for its placeholders."""
     reader = words(language)
-    for one in extracted():
-        if not one.id:
+    for sentence in extracted():
+        if not sentence.id:
             continue
-        if isinstance(one.id, tuple | list):
+        if isinstance(sentence.id, tuple | list):
             for number in MANY:
-                yield _filled(reader.ngettext(one.id[0], one.id[1], number), str(number))
+                yield _filled(reader.ngettext(sentence.id[0], sentence.id[1], number), str(number))
         else:
-            yield _filled(reader.gettext(str(one.id)), "7")
+            yield _filled(reader.gettext(str(sentence.id)), "7")
 
 
 def _filled(sentence: str, number: str) -> str:
@@ -171,7 +171,7 @@ def _filled(sentence: str, number: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Update the catalogues, or print every sentence; 1 if something is left to translate."""
+    """Update the catalogues, or print every sentence; return 1 if a catalogue has problems."""
     if arguments == ["texts"]:
         for language, name in LANGUAGES.items():
             print(f"\n## {name}\n")
@@ -181,7 +181,7 @@ def main(arguments: list[str]) -> int:
     for language in LANGUAGES:
         if language != DEFAULT:
             update(language)
-            wrong += [f"{language}: {one}" for one in problems(language)]
+            wrong += [f"{language}: {problem}" for problem in problems(language)]
     print("\n".join(wrong) or "Every sentence is translated.")
     return 1 if wrong else 0
 

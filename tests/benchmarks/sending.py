@@ -33,7 +33,7 @@ from bot.runtime.clock import Clock
 from bot.runtime.liveness import Pulse
 from bot.runtime.log import configure
 from bot.runtime.wakeups import Step, Wakeups
-from bot.sandbox.limits import Limits
+from bot.sandbox.limits import FloodLimits
 from bot.sandbox.server import Sandbox
 from bot.storage import chats, deliveries
 from bot.storage.database import Database
@@ -88,7 +88,7 @@ class Result:
 
 async def serve(pipe: Connection, people: int) -> None:
     """Run a sandbox with limits until told to stop, then report what it received."""
-    async with Sandbox(token=TOKEN, limits=Limits(), latency=LATENCY, keep=1_000_000) as sandbox:
+    async with Sandbox(token=TOKEN, limits=FloodLimits(), latency=LATENCY, keep=1_000_000) as sandbox:
         for number in range(people):
             sandbox.add_person(FIRST + number)
         pipe.send(sandbox.base_url)

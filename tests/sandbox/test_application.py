@@ -30,8 +30,8 @@ from telegram.error import (
 from telegram.ext import Application, CallbackQueryHandler, ChatMemberHandler, CommandHandler, MessageHandler, filters
 
 from bot.delivery.telegram.http import AiohttpRequest, Timeouts
-from bot.sandbox.faults import Kind
-from bot.sandbox.limits import Limits
+from bot.sandbox.faults import FaultKind
+from bot.sandbox.limits import FloodLimits
 from bot.sandbox.people import ADA, BEN, CHANNEL, CHO, GROUP
 from bot.sandbox.server import Sandbox
 
@@ -400,7 +400,7 @@ async def test_tokens_are_checked() -> None:
 
 
 async def test_flood_limits_are_enforced_when_asked() -> None:
-    async with Sandbox(limits=Limits(per_second=1000, group_per_minute=2)) as sandbox, bot_of(sandbox) as bot:
+    async with Sandbox(limits=FloodLimits(per_second=1000, group_per_minute=2)) as sandbox, bot_of(sandbox) as bot:
         for _ in range(3):
             await bot.send_message(ADA, "x")
         with pytest.raises(RetryAfter, match=ONE_SECOND):
@@ -419,24 +419,24 @@ SHORT = timedelta(milliseconds=200)
 @pytest.mark.parametrize(
     ("kind", "error", "words", "accepted"),
     [
-        (Kind.HANG_BEFORE, TimedOut, "Timed out", False),
-        (Kind.HANG_AFTER, TimedOut, "Timed out", True),
-        (Kind.CLOSE_BEFORE, NetworkError, "ServerDisconnectedError|ClientOSError", False),
-        (Kind.CLOSE_AFTER, NetworkError, "ServerDisconnectedError|ClientOSError", True),
-        (Kind.SERVER, NetworkError, "Bad Gateway", False),
-        (Kind.FLOOD, RetryAfter, ONE_SECOND, False),
-        (Kind.FORBIDDEN, Forbidden, "bot was blocked by the user", False),
-        (Kind.BAD_REQUEST, BadRequest, "Chat not found", False),
-        (Kind.UNAUTHORIZED, InvalidToken, "Unauthorized", False),
-        (Kind.NO_RESULT, KeyError, "result", True),
-        (Kind.MALFORMED, Exception, "Invalid server response", True),
-        (Kind.SLOW, TimedOut, "Timed out", True),
+        (FaultKind.HANG_BEFORE, TimedOut, "Timed out", False),
+        (FaultKind.HANG_AFTER, TimedOut, "Timed out", True),
+        (FaultKind.CLOSE_BEFORE, NetworkError, "ServerDisconnectedError|ClientOSError", False),
+        (FaultKind.CLOSE_AFTER, NetworkError, "ServerDisconnectedError|ClientOSError", True),
+        (FaultKind.SERVER, NetworkError, "Bad Gateway", False),
+        (FaultKind.FLOOD, RetryAfter, ONE_SECOND, False),
+        (FaultKind.FORBIDDEN, Forbidden, "bot was blocked by the user", False),
+        (FaultKind.BAD_REQUEST, BadRequest, "Chat not found", False),
+        (FaultKind.UNAUTHORIZED, InvalidToken, "Unauthorized", False),
+        (FaultKind.NO_RESULT, KeyError, "result", True),
+        (FaultKind.MALFORMED, Exception, "Invalid server response", True),
+        (FaultKind.SLOW, TimedOut, "Timed out", True),
     ],
 )
 async def test_a_fault_strikes_once(
-    sandbox: Sandbox, kind: Kind, error: type[Exception], words: str, accepted: bool
+    sandbox: Sandbox, kind: FaultKind, error: type[Exception], words: str, accepted: bool
 ) -> None:
-    sandbox.fail(kind, method="sendMessage", chat_id=ADA, seconds=5 if kind is Kind.SLOW else 0)
+    sandbox.fail(kind, method="sendMessage", chat_id=ADA, seconds=5 if kind is FaultKind.SLOW else 0)
     async with bot_of(sandbox, read=SHORT) as bot:
         await bot.send_message(BEN, "not struck")
         with pytest.raises(error, match=words):
@@ -449,7 +449,7 @@ async def test_a_fault_strikes_once(
 async def test_faults_with_a_probability_replay_by_their_seed() -> None:
     async def outcomes() -> list[bool]:
         async with Sandbox(seed=7) as sandbox, bot_of(sandbox) as bot:
-            sandbox.fail(Kind.SERVER, times=None, probability=0.5)
+            sandbox.fail(FaultKind.SERVER, times=None, probability=0.5)
             results = []
             for _ in range(20):
                 try:
