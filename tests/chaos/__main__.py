@@ -1,8 +1,8 @@
-"""`make chaos`: is the delivery promise kept while everything fails? Prints a table; exit status 1 if it is not.
+"""`make chaos`: tests the delivery promise under failures. Prints a table; exit status 1 if it is broken.
 
 python -m tests.chaos [--seed N] [--kills 100] [--only sqlite|postgresql|bugs]
 
-The two databases go side by side, and then the bugs, each in a process of its own: one keeps one core busy.
+The two databases run in parallel, then the planted bugs, each in a process of its own that keeps a core busy.
 """
 
 import argparse
@@ -132,7 +132,7 @@ def side_by_side(names: Sequence[str], options: argparse.Namespace) -> int:
 def is_caught(bug: str, seed: int) -> bool:
     """Return whether a planted bug is found, by the invariant that it breaks."""
     verdict = run("sqlite", seed=seed, kills=BUG_KILLS, bug=bug)
-    caught = any(one.startswith(BREAKS[bug]) for one in verdict.violations)
+    caught = any(violation.startswith(BREAKS[bug]) for violation in verdict.violations)
     say(f"  -> {bug}: {'caught' if caught else 'NOT CAUGHT'}")
     return caught
 

@@ -108,7 +108,7 @@ async def test_a_command_in_a_group_and_a_post_in_a_channel_arrive(sandbox: Sand
         await sandbox.until_sent(1)
         sandbox.say("news", chat_id=CHANNEL)
         await sandbox.until_sent(2)
-    assert [(one["chat_id"], one["text"]) for one in sandbox.sent] == [(GROUP, "/start"), (CHANNEL, "news")]
+    assert [(message["chat_id"], message["text"]) for message in sandbox.sent] == [(GROUP, "/start"), (CHANNEL, "news")]
 
 
 async def test_an_unknown_chat_becomes_a_person_who_speaks(sandbox: Sandbox) -> None:
@@ -225,7 +225,7 @@ async def test_the_bot_and_its_chats_can_be_asked_about(bot: Bot, sandbox: Sandb
     assert (await bot.get_my_short_description()).short_description == "Short"
     assert (await bot.get_chat(GROUP)).title == "News room"
     assert (await bot.get_chat("@front_page")).id == CHANNEL
-    assert [one.user.id for one in await bot.get_chat_administrators(GROUP)] == [ADA]
+    assert [member.user.id for member in await bot.get_chat_administrators(GROUP)] == [ADA]
     assert (await bot.get_chat_member(GROUP, BEN)).status == "member"
     assert (await bot.get_chat_member(CHANNEL, BEN)).status == "left"
     assert (await bot.get_chat_member(CHANNEL, (await bot.get_me()).id)).status == "administrator"
@@ -280,7 +280,9 @@ async def test_a_migrated_group_names_its_new_id(bot: Bot, sandbox: Sandbox) -> 
     assert raised.value.new_chat_id == new_id
     await bot.send_message(new_id, "hello")
     updates = await bot.get_updates()
-    assert [(one.message.migrate_to_chat_id, one.message.migrate_from_chat_id) for one in updates if one.message] == [
+    assert [
+        (update.message.migrate_to_chat_id, update.message.migrate_from_chat_id) for update in updates if update.message
+    ] == [
         (new_id, None),
         (None, GROUP),
     ]
@@ -443,7 +445,7 @@ async def test_a_fault_strikes_once(
             await bot.send_message(ADA, "struck")
         await bot.send_message(ADA, "again")
     texts = ["not struck", "struck", "again"] if accepted else ["not struck", "again"]
-    assert [one["text"] for one in sandbox.sent] == texts
+    assert [message["text"] for message in sandbox.sent] == texts
 
 
 async def test_faults_with_a_probability_replay_by_their_seed() -> None:
