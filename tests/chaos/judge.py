@@ -96,7 +96,7 @@ async def _promised(rig: Rig) -> set[tuple[int, str]]:
 
 
 async def _lost(rig: Rig, pairs: set[tuple[int, str]], sent: list[SentMessage], verdict: Verdict) -> list[str]:
-    """Return the news that were not reported. A large digest shows the biggest stories and counts the rest: "… 7 more"."""
+    """Return the news that were not reported. A large digest shows the biggest stories and counts the rest."""
     counted = {(rig.migrated.get(chat_id, chat_id), title) for chat_id, title in rig.counted}
     told: defaultdict[int, list[str]] = defaultdict(list)
     for message in sent:
