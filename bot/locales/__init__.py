@@ -9,11 +9,11 @@ import unicodedata
 from functools import cache
 from pathlib import Path
 
+from babel import Locale
 from markupsafe import Markup
 
 CATALOGUES = Path(__file__).parent
 DEFAULT = "en"
-RIGHT_TO_LEFT = {"ar"}
 RIGHT_TO_LEFT_MARK = "\u200f"
 LANGUAGES = {"en": "English", "ar": "العربية"}  # supported languages, each by its own name
 ISOLATE, END_ISOLATE = "\u2068", "\u2069"  # FSI, PDI: the text between has a direction of its own (UAX #9)
@@ -31,7 +31,7 @@ class Words:
 
     def __init__(self, locale: str, catalogue: gettext.NullTranslations) -> None:
         self.locale = locale
-        self.right_to_left = locale in RIGHT_TO_LEFT
+        self.right_to_left = Locale.parse(locale).text_direction == "rtl"
         self.mark = (
             RIGHT_TO_LEFT_MARK if self.right_to_left else ""
         )  # before a line that may begin in another direction

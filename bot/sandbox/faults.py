@@ -8,7 +8,7 @@ from enum import StrEnum
 from bot.sandbox.errors import ApiError
 
 
-class FaultKind(StrEnum):
+class FailureMode(StrEnum):
     """Kind of failure. "Accepted" means that the method took effect although its caller gets an error."""
 
     HANG_BEFORE = "hang_before"  # nothing happens, no answer comes
@@ -26,17 +26,17 @@ class FaultKind(StrEnum):
 
 
 BEFORE = {  # the method takes no effect
-    FaultKind.HANG_BEFORE,
-    FaultKind.CLOSE_BEFORE,
-    FaultKind.FLOOD,
-    FaultKind.SERVER,
-    FaultKind.FORBIDDEN,
-    FaultKind.BAD_REQUEST,
-    FaultKind.UNAUTHORIZED,
+    FailureMode.HANG_BEFORE,
+    FailureMode.CLOSE_BEFORE,
+    FailureMode.FLOOD,
+    FailureMode.SERVER,
+    FailureMode.FORBIDDEN,
+    FailureMode.BAD_REQUEST,
+    FailureMode.UNAUTHORIZED,
 }
 DEFAULT_WORDS = {
-    FaultKind.FORBIDDEN: "Forbidden: bot was blocked by the user",
-    FaultKind.BAD_REQUEST: "Bad Request: chat not found",
+    FailureMode.FORBIDDEN: "Forbidden: bot was blocked by the user",
+    FailureMode.BAD_REQUEST: "Bad Request: chat not found",
 }
 
 
@@ -47,7 +47,7 @@ class Fault:
     It occurs `times` times (None: until cleared).
     """
 
-    kind: FaultKind
+    kind: FailureMode
     method: str | None = None
     chat_id: int | None = None
     times: int | None = 1
@@ -68,15 +68,15 @@ class Fault:
     def error(self) -> ApiError | None:
         """Return the ApiError of a fault that refuses the request, else None."""
         match self.kind:
-            case FaultKind.FLOOD if self.retry_after is None:
+            case FailureMode.FLOOD if self.retry_after is None:
                 return ApiError(429, "Too Many Requests")
-            case FaultKind.FLOOD:
+            case FailureMode.FLOOD:
                 return too_many(self.retry_after or 0)
-            case FaultKind.FORBIDDEN:
+            case FailureMode.FORBIDDEN:
                 return ApiError(403, self.description or DEFAULT_WORDS[self.kind])
-            case FaultKind.BAD_REQUEST:
+            case FailureMode.BAD_REQUEST:
                 return ApiError(400, self.description or DEFAULT_WORDS[self.kind])
-            case FaultKind.UNAUTHORIZED:
+            case FailureMode.UNAUTHORIZED:
                 return ApiError(401, "Unauthorized")
         return None
 

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from bot.sandbox import control, webhook
 from bot.sandbox.errors import JSON, ApiError, bad_request
-from bot.sandbox.faults import BEFORE, Fault, FaultKind, Faults, too_many
+from bot.sandbox.faults import BEFORE, FailureMode, Fault, Faults, too_many
 from bot.sandbox.limits import FloodControl, FloodLimits
 from bot.sandbox.loopback import is_loopback, listen, only_this_machine
 from bot.sandbox.methods import LIMITED, ask_for_updates, call
@@ -164,9 +164,9 @@ class Sandbox(People):
 
     # ---- faults ----
 
-    def fail(self, kind: FaultKind | str, **details: Any) -> Fault:
+    def fail(self, kind: FailureMode | str, **details: Any) -> Fault:
         """Inject a fault from now on; `details` are fields of `Fault` (default: once, any method and chat)."""
-        fault = Fault(FaultKind(kind), **details)
+        fault = Fault(FailureMode(kind), **details)
         self.faults.add([fault])
         return fault
 
@@ -206,7 +206,7 @@ class Sandbox(People):
         result = await self._result(received.method.lower(), params)
         if self.latency:
             await asyncio.sleep(self.latency)
-        if fault and fault.kind is FaultKind.SLOW:
+        if fault and fault.kind is FailureMode.SLOW:
             await asyncio.sleep(fault.seconds)
         elif fault:
             return await self._spoil(request, fault)
@@ -248,14 +248,14 @@ class Sandbox(People):
         if error:
             raise error
         match fault.kind:
-            case FaultKind.SERVER:
+            case FailureMode.SERVER:
                 page = GATEWAY_PAGE.format(fault.status)
                 return web.Response(status=fault.status, text=page, content_type="text/html")
-            case FaultKind.MALFORMED:
+            case FailureMode.MALFORMED:
                 return web.Response(text='{"ok":true,"result":{"message_id"', content_type="application/json")
-            case FaultKind.NO_RESULT:
+            case FailureMode.NO_RESULT:
                 return _json({"ok": True})
-            case FaultKind.HANG_BEFORE | FaultKind.HANG_AFTER:
+            case FailureMode.HANG_BEFORE | FailureMode.HANG_AFTER:
                 await self.world.changes.until(lambda: self.is_closing, fault.seconds or float("inf"))
         if request.transport:
             request.transport.abort()

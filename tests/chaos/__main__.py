@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bot.sandbox.faults import FaultKind
+from bot.sandbox.faults import FailureMode
 from bot.sandbox.server import Sandbox
 from tests.chaos.judge import Verdict, judge
 from tests.chaos.planted import BUGS
@@ -30,8 +30,8 @@ AUTUMN = datetime(2027, 10, 30, 12, tzinfo=UTC)  # the first season begins half 
 KILLS = 100  # on each database
 MANY = 20
 BUG_KILLS = 10
-FAULTS: dict[str, tuple[tuple[FaultKind, float, dict[str, Any]], ...]] = {
-    "resend without limit": ((FaultKind.CLOSE_AFTER, 0.6, {}),)
+FAULTS: dict[str, tuple[tuple[FailureMode, float, dict[str, Any]], ...]] = {
+    "resend without limit": ((FailureMode.CLOSE_AFTER, 0.6, {}),)
 }  # a fault shows where its occasion is
 DATABASES = ("sqlite", "postgresql")
 BREAKS = {"mark before send": "I1", "resend without limit": "I2", "validators before entries": "I1"}  # what shows a bug

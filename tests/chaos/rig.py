@@ -33,7 +33,7 @@ from sqlalchemy.exc import DBAPIError
 from bot.models import Schedule
 from bot.runtime import clock as bot_clock
 from bot.runtime import failpoints
-from bot.sandbox.faults import Fault, FaultKind
+from bot.sandbox.faults import FailureMode, Fault
 from bot.sandbox.server import Sandbox
 from bot.schedules.digests import next_digest_at, period
 from bot.storage import chats, schema, subscriptions
@@ -70,16 +70,16 @@ POINTS = (  # where the program can be told to end itself, and at which time of 
     ("backup", 1),
 )
 MIXED: tuple[
-    tuple[FaultKind, float, dict[str, Any]], ...
+    tuple[FailureMode, float, dict[str, Any]], ...
 ] = (  # kind, share, details: of the requests that send a message
-    (FaultKind.HANG_AFTER, 0.05, {"seconds": 0.7}),
-    (FaultKind.HANG_BEFORE, 0.05, {"seconds": 0.7}),
-    (FaultKind.FLOOD, 0.02, {"retry_after": 1}),
-    (FaultKind.SERVER, 0.02, {"status": 502}),
-    (FaultKind.MALFORMED, 0.01, {}),
-    (FaultKind.CLOSE_AFTER, 0.01, {}),
-    (FaultKind.CLOSE_BEFORE, 0.01, {}),
-    (FaultKind.FORBIDDEN, 0.01, {}),
+    (FailureMode.HANG_AFTER, 0.05, {"seconds": 0.7}),
+    (FailureMode.HANG_BEFORE, 0.05, {"seconds": 0.7}),
+    (FailureMode.FLOOD, 0.02, {"retry_after": 1}),
+    (FailureMode.SERVER, 0.02, {"status": 502}),
+    (FailureMode.MALFORMED, 0.01, {}),
+    (FailureMode.CLOSE_AFTER, 0.01, {}),
+    (FailureMode.CLOSE_BEFORE, 0.01, {}),
+    (FailureMode.FORBIDDEN, 0.01, {}),
 )
 ZONES = ("Europe/Berlin", "America/New_York", "Africa/Cairo", "Asia/Damascus", "Australia/Lord_Howe")
 SPRING = datetime(2027, 3, 27, 12, tzinfo=UTC)  # half a day before the clocks change in Europe
@@ -115,7 +115,7 @@ class Rig:
     people: int = 24
     groups: int = 3
     bug: str | None = None
-    mixed: Sequence[tuple[FaultKind, float, dict[str, Any]]] = MIXED
+    mixed: Sequence[tuple[FailureMode, float, dict[str, Any]]] = MIXED
     sandbox: Sandbox = field(init=False)
     feeds: FeedServer = field(init=False)
     lives: list[Life] = field(default_factory=list)

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.runtime import clock
-from bot.sandbox.faults import FaultKind
+from bot.sandbox.faults import FailureMode
 from bot.sandbox.people import BEN
 from tests.flows.living import TOKEN, Bot
 from tests.flows.test_delivery import watch
@@ -119,7 +119,7 @@ async def test_a_process_that_was_stopped_past_its_lease_and_resumes_sends_and_m
     set_clock(tmp_path, timedelta())
     async with running(bot, tmp_path, "first") as first:
         await first.has_logged("started")
-        bot.sandbox.fail(FaultKind.SLOW, method="sendMessage", chat_id=BEN, seconds=1.0)
+        bot.sandbox.fail(FailureMode.SLOW, method="sendMessage", chat_id=BEN, seconds=1.0)
         bot.news("Schools reopen in Idlib")
         await bot.sandbox.until(lambda: len(about(bot, "Schools")) == 1, 30, "the message")
         first.process.send_signal(signal.SIGSTOP)  # Telegram has it; its answer is not heard

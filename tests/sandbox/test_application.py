@@ -30,7 +30,7 @@ from telegram.error import (
 from telegram.ext import Application, CallbackQueryHandler, ChatMemberHandler, CommandHandler, MessageHandler, filters
 
 from bot.delivery.telegram.http import AiohttpRequest, Timeouts
-from bot.sandbox.faults import FaultKind
+from bot.sandbox.faults import FailureMode
 from bot.sandbox.limits import FloodLimits
 from bot.sandbox.people import ADA, BEN, CHANNEL, CHO, GROUP
 from bot.sandbox.server import Sandbox
@@ -421,24 +421,24 @@ SHORT = timedelta(milliseconds=200)
 @pytest.mark.parametrize(
     ("kind", "error", "words", "accepted"),
     [
-        (FaultKind.HANG_BEFORE, TimedOut, "Timed out", False),
-        (FaultKind.HANG_AFTER, TimedOut, "Timed out", True),
-        (FaultKind.CLOSE_BEFORE, NetworkError, "ServerDisconnectedError|ClientOSError", False),
-        (FaultKind.CLOSE_AFTER, NetworkError, "ServerDisconnectedError|ClientOSError", True),
-        (FaultKind.SERVER, NetworkError, "Bad Gateway", False),
-        (FaultKind.FLOOD, RetryAfter, ONE_SECOND, False),
-        (FaultKind.FORBIDDEN, Forbidden, "bot was blocked by the user", False),
-        (FaultKind.BAD_REQUEST, BadRequest, "Chat not found", False),
-        (FaultKind.UNAUTHORIZED, InvalidToken, "Unauthorized", False),
-        (FaultKind.NO_RESULT, KeyError, "result", True),
-        (FaultKind.MALFORMED, Exception, "Invalid server response", True),
-        (FaultKind.SLOW, TimedOut, "Timed out", True),
+        (FailureMode.HANG_BEFORE, TimedOut, "Timed out", False),
+        (FailureMode.HANG_AFTER, TimedOut, "Timed out", True),
+        (FailureMode.CLOSE_BEFORE, NetworkError, "ServerDisconnectedError|ClientOSError", False),
+        (FailureMode.CLOSE_AFTER, NetworkError, "ServerDisconnectedError|ClientOSError", True),
+        (FailureMode.SERVER, NetworkError, "Bad Gateway", False),
+        (FailureMode.FLOOD, RetryAfter, ONE_SECOND, False),
+        (FailureMode.FORBIDDEN, Forbidden, "bot was blocked by the user", False),
+        (FailureMode.BAD_REQUEST, BadRequest, "Chat not found", False),
+        (FailureMode.UNAUTHORIZED, InvalidToken, "Unauthorized", False),
+        (FailureMode.NO_RESULT, KeyError, "result", True),
+        (FailureMode.MALFORMED, Exception, "Invalid server response", True),
+        (FailureMode.SLOW, TimedOut, "Timed out", True),
     ],
 )
 async def test_a_fault_strikes_once(
-    sandbox: Sandbox, kind: FaultKind, error: type[Exception], words: str, accepted: bool
+    sandbox: Sandbox, kind: FailureMode, error: type[Exception], words: str, accepted: bool
 ) -> None:
-    sandbox.fail(kind, method="sendMessage", chat_id=ADA, seconds=5 if kind is FaultKind.SLOW else 0)
+    sandbox.fail(kind, method="sendMessage", chat_id=ADA, seconds=5 if kind is FailureMode.SLOW else 0)
     async with bot_of(sandbox, read=SHORT) as bot:
         await bot.send_message(BEN, "not struck")
         with pytest.raises(error, match=words):
@@ -451,7 +451,7 @@ async def test_a_fault_strikes_once(
 async def test_faults_with_a_probability_replay_by_their_seed() -> None:
     async def outcomes() -> list[bool]:
         async with Sandbox(seed=7) as sandbox, bot_of(sandbox) as bot:
-            sandbox.fail(FaultKind.SERVER, times=None, probability=0.5)
+            sandbox.fail(FailureMode.SERVER, times=None, probability=0.5)
             results = []
             for _ in range(20):
                 try:
