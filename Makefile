@@ -17,10 +17,11 @@ run: $(VENV)/.run          ## run the bot: with a token if one is configured, el
 	@exec $(BIN)/watchword run --try
 test: $(VENV)/.dev         ## all tests
 	$(BIN)/pytest -n 4 --dist loadgroup $(ARGS)
-lint: $(VENV)/.dev         ## ruff and mypy
+lint: $(VENV)/.dev         ## ruff, mypy and the import contracts of pyproject.toml
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 pictures: $(VENV)/.dev     ## take the README's pictures anew (needs Chromium)
 	WATCHWORD_PICTURES=$(CURDIR)/docs/images $(BIN)/pytest tests/browser/test_three_people.py
 bench: $(VENV)/.dev        ## benchmarks: ratios against baselines of the same run

@@ -1,4 +1,4 @@
-"""`watchword` and `python -m bot`."""
+"""Entry point of `watchword` and `python -m bot`."""
 
 import os
 import sys
@@ -7,14 +7,14 @@ from bot.cli.main import main as run_command
 
 
 def main() -> int:
-    """Run the command and return its exit status, which tells of what it did and not of who reads it."""
+    """Run the command and return its exit status, whether or not its output can be written."""
     status = run_command()
     for stream in (sys.stdout, sys.stderr):
         if stream is None or stream.closed:
             continue
         try:
             stream.flush()
-        except OSError:  # its disk is full or its reader gone: Python would exit with 120 for that
+        except OSError:  # the disk is full or the pipe is closed: Python would exit with status 120
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     return status
 

@@ -1,7 +1,8 @@
-"""The configuration: a TOML file, then the environment (`WATCHWORD_SECTION__KEY`), into one frozen `Config`.
+"""Configuration: a TOML file and the environment (`WATCHWORD_SECTION__KEY`) become one frozen `Config`.
 
-Every problem is reported at once, naming the key and never the value. Only `bot.app` and `bot.cli` see a `Config`;
-everything else is given the few values it needs. Nothing heavy is imported here: a mistake shows in an instant.
+All problems are reported together, each with its key and never its value. Only `bot.app`, `bot.cli` and `bot.sandbox`
+import `Config`; other code gets the values it needs as arguments. Nothing heavy is imported here, so that a mistake is
+reported at once.
 """
 
 import ipaddress
@@ -25,16 +26,16 @@ from bot.models import Schedule
 DEFAULT_FILE = Path("config.toml")
 PREFIX = "WATCHWORD_"
 TOKEN = re.compile(r"\d{1,20}:[A-Za-z0-9_-]{3,}")  # as BotFather gives it out
-SECRET = re.compile(r"[A-Za-z0-9_-]{32,256}")  # of a webhook: the letters Telegram allows, and enough of them
+SECRET = re.compile(r"[A-Za-z0-9_-]{32,256}")  # of a webhook: Telegram's alphabet, and long enough
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 PLAIN_URL = re.compile(
     r"(?i:https?)://[\w.\[\]:-]+(/[\w.~!$&'()*+,;=:@/-]*)?", re.ASCII
-)  # nothing a route or a hub could misread
+)  # no character that a route or a hub could misread
 NOT_PEOPLE = {777000, 1087968824, 136817688}  # Telegram itself, anonymous group admins, channels
 
 
 def _duration(value: object) -> timedelta:
-    """Read a number of seconds, or a text such as "15m" or "6h"."""
+    """Parse a number of seconds, or a text such as "15m" or "6h"."""
     if isinstance(value, timedelta):
         return value
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw]?)\s*", str(value))
@@ -137,13 +138,13 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Section(BaseModel):
-    """One table of the file: nothing unknown, nothing changed later."""
+    """A table of the file: unknown keys are errors, values are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Telegram(Section):
-    """How the bot reaches Telegram. `api_base_url` is what comes before the token."""
+    """Connection to Telegram. `api_base_url` is the address up to the token."""
 
     token: Annotated[SecretStr, AfterValidator(_token)] | None = None
     token_file: Path | None = None
@@ -158,20 +159,20 @@ class Telegram(Section):
 
 
 class Admin(Section):
-    """Who may manage the sources."""
+    """Admins: the people who may manage sources and users."""
 
     ids: tuple[Person, ...] = ()
 
 
-class Access(Section):
-    """Who may use the bot: everybody; who was invited; or who is listed. The admins always."""
+class AccessRules(Section):
+    """Permission to use the bot: for everybody, invited people or listed ids. Admins always have it."""
 
     mode: Literal["open", "invite", "list"] = "open"
     ids: tuple[int, ...] = ()
 
 
 class Storage(Section):
-    """Where things are kept, and for how long."""
+    """Database, retention and backups."""
 
     url: Annotated[SecretStr, AfterValidator(_storage_url)] = SecretStr("sqlite:///data/watchword.db")
     retention: Duration = timedelta(days=90)
@@ -181,7 +182,7 @@ class Storage(Section):
 
 
 class Fetch(Section):
-    """How sources are fetched. `allow_networks` may be reached although private, on any port."""
+    """HTTP client for sources. `allow_networks` are private networks it may connect to, on any port."""
 
     allow_networks: tuple[Network, ...] = ()
     allow_ports: tuple[Port, ...] = (80, 443, 8080, 8443)
@@ -192,7 +193,7 @@ class Fetch(Section):
 
 
 class Polling(Section):
-    """How often sources are asked. `interval` holds until a source's rhythm is known."""
+    """Poll intervals. `interval` applies until a source's rhythm is known."""
 
     interval: Duration = timedelta(minutes=15)
     min_interval: Duration = timedelta(minutes=5)
@@ -201,21 +202,21 @@ class Polling(Section):
 
 
 class Matching(Section):
-    """How names are matched. `aliases` is a file, one alias a line."""
+    """Matching of names. `aliases` is a file with an alias per line."""
 
     aliases: Path | None = None
 
 
 class Digest(Section):
-    """What a new chat starts with."""
+    """Defaults for the digests of a new chat."""
 
     default_schedule: Schedule = Schedule.DAILY
     default_time: time = time(8)
     default_zone: Zone = "UTC"
 
 
-class Limits(Section):
-    """What one chat may do."""
+class ChatLimits(Section):
+    """Limits for each chat."""
 
     subscriptions: Annotated[int, Field(ge=1, le=10_000)] = 50
     alerts_per_hour: Annotated[int, Field(ge=1)] = 60
@@ -223,9 +224,9 @@ class Limits(Section):
 
 
 class Web(Section):
-    """Where health and metrics are served; empty: nowhere. Never where the public can reach it.
+    """Server of health and metrics; empty `listen` disables it. It must not be reachable by the public.
 
-    `public_url` is where the public reaches what `telegram.webhook_listen` serves; hubs are told so.
+    `public_url` is the public address of what `telegram.webhook_listen` serves; WebSub hubs send there.
     """
 
     listen: Address | Literal[""] = ""
@@ -233,14 +234,14 @@ class Web(Section):
 
 
 class Log(Section):
-    """What the log says, and how."""
+    """Level and format of the log."""
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     format: Literal["console", "json"] = "console"
 
 
 class ConfiguredSource(Section):
-    """A source added at start, once."""
+    """A source added at the first start."""
 
     url: Annotated[HttpUrl, Field(max_length=2048)]
     title: str = ""
@@ -249,7 +250,7 @@ class ConfiguredSource(Section):
 
 
 class Config(BaseSettings):
-    """Everything that can be configured; config.example.toml explains each key."""
+    """The whole configuration; config.example.toml explains each key."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -262,13 +263,13 @@ class Config(BaseSettings):
 
     telegram: Telegram = Telegram()
     admin: Admin = Admin()
-    access: Access = Access()
+    access: AccessRules = AccessRules()
     storage: Storage = Storage()
     fetch: Fetch = Fetch()
     polling: Polling = Polling()
     matching: Matching = Matching()
     digest: Digest = Digest()
-    limits: Limits = Limits()
+    limits: ChatLimits = ChatLimits()
     web: Web = Web()
     log: Log = Log()
     sources: tuple[ConfiguredSource, ...] = ()
@@ -282,7 +283,7 @@ class Config(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the environment over the file (which `load` passes as arguments), and nothing else."""
+        """Use the environment, then the file (which `load` passes as arguments), and no other source."""
         return env_settings, init_settings
 
 
@@ -296,7 +297,7 @@ def load(path: Path | None = None) -> Config:
     try:
         config = Config(**values)
     except ValidationError as error:
-        raise ConfigError(problems + [_sentence(one) for one in error.errors(include_input=False)]) from None
+        raise ConfigError(problems + [_sentence(details) for details in error.errors(include_input=False)]) from None
     except ValueError as error:  # pydantic-settings: a list in the environment that is not JSON
         raise ConfigError([*problems, _not_json(error)]) from None
     problems += _contradictions(config)
@@ -321,17 +322,17 @@ def _read(path: Path | None) -> dict[str, Any]:
 
 
 def _unknown_sections(environment: Mapping[str, str]) -> list[str]:
-    """Find variables that were meant for us and would be passed over in silence."""
+    """Return a problem for each variable with our prefix that names no section: pydantic-settings ignores those."""
     names = {name.removeprefix(PREFIX).partition("__")[0]: name for name in environment if name.startswith(PREFIX)}
     unknown = {name for section, name in names.items() if "__" in name and section.lower() not in Config.model_fields}
     return [f"{name}: no such section" for name in sorted(unknown)]
 
 
-def _sentence(error: Any) -> str:
-    key = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
+def _sentence(details: Any) -> str:
+    key = ".".join(str(part) for part in details["loc"])
+    if details["type"] == "extra_forbidden":
         return f"{key}: no such key"
-    return f"{key}: {error['msg'].removeprefix('Value error, ')}"
+    return f"{key}: {details['msg'].removeprefix('Value error, ')}"
 
 
 def _not_json(error: ValueError) -> str:
@@ -365,7 +366,7 @@ def _with_token_of_file(config: Config) -> Config:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         raise ConfigError(["telegram.token_file: cannot be read"]) from None
-    if mode & 0o077 and not str(path).startswith("/run/secrets/"):  # container secrets have a mode of their own
+    if mode & 0o077 and not str(path).startswith("/run/secrets/"):  # the container runtime sets the mode of its secrets
         raise ConfigError(["telegram.token_file: others may read it; run chmod 600 on it"])
     if not TOKEN.fullmatch(text):
         raise ConfigError(["telegram.token_file: does not hold a token as @BotFather gives it out"])

@@ -1,6 +1,6 @@
-"""The records that travel between stages: frozen, plain, and named as in docs/design.md.
+"""Records passed between stages: frozen dataclasses, named as in docs/design.md.
 
-A stage takes some of these and returns others; only `bot.storage` turns them into rows and back.
+A stage takes some of these and returns others; only `bot.storage` converts them to rows and back.
 Times are aware UTC, durations are `timedelta`.
 """
 
@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 
 class Schedule(StrEnum):
-    """When a subscription's hits are sent."""
+    """Schedule on which a subscription's hits are sent."""
 
     INSTANT = "instant"
     HOURLY = "hourly"
@@ -23,7 +23,7 @@ class Schedule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """What the matcher reads of an entry, cleaned: plain text, no markup, no ticker of other headlines.
+    """An entry as input of the matcher: plain text, without markup and tickers of other headlines.
 
     `language` is a two-letter code or None; `source` holds the source's title and host, for `source:`.
     """
@@ -36,7 +36,7 @@ class Article:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One place where a query matched: `text` is `field[start:end]`, offsets in code points.
+    """A place where a query matched: `text` is `field[start:end]`, offsets in code points.
 
     `field` is "title" or "text"; `rule` is "exact", "inflection", "alias", "spelling" or "uncertain-case".
     """
@@ -50,7 +50,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """That a query matched an article: where, by which rules, and how well (0 to 1, a digest ranks by it)."""
+    """A match of a query in an article: its terms, and a score from 0 to 1 by which digests rank."""
 
     score: float
     terms: tuple[Term, ...]
@@ -58,7 +58,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """What clustering sees of an entry. `url` is canonical, or None."""
+    """An entry as input of the clustering. `url` is canonical, or None."""
 
     id: int
     title: str
@@ -69,10 +69,10 @@ class Headline:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where clustering puts a headline: `story` is the id of the story's first headline, its own if new.
+    """Result of clustering a headline: `story` is the id of the story's first headline, its own if new.
 
     `text` is the id of the first headline with the same text (same canonical URL, or near-identical
-    title), its own if none: what was sent for one need not be sent for the other.
+    title), its own if none: of headlines with the same text only the first is sent.
     """
 
     story: int
@@ -81,10 +81,10 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class FeedEntry:
-    """One item of a feed, normalised: plain text, cleaned, bounded.
+    """An item of a feed, normalised: plain text, cleaned, bounded.
 
-    `keys` are hex SHA-256 digests that identify it within its source, strongest first; one of them known
-    means the entry is not new. `url` is an absolute http(s) address or None; `canonical_url` has tracking
+    `keys` are hex SHA-256 digests that identify it within its source, strongest first; if any of them is known,
+    the entry is not new. `url` is an absolute http(s) address or None; `canonical_url` has tracking
     parameters and the fragment removed. `published_at` is for display only, never identity.
     """
 
@@ -98,7 +98,7 @@ class FeedEntry:
 
     @property
     def content(self) -> str:
-        """What a change of means an edit: title and summary, apart from their identity."""
+        """Title and summary: an entry with known keys and another content was edited."""
         return f"{self.title}\0{self.summary}"
 
 
@@ -116,7 +116,7 @@ class PollHints:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A parsed feed document. `url` is where it was found after redirects, `hub` its WebSub hub."""
+    """A parsed feed document. `hub` is its WebSub hub."""
 
     title: str
     language: str | None
@@ -132,7 +132,7 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What a server gave to ask "has it changed?" with (RFC 9110, 8.8): opaque, sent back verbatim."""
+    """Validators of a conditional request (RFC 9110, 8.8): opaque strings of the server, sent back verbatim."""
 
     etag: str | None = None
     last_modified: str | None = None
@@ -140,7 +140,7 @@ class Validators:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source as a poll needs it.
+    """A source as input of a poll.
 
     `poll_hints` are those of its last document. `moved_to` is the address to which its last polls, `moves` of them in a
     row, were permanently redirected. `rhythm` is as `bot.sources.rhythm.dump` returns it. `ids_distinct`: ids told the
@@ -174,7 +174,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A button under a message: `data` comes back when it is pressed (64 bytes at most), or `url` opens."""
+    """A button under a message: pressing it sends `data` (at most 64 bytes) to the bot, or opens `url`."""
 
     label: str
     data: str | None = None
@@ -183,7 +183,7 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as Telegram shows it: HTML within its limits, and rows of buttons."""
+    """A Telegram message: HTML within Telegram's limits, and rows of buttons."""
 
     text: Markup
     buttons: tuple[tuple[Button, ...], ...] = ()

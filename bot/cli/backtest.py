@@ -1,7 +1,7 @@
-"""The live matcher and the live clustering over files, for back-tests, relevance and benchmarks.
+"""Back-test: the production matcher and clustering run over files, also for relevance tests and benchmarks.
 
-In: files of queries and of articles (JSON lines). Out: JSON lines, one a match or a placement; problems and
-statistics go to the second stream. An article is held in memory only while it is looked at.
+In: files of queries and of articles (JSON lines). Out: JSON lines, one per match or placement; problems and
+statistics go to the second stream. Articles are streamed, never all in memory.
 """
 
 import json
@@ -19,20 +19,22 @@ from bot.models import Article, Headline, Term
 from bot.sources.reading.clean import CleanArticle, clean_article, clean_body, clean_text
 from bot.stories.cluster import Clusterer
 
-FIRST = datetime(2000, 1, 1, tzinfo=UTC)  # of headlines without a time: a second apart, in the order of the file
+FIRST = datetime(
+    2000, 1, 1, tzinfo=UTC
+)  # assumed for the first article without a time; each next one is a second later
 FAILED = 1  # exit status when a line could not be read
 
 
 def match_files(queries: Path, articles: Path, out: TextIO, err: TextIO, aliases: Aliases | None = None) -> int:
-    """Write every match of the queries (one a line) in the articles to `out`; return the exit status.
+    """Write every match of the queries (one per line) in the articles to `out`; return the exit status.
 
-    A line of `out` is {"query", "article", "score", "terms"}: query and article as given, a term's offsets in
-    code points of its field as given. A query or article that cannot be read is reported with its line on
-    `err`, the rest runs, and the status is 1.
+    A line of `out` is {"query", "article", "score", "terms"}: the query's text, the article's id, terms with offsets
+    in code points of the original field. An invalid query or article is reported with its line number on
+    `err`, the rest is processed, and the status is 1.
     """
     started = time.perf_counter()
     percolator, texts, good = _load_queries(queries, err, aliases)
-    reader = _Reader(articles, err)
+    reader = _ArticleReader(articles, err)
     for article in reader:
         cleaned = clean_article(article["title"], article["text"])
         language, source = article.get("language"), article.get("source") or ""
@@ -48,12 +50,12 @@ def story_files(articles: Path, out: TextIO, err: TextIO) -> int:
     """Write {"id", "story"} for every article to `out`, in order; return the exit status.
 
     `story` is the id of the story's first article. Without `published_at` (ISO 8601, or seconds since 1970)
-    an article is taken to come a second after the one before it.
+    an article is assumed to be published a second after its predecessor.
     """
     clusterer = Clusterer()
     ids: list[Any] = []
     published_at = FIRST
-    reader = _Reader(articles, err)
+    reader = _ArticleReader(articles, err)
     for article in reader:
         published_at = _published_at(article) or published_at + timedelta(seconds=1)
         title = clean_text(article["title"])
@@ -64,8 +66,8 @@ def story_files(articles: Path, out: TextIO, err: TextIO) -> int:
     return FAILED if reader.failed else 0
 
 
-class _Reader:
-    """The articles of a JSON lines file, one at a time; `failed` once a line was reported."""
+class _ArticleReader:
+    """Iterator over the valid articles of a JSON lines file; `failed` is True after an invalid line was reported."""
 
     def __init__(self, path: Path, err: TextIO) -> None:
         self.path = path
@@ -84,7 +86,7 @@ class _Reader:
 
 
 def _load_queries(path: Path, err: TextIO, aliases: Aliases | None) -> tuple[Percolator, dict[int, str], bool]:
-    """Return the queries waiting, their texts as given by line number, and whether all could be read."""
+    """Return a percolator with the queries, their texts by line number, and whether all of them are valid."""
     percolator = Percolator(aliases)
     texts: dict[int, str] = {}
     good = True
@@ -100,7 +102,7 @@ def _load_queries(path: Path, err: TextIO, aliases: Aliases | None) -> tuple[Per
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield (number from 1, line without its end) of every line that is not blank."""
+    """Yield (number from 1, line without line break) for every line that is not blank."""
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             bare = line.rstrip(b"\r\n").removeprefix(b"\xef\xbb\xbf" if number == 1 else b"")
@@ -109,7 +111,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _object(line: bytes) -> Any:
-    """Return what a line of JSON says, or None where it is none."""
+    """Return the decoded value of a line, or None if it is not JSON."""
     try:
         return json.loads(line)
     except (ValueError, RecursionError):
@@ -117,7 +119,7 @@ def _object(line: bytes) -> Any:
 
 
 def _problem(article: Any) -> str:
-    """Return what is wrong with an article, or ""."""
+    """Return the problem of an invalid article, or ""."""
     if not isinstance(article, dict):
         return "not a JSON object"
     if "id" not in article:
@@ -129,7 +131,7 @@ def _problem(article: Any) -> str:
 
 
 def _published_at(article: dict[str, Any]) -> datetime | None:
-    """Return when an article was published, or None where it does not say, or not so that it can be read."""
+    """Return the publication time of an article (UTC unless given with an offset), or None if absent or invalid."""
     given = article.get("published_at")
     try:
         if isinstance(given, int | float):
@@ -141,7 +143,7 @@ def _published_at(article: dict[str, Any]) -> datetime | None:
 
 
 def _term(term: Term, cleaned: CleanArticle, article: dict[str, Any]) -> dict[str, Any]:
-    """Return a term as it stands in the article as given."""
+    """Return a term with its text and offsets in the original article."""
     traced = cleaned.title if term.field == "title" else cleaned.text
     field = "text" if cleaned.headline_in_text else term.field
     start, end = traced.original(term.start, term.end)
@@ -149,7 +151,7 @@ def _term(term: Term, cleaned: CleanArticle, article: dict[str, Any]) -> dict[st
 
 
 def _write(out: TextIO, **record: Any) -> None:
-    json.dump(record, out)  # in ASCII: any stream can take it, and a lone surrogate too
+    json.dump(record, out)  # escaped to ASCII: works on any stream, even with a lone surrogate
     out.write("\n")
 
 

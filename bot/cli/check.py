@@ -1,4 +1,4 @@
-"""`watchword check`: would it run? One line for each thing it needs, with a verdict."""
+"""`watchword check`: tests the configuration, database, token and sources, and prints a line for each."""
 
 import asyncio
 import platform
@@ -27,17 +27,17 @@ SAFE_EXPAT = (2, 7, 4)  # CVE-2025-59375, CVE-2026-25210
 
 
 async def check(config: Config, out: TextIO) -> int:
-    """Print a verdict on each part and return the exit status: 0 only if the bot would run."""
-    needed: dict[str, Callable[[Config], Awaitable[str]]] = {
+    """Print the result of each test and return the exit status: 0 only if the bot would run."""
+    tests: dict[str, Callable[[Config], Awaitable[str]]] = {
         "configuration": _configuration,
         "aliases": _aliases,
         "database": _database,
         "token": _token,
     }
     wrong = 0
-    for name, look in needed.items():
+    for name, test in tests.items():
         try:
-            verdict = f"ok: {await look(config)}"
+            verdict = f"ok: {await test(config)}"
         except ConfigError as error:
             verdict, wrong = "WRONG: " + "; ".join(error.problems), wrong + 1
         print(f"{name:14} {verdict}", file=out)
@@ -49,9 +49,9 @@ async def check(config: Config, out: TextIO) -> int:
 
 
 async def _configuration(config: Config) -> str:
-    for number, one in enumerate(config.sources):
+    for number, source in enumerate(config.sources):
         try:
-            canonical_url(one.url)
+            canonical_url(source.url)
         except SourceError as error:
             raise ConfigError([f"sources.{number}.url: {explain(error)}"]) from error
     if not config.admin.ids:
@@ -99,7 +99,7 @@ async def _token(config: Config) -> str:
 
 
 async def _sources(config: Config) -> list[str]:
-    """Fetch each configured source once. One that fails does not keep the bot from running."""
+    """Fetch each configured source and return a line for each. A failing source does not prevent a start."""
     guard = AddressGuard(config.fetch.allow_networks, config.fetch.allow_ports)
     proxy = config.fetch.proxy.get_secret_value() if config.fetch.proxy else None
     lines = []
@@ -107,9 +107,9 @@ async def _sources(config: Config) -> list[str]:
         Fetcher(guard, timeout=config.fetch.timeout, max_bytes=config.fetch.max_bytes, proxy=proxy) as fetcher,
         FeedParser() as parser,
     ):
-        for number, one in enumerate(config.sources, start=1):
+        for number, source in enumerate(config.sources, start=1):
             try:
-                fetched = await fetcher.fetch(one.url)
+                fetched = await fetcher.fetch(source.url)
                 feed = await parser.parse(fetched.body, fetched.content_type, fetched.url)
                 lines.append(f"{number} ok: {len(feed.entries)} entries")
             except SourceError as error:

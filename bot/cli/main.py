@@ -1,4 +1,4 @@
-"""The command line. Nothing heavy is imported before the arguments and the configuration are known to be right."""
+"""Command line parser. Nothing heavy is imported before the arguments and the configuration are validated."""
 
 import argparse
 import asyncio
@@ -9,11 +9,11 @@ from pathlib import Path
 from bot.config import Config, load
 from bot.errors import ConfigError, WatchwordError
 
-WRONG = 2  # the operator's to put right
+WRONG = 2  # exit status of wrong arguments or configuration
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command and return its exit status: 0, 1 if something failed, 2 if it was called or configured wrong."""
+    """Run a command and return its exit status: 0, 1 for a failure, 2 for wrong arguments or configuration."""
     options = _parser().parse_args(arguments)
     act: Callable[[argparse.Namespace], int] = options.act
     try:
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # somebody reads no further, as `head` does
+    except BrokenPipeError:  # the reader closed the pipe, as `head` does
         sys.stderr.close()
         return 1
 
@@ -81,7 +81,9 @@ def _run(options: argparse.Namespace) -> int:
     sandbox = options.sandbox or (options.attempt and config.telegram.token is None)
     if not sandbox and config.telegram.token is None:
         raise ConfigError(["telegram.token: is missing; @BotFather gives you one (or try it first: --sandbox)"])
-    if sandbox and "level" not in config.log.model_fields_set:  # polls every few seconds would bury the address
+    if (
+        sandbox and "level" not in config.log.model_fields_set
+    ):  # the log of frequent polls would hide the printed address
         config = config.model_copy(update={"log": config.log.model_copy(update={"level": "WARNING"})})
     _configure_log(config)
     if sandbox:

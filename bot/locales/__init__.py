@@ -1,7 +1,7 @@
-"""What the bot says, in the reader's language.
+"""Translations of the bot's sentences (GNU gettext).
 
-In: a locale code ("en", "ar"), as Telegram or the reader gave it. Out: `Words`, whose `gettext` and
-`ngettext` look a sentence up in that language's catalogue. Not here: who is spoken to, or how it is sent.
+In: a locale code ("en", "ar") from Telegram or the chat's settings. Out: `Words`, whose methods translate a
+sentence by that language's catalogue. Not here: which language a chat uses, and sending.
 """
 
 import gettext
@@ -9,29 +9,29 @@ import unicodedata
 from functools import cache
 from pathlib import Path
 
+from babel import Locale
 from markupsafe import Markup
 
 CATALOGUES = Path(__file__).parent
 DEFAULT = "en"
-RIGHT_TO_LEFT = {"ar"}
 RIGHT_TO_LEFT_MARK = "\u200f"
-LANGUAGES = {"en": "English", "ar": "العربية"}  # what there is, each by its own name
-ISOLATE, END_ISOLATE = "\u2068", "\u2069"  # FSI, PDI: what is between takes its own direction (UAX #9)
+LANGUAGES = {"en": "English", "ar": "العربية"}  # supported languages, each by its own name
+ISOLATE, END_ISOLATE = "\u2068", "\u2069"  # FSI, PDI: the text between has a direction of its own (UAX #9)
 
 
 def isolate(text: str, *, right_to_left: bool) -> str:
-    """Return `text`, kept from upsetting the order of its line where it has letters of the other direction."""
-    other = ("L",) if right_to_left else ("R", "AL")
-    foreign = any(unicodedata.bidirectional(letter) in other for letter in text)
+    """Return `text`, isolated if it has letters of the other direction, which could reorder its line."""
+    opposite = ("L",) if right_to_left else ("R", "AL")
+    foreign = any(unicodedata.bidirectional(letter) in opposite for letter in text)
     return f"{ISOLATE}{text}{END_ISOLATE}" if foreign else text
 
 
 class Words:
-    """One language's sentences. Sentences are written in English in the code; the catalogue has the rest."""
+    """Translator into a language. The code has the English sentences; the catalogue has their translations."""
 
     def __init__(self, locale: str, catalogue: gettext.NullTranslations) -> None:
         self.locale = locale
-        self.right_to_left = locale in RIGHT_TO_LEFT
+        self.right_to_left = Locale.parse(locale).text_direction == "rtl"
         self.mark = (
             RIGHT_TO_LEFT_MARK if self.right_to_left else ""
         )  # before a line that may begin in another direction
@@ -39,31 +39,33 @@ class Words:
         self.ngettext = catalogue.ngettext
 
     def say(self, sentence: str, **values: object) -> Markup:
-        """Return a sentence with `{name}` replaced by its value, escaped unless it is Markup itself.
+        """Return a translated sentence with each `{name}` replaced by its value, escaped unless it is Markup.
 
-        Plain text of the other direction is isolated, so that it cannot upset the order of the line.
+        Plain text of the other direction is isolated, so that it cannot reorder the line.
         """
         return Markup(self.gettext(sentence)).format(**self._isolated(values))  # noqa: S704 - our own markup
 
     def say_many(self, one: str, many: str, number: int, **values: object) -> Markup:
-        """Return the sentence for `number` things; `{number}` in it is replaced too."""
+        """Return the translated sentence in the plural form for `number`, which replaces `{number}`."""
         sentence = Markup(self.ngettext(one, many, number))  # noqa: S704 - our own markup
         return sentence.format(number=number, **self._isolated(values))
 
     def isolate(self, text: str) -> str:
-        """Return other people's text as it may stand in a line of this language."""
+        """Return a foreign text, isolated for use in a line of this language."""
         return isolate(text, right_to_left=self.right_to_left)
 
     def _isolated(self, values: dict[str, object]) -> dict[str, object]:
         return {
-            name: self.isolate(value) if type(value) is str else value  # Markup was made by us: its parts are isolated
+            name: self.isolate(value)
+            if type(value) is str
+            else value  # Markup is our own: its parts are isolated already
             for name, value in values.items()
         }
 
 
 @cache
 def words(locale: str) -> Words:
-    """Return the sentences for `locale`, or English where there is no catalogue for it."""
+    """Return the translator for `locale`, or the English one if there is no catalogue for it."""
     language = locale.replace("-", "_").split("_")[0].lower() or DEFAULT
     catalogue = gettext.translation("watchword", CATALOGUES, [language], fallback=True)
     return Words(language if isinstance(catalogue, gettext.GNUTranslations) else DEFAULT, catalogue)

@@ -1,7 +1,7 @@
-"""Catalogues: `python -m bot.locales.build` updates them from the code, `… texts` prints their sentences.
+"""Catalogue builder: `python -m bot.locales.build` updates the catalogues from the code, `… texts` prints them.
 
-English is in the code; every other language has a `watchword.po`, which people edit, and the `watchword.mo` that is
-compiled from it. Both are in the repository: a fresh clone has every language without a build step.
+The code has the English sentences. Every other language has a `watchword.po`, which people edit, and a `watchword.mo`
+compiled from it; both are committed, so that a fresh clone has every language without a build step.
 """
 
 import re
@@ -22,7 +22,7 @@ CODE = CATALOGUES.parent
 KEYWORDS = {"say": None, "say_many": (1, 2), "many": (1, 2), "gettext": None, "ngettext": (1, 2), "_": None}
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 TAG = re.compile(r"</?(\w+)>")
-MANY = (0, 1, 2, 3, 11, 100)  # one number for each plural form of Arabic, which has the most
+MANY = (0, 1, 2, 3, 11, 100)  # a number for each plural form of Arabic, which has the most
 SAMPLES = {
     "label": "Idlib",
     "labels": "Idlib, Aleppo",
@@ -55,7 +55,7 @@ SAMPLES = {
 
 
 def extracted() -> Catalog:
-    """Return a catalogue with every sentence of the code, without translations."""
+    """Return a catalogue template with every sentence of the code."""
     catalog = Catalog(project="Watchword", charset="utf-8")
     found = extract_from_dir(CODE, keywords=KEYWORDS, method_map=[("locales/build.py", "ignore"), ("**.py", "python")])
     for path, __, sentence, ___, ____ in sorted(found, key=lambda message: (message[0], message[1])):
@@ -64,7 +64,7 @@ def extracted() -> Catalog:
 
 
 def read(language: str) -> Catalog:
-    """Return a language's catalogue as people edited it."""
+    """Return the parsed `watchword.po` of a language."""
     with _path(language, "po").open("rb") as file:
         return read_po(file, locale=language)
 
@@ -81,7 +81,7 @@ def compiled(catalog: Catalog) -> bytes:
 
 
 def update(language: str) -> None:
-    """Update a language's files: new sentences are added untranslated, and those no longer in the code removed."""
+    """Update a language's files: new sentences are added untranslated, stale ones removed."""
     path = _path(language, "po")
     path.parent.mkdir(parents=True, exist_ok=True)
     catalog = read(language) if path.exists() else Catalog(locale=language, project="Watchword", charset="utf-8")
@@ -95,15 +95,15 @@ def update(language: str) -> None:
 
 
 def problems(language: str) -> list[str]:
-    """Return the faults of a language: sentences missing, stale, or with other placeholders or tags."""
+    """Return the problems of a catalogue: sentences missing, stale, or with other placeholders or tags."""
     catalog, sentences = read(language), extracted()
     wrong = [f"stale: {message.id}" for message in catalog if message.id and message.id not in sentences]
-    for message in sentences:
-        translation = catalog.get(message.id) if message.id else None
-        if message.id and translation is None:
-            wrong.append(f"missing: {message.id}")
-        elif translation is not None and message.id:
-            wrong += _wrong(translation, get_plural(language)[0])
+    for sentence in sentences:
+        translated = catalog.get(sentence.id) if sentence.id else None
+        if sentence.id and translated is None:
+            wrong.append(f"missing: {sentence.id}")
+        elif translated is not None and sentence.id:
+            wrong += _wrong(translated, get_plural(language)[0])
     return wrong
 
 
@@ -112,7 +112,7 @@ def _wrong(message: Message, plurals: int) -> list[str]:
     sources = _forms(message.id)
     if not all(forms) or (len(sources) > 1 and len(forms) != plurals):
         return [f"untranslated: {message.id}"]
-    free = {"number", "count"} if len(sources) > 1 else set()  # "one" and "two" are words in Arabic
+    free = {"number", "count"} if len(sources) > 1 else set()  # Arabic writes "one" and "two" as words
     wrong = []
     for form in forms:
         if set(PLACEHOLDER.findall(form)) | free != set(PLACEHOLDER.findall(sources[-1])) | free:
@@ -127,16 +127,16 @@ def _forms(text: str | tuple[str, ...] | list[str] | None) -> list[str]:
 
 
 def texts(language: str) -> Iterator[str]:
-    """Yield every sentence of a language, with sample values in it."""
+    """Yield every sentence of a language, with sample values for its placeholders."""
     reader = words(language)
-    for message in extracted():
-        if not message.id:
+    for sentence in extracted():
+        if not sentence.id:
             continue
-        if isinstance(message.id, tuple | list):
+        if isinstance(sentence.id, tuple | list):
             for number in MANY:
-                yield _filled(reader.ngettext(message.id[0], message.id[1], number), str(number))
+                yield _filled(reader.ngettext(sentence.id[0], sentence.id[1], number), str(number))
         else:
-            yield _filled(reader.gettext(str(message.id)), "7")
+            yield _filled(reader.gettext(str(sentence.id)), "7")
 
 
 def _filled(sentence: str, number: str) -> str:
@@ -144,7 +144,7 @@ def _filled(sentence: str, number: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Update the catalogues, or print every sentence; 1 if something is left to translate."""
+    """Update the catalogues, or print every sentence; return 1 if a catalogue has problems."""
     if arguments == ["texts"]:
         for language, name in LANGUAGES.items():
             print(f"\n## {name}\n")

@@ -1,4 +1,4 @@
-"""A plain console to a running sandbox (`watchword chat`): lines are said, `:1` presses the first button."""
+"""Terminal client of a sandbox (`watchword chat`): lines are sent as messages, `:1` presses the first button."""
 
 import asyncio
 import sys
@@ -10,16 +10,16 @@ import aiohttp
 from bot.sandbox.errors import JSON, SandboxError
 from bot.sandbox.text import part, units
 
-FIRST_REPLY = 5.0  # seconds a piped line waits for an answer …
-QUIET = 0.6  # … and then for the end of it
+FIRST_REPLY = 5.0  # seconds to wait for the first reply to a piped line …
+QUIET = 0.6  # … and without a further reply until the next line is sent
 LONG_POLL = 25  # seconds
-BIDI = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}  # overrides could make a line read as something else
+BIDI = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}  # overrides could disguise a line
 
 
 def run_console(url: str, person: int, source: TextIO | None = None, sink: TextIO | None = None) -> int:
-    """Talk as a person until the input ends; return the exit status: 1 where no sandbox answers at `url`.
+    """Run the console as a person until the input ends; return the exit status: 1 if no sandbox answers at `url`.
 
-    What comes from a pipe is said line by line, each after the answers to the one before have come.
+    Lines from a pipe are sent singly, each after the replies to the line before it.
     """
     console = Console(url.rstrip("/"), person, source or sys.stdin, sink or sys.stdout)
     try:
@@ -33,19 +33,19 @@ def run_console(url: str, person: int, source: TextIO | None = None, sink: TextI
 
 
 class Console:
-    """One person's view of their chat with the bot."""
+    """A person's private chat with the bot, in a terminal."""
 
     def __init__(self, url: str, person: int, source: TextIO, sink: TextIO) -> None:
         self.url = url
         self.person = person
         self.source = source
         self.sink = sink
-        self.buttons: list[tuple[int, str]] = []  # message and data, of the last message that has some
-        self.seen = 0  # the last event shown
-        self.shown = asyncio.Event()  # something new since it was cleared
+        self.buttons: list[tuple[int, str]] = []  # (message id, data) of the last message with buttons
+        self.seen = 0  # number of the last event shown
+        self.shown = asyncio.Event()  # set when something is printed
 
     async def run(self) -> int:
-        """Say what is typed and show what comes, until the input ends."""
+        """Send typed lines and print incoming messages until the input ends."""
         timeout = aiohttp.ClientTimeout(total=LONG_POLL + 15)
         async with aiohttp.ClientSession(timeout=timeout) as http:
             await self._begin(http)
@@ -73,7 +73,7 @@ class Console:
     async def _type(self, http: aiohttp.ClientSession) -> None:
         lines: asyncio.Queue[str] = asyncio.Queue()
         loop = asyncio.get_running_loop()
-        # A daemon, because nothing can wake a thread that waits for a key.
+        # A daemon, because nothing can wake a thread that blocks on terminal input.
         threading.Thread(target=_read, args=(self.source, lines, loop), daemon=True).start()
         is_piped = not self.source.isatty()
         while line := await lines.get():
@@ -82,7 +82,7 @@ class Console:
                 await self._settle()
 
     async def _do(self, http: aiohttp.ClientSession, line: str) -> bool:
-        """Do what a line asks for; return whether the bot got something from it."""
+        """Execute a line; return whether the bot got an update from it."""
         try:
             if line.startswith(":") and line[1:].isdecimal():
                 await self._press(http, int(line[1:]))
@@ -100,7 +100,7 @@ class Console:
         await self._post(http, "press", message_id=message_id, button=data, user_id=self.person)
 
     async def _settle(self) -> None:
-        """Wait for the bot's answer, and until it has said all of it."""
+        """Wait for the bot's first reply, then until no further reply comes for QUIET."""
         wait = FIRST_REPLY
         try:
             while True:
@@ -116,13 +116,13 @@ class Console:
             query = f"events?chat_id={self.person}&after={self.seen}&timeout={LONG_POLL}"
             for event in await self._get(http, query):
                 self.seen = event["seq"]
-                text = self._tell(event)
+                text = self._render(event)
                 if text:
                     self._print(text)
                     self.shown.set()
 
-    def _tell(self, event: JSON) -> str:
-        """Return what to print of an event; nothing for what the person did."""
+    def _render(self, event: JSON) -> str:
+        """Return the text to print for an event; empty for actions of the person."""
         data = event["data"]
         match event["kind"]:
             case "message" | "edited" if data.get("from", {}).get("is_bot"):
@@ -135,7 +135,7 @@ class Console:
         return ""
 
     def _number(self, message: JSON) -> list[str]:
-        """Number a message's buttons, so that they can be pressed; return a line each."""
+        """Store a message's buttons by number; return a line for each."""
         rows = message.get("reply_markup", {}).get("inline_keyboard", [])
         found = [button for row in rows for button in row]
         pressable = [button for button in found if "callback_data" in button]
@@ -160,10 +160,11 @@ class Console:
 
 
 def readable(message: JSON) -> str:
-    """Return a message as plain text: the addresses behind its links in brackets, a file by its name."""
+    """Return a message as plain text, with the addresses of its links in brackets and the names of its files."""
     text = message.get("text") or message.get("caption") or ""
     entities = message.get("entities") or message.get("caption_entities") or []
-    for link in sorted((one for one in entities if one["type"] == "text_link"), key=lambda one: -one["offset"]):
+    links = [entity for entity in entities if entity["type"] == "text_link"]
+    for link in sorted(links, key=lambda link: -link["offset"]):
         end = {"offset": 0, "length": link["offset"] + link["length"]}
         before = part(text, end)
         after = part(text, {"offset": end["length"], "length": units(text) - end["length"]})
@@ -176,7 +177,7 @@ def readable(message: JSON) -> str:
 
 
 def visible(text: str) -> str:
-    """Return the text without characters that would act on a terminal; lines stay."""
+    """Return the text without characters that control a terminal, except line breaks."""
     return "".join(
         character
         for character in text
@@ -185,7 +186,7 @@ def visible(text: str) -> str:
 
 
 def _read(source: TextIO, lines: asyncio.Queue[str], loop: asyncio.AbstractEventLoop) -> None:
-    """Put every line into the queue, and an empty string at the end."""
+    """Queue every line, and an empty string at the end of the input."""
     for line in source:
         loop.call_soon_threadsafe(lines.put_nowait, line)
     loop.call_soon_threadsafe(lines.put_nowait, "")

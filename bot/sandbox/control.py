@@ -1,11 +1,11 @@
-"""The sandbox's own HTTP interface, for what runs in another process: the console, the web chat, tests.
+"""HTTP control interface of the sandbox, for clients in other processes: the console, the web chat, tests.
 
-    POST /sandbox/<action>              a verb of `People` or `Sandbox`, its arguments as a JSON object
-    GET  /sandbox/state                 who and what there is
-    GET  /sandbox/sent?after=N          the ledger, from the (N+1)th message on
-    GET  /sandbox/events?after=N        what happened; `timeout` seconds are waited, `chat_id` filters
+    POST /sandbox/<action>              a method of `People` or `Sandbox`, its arguments as a JSON object
+    GET  /sandbox/state                 the bot, people and chats
+    GET  /sandbox/sent?after=N          the messages of the bot after number N
+    GET  /sandbox/events?after=N        the events after number N; `timeout` in seconds waits for one, `chat_id` filters
     GET  /sandbox/requests              the requests to the Bot API
-    GET  /sandbox/commands?chat_id=&user_id=   the menu someone sees
+    GET  /sandbox/commands?chat_id=&user_id=   the command menu of a person
     GET  /sandbox/files/<file_id>       a file's bytes
 
 Answers are `{"ok": true, "result": …}` or `{"ok": false, "error": "one sentence"}`.
@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # the server imports this module
 
 FAULT = TypeAdapter(Fault)
 MAX_WAIT = 50.0  # seconds
-VERBS = (
+ACTIONS = (
     "add_person",
     "add_group",
     "add_channel",
@@ -54,7 +54,7 @@ VERBS = (
 
 
 def add_routes(app: web.Application, sandbox: "Sandbox") -> None:
-    """Add the interface to the server."""
+    """Add the interface's routes to the server."""
     control = _Control(sandbox)
     app.router.add_get("/sandbox/state", control.state)
     app.router.add_get("/sandbox/sent", control.sent)
@@ -68,9 +68,11 @@ def add_routes(app: web.Application, sandbox: "Sandbox") -> None:
 class _Control:
     def __init__(self, sandbox: "Sandbox") -> None:
         self.sandbox = sandbox
-        verbs: dict[str, Callable[..., Any]] = {name: getattr(sandbox, name) for name in VERBS}
-        verbs |= {"upload": self._upload, "fail": self._fail, "clear_faults": sandbox.faults.clear}
-        self.actions: Mapping[str, Callable[..., Any]] = {name: validate_call(verb) for name, verb in verbs.items()}
+        actions: dict[str, Callable[..., Any]] = {name: getattr(sandbox, name) for name in ACTIONS}
+        actions |= {"upload": self._upload, "fail": self._fail, "clear_faults": sandbox.faults.clear}
+        self.actions: Mapping[str, Callable[..., Any]] = {
+            name: validate_call(action) for name, action in actions.items()
+        }
 
     async def act(self, request: web.Request) -> web.Response:
         action = self.actions.get(request.match_info["action"])
@@ -85,7 +87,7 @@ class _Control:
         except ValidationError as error:
             problem = error.errors()[0]
             return _error(400, f"{problem['loc'][0] if problem['loc'] else 'arguments'}: {problem['msg']}")
-        except (TypeError, ValueError) as error:  # no object, wrong names; what the sandbox refuses
+        except (TypeError, ValueError) as error:  # no object, wrong names, or an action the sandbox refuses
             return _error(400, str(error))
 
     def _upload(
@@ -99,7 +101,7 @@ class _Control:
         reply_to: int | None = None,
         as_picture: bool = False,
     ) -> int:
-        """Send a file whose content is given in base64."""
+        """Send a file with base64 content."""
         try:
             decoded = base64.b64decode(content, validate=True)
         except binascii.Error as error:
@@ -130,7 +132,7 @@ class _Control:
 
     async def sent(self, request: web.Request) -> web.Response:
         after = _number(request, "after")
-        return _ok([one for one in self.sandbox.sent if one["number"] > after])
+        return _ok([message for message in self.sandbox.sent if message["number"] > after])
 
     async def events(self, request: web.Request) -> web.Response:
         after, chat_id = _number(request, "after"), _number(request, "chat_id")
@@ -138,7 +140,7 @@ class _Control:
         return _ok(self.sandbox.world.events_after(after, chat_id))
 
     async def requests(self, request: web.Request) -> web.Response:
-        return _ok([dataclasses.asdict(one) for one in self.sandbox.requests])
+        return _ok([dataclasses.asdict(received) for received in self.sandbox.requests])
 
     async def commands(self, request: web.Request) -> web.Response:
         try:
@@ -151,12 +153,12 @@ class _Control:
         stored = self.sandbox.world.files.get(request.match_info["file_id"])
         if stored is None:
             return _error(404, "There is no such file.")
-        safe = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}  # it may be a page
+        safe = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}  # the file may be HTML
         return web.Response(body=stored.content, headers={"Content-Type": stored.mime_type, **safe})
 
 
 def _number(request: web.Request, name: str) -> int:
-    """Return a whole number of the query; 0 where there is none."""
+    """Return an integer of the query string, 0 if absent."""
     try:
         return int(request.query.get(name, "0"))
     except ValueError:

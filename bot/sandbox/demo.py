@@ -1,4 +1,4 @@
-"""Six demo news sources over HTTP on this machine, each with something new every half minute."""
+"""Demo news server: six sources over HTTP on this machine, each with a new item every half minute."""
 
 import json
 import time
@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 from aiohttp import web
 from markupsafe import Markup
 
-from bot.sandbox.demo_news import MARK, OUTLETS, SLOT, Item, Outlet, item, items
+from bot.sandbox.demo_news import MARK, OUTLETS, SLOT, DemoItem, Outlet, item, items
 from bot.sandbox.loopback import Handler, is_loopback, listen, only_this_machine
 
 RSS = Markup(
@@ -47,7 +47,7 @@ Clock = Callable[[], float]
 
 
 class DemoSource(NamedTuple):
-    """What to add as a source."""
+    """Address, title and language of a demo source, as the configuration needs them."""
 
     url: str
     title: str
@@ -55,9 +55,10 @@ class DemoSource(NamedTuple):
 
 
 class DemoFeeds:
-    """The sources' server: `async with DemoFeeds() as demo: demo.sources`. `clock` gives seconds since the epoch.
+    """Server of the demo sources: `async with DemoFeeds() as demo: demo.sources`.
 
-    A source is known by its address: keep `port` the same where the bot's database is kept.
+    `clock` returns seconds since the epoch. The bot identifies a source by its address: keep `port` the same if the
+    bot's database is kept.
     """
 
     def __init__(self, port: int = 0, *, host: str = "127.0.0.1", tries: int = 1, clock: Clock = time.time) -> None:
@@ -90,12 +91,12 @@ class DemoFeeds:
 
     @property
     def root_url(self) -> str:
-        """Where all of them are."""
+        """The address of the server, without a path."""
         return f"http://{self.host}:{self.port}"
 
     @property
     def sources(self) -> list[DemoSource]:
-        """The six sources."""
+        """The six sources, for the configuration."""
         return [DemoSource(self.root_url + outlet.path, outlet.title, outlet.language) for outlet in OUTLETS]
 
     def _feed_handler(self, index: int) -> Handler:
@@ -118,18 +119,18 @@ class DemoFeeds:
         if slot * SLOT > self._clock():
             raise web.HTTPNotFound(text="That has not happened yet.")
         language = OUTLETS[slot % len(OUTLETS)].language
-        told = item(slot)
+        entry = item(slot)
         direction = "rtl" if language == "ar" else "ltr"
-        page = PAGE.format(language=language, direction=direction, title=told.title, text=told.text)
+        page = PAGE.format(language=language, direction=direction, title=entry.title, text=entry.text)
         return web.Response(text=page, content_type="text/html", charset="utf-8")
 
 
-def document(outlet: Outlet, found: list[Item], root_url: str) -> str:
+def document(outlet: Outlet, found: list[DemoItem], root_url: str) -> str:
     """Return the feed document of a source with these items."""
     if outlet.kind == "json":
         return _json_feed(outlet, found, root_url)
     write = _atom_entry if outlet.kind == "atom" else _rss_item
-    body = Markup().join(write(outlet, one, root_url) for one in found)
+    body = Markup().join(write(outlet, entry, root_url) for entry in found)
     frame = ATOM if outlet.kind == "atom" else RSS
     return frame.format(
         title=outlet.title,
@@ -141,31 +142,31 @@ def document(outlet: Outlet, found: list[Item], root_url: str) -> str:
     )
 
 
-def _rss_item(outlet: Outlet, told: Item, root_url: str) -> Markup:
+def _rss_item(outlet: Outlet, entry: DemoItem, root_url: str) -> Markup:
     content = Markup()
     if outlet.kind == "rss-content":
-        content = RSS_CONTENT.format(markup=str(Markup("<p>{}</p>").format(told.text)))
+        content = RSS_CONTENT.format(markup=str(Markup("<p>{}</p>").format(entry.text)))
     return RSS_ITEM.format(
-        title=told.title,
-        link=_link(told, root_url),
-        identity=_identity(told),
-        date=format_datetime(told.published_at, usegmt=True),
-        text=told.text,
+        title=entry.title,
+        link=_link(entry, root_url),
+        identity=_identity(entry),
+        date=format_datetime(entry.published_at, usegmt=True),
+        text=entry.text,
         content=content,
     )
 
 
-def _atom_entry(outlet: Outlet, told: Item, root_url: str) -> Markup:
+def _atom_entry(outlet: Outlet, entry: DemoItem, root_url: str) -> Markup:
     return ATOM_ENTRY.format(
-        title=told.title,
-        link=_link(told, root_url),
-        identity=_identity(told),
-        date=told.published_at.isoformat(),
-        text=told.text,
+        title=entry.title,
+        link=_link(entry, root_url),
+        identity=_identity(entry),
+        date=entry.published_at.isoformat(),
+        text=entry.text,
     )
 
 
-def _json_feed(outlet: Outlet, found: list[Item], root_url: str) -> str:
+def _json_feed(outlet: Outlet, found: list[DemoItem], root_url: str) -> str:
     feed = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": outlet.title,
@@ -175,21 +176,21 @@ def _json_feed(outlet: Outlet, found: list[Item], root_url: str) -> str:
         "language": outlet.language,
         "items": [
             {
-                "id": _identity(told),
-                "url": _link(told, root_url),
-                "title": told.title,
-                "content_text": told.text,
-                "date_published": told.published_at.isoformat(),
+                "id": _identity(entry),
+                "url": _link(entry, root_url),
+                "title": entry.title,
+                "content_text": entry.text,
+                "date_published": entry.published_at.isoformat(),
             }
-            for told in found
+            for entry in found
         ],
     }
     return json.dumps(feed, ensure_ascii=False, indent=1)
 
 
-def _link(told: Item, root_url: str) -> str:
-    return f"{root_url}/story/{told.slot}"
+def _link(entry: DemoItem, root_url: str) -> str:
+    return f"{root_url}/story/{entry.slot}"
 
 
-def _identity(told: Item) -> str:
-    return f"tag:demo.watchword.example,2026:{told.slot}"
+def _identity(entry: DemoItem) -> str:
+    return f"tag:demo.watchword.example,2026:{entry.slot}"

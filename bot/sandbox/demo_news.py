@@ -1,7 +1,7 @@
-"""The demo's news: invented, harmless, and a function of the clock alone, so that every run tells the same.
+"""Demo news: invented, harmless, and a pure function of the clock, so that every run has the same news.
 
-Every five seconds is a slot, and every slot has one item, in the sources by turns: each publishes every half minute.
-Within any forty seconds one of the English sources has something on Idlib, the place the README's example watches.
+Time is cut into slots of five seconds. Each slot has one item, from the six sources in turn: each publishes every
+half minute. Within any forty seconds an English source has an item on Idlib, the place the README's example watches.
 """
 
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 SLOT = 5  # seconds
 RECENT = 15 * 60  # seconds an item stays in its feed …
-KEPT_EVERY = 4 * 3600  # … and one in so many stays
-HISTORY = 7 * 86_400  # for so long
+KEPT_EVERY = 4 * 3600  # … except the first item of each period of so many seconds,
+HISTORY = 7 * 86_400  # which stays for so many seconds
 MARK = {
     "en": "Invented for this demo: none of it happened.",
     "ar": "خبر مختلق لهذا العرض التجريبي: لم يحدث شيء منه.",
@@ -20,7 +20,7 @@ MARK = {
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """One demo source: `kind` is how it publishes."""
+    """A demo source; `kind` is its feed format."""
 
     path: str
     title: str
@@ -39,8 +39,8 @@ OUTLETS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One piece of demo news; `slot` identifies it."""
+class DemoItem:
+    """A news item; `slot` identifies it."""
 
     slot: int
     title: str
@@ -48,7 +48,7 @@ class Item:
 
     @property
     def published_at(self) -> datetime:
-        """When its slot began (UTC)."""
+        """The start of its slot (UTC)."""
         return datetime.fromtimestamp(self.slot * SLOT, UTC)
 
 
@@ -162,7 +162,7 @@ TEXT = {
 }
 
 
-def item(slot: int) -> Item:
+def item(slot: int) -> DemoItem:
     """Return the item of a slot, in its source's language."""
     language = OUTLETS[slot % len(OUTLETS)].language
     event = slot - 1 if is_retold(slot) else slot
@@ -177,16 +177,16 @@ def item(slot: int) -> Item:
         title = RETOLD[language].format(title=title)
     date = datetime.fromtimestamp(slot * SLOT, UTC).date().isoformat()
     text = TEXT[language].format(title=title, days=event % 89 + 2, hands=event % 977 + 12, date=date)
-    return Item(slot, title, f"{text} {MARK[language]}")
+    return DemoItem(slot, title, f"{text} {MARK[language]}")
 
 
 def is_retold(slot: int) -> bool:
-    """Tell whether a slot tells again what another source had just before: one in eight, and always of Idlib."""
+    """Return whether a slot repeats the story of another source just before it: one in eight, always on Idlib."""
     return _turn(slot) % 8 == 1
 
 
-def items(outlet: int, now: float) -> list[Item]:
-    """Return what a source's feed holds at a time (seconds since the epoch), newest first."""
+def items(outlet: int, now: float) -> list[DemoItem]:
+    """Return the items of a source's feed at a time (seconds since the epoch), newest first."""
     turns = len(OUTLETS)
     newest = int(now // SLOT)
     newest -= (newest - outlet) % turns
@@ -198,7 +198,7 @@ def items(outlet: int, now: float) -> list[Item]:
 
 
 def _turn(slot: int) -> int:
-    """Return the slot's number, shifted every four hours, so that what is kept of a week has every place too."""
+    """Return the slot's number, shifted every four hours, so that the items kept for a week have every place too."""
     return slot + slot // (KEPT_EVERY // SLOT)
 
 

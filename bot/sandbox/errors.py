@@ -1,12 +1,12 @@
-"""How the sandbox's Bot API refuses a request: as Telegram words it, because callers read the words."""
+"""Errors of the sandbox's Bot API, with Telegram's descriptions word for word, because callers match on them."""
 
 from typing import Any
 
-JSON = dict[str, Any]  # an object as it travels, with the names of core.telegram.org/bots/api
+JSON = dict[str, Any]  # a decoded JSON object, with the names of core.telegram.org/bots/api
 
 
 class ApiError(Exception):
-    """A request refused: `code` is the HTTP status too, `parameters` what Telegram adds (ResponseParameters)."""
+    """A refused request. `code` is also the HTTP status; `parameters` are Telegram's ResponseParameters."""
 
     def __init__(self, code: int, description: str, **parameters: int) -> None:
         super().__init__(description)
@@ -15,7 +15,7 @@ class ApiError(Exception):
         self.parameters = parameters
 
     def body(self) -> JSON:
-        """Return the answer's JSON object."""
+        """Return the response's JSON object."""
         answer: JSON = {"ok": False, "error_code": self.code, "description": self.description}
         return {**answer, "parameters": self.parameters} if self.parameters else answer
 
@@ -31,4 +31,4 @@ def forbidden(words: str) -> ApiError:
 
 
 class SandboxError(ValueError):
-    """A person, chat or message of the sandbox that does not exist, or cannot do what was asked of it."""
+    """A person, chat or message of the sandbox does not exist, or the action is impossible for it."""

@@ -1,4 +1,4 @@
-"""What goes wrong on demand: which request fails, in which way, how often."""
+"""Fault injection: which Bot API requests fail, how, and how often."""
 
 import random
 from collections.abc import Iterable
@@ -8,8 +8,8 @@ from enum import StrEnum
 from bot.sandbox.errors import ApiError
 
 
-class Kind(StrEnum):
-    """A way to fail. "Accepted" means that the method had its effect, and its caller is not told."""
+class FailureMode(StrEnum):
+    """Kind of failure. "Accepted" means that the method took effect although its caller gets an error."""
 
     HANG_BEFORE = "hang_before"  # nothing happens, no answer comes
     HANG_AFTER = "hang_after"  # accepted, no answer comes
@@ -25,19 +25,29 @@ class Kind(StrEnum):
     UNAUTHORIZED = "unauthorized"  # 401
 
 
-BEFORE = {Kind.HANG_BEFORE, Kind.CLOSE_BEFORE, Kind.FLOOD, Kind.SERVER, Kind.FORBIDDEN, Kind.BAD_REQUEST}
-BEFORE |= {Kind.UNAUTHORIZED}
+BEFORE = {  # the method takes no effect
+    FailureMode.HANG_BEFORE,
+    FailureMode.CLOSE_BEFORE,
+    FailureMode.FLOOD,
+    FailureMode.SERVER,
+    FailureMode.FORBIDDEN,
+    FailureMode.BAD_REQUEST,
+    FailureMode.UNAUTHORIZED,
+}
 DEFAULT_WORDS = {
-    Kind.FORBIDDEN: "Forbidden: bot was blocked by the user",
-    Kind.BAD_REQUEST: "Bad Request: chat not found",
+    FailureMode.FORBIDDEN: "Forbidden: bot was blocked by the user",
+    FailureMode.BAD_REQUEST: "Bad Request: chat not found",
 }
 
 
 @dataclass(slots=True)
 class Fault:
-    """One way to fail, for the requests it names (None: all), `times` times (None: until cleared)."""
+    """An injected failure of requests that match `method` and `chat_id` (None: any).
 
-    kind: Kind
+    It occurs `times` times (None: until cleared).
+    """
+
+    kind: FailureMode
     method: str | None = None
     chat_id: int | None = None
     times: int | None = 1
@@ -47,8 +57,8 @@ class Fault:
     status: int = 502  # SERVER
     description: str = ""
 
-    def concerns(self, method: str, chat_id: int | None) -> bool:
-        """Tell whether a request is one of those named."""
+    def matches(self, method: str, chat_id: int | None) -> bool:
+        """Return whether a request matches."""
         return (
             self.times != 0
             and (self.method is None or self.method.lower() == method.lower())
@@ -56,29 +66,29 @@ class Fault:
         )
 
     def error(self) -> ApiError | None:
-        """Return the refusal this fault is, or None where it is none."""
+        """Return the ApiError of a fault that refuses the request, else None."""
         match self.kind:
-            case Kind.FLOOD if self.retry_after is None:
+            case FailureMode.FLOOD if self.retry_after is None:
                 return ApiError(429, "Too Many Requests")
-            case Kind.FLOOD:
+            case FailureMode.FLOOD:
                 return too_many(self.retry_after or 0)
-            case Kind.FORBIDDEN:
+            case FailureMode.FORBIDDEN:
                 return ApiError(403, self.description or DEFAULT_WORDS[self.kind])
-            case Kind.BAD_REQUEST:
+            case FailureMode.BAD_REQUEST:
                 return ApiError(400, self.description or DEFAULT_WORDS[self.kind])
-            case Kind.UNAUTHORIZED:
+            case FailureMode.UNAUTHORIZED:
                 return ApiError(401, "Unauthorized")
         return None
 
 
 def too_many(seconds: int) -> ApiError:
-    """Return the 429 that asks to wait."""
+    """Return the 429 with `retry_after`."""
     return ApiError(429, f"Too Many Requests: retry after {seconds}", retry_after=seconds)
 
 
 @dataclass(slots=True)
 class Faults:
-    """The faults in force, oldest first. The same seed and requests give the same failures."""
+    """The active faults, oldest first. The same seed and requests give the same failures."""
 
     seed: int = 0
     _faults: list[Fault] = field(default_factory=list)
@@ -88,17 +98,17 @@ class Faults:
         self._random = random.Random(self.seed)
 
     def add(self, faults: Iterable[Fault]) -> None:
-        """Put more faults in force."""
+        """Activate faults."""
         self._faults.extend(faults)
 
     def clear(self) -> None:
-        """Let everything work again."""
+        """Deactivate every fault."""
         self._faults.clear()
 
     def take(self, method: str, chat_id: int | None) -> Fault | None:
-        """Return the fault that strikes this request, used up by one, or None."""
+        """Return the fault for this request and decrement its `times`, or None."""
         for fault in self._faults:
-            if fault.concerns(method, chat_id) and self._random.random() < fault.probability:
+            if fault.matches(method, chat_id) and self._random.random() < fault.probability:
                 if fault.times is not None:
                     fault.times -= 1
                 return fault

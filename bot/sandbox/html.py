@@ -1,6 +1,6 @@
-"""Telegram's HTML (core.telegram.org/bots/api#html-style): text and entities out of markup, or why not.
+"""Parser of Telegram's HTML (core.telegram.org/bots/api#html-style) into text and entities.
 
-The rules and the words of the errors are those of tdlib's parser, byte offsets included.
+Rules and error descriptions are those of tdlib's parser, byte offsets included.
 """
 
 import re
@@ -36,24 +36,24 @@ TOKEN = re.compile(r"[0-9a-zA-Z.-]*")
 
 
 @dataclass(frozen=True, slots=True)
-class _Open:
+class _OpenTag:
     tag: str
-    argument: str  # of `href`, of `class`, of `emoji-id`, or "expandable"
+    argument: str  # the value of `href`, `class` or `emoji-id`, or "expandable"
     offset: int
 
 
 def parse_html(markup: str) -> tuple[str, list[JSON]]:
     """Return the text and its entities. Raises ApiError (400, "can't parse entities: …")."""
-    return _Parser(markup).parse()
+    return _HtmlParser(markup).parse()
 
 
-class _Parser:
+class _HtmlParser:
     def __init__(self, markup: str) -> None:
         self.markup = markup
         self.at = 0
         self.text: list[str] = []
         self.offset = 0  # of the text so far, in UTF-16 units
-        self.open: list[_Open] = []
+        self.open: list[_OpenTag] = []
         self.entities: list[JSON] = []
 
     def parse(self) -> tuple[str, list[JSON]]:
@@ -78,7 +78,7 @@ class _Parser:
         self.offset += units(text)
 
     def _reference(self) -> str:
-        """Read a character reference; what is none stands for itself."""
+        """Parse a character reference; an invalid one is literal text."""
         match = REFERENCE.match(self.markup, self.at)
         assert match  # matches the bare "&" too
         decimal, hexadecimal, name = match.groups()
@@ -109,7 +109,7 @@ class _Parser:
         self.at += 1
         if tag == "span" and argument != "spoiler":
             raise _unreadable(f'Tag "span" must have class "tg-spoiler" at byte offset {self._byte(begin)}')
-        self.open.append(_Open(tag, argument, self.offset))
+        self.open.append(_OpenTag(tag, argument, self.offset))
 
     def _attribute(self, tag: str, begin: int) -> tuple[str, str]:
         name = self._match(ATTRIBUTE, self.at)
@@ -168,7 +168,7 @@ class _Parser:
         if self.offset > opened.offset:
             self._close(opened)
 
-    def _close(self, opened: _Open) -> None:
+    def _close(self, opened: _OpenTag) -> None:
         entity: JSON = {"type": "", "offset": opened.offset, "length": self.offset - opened.offset}
         match opened.tag:
             case "a":
@@ -187,7 +187,7 @@ class _Parser:
             self.entities.append(entity)
 
     def _language_inside(self, entity: JSON) -> JSON:
-        """Take away a `code` that fills this `pre`, and return its language."""
+        """Remove a `code` entity that fills this `pre`, and return its language."""
         last = self.entities[-1] if self.entities else None
         if last and last["type"] == "code" and all(last[key] == entity[key] for key in ("offset", "length")):
             self.entities.pop()
@@ -221,7 +221,7 @@ def _argument(tag: str, attribute: str, value: str) -> str:
 
 
 def _link(url: str) -> JSON:
-    """Return what `<a>` makes of its text: nothing where Telegram does not take the address."""
+    """Return the entity of an `<a>`, or {} for an address that Telegram does not accept."""
     user = re.fullmatch(r"tg://user\?id=(\d+)", url)
     if user:
         person = {"id": int(user[1]), "is_bot": False, "first_name": user[1]}

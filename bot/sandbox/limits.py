@@ -1,4 +1,4 @@
-"""Telegram's flood limits as far as they are known (core.telegram.org/bots/faq): what they refuse, and for how long."""
+"""Telegram's flood limits as far as they are known (core.telegram.org/bots/faq), as a rate limiter."""
 
 import math
 from collections import defaultdict, deque
@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Messages allowed: in any second overall, to one person, and in any minute to one group or channel."""
+class FloodLimits:
+    """Numbers of messages allowed: per second overall, per second to a person, per minute to a group or channel."""
 
     per_second: int = 30
-    slack: int = 2  # Telegram is taken to count a little more generously than it says
+    slack: int = 2  # assumed: Telegram allows slightly more than it documents
     paid_per_second: int = 1000  # with allow_paid_broadcast
     paid_slack: int = 30
     person_per_second: float = 1.0
@@ -20,13 +20,13 @@ class Limits:
 
 @dataclass(slots=True)
 class FloodControl:
-    """Counts what was accepted. `now` is seconds of a monotonic clock; refusals are not counted."""
+    """Counter of accepted messages. `now` is seconds of a monotonic clock; refused messages are not counted."""
 
-    limits: Limits = field(default_factory=Limits)
+    limits: FloodLimits = field(default_factory=FloodLimits)
     _all: deque[float] = field(default_factory=deque)
     _paid: deque[float] = field(default_factory=deque)
     _groups: defaultdict[int, deque[float]] = field(default_factory=lambda: defaultdict(deque))
-    _people: dict[int, tuple[float, float]] = field(default_factory=dict)  # messages left at a time
+    _people: dict[int, tuple[float, float]] = field(default_factory=dict)  # tokens left, at which time
 
     def wait(self, now: float, chat_id: int, *, is_private: bool, paid: bool = False) -> int:
         """Return how many whole seconds a message must wait; 0 if it may be sent."""
@@ -57,7 +57,7 @@ class FloodControl:
 
 
 def _window_wait(times: deque[float], now: float, seconds: float, most: int) -> float:
-    """Return how long until the window has room, forgetting what left it."""
+    """Return the seconds until the window has room; drop the times that have left it."""
     while times and times[0] <= now - seconds:
         times.popleft()
     return times[len(times) - most] + seconds - now if len(times) >= most else 0.0

@@ -1,4 +1,4 @@
-"""Only this machine: which addresses are its own, and which requests come from a page of somewhere else."""
+"""Loopback guard: recognises addresses of this machine, and refuses requests from other hosts and sites."""
 
 import errno
 import ipaddress
@@ -11,7 +11,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name or literal address is this machine's own."""
+    """Return whether a host name or IP address is a loopback one."""
     if host.lower() == "localhost":
         return True
     try:
@@ -21,7 +21,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_loopback_url(url: str) -> bool:
-    """Tell whether an address is http(s) on this machine."""
+    """Return whether a URL is http(s) to this machine."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -30,7 +30,7 @@ def is_loopback_url(url: str) -> bool:
 
 
 async def listen(runner: web.AppRunner, host: str, port: int, tries: int = 1) -> int:
-    """Listen on a port (0: any), or on one of the next where it is taken; return which. Raises OSError, a sentence."""
+    """Listen on `port` (0: any), or the next free one among `tries`; return it. Raises OSError with a full sentence."""
     for candidate in range(port, port + tries):
         try:
             await web.TCPSite(runner, host, candidate, backlog=1024).start()
@@ -44,9 +44,9 @@ async def listen(runner: web.AppRunner, host: str, port: int, tries: int = 1) ->
 
 @web.middleware
 async def only_this_machine(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse a Host or Origin that is not ours.
+    """Refuse requests whose Host or Origin is not this server's.
 
-    A page in the reader's browser must not use the sandbox: not through a name that resolves to 127.0.0.1 (DNS
+    A page in the user's browser must not use the sandbox: not through a name that resolves to 127.0.0.1 (DNS
     rebinding, seen in Host), nor by posting to it (cross-site request forgery, seen in Origin).
     """
     try:
@@ -64,7 +64,7 @@ async def only_this_machine(request: web.Request, handler: Handler) -> web.Strea
 
 
 def _is_link_to_page(request: web.Request) -> bool:
-    """Tell whether somebody followed a link to a page that only shows something: from a README, or from localhost."""
+    """Return whether the request is a link followed to a read-only page: from a README, or from localhost."""
     kind = request.headers.get("Sec-Fetch-Mode"), request.headers.get("Sec-Fetch-Dest")
     return kind == ("navigate", "document") and (request.path == "/" or request.path.startswith("/story/"))
 

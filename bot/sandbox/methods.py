@@ -1,6 +1,6 @@
-"""The methods of the Bot API: each takes the world and its parameters, has its effect, and returns `result`.
+"""Bot API methods: each takes the world and its parameters, changes the world and returns `result`.
 
-getUpdates waits, so it is the server's (`bot.sandbox.server`). METHODS has the others, by lower-case name.
+METHODS maps lower-case names to them. getUpdates blocks, so it is in `bot.sandbox.server`.
 """
 
 import re
@@ -13,7 +13,7 @@ from bot.sandbox.loopback import is_loopback_url
 from bot.sandbox.params import Params
 from bot.sandbox.people import member_object
 from bot.sandbox.profile import PROFILE
-from bot.sandbox.state import Chat, SentMessage, StoredFile, World
+from bot.sandbox.state import SandboxChat, SentMessage, StoredFile, World
 
 MAX_TEXT = 4096  # characters after entities
 MAX_CAPTION = 1024
@@ -52,7 +52,7 @@ def get_chat(world: World, params: Params) -> JSON:
 
 
 def get_chat_member(world: World, params: Params) -> JSON:
-    """Return a user's standing in a chat."""
+    """Return a user's ChatMember object."""
     chat = world.known_chat(params.chat_id())
     user_id = params.number("user_id")
     if user_id != world.bot["id"] and user_id not in world.people:
@@ -73,13 +73,13 @@ def get_chat_administrators(world: World, params: Params) -> list[JSON]:
 
 
 def get_chat_member_count(world: World, params: Params) -> int:
-    """Return how many are in a chat."""
+    """Return the number of members of a chat."""
     chat = world.known_chat(params.chat_id())
     return sum(status not in ("left", "kicked") for status in chat.members.values())
 
 
 def leave_chat(world: World, params: Params) -> bool:
-    """Let the bot leave a group or channel."""
+    """Remove the bot from a group or channel."""
     chat = world.writable_chat(params.chat_id())
     if chat.is_private:
         raise bad_request("chat member status can't be changed in private chats")
@@ -103,15 +103,15 @@ def send_document(world: World, params: Params) -> JSON:
     chat = world.writable_chat(params.chat_id())
     stored = params.file("document", world)
     document = _file_object(stored) | {"file_name": stored.name, "mime_type": stored.mime_type}
-    return _send_file(world, params, chat, "sendDocument", stored, document=document)
+    return _send_file(world, params, chat, "sendDocument", document=document)
 
 
 def send_photo(world: World, params: Params) -> JSON:
-    """Send a picture. Its size is not looked at: it counts as 320 × 240."""
+    """Send a picture. Its size is not read: it is reported as 320 × 240."""
     chat = world.writable_chat(params.chat_id())
     stored = params.file("photo", world)
     size = _file_object(stored) | {"width": 320, "height": 240}
-    return _send_file(world, params, chat, "sendPhoto", stored, photo=[size])
+    return _send_file(world, params, chat, "sendPhoto", photo=[size])
 
 
 def edit_message_text(world: World, params: Params) -> JSON:
@@ -132,7 +132,7 @@ def edit_message_reply_markup(world: World, params: Params) -> JSON:
 
 
 def delete_message(world: World, params: Params) -> bool:
-    """Delete a message, if it is young enough."""
+    """Delete a message that is younger than STALE."""
     chat = world.writable_chat(params.chat_id())
     message = chat.messages.get(params.number("message_id"))
     if message is None:
@@ -145,7 +145,7 @@ def delete_message(world: World, params: Params) -> bool:
 
 
 def answer_callback_query(world: World, params: Params) -> bool:
-    """Tell the person who pressed a button; once, and in time."""
+    """Answer a callback query, once and before it expires."""
     text = params.text("text")
     if len(text) > MAX_ANSWER:
         raise bad_request("MESSAGE_TOO_LONG")
@@ -158,7 +158,7 @@ def answer_callback_query(world: World, params: Params) -> bool:
 
 
 def send_chat_action(world: World, params: Params) -> bool:
-    """Show that the bot is busy, for five seconds."""
+    """Record a chat action such as "typing"."""
     chat = world.writable_chat(params.chat_id())
     action = params.text("action")
     if action not in CHAT_ACTIONS:
@@ -168,7 +168,7 @@ def send_chat_action(world: World, params: Params) -> bool:
 
 
 def get_file(world: World, params: Params) -> JSON:
-    """Return where a file can be downloaded."""
+    """Return a File object with its download path."""
     stored = world.files.get(params.text("file_id"))
     if stored is None:
         raise bad_request("invalid file_id")
@@ -178,7 +178,7 @@ def get_file(world: World, params: Params) -> JSON:
 
 
 def set_webhook(world: World, params: Params) -> bool:
-    """Have updates posted to an address; here, plain http on this machine will do."""
+    """Set the webhook; unlike Telegram, plain http to this machine is accepted."""
     url = params.text("url")
     if not url:
         return delete_webhook(world, params)
@@ -195,14 +195,14 @@ def set_webhook(world: World, params: Params) -> bool:
 
 
 def delete_webhook(world: World, params: Params) -> bool:
-    """Return to getUpdates."""
+    """Remove the webhook, so that getUpdates works again."""
     _drop_pending(world, params)
     world.webhook = None
     return True
 
 
 def get_webhook_info(world: World, params: Params) -> JSON:
-    """Return where updates are posted, how many wait, and what went wrong last."""
+    """Return the webhook's address, the number of pending updates and the last error."""
     url = world.webhook["url"] if world.webhook else ""
     info = {"url": url, "has_custom_certificate": False, "pending_update_count": len(world.updates)}
     allowed = {"allowed_updates": sorted(world.allowed_updates)} if world.allowed_updates else {}
@@ -210,12 +210,12 @@ def get_webhook_info(world: World, params: Params) -> JSON:
 
 
 def log_out(world: World, params: Params) -> bool:
-    """Do nothing: there is no other server to go to."""
+    """Do nothing: there is no other server to move to."""
     return True
 
 
 def ask_for_updates(world: World, params: Params) -> None:
-    """Remember which kinds of updates the bot asked for, where the request says."""
+    """Store `allowed_updates` if the request has it."""
     kinds = params.json("allowed_updates")
     if isinstance(kinds, list):
         world.allowed_updates = {str(kind) for kind in kinds} or None
@@ -244,7 +244,7 @@ METHODS: Mapping[str, Method] = {
     "close": log_out,
     **PROFILE,
 }
-LIMITED = {"sendmessage", "senddocument", "sendphoto"}  # what flood limits count here
+LIMITED = {"sendmessage", "senddocument", "sendphoto"}  # methods counted by the flood limits
 
 
 def call(world: World, method: str, params: Params) -> Any:
@@ -269,8 +269,8 @@ def _user(world: World, user_id: int) -> JSON:
     return world.bot_user() if user_id == world.bot["id"] else world.person(user_id).user()
 
 
-def _send(world: World, params: Params, chat: Chat, method: str, **content: Any) -> JSON:
-    """Make the bot's message, and write it into the ledger."""
+def _send(world: World, params: Params, chat: SandboxChat, method: str, **content: Any) -> JSON:
+    """Create a message of the bot and append it to the ledger."""
     thread_id = _thread(chat, params)
     replied = _replied(chat, params)
     keyboard = params.keyboard()
@@ -308,7 +308,7 @@ def _send(world: World, params: Params, chat: Chat, method: str, **content: Any)
     return message
 
 
-def _send_file(world: World, params: Params, chat: Chat, method: str, stored: StoredFile, **content: Any) -> JSON:
+def _send_file(world: World, params: Params, chat: SandboxChat, method: str, **content: Any) -> JSON:
     caption, entities = params.formatted("caption", most=MAX_CAPTION, too_long="message caption is too long")
     texts = {"caption": caption or None, "caption_entities": entities or None}
     return _send(world, params, chat, method, **content, **texts)
@@ -322,8 +322,8 @@ def _preview(params: Params) -> JSON | None:
     return params.object("link_preview_options")
 
 
-def _thread(chat: Chat, params: Params) -> int | None:
-    """Return the topic to write to, or None; raises where it is not there or closed."""
+def _thread(chat: SandboxChat, params: Params) -> int | None:
+    """Return the topic to write to, or None; raises ApiError if it does not exist or is closed."""
     thread_id = params.number("message_thread_id")
     if not thread_id:
         return None
@@ -334,8 +334,8 @@ def _thread(chat: Chat, params: Params) -> int | None:
     return thread_id
 
 
-def _replied(chat: Chat, params: Params) -> JSON | None:
-    """Return the message that is answered, or None; raises where it is gone and that matters."""
+def _replied(chat: SandboxChat, params: Params) -> JSON | None:
+    """Return the message replied to, or None; raises ApiError if it is gone and the reply requires it."""
     reply = params.object("reply_parameters") or {}
     message_id = Params(reply).number("message_id") or params.number("reply_to_message_id")
     if not message_id:
@@ -348,7 +348,7 @@ def _replied(chat: Chat, params: Params) -> JSON | None:
     return {key: value for key, value in message.items() if key != "reply_to_message"}
 
 
-def _own_message(world: World, params: Params) -> tuple[Chat, JSON]:
+def _own_message(world: World, params: Params) -> tuple[SandboxChat, JSON]:
     chat = world.writable_chat(params.chat_id())
     message = chat.messages.get(params.number("message_id"))
     if message is None:
@@ -358,17 +358,17 @@ def _own_message(world: World, params: Params) -> tuple[Chat, JSON]:
     return chat, message
 
 
-def _is_own(world: World, chat: Chat, message: JSON) -> bool:
+def _is_own(world: World, chat: SandboxChat, message: JSON) -> bool:
     return chat.type == "channel" or bool(message.get("from", {}).get("id") == world.bot["id"])
 
 
-def _may_delete(world: World, chat: Chat, message: JSON) -> bool:
+def _may_delete(world: World, chat: SandboxChat, message: JSON) -> bool:
     administers = chat.members.get(world.bot["id"]) == "administrator"
     return chat.is_private or administers or _is_own(world, chat, message)
 
 
-def _edit(world: World, chat: Chat, message: JSON, changes: JSON) -> JSON:
-    """Put the changes into a message; what is None or empty is taken away."""
+def _edit(world: World, chat: SandboxChat, message: JSON, changes: JSON) -> JSON:
+    """Apply changes to a message; a value that is None or empty removes its key."""
     before = {key: message.get(key) or None for key in changes}
     after = {key: value or None for key, value in changes.items()}
     if before == after:

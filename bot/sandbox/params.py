@@ -1,4 +1,4 @@
-"""The parameters of one request, however they came: in the query, urlencoded, as JSON or as multipart."""
+"""Parameters of a Bot API request, from the query string, a form, JSON or multipart."""
 
 import json
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ ACTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that came with a request."""
+    """A file uploaded in a request."""
 
     name: str
     mime_type: str
@@ -39,7 +39,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """What a method was given; the readers raise the ApiError Telegram gives."""
+    """Parameters of a method call, with typed readers that raise the ApiError Telegram gives."""
 
     values: Mapping[str, Any]
     files: Mapping[str, Upload] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Params:
         return value if isinstance(value, str) else json.dumps(value)
 
     def number(self, name: str, default: int = 0) -> int:
-        """Return a whole number; what is none counts as the default, as in tdlib's to_integer."""
+        """Return an integer; an invalid one counts as the default, as in tdlib's to_integer."""
         try:
             return int(self.values.get(name, default))
         except (TypeError, ValueError):
@@ -65,7 +65,7 @@ class Params:
         return str(self.values.get(name, "")).lower() in ("true", "1", "yes")
 
     def json(self, name: str) -> Any:
-        """Return what a JSON-serialized parameter holds, or None where there is none."""
+        """Return the value of a JSON-serialized parameter, or None if absent."""
         value = self.values.get(name)
         if not isinstance(value, str) or not value:
             return None if value == "" else value
@@ -75,7 +75,7 @@ class Params:
             raise bad_request(f"can't parse {name} JSON object") from None
 
     def object(self, name: str) -> JSON | None:
-        """Return a JSON object, or None where there is none."""
+        """Return a JSON object, or None if absent."""
         value = self.json(name)
         if value is not None and not isinstance(value, dict):
             raise bad_request(f"object expected as {name.replace('_', ' ')}")
@@ -92,9 +92,9 @@ class Params:
             return value
 
     def formatted(self, name: str, *, most: int, empty: str = "", too_long: str = "") -> tuple[str, list[JSON]]:
-        """Return a text of at most `most` characters with its entities, read as its parse_mode says.
+        """Return a text of at most `most` characters and its entities, parsed by its parse_mode.
 
-        `empty` and `too_long` are the words of the errors; without words it may be empty.
+        `empty` and `too_long` are error descriptions; without `empty` the text may be empty.
         """
         given = clean(self.text(name))
         mode = self.text("parse_mode").lower()
@@ -113,7 +113,7 @@ class Params:
         return text, with_found(text, entities)
 
     def keyboard(self) -> JSON | None:
-        """Return the reply markup, its inline buttons checked; None where there is none."""
+        """Return the reply markup with its inline buttons validated, or None if absent."""
         markup = self.json("reply_markup")
         if markup is None:
             return None
@@ -124,13 +124,13 @@ class Params:
             return markup if markup else None
         if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
             raise bad_request('field "inline_keyboard" of the InlineKeyboardMarkup must be an Array of Arrays')
-        kept = [[_button(one) for one in row] for row in rows if row]
+        kept = [[_button(button) for button in row] for row in rows if row]
         if sum(map(len, kept)) > MAX_BUTTONS:
             raise bad_request("REPLY_MARKUP_TOO_LONG")
         return {"inline_keyboard": kept} if kept else None
 
     def file(self, name: str, world: World) -> StoredFile:
-        """Return the file a parameter holds, uploaded or known by its id."""
+        """Return the file of a parameter: uploaded, or stored earlier and named by its id."""
         given = self.text(name)
         upload = self.files.get(given.removeprefix("attach://")) if given.startswith("attach://") else None
         upload = upload or self.files.get(name)
@@ -145,16 +145,17 @@ class Params:
 
 
 def _entities(given: Any, text: str) -> list[JSON]:
-    """Return the entities a request gives itself, those outside its text left out."""
+    """Return the entities given in a request, without those outside the text."""
     if given is None:
         return []
-    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+    if not isinstance(given, list) or not all(isinstance(entity, dict) for entity in given):
         raise bad_request("can't parse entities: Expected an Array of Objects")
-    for one in given:
-        if not (isinstance(one.get("type"), str) and all(type(one.get(key)) is int for key in ("offset", "length"))):
+    for entity in given:
+        numbers = (entity.get("offset"), entity.get("length"))
+        if not (isinstance(entity.get("type"), str) and all(type(number) is int for number in numbers)):
             raise bad_request("can't parse entities: Can't parse MessageEntity")
     end = units(text)
-    return [one for one in given if 0 <= one["offset"] < one["offset"] + one["length"] <= end]
+    return [entity for entity in given if 0 <= entity["offset"] < entity["offset"] + entity["length"] <= end]
 
 
 def _known_file(given: str, name: str, world: World) -> StoredFile:
@@ -166,7 +167,7 @@ def _known_file(given: str, name: str, world: World) -> StoredFile:
 
 
 def _button(button: Any) -> JSON:
-    """Return an inline button, or raise what Telegram says about it."""
+    """Return a validated inline button; raises the ApiError Telegram gives."""
     if not isinstance(button, dict):
         raise bad_request("can't parse inline keyboard button: Inline keyboard button must be an Object")
     label = button.get("text")

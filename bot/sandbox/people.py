@@ -1,14 +1,14 @@
-"""What people do in the sandbox: they write, press buttons, send files, come and go. Each makes the bot's updates."""
+"""Actions of people in the sandbox: they write, press buttons, send files, join and leave; each queues updates."""
 
 import mimetypes
 import time
 from collections.abc import Sequence
 
 from bot.sandbox.errors import JSON, SandboxError
-from bot.sandbox.state import PRESENT, Chat, Person, World
+from bot.sandbox.state import PRESENT, Person, SandboxChat, World
 from bot.sandbox.text import clean, trim, with_found
 
-ADA, BEN, CHO = 1001, 1002, 1003  # Ada is the one to configure as the admin
+ADA, BEN, CHO = 1001, 1002, 1003  # Ada is the admin of `watchword run --sandbox`
 GROUP, CHANNEL = -2001, -1001000000001
 
 
@@ -18,14 +18,14 @@ def populate(world: World) -> None:
         world.add_person(person)
     bot_id = world.bot["id"]
     members = {ADA: "creator", BEN: "member", CHO: "member", bot_id: "member"}
-    world.chats[GROUP] = Chat(GROUP, "group", "News room", members=members)
-    world.chats[CHANNEL] = Chat(
+    world.chats[GROUP] = SandboxChat(GROUP, "group", "News room", members=members)
+    world.chats[CHANNEL] = SandboxChat(
         CHANNEL, "channel", "Front page", username="front_page", members={ADA: "creator", bot_id: "administrator"}
     )
 
 
 class People:
-    """The verbs of people. `chat_id` left out means the private chat; an unknown private chat's person is made up."""
+    """Actions of people. Without `chat_id` they happen in the private chat; an unknown person there is created."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -33,24 +33,24 @@ class People:
     def add_person(
         self, user_id: int, first_name: str = "", username: str | None = None, language_code: str | None = "en"
     ) -> int:
-        """Let someone new press Start; return the id of the private chat."""
+        """Add a person who pressed Start; return the id of the private chat."""
         return self.world.add_person(Person(user_id, first_name or f"Person {user_id}", username, language_code)).id
 
     def add_group(self, chat_id: int, title: str, *, members: Sequence[int] = (ADA,), forum: bool = False) -> int:
-        """Make a group (a supergroup where the id begins with -100) that the bot is in; the first member owns it."""
+        """Add a group with the bot in it (a supergroup if the id begins with -100); its first member is the owner."""
         kind = "supergroup" if str(chat_id).startswith("-100") else "group"
         statuses = {self.world.person(user_id).id: "member" for user_id in members}
         if members:
             statuses[members[0]] = "creator"
         statuses[self.world.bot["id"]] = "member"
-        chat = Chat(chat_id, kind, title, members=statuses, topics={} if forum else None)
+        chat = SandboxChat(chat_id, kind, title, members=statuses, topics={} if forum else None)
         self.world.chats[chat_id] = chat
         return chat_id
 
     def add_channel(self, chat_id: int, title: str, username: str | None = None) -> int:
-        """Make a channel of Ada's in which the bot is an administrator."""
+        """Add a channel owned by Ada with the bot as an administrator."""
         members = {ADA: "creator", self.world.bot["id"]: "administrator"}
-        self.world.chats[chat_id] = Chat(chat_id, "channel", title, username, members)
+        self.world.chats[chat_id] = SandboxChat(chat_id, "channel", title, username, members)
         return chat_id
 
     def say(
@@ -63,7 +63,7 @@ class People:
         thread_id: int | None = None,
         language_code: str | None = None,
     ) -> int:
-        """Write a message as a person would; return its id. `language_code` changes what the person's app says."""
+        """Send a text message; return its id. `language_code` changes the language of the person's app."""
         chat, person = self._where(chat_id, user_id)
         if language_code is not None:
             person.language_code = language_code
@@ -93,24 +93,24 @@ class People:
         reply_to: int | None = None,
         as_picture: bool = False,
     ) -> int:
-        """Send a document, or a picture (whose size counts as 320 × 240); return the message's id."""
+        """Send a document, or a picture (reported as 320 × 240); return the message's id."""
         chat, person = self._where(chat_id, user_id)
         mime_type = mime_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
         stored = self.world.add_file(name, mime_type, content)
-        said = {"caption": caption or None, "caption_entities": with_found(caption or "", []) or None}
+        captions = {"caption": caption or None, "caption_entities": with_found(caption or "", []) or None}
         file = {"file_id": stored.file_id, "file_unique_id": stored.file_id, "file_size": len(content)}
         if as_picture:
             photo = [file | {"width": 320, "height": 240}]
-            return self._post(chat, person, reply_to, None, photo=photo, **said)
+            return self._post(chat, person, reply_to, None, photo=photo, **captions)
         document = file | {"file_name": name, "mime_type": mime_type}
-        return self._post(chat, person, reply_to, None, document=document, **said)
+        return self._post(chat, person, reply_to, None, document=document, **captions)
 
     def press(self, message_id: int, button: str, *, user_id: int | None = None, chat_id: int | None = None) -> str:
         """Press a button, named by its label or its data; return the callback query's id."""
         chat, person = self._where(chat_id, user_id)
         message = self._message(chat, message_id)
-        buttons = [one for row in message.get("reply_markup", {}).get("inline_keyboard", []) for one in row]
-        pressed = next((one for one in buttons if button in (one["text"], one.get("callback_data"))), None)
+        keyboard = [key for row in message.get("reply_markup", {}).get("inline_keyboard", []) for key in row]
+        pressed = next((key for key in keyboard if button in (key["text"], key.get("callback_data"))), None)
         if pressed is None or "callback_data" not in pressed:
             raise SandboxError(f"Message {message_id} has no button {button!r} that can be pressed.")
         query = self.world.new_query(chat)
@@ -126,7 +126,7 @@ class People:
         return query.id
 
     def expire_queries(self) -> None:
-        """Let every button pressed so far wait too long for its answer."""
+        """Expire every callback query that has not been answered."""
         self.world.queries.clear()
 
     def block(self, user_id: int) -> None:
@@ -144,7 +144,7 @@ class People:
         self.world.person(user_id).deactivated = True
 
     def set_bot_status(self, chat_id: int, status: str, *, user_id: int = ADA) -> None:
-        """Make the bot member, administrator, restricted (may not write), left or kicked in a group or channel."""
+        """Set the bot's membership: member, administrator, restricted (may not write), left or kicked."""
         chat = self.world.chat(chat_id)
         old = chat.members.get(self.world.bot["id"], "left")
         chat.members[self.world.bot["id"]] = status
@@ -152,21 +152,21 @@ class People:
         self._bot_status(chat_id, user_id, old, status)
 
     def join(self, chat_id: int, user_id: int) -> None:
-        """Come into a group."""
+        """Add a person to a group."""
         chat, person = self.world.chat(chat_id), self.world.person(user_id)
         chat.members[user_id] = "member"
         message = self.world.new_message(chat, person.user(), new_chat_members=[person.user()])
         self.world.tell_bot_of(message)
 
     def leave(self, chat_id: int, user_id: int) -> None:
-        """Leave a group."""
+        """Remove a person from a group, as if they had left."""
         chat, person = self.world.chat(chat_id), self.world.person(user_id)
         chat.members[user_id] = "left"
         message = self.world.new_message(chat, person.user(), left_chat_member=person.user())
         self.world.tell_bot_of(message)
 
     def promote(self, chat_id: int, user_id: int, status: str = "administrator") -> None:
-        """Change a person's status in a group or channel; a bot that is an admin there is told."""
+        """Change a person's status in a group or channel; if the bot is an administrator there, it gets an update."""
         chat, person = self.world.chat(chat_id), self.world.person(user_id)
         old = chat.members.get(person.id, "left")
         chat.members[person.id] = status
@@ -181,14 +181,14 @@ class People:
             self.world.tell_bot("chat_member", update)
 
     def migrate(self, chat_id: int, new_chat_id: int | None = None) -> int:
-        """Upgrade a group to a supergroup, with the messages to both that Telegram sends; return the new id."""
+        """Upgrade a group to a supergroup, with the service message in both; return the new id."""
         old = self.world.chat(chat_id)
         new_id = new_chat_id if new_chat_id is not None else -1_001_000_000_000 + chat_id
         old.migrated_to = new_id
-        new = Chat(new_id, "supergroup", old.title, members=old.members.copy())
+        new = SandboxChat(new_id, "supergroup", old.title, members=old.members.copy())
         self.world.chats[new_id] = new
-        for chat, field, other in ((old, "migrate_to_chat_id", new_id), (new, "migrate_from_chat_id", chat_id)):
-            message = self.world.new_message(chat, self.world.bot, **{field: other})
+        for chat, field, target in ((old, "migrate_to_chat_id", new_id), (new, "migrate_from_chat_id", chat_id)):
+            message = self.world.new_message(chat, self.world.bot, **{field: target})
             self.world.tell_bot_of(message)
         return new_id
 
@@ -197,7 +197,7 @@ class People:
         self.world.chat(chat_id).deleted = True
 
     def open_topic(self, chat_id: int, name: str, *, user_id: int = ADA) -> int:
-        """Make a topic in a forum; return its thread id."""
+        """Open a topic in a forum; return its thread id."""
         chat = self.world.chat(chat_id)
         if chat.topics is None:
             raise SandboxError(f"Chat {chat_id} is not a forum.")
@@ -211,7 +211,7 @@ class People:
         return int(message["message_id"])
 
     def close_topic(self, chat_id: int, thread_id: int) -> None:
-        """Close a topic, so that nobody may write there."""
+        """Close a topic: nobody may write there any more."""
         chat = self.world.chat(chat_id)
         if not chat.topics or thread_id not in chat.topics:
             raise SandboxError(f"Chat {chat_id} has no topic {thread_id}.")
@@ -219,8 +219,8 @@ class People:
 
     # ---- helpers ----
 
-    def _where(self, chat_id: int | None, user_id: int | None) -> tuple[Chat, Person]:
-        """Return where, and who: whichever is left out follows from the other."""
+    def _where(self, chat_id: int | None, user_id: int | None) -> tuple[SandboxChat, Person]:
+        """Return the chat and the person; each has a default that follows from the other."""
         if chat_id is None and user_id is None:
             raise SandboxError("Say who speaks (user_id), or where (chat_id).")
         where = chat_id if chat_id is not None else user_id
@@ -229,11 +229,13 @@ class People:
             self.add_person(where)
         chat = self.world.chat(where)
         if chat.blocked:
-            self.unblock(chat.id)  # Telegram asks to, before one can write again
+            self.unblock(chat.id)  # as Telegram requires before the person can write again
         who = user_id if user_id is not None else (where if chat.is_private else ADA)
         return chat, self.world.person(who)
 
-    def _post(self, chat: Chat, person: Person, reply_to: int | None, thread_id: int | None, **content: object) -> int:
+    def _post(
+        self, chat: SandboxChat, person: Person, reply_to: int | None, thread_id: int | None, **content: object
+    ) -> int:
         replied = self._message(chat, reply_to) if reply_to is not None else None
         if replied:
             replied = {key: value for key, value in replied.items() if key != "reply_to_message"}
@@ -249,31 +251,31 @@ class People:
             self.world.tell_bot_of(message)
         return int(message["message_id"])
 
-    def _reaches_bot(self, chat: Chat, message: JSON) -> bool:
-        """Tell whether Telegram shows a message to the bot: in groups, only what is meant for it (privacy mode)."""
+    def _reaches_bot(self, chat: SandboxChat, message: JSON) -> bool:
+        """Return whether the bot gets a message: in groups, only those addressed to it (privacy mode)."""
         status = chat.members.get(self.world.bot["id"])
         if chat.type not in ("group", "supergroup") or status == "administrator":
             return status in PRESENT
-        me = f"@{self.world.bot['username']}".lower()
+        name = f"@{self.world.bot['username']}".lower()
         text = str(message.get("text") or message.get("caption") or "").lower()
         command = text.split()[0] if text.startswith("/") else ""
-        meant = me in text or (bool(command) and "@" not in command)
-        return status in PRESENT and (meant or self._answers_bot(message))
+        addressed = name in text or (bool(command) and "@" not in command)
+        return status in PRESENT and (addressed or self._answers_bot(message))
 
     def _answers_bot(self, message: JSON) -> bool:
         sender = message.get("reply_to_message", {}).get("from", {})
         return bool(sender.get("id") == self.world.bot["id"])
 
-    def _message(self, chat: Chat, message_id: int) -> JSON:
+    def _message(self, chat: SandboxChat, message_id: int) -> JSON:
         if message_id not in chat.messages:
             raise SandboxError(f"Chat {chat.id} has no message {message_id}.")
         return chat.messages[message_id]
 
-    def _private(self, user_id: int) -> Chat:
+    def _private(self, user_id: int) -> SandboxChat:
         return self.world.chat(self.world.person(user_id).id)
 
     def _bot_status(self, chat_id: int, user_id: int, old: str, new: str) -> None:
-        """Tell the bot that its own status changed, by whom."""
+        """Queue the update about a change of the bot's own status by `user_id`."""
         chat = self.world.chat(chat_id)
         update = {
             "chat": self.world.chat_object(chat),

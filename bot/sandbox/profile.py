@@ -1,4 +1,4 @@
-"""The methods by which a bot describes itself: its commands by scope and language, its name and descriptions."""
+"""Bot API methods for the bot's profile: commands per scope and language, name and descriptions."""
 
 import json
 import re
@@ -37,13 +37,13 @@ def get_my_commands(world: World, params: Params) -> list[JSON]:
 
 
 def delete_my_commands(world: World, params: Params) -> bool:
-    """Forget the commands of a scope and language."""
+    """Delete the commands of a scope and language."""
     world.commands.pop(_scope(world, params), None)
     return True
 
 
 def commands_for(world: World, chat_id: int, user_id: int) -> list[JSON]:
-    """Return the commands a person's menu shows in a chat: the narrowest scope, then their language, then none."""
+    """Return the command menu of a person in a chat: the narrowest scope first, then their language, then none."""
     chat, language = world.chat(chat_id), world.person(user_id).language_code or ""
     narrow: list[JSON] = [{"type": "chat_member", "chat_id": chat_id, "user_id": user_id}]
     administers = chat.members.get(user_id) in ("creator", "administrator")

@@ -1,7 +1,7 @@
-"""`watchword run --sandbox`: the real bot, against a Bot API of this machine and demo news, with a web chat to try it.
+"""`watchword run --sandbox`: the real bot against the sandbox's Bot API and demo news, with a web chat.
 
-Everything but Telegram and the news is what runs in production: the same application, database and steps. Like the
-sandbox's chats the database is new at each start, unless the configuration names one.
+Only Telegram and the news are replaced; application, database and steps are those of production. The database is
+empty at each start, as the sandbox's chats are, unless the configuration names one.
 """
 
 import asyncio
@@ -23,16 +23,16 @@ from bot.sandbox.server import Sandbox
 from bot.storage import entries, sources
 from bot.storage.database import Database
 
-TRIES = 20  # ports, where the first one is taken
-TOKEN = "7000000001:sandbox"  # noqa: S105 - of a server that is gone with this process
+TRIES = 20  # ports to try if the first is in use
+TOKEN = "7000000001:sandbox"  # noqa: S105 - valid only for this process's server
 LOOPBACK = ("127.0.0.0/8",)
-EVERY = timedelta(seconds=5)
-PATIENCE = 15.0  # seconds for the bot to start and to read the demo news, before it is shown in any case
-LOOK = 0.1
+POLL_INTERVAL = timedelta(seconds=5)
+START_TIMEOUT = timedelta(seconds=15)  # for the bot to start and read the demo news; the greeting is printed then
+CHECK_INTERVAL = timedelta(seconds=0.1)
 
 
 async def run_sandbox(config: Config, *, port: int) -> None:
-    """Run the bot in the sandbox until SIGTERM or SIGINT; says where it is. ConfigError if it cannot listen."""
+    """Run the bot in the sandbox until SIGTERM or SIGINT, and print its address. ConfigError if it cannot listen."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="watchword-")))
         sandbox = await _listen(stack, port)
@@ -52,31 +52,31 @@ async def run_sandbox(config: Config, *, port: int) -> None:
 
 
 async def _greet(sandbox: Sandbox, database_url: str) -> None:
-    """Say where the sandbox is once there is news in it: who asks before is told that nothing happened."""
+    """Print the sandbox's address once its news are matched: an earlier visitor would get empty answers."""
     database = Database(database_url)
     with suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE):
-            # Its first request says that the bot's tables are there; for the news it has no event.
+        async with asyncio.timeout(START_TIMEOUT.total_seconds()):
+            # The bot's first request means that its tables exist; for the news there is no event to wait for.
             while not sandbox.requests or not await _has_news(database):  # noqa: ASYNC110
-                await asyncio.sleep(LOOK)
+                await asyncio.sleep(CHECK_INTERVAL.total_seconds())
     await database.close()
     print(_greeting(sandbox), flush=True)  # noqa: T201
 
 
 async def _has_news(database: Database) -> bool:
-    """Return whether every source was polled, and what they had is matched."""
+    """Return whether every source was polled and all entries are matched."""
     try:
         async with database.read() as connection:
             polled = all(source.polled_at or source.failures for source in await sources.listing(connection))
             return polled and not await entries.unmatched(connection, datetime.now(UTC), 1)
-    except SQLAlchemyError:  # busy, or unreachable: the bot itself says so
+    except SQLAlchemyError:  # busy or unreachable: the bot itself reports that
         return False
 
 
 async def _listen(stack: AsyncExitStack, port: int) -> Sandbox:
     try:
         return await stack.enter_async_context(Sandbox(port, tries=TRIES, token=TOKEN))
-    except (OSError, OverflowError) as error:  # every port taken, forbidden, or no port at all
+    except (OSError, OverflowError) as error:  # every port in use, forbidden, or not a port number
         raise ConfigError([f"--port: {error}"]) from error
 
 
@@ -89,9 +89,9 @@ def _greeting(sandbox: Sandbox) -> str:
 
 
 def _in_sandbox(config: Config, sandbox: Sandbox, demo: tuple[ConfiguredSource, ...], folder: Path) -> Config:
-    """Return the configuration, changed where the sandbox takes the place of the world.
+    """Return the configuration with Telegram, sources, intervals and database replaced by the sandbox's.
 
-    Who tries the bot wants to see an alert now, not a digest tomorrow: that changes too, unless it is configured.
+    Subscriptions are instant unless configured, so that a person who tries the bot sees an alert now.
     """
     telegram = config.telegram.model_copy(
         update={
@@ -101,11 +101,12 @@ def _in_sandbox(config: Config, sandbox: Sandbox, demo: tuple[ConfiguredSource, 
         }
     )
     networks = tuple(dict.fromkeys([*config.fetch.allow_networks, *LOOPBACK]))
+    intervals = dict.fromkeys(("interval", "min_interval", "max_interval"), POLL_INTERVAL)
     changes = {
         "telegram": telegram,
         "admin": config.admin.model_copy(update={"ids": tuple(dict.fromkeys([*config.admin.ids, ADA]))}),
         "fetch": config.fetch.model_copy(update={"allow_networks": networks}),
-        "polling": config.polling.model_copy(update={"interval": EVERY, "min_interval": EVERY, "max_interval": EVERY}),
+        "polling": config.polling.model_copy(update=intervals),
         "sources": (*config.sources, *demo),
     }
     if "url" not in config.storage.model_fields_set:

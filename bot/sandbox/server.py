@@ -1,4 +1,4 @@
-"""The sandbox's server: the Bot API over HTTP on this machine, and the object tests and the web chat drive it with."""
+"""Sandbox server: the Bot API over HTTP on this machine, and the object through which tests control it."""
 
 import asyncio
 import itertools
@@ -15,8 +15,8 @@ from aiohttp import web
 
 from bot.sandbox import control, webhook
 from bot.sandbox.errors import JSON, ApiError, bad_request
-from bot.sandbox.faults import BEFORE, Fault, Faults, Kind, too_many
-from bot.sandbox.limits import FloodControl, Limits
+from bot.sandbox.faults import BEFORE, FailureMode, Fault, Faults, too_many
+from bot.sandbox.limits import FloodControl, FloodLimits
 from bot.sandbox.loopback import is_loopback, listen, only_this_machine
 from bot.sandbox.methods import LIMITED, ask_for_updates, call
 from bot.sandbox.params import MAX_FILE, Params, Upload
@@ -25,7 +25,7 @@ from bot.sandbox.state import KEEP, Event, SentMessage, World
 from bot.sandbox.web import serve as chat
 
 TOKEN = re.compile(r"\d+:[\w-]+", re.ASCII)
-BOT_ID = 7_000_000_001  # where no token is configured, and so every one is right
+BOT_ID = 7_000_000_001  # if no token is configured; every token is then accepted
 MAX_POLL = 50  # seconds
 OTHER_POLLER = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
 HAS_WEBHOOK = (
@@ -35,8 +35,8 @@ GATEWAY_PAGE = "<html>\r\n<head><title>{0} Error</title></head>\r\n<body><h1>{0}
 
 
 @dataclass(slots=True)
-class Request:
-    """A request to the Bot API; `at` is monotonic seconds, `status` None until, and unless, it is answered."""
+class ApiRequest:
+    """A received Bot API request. `at` is monotonic seconds; `status` is None until, and unless, it is answered."""
 
     method: str
     chat_id: int | None
@@ -47,9 +47,9 @@ class Request:
 class Sandbox(People):
     """A Bot API server on this machine: `async with Sandbox() as sandbox`.
 
-    `port` 0 takes any free one; a taken one is an OSError unless a later one may be taken (`tries`). `token` None
-    accepts every well-formed token. `limits` None lets the bot send as fast as it likes. `latency` is how many
-    seconds every answer takes.
+    `port` 0 means any free port; with `tries` the following ports are tried if it is in use, then OSError is raised.
+    `token` None accepts every well-formed token. `limits` None disables flood limits. `latency` is a delay in
+    seconds of every response.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Sandbox(People):
         host: str = "127.0.0.1",
         tries: int = 1,
         token: str | None = None,
-        limits: Limits | None = None,
+        limits: FloodLimits | None = None,
         latency: float = 0.0,
         seed: int = 0,
         keep: int = KEEP,
@@ -73,14 +73,14 @@ class Sandbox(People):
         self.latency = latency
         self.faults = Faults(seed)
         self.flood = FloodControl(limits) if limits else None
-        self.requests: deque[Request] = deque(maxlen=keep)
+        self.requests: deque[ApiRequest] = deque(maxlen=keep)
         self.app = self._application()
         self._tries = tries
         self._token = token
         self._runner: web.AppRunner | None = None
         self._courier: asyncio.Task[None] | None = None
         self.is_closing = False
-        self._poll: object | None = None
+        self._poll: object | None = None  # the newest getUpdates request
 
     # ---- starting and stopping ----
 
@@ -110,29 +110,29 @@ class Sandbox(People):
 
     @property
     def root_url(self) -> str:
-        """Where everything of it begins."""
+        """The address of the server, without a path."""
         return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     @property
     def base_url(self) -> str:
-        """What python-telegram-bot takes as `base_url`."""
+        """The `base_url` for python-telegram-bot."""
         return f"{self.root_url}/bot"
 
     @property
     def base_file_url(self) -> str:
-        """What python-telegram-bot takes as `base_file_url`."""
+        """The `base_file_url` for python-telegram-bot."""
         return f"{self.root_url}/file/bot"
 
-    # ---- watching ----
+    # ---- observing ----
 
     @property
     def sent(self) -> list[SentMessage]:
-        """The last messages of the bot that were accepted, oldest first (10,000 unless `keep` says otherwise)."""
+        """The last accepted messages of the bot, oldest first (at most `keep`)."""
         return list(self.world.sent)
 
     def sent_to(self, chat_id: int) -> list[SentMessage]:
-        """The bot's messages to one chat."""
-        return [one for one in self.world.sent if one["chat_id"] == chat_id]
+        """Return the bot's messages to a chat."""
+        return [message for message in self.world.sent if message["chat_id"] == chat_id]
 
     async def until_sent(self, count: int, timeout: float = 10.0) -> list[SentMessage]:  # noqa: ASYNC109 its message
         """Wait until the bot has sent `count` messages since the start; raises TimeoutError."""
@@ -140,16 +140,16 @@ class Sandbox(People):
         return self.sent
 
     async def until(self, condition: Callable[[], bool], timeout: float = 10.0, what: str = "it") -> None:  # noqa: ASYNC109
-        """Wait for a condition on the sandbox, looked at after every change; raises TimeoutError."""
+        """Wait for a condition, checked after every change of the sandbox; raises TimeoutError."""
         if not await self.world.changes.until(condition, timeout):
             raise TimeoutError(f"waited {timeout} s for {what}; the bot sent {self.world.sent_count} messages so far")
 
     def timeline(self, chat_id: int) -> list[Event]:
-        """What happened in a chat, oldest first."""
+        """Return the events of a chat, oldest first."""
         return [event for event in self.world.events if event["chat_id"] == chat_id]
 
     async def events(self, after: int = 0) -> AsyncIterator[Event]:
-        """Every event after the one with that `seq`, as they happen, until the sandbox closes."""
+        """Yield every event after number `after` as it happens, until the sandbox closes."""
         while not self.is_closing:
             for event in self.world.events_after(after):
                 after = event["seq"]
@@ -157,22 +157,22 @@ class Sandbox(People):
             await self.until_event(after, MAX_POLL)
 
     async def until_event(self, after: int, timeout: float, chat_id: int = 0) -> None:  # noqa: ASYNC109 its own answer
-        """Wait, `timeout` seconds at most, for an event after the one with that `seq` (of one chat; 0: of any)."""
+        """Wait, `timeout` seconds at most, for an event after number `after`; `chat_id` 0 means any chat."""
         await self.world.changes.until(
             lambda: self.is_closing or bool(self.world.events_after(after, chat_id)), timeout
         )
 
-    # ---- making trouble ----
+    # ---- faults ----
 
-    def fail(self, kind: Kind | str, **details: Any) -> Fault:
-        """Let requests fail from now on; the details are those of `Fault` (by default once, any method and chat)."""
-        fault = Fault(Kind(kind), **details)
+    def fail(self, kind: FailureMode | str, **details: Any) -> Fault:
+        """Inject a fault from now on; `details` are fields of `Fault` (default: once, any method and chat)."""
+        fault = Fault(FailureMode(kind), **details)
         self.faults.add([fault])
         return fault
 
     def set_limits(self, *, on: bool) -> None:
-        """Enforce Telegram's flood limits from now on, or stop doing so."""
-        self.flood = FloodControl(Limits()) if on else None
+        """Enforce or ignore Telegram's flood limits from now on."""
+        self.flood = FloodControl(FloodLimits()) if on else None
 
     # ---- the Bot API ----
 
@@ -185,28 +185,28 @@ class Sandbox(People):
         return app
 
     async def _bot_api(self, request: web.Request) -> web.StreamResponse:
-        seen = Request(request.match_info["method"], None, time.monotonic())
-        self.requests.append(seen)
+        received = ApiRequest(request.match_info["method"], None, time.monotonic())
+        self.requests.append(received)
         try:
             self._check_token(request.match_info["token"])
             params = await read_params(request)
-            seen.chat_id = _named_chat(params)
-            answer = await self._answer(request, seen, params)
+            received.chat_id = _named_chat(params)
+            answer = await self._answer(request, received, params)
         except ApiError as error:
             answer = _json(error.body(), error.code)
-        seen.status = answer.status
+        received.status = answer.status
         self.world.changes.notify()
         return answer
 
-    async def _answer(self, request: web.Request, seen: Request, params: Params) -> web.StreamResponse:
-        """Have the method's effect and make its answer, with whatever is to go wrong before, between and after."""
-        fault = self.faults.take(seen.method, seen.chat_id)
+    async def _answer(self, request: web.Request, received: ApiRequest, params: Params) -> web.StreamResponse:
+        """Run the method and return its response, with the faults injected before and after."""
+        fault = self.faults.take(received.method, received.chat_id)
         if fault and fault.kind in BEFORE:
             return await self._spoil(request, fault)
-        result = await self._result(seen.method.lower(), params)
+        result = await self._result(received.method.lower(), params)
         if self.latency:
             await asyncio.sleep(self.latency)
-        if fault and fault.kind is Kind.SLOW:
+        if fault and fault.kind is FailureMode.SLOW:
             await asyncio.sleep(fault.seconds)
         elif fault:
             return await self._spoil(request, fault)
@@ -232,7 +232,7 @@ class Sandbox(People):
         if world.webhook:
             raise ApiError(409, HAS_WEBHOOK)
         ask_for_updates(world, params)
-        poll = self._poll = object()  # whoever polled before is told to stop
+        poll = self._poll = object()  # an earlier getUpdates that still waits gets the 409
         world.changes.notify()
         world.acknowledge(params.number("offset"))
         wait = min(max(params.number("timeout"), 0), MAX_POLL)
@@ -243,19 +243,19 @@ class Sandbox(People):
         return [update for _, update in itertools.islice(world.updates, limit)]
 
     async def _spoil(self, request: web.Request, fault: Fault) -> web.StreamResponse:
-        """Answer as the fault says, or not at all."""
+        """Return the faulty response, or close the connection without one."""
         error = fault.error()
         if error:
             raise error
         match fault.kind:
-            case Kind.SERVER:
+            case FailureMode.SERVER:
                 page = GATEWAY_PAGE.format(fault.status)
                 return web.Response(status=fault.status, text=page, content_type="text/html")
-            case Kind.MALFORMED:
+            case FailureMode.MALFORMED:
                 return web.Response(text='{"ok":true,"result":{"message_id"', content_type="application/json")
-            case Kind.NO_RESULT:
+            case FailureMode.NO_RESULT:
                 return _json({"ok": True})
-            case Kind.HANG_BEFORE | Kind.HANG_AFTER:
+            case FailureMode.HANG_BEFORE | FailureMode.HANG_AFTER:
                 await self.world.changes.until(lambda: self.is_closing, fault.seconds or float("inf"))
         if request.transport:
             request.transport.abort()
@@ -279,7 +279,7 @@ class Sandbox(People):
 
 
 async def read_params(request: web.Request) -> Params:
-    """Return a request's parameters; those of the body win over those of the query."""
+    """Return a request's parameters; the body takes precedence over the query string."""
     values: dict[str, Any] = dict(request.query)
     files: dict[str, Upload] = {}
     try:

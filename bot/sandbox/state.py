@@ -1,6 +1,6 @@
-"""What exists in the sandbox: people, chats, messages, files, waiting updates, and a record of what happened.
+"""State of the sandbox: people, chats, messages, files, pending updates and the event log.
 
-All of it is in memory and bounded: it is a server to try and to test with. JSON objects are those of the Bot API.
+Everything is in memory and bounded. JSON objects have the shape of the Bot API.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Any, TypedDict
 
 from bot.sandbox.errors import JSON, ApiError, SandboxError, bad_request, forbidden
 
-KEEP = 10_000  # messages, events and requests remembered
+KEEP = 10_000  # messages, events and requests kept
 KEEP_IN_CHAT = 2_000
 KEEP_FILES = 64 * 1024 * 1024  # bytes
 KEEP_UPDATES = 100_000
@@ -24,7 +24,7 @@ PRESENT = {"member", "administrator", "creator", "restricted"}
 
 @dataclass(slots=True)
 class Person:
-    """Someone who can talk. `language_code` is what their Telegram is set to."""
+    """A Telegram user. `language_code` is the language of their app."""
 
     id: int
     first_name: str
@@ -40,16 +40,16 @@ class Person:
 
 
 @dataclass(slots=True)
-class Chat:
-    """A place messages go to. `members` has the status of each user, the bot included."""
+class SandboxChat:
+    """A private chat, group or channel. `members` maps user id to membership status, the bot included."""
 
     id: int
     type: str  # "private", "group", "supergroup", "channel"
     title: str = ""
     username: str | None = None
     members: dict[int, str] = field(default_factory=dict)
-    topics: dict[int, bool] | None = None  # of a forum: open?
-    blocked: bool = False  # a private chat whose person blocked the bot
+    topics: dict[int, bool] | None = None  # of a forum: thread id to whether it is open
+    blocked: bool = False  # private chat: the person blocked the bot
     deleted: bool = False
     migrated_to: int | None = None
     muted: bool = False  # the bot may read, not write
@@ -57,25 +57,25 @@ class Chat:
 
     @property
     def is_private(self) -> bool:
-        """Whether it is between one person and the bot."""
+        """Whether the chat is between a person and the bot."""
         return self.type == "private"
 
     def remember(self, message: JSON) -> None:
-        """Keep a message, forgetting the oldest where there are too many."""
+        """Store a message and drop the oldest above KEEP_IN_CHAT."""
         self.messages[message["message_id"]] = message
         while len(self.messages) > KEEP_IN_CHAT:
             del self.messages[next(iter(self.messages))]
 
 
 class SentMessage(TypedDict):
-    """A message of the bot that was accepted, in the ledger."""
+    """Ledger entry of a message the sandbox accepted from the bot."""
 
     number: int  # 1 for the first since the start
     method: str
     chat_id: int
     message_id: int
-    text: str  # as it is seen: markup read, or the caption
-    markup: str  # as it was given
+    text: str  # as displayed, markup parsed; or the caption
+    markup: str  # as the bot sent it
     parse_mode: str | None
     entities: list[JSON]
     reply_markup: JSON | None
@@ -87,9 +87,9 @@ class SentMessage(TypedDict):
 
 
 class Event(TypedDict):
-    """Something that happened in a chat: `kind` is message, edited, deleted, callback, answered, action or member."""
+    """Event log entry: `kind` is message, edited, deleted, callback, answered, action or member."""
 
-    seq: int  # counts up by one, over all chats
+    seq: int  # consecutive over all chats
     at: float  # seconds since the epoch
     chat_id: int
     kind: str
@@ -98,7 +98,7 @@ class Event(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A document or picture. `path` is what getFile tells."""
+    """A document or picture. `path` is the `file_path` of getFile."""
 
     file_id: str
     path: str
@@ -108,8 +108,8 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """A button pressed and not yet answered."""
+class CallbackQuery:
+    """A pressed button whose callback query has not been answered."""
 
     id: str
     chat_id: int
@@ -117,18 +117,18 @@ class Query:
 
 
 class Changes:
-    """Wakes whoever waits for something to become true."""
+    """Change notification: wakes the coroutines that wait for a condition on the world."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
     def notify(self) -> None:
-        """Let every waiter look again."""
+        """Make every waiter check its condition again."""
         self._event.set()
         self._event = asyncio.Event()
 
     async def until(self, condition: Callable[[], bool], timeout: float) -> bool:  # noqa: ASYNC109 its own answer
-        """Wait until the condition holds, `timeout` seconds at most; return whether it does."""
+        """Wait until the condition is true, `timeout` seconds at most; return its last value."""
         try:
             async with asyncio.timeout(timeout):
                 while not condition():
@@ -139,7 +139,7 @@ class Changes:
 
 
 class World:
-    """Everything the sandbox knows. Methods of the Bot API and people's actions change it through these verbs."""
+    """In-memory database of the sandbox, changed by Bot API methods and by the actions of people."""
 
     def __init__(self, *, bot_id: int, keep: int = KEEP) -> None:
         self.bot: JSON = {
@@ -154,12 +154,12 @@ class World:
         self.profile: dict[str, dict[str, str]] = {"name": {}, "description": {}, "short_description": {}}
         self.commands: dict[tuple[str, str], list[JSON]] = {}
         self.people: dict[int, Person] = {}
-        self.chats: dict[int, Chat] = {}
+        self.chats: dict[int, SandboxChat] = {}
         self.files: dict[str, StoredFile] = {}
-        self.queries: dict[str, Query] = {}
+        self.queries: dict[str, CallbackQuery] = {}
         self.query_seconds = 60.0
         self.updates: deque[tuple[float, JSON]] = deque(maxlen=KEEP_UPDATES)
-        self.allowed_updates: set[str] | None = None  # None: all but a few
+        self.allowed_updates: set[str] | None = None  # None: all but NOT_BY_DEFAULT
         self.webhook: dict[str, str] | None = None  # `url` and `secret_token`
         self.webhook_failure: JSON = {}
         self.sent: deque[SentMessage] = deque(maxlen=keep)
@@ -172,36 +172,36 @@ class World:
         self._query_ids = itertools.count(5_000_000_001)
         self._file_ids = itertools.count(1)
 
-    # ---- looking things up ----
+    # ---- reading ----
 
     def person(self, user_id: int) -> Person:
-        """Return a person; raises SandboxError for nobody."""
+        """Return a person; raises SandboxError if unknown."""
         if user_id not in self.people:
             raise SandboxError(f"There is no person {user_id} in the sandbox.")
         return self.people[user_id]
 
-    def chat(self, chat_id: int) -> Chat:
-        """Return a chat; raises SandboxError where there is none."""
+    def chat(self, chat_id: int) -> SandboxChat:
+        """Return a chat; raises SandboxError if unknown."""
         if chat_id not in self.chats:
             raise SandboxError(f"There is no chat {chat_id} in the sandbox.")
         return self.chats[chat_id]
 
-    def known_chat(self, chat_id: int | str) -> Chat:
-        """Return the chat a bot names by id or @username; raises ApiError."""
+    def known_chat(self, chat_id: int | str) -> SandboxChat:
+        """Return the chat with an id or @username; raises ApiError."""
         for chat in [self.chats.get(chat_id)] if isinstance(chat_id, int) else self.chats.values():
             if chat and (isinstance(chat_id, int) or f"@{chat.username}".lower() == chat_id.lower()):
                 return chat
         raise bad_request("chat not found")
 
-    def writable_chat(self, chat_id: int | str) -> Chat:
-        """Return the chat a bot may write to; raises the ApiError Telegram gives where it may not."""
+    def writable_chat(self, chat_id: int | str) -> SandboxChat:
+        """Return a chat if the bot may write to it; else raises the ApiError that Telegram gives."""
         chat = self.known_chat(chat_id)
         refusal = self._refusal(chat)
         if refusal:
             raise refusal
         return chat
 
-    def _refusal(self, chat: Chat) -> ApiError | None:
+    def _refusal(self, chat: SandboxChat) -> ApiError | None:
         if chat.is_private:
             return _private_refusal(chat, self.people[chat.id])
         kind = {"group": "group", "supergroup": "supergroup", "channel": "channel"}[chat.type]
@@ -218,23 +218,23 @@ class World:
             return bad_request("need administrator rights in the channel chat")
         return bad_request("not enough rights to send text messages to the chat") if chat.muted else None
 
-    # ---- making things ----
+    # ---- creating ----
 
-    def add_person(self, person: Person) -> Chat:
-        """Add a person, and the private chat with them, open as if they had pressed Start."""
+    def add_person(self, person: Person) -> SandboxChat:
+        """Add a person and their private chat with the bot, as if they had pressed Start."""
         self.people[person.id] = person
         members = {person.id: "member", self.bot["id"]: "member"}
-        return self.chats.setdefault(person.id, Chat(person.id, "private", members=members))
+        return self.chats.setdefault(person.id, SandboxChat(person.id, "private", members=members))
 
     def bot_user(self) -> JSON:
-        """Return the bot as others see it."""
+        """Return the bot's public User object."""
         return {key: self.bot[key] for key in ("id", "is_bot", "first_name", "username")}
 
     def next_message_id(self) -> int:
-        """Return an id no message of any chat has."""
+        """Return a message id unused in every chat."""
         return next(self._message_ids)
 
-    def chat_object(self, chat: Chat) -> JSON:
+    def chat_object(self, chat: SandboxChat) -> JSON:
         """Return the Chat object."""
         if chat.is_private:
             user = self.people[chat.id].user()
@@ -246,8 +246,8 @@ class World:
             found["is_forum"] = True
         return found
 
-    def new_message(self, chat: Chat, sender: JSON | None, **content: Any) -> JSON:
-        """Make a message and put it into its chat; content that is None is left out."""
+    def new_message(self, chat: SandboxChat, sender: JSON | None, **content: Any) -> JSON:
+        """Create a message and store it in its chat; content that is None is left out."""
         message: JSON = {
             "message_id": self.next_message_id(),
             "date": int(time.time()),
@@ -263,36 +263,36 @@ class World:
         return message
 
     def add_file(self, name: str, mime_type: str, content: bytes) -> StoredFile:
-        """Keep a file, forgetting the oldest where there are too many."""
+        """Store a file and drop the oldest above KEEP_FILES bytes."""
         number = next(self._file_ids)
         folder = "photos" if mime_type.startswith("image/") else "documents"
         suffix = name.rpartition(".")[2] if "." in name else "bin"
         suffix = suffix if suffix.isalnum() else "bin"
         stored = StoredFile(f"file-{number}", f"{folder}/file_{number}.{suffix}", name, mime_type, content)
         self.files[stored.file_id] = stored
-        while len(self.files) > 1 and sum(len(one.content) for one in self.files.values()) > KEEP_FILES:
+        while len(self.files) > 1 and sum(len(file.content) for file in self.files.values()) > KEEP_FILES:
             del self.files[next(iter(self.files))]
         return stored
 
-    def new_query(self, chat: Chat) -> Query:
-        """Remember that a button waits for its answer."""
-        query = Query(str(next(self._query_ids)), chat.id, time.monotonic() + self.query_seconds)
+    def new_query(self, chat: SandboxChat) -> CallbackQuery:
+        """Create a callback query that waits for its answer."""
+        query = CallbackQuery(str(next(self._query_ids)), chat.id, time.monotonic() + self.query_seconds)
         self.queries[query.id] = query
         while len(self.queries) > KEEP:
             del self.queries[next(iter(self.queries))]
         return query
 
-    # ---- telling ----
+    # ---- events and updates ----
 
     def happened(self, chat_id: int, kind: str, data: JSON) -> None:
-        """Record an event and wake who waits."""
+        """Append an event to the log and notify the waiters."""
         self.events.append(
             Event(seq=next(self._event_ids), at=time.time(), chat_id=chat_id, kind=kind, data=data.copy())
         )
         self.changes.notify()
 
     def events_after(self, seq: int, chat_id: int = 0) -> list[Event]:
-        """Return the events after the one with that number (of one chat; 0: of any), oldest first."""
+        """Return the events after number `seq`, oldest first; `chat_id` 0 means every chat."""
         found = []
         for event in reversed(self.events):
             if event["seq"] <= seq:
@@ -302,7 +302,7 @@ class World:
         return found[::-1]
 
     def tell_bot(self, kind: str, data: JSON) -> JSON | None:
-        """Queue an update of a kind, and return it; None where the bot did not ask for that kind."""
+        """Queue an update and return it; None if its kind is not in `allowed_updates`."""
         allowed = self.allowed_updates
         if kind in NOT_BY_DEFAULT if allowed is None else kind not in allowed:
             return None
@@ -312,12 +312,12 @@ class World:
         return update
 
     def tell_bot_of(self, message: JSON, *, edited: bool = False) -> JSON | None:
-        """Queue the update a message means."""
+        """Queue the update for a new or edited message."""
         noun = "channel_post" if message["chat"]["type"] == "channel" else "message"
         return self.tell_bot(f"edited_{noun}" if edited else noun, message)
 
     def acknowledge(self, offset: int) -> None:
-        """Forget the updates before `offset` (negative: all but the last so many), and those too old."""
+        """Drop the updates before `offset` (negative: all but the last -offset), and those older than UPDATE_LIFE."""
         if offset < 0:
             while len(self.updates) > -offset:
                 self.updates.popleft()
@@ -326,7 +326,7 @@ class World:
             self.updates.popleft()
 
 
-def _private_refusal(chat: Chat, person: Person) -> ApiError | None:
+def _private_refusal(chat: SandboxChat, person: Person) -> ApiError | None:
     if person.deactivated:
         return forbidden("user is deactivated")
     return forbidden("bot was blocked by the user") if chat.blocked else None

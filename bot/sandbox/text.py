@@ -1,7 +1,7 @@
-"""What Telegram does to a text before anyone sees it: cleaning, trimming, and finding commands and links in it.
+"""Telegram's text processing: cleaning, trimming, and detection of links, commands, mentions and hashtags.
 
-Offsets and lengths of entities are in UTF-16 code units (core.telegram.org/bots/api#messageentity); the limit of a
-message is in code points, after its markup was read (tdlib: `utf8_length`).
+Offsets and lengths of entities are in UTF-16 code units (core.telegram.org/bots/api#messageentity); the length limit
+of a message is in code points after its markup is parsed (tdlib: `utf8_length`).
 """
 
 import re
@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from bot.sandbox.errors import JSON
 
 MAX_BYTES = 35_000  # tdlib: clean_input_string
-MAX_ENTITIES = 100  # more are dropped without a word
-# Control characters become spaces; carriage returns, line separators and directional overrides vanish (tdlib).
+MAX_ENTITIES = 100  # more are dropped silently
+# Control characters become spaces; carriage returns, line separators and directional overrides are removed (tdlib).
 CLEANED: dict[int, str | None] = {code: " " for code in range(32) if code not in (9, 10, 13)}
 CLEANED |= {13: None} | dict.fromkeys(range(0x2028, 0x202F))
 FOUND = re.compile(
@@ -21,11 +21,11 @@ FOUND = re.compile(
       | (?<![\w#/])(?P<hashtag>\#\w*[^\W\d]\w*)""",
     re.VERBOSE,
 )
-OPAQUE = {"text_link", "text_mention", "code", "pre"}  # nothing is looked for inside these
+OPAQUE = {"text_link", "text_mention", "code", "pre"}  # no detection inside these
 
 
 def clean(text: str) -> str:
-    """Return the text as Telegram keeps it, not longer than 35,000 bytes."""
+    """Return the text as Telegram stores it, at most MAX_BYTES long."""
     cleaned = text.translate(CLEANED)
     return cleaned.encode("utf-8", "replace")[:MAX_BYTES].decode("utf-8", "ignore")
 
@@ -36,13 +36,13 @@ def units(text: str) -> int:
 
 
 def part(text: str, entity: JSON) -> str:
-    """Return what an entity covers."""
+    """Return the text that an entity covers."""
     start = 2 * entity["offset"]
     return text.encode("utf-16-le")[start : start + 2 * entity["length"]].decode("utf-16-le")
 
 
 def trim(text: str, entities: list[JSON]) -> tuple[str, list[JSON]]:
-    """Return the text without blanks around it, and its entities moved along."""
+    """Return the text without surrounding blanks, and its entities shifted accordingly."""
     kept = text.lstrip(" \n\t")
     left = len(text) - len(kept)  # blanks are one unit each
     kept = kept.rstrip(" \n\t")
@@ -57,8 +57,8 @@ def trim(text: str, entities: list[JSON]) -> tuple[str, list[JSON]]:
 
 
 def with_found(text: str, entities: list[JSON]) -> list[JSON]:
-    """Return the entities and those Telegram finds by itself: links, commands, mentions, hashtags."""
-    taken = [(one["offset"], one["offset"] + one["length"]) for one in entities if one["type"] in OPAQUE]
+    """Return the given entities and those Telegram detects: links, commands, mentions, hashtags."""
+    taken = [(entity["offset"], entity["offset"] + entity["length"]) for entity in entities if entity["type"] in OPAQUE]
     found = []
     for match in FOUND.finditer(text):
         offset, length = units(text[: match.start()]), units(match.group())
@@ -68,12 +68,12 @@ def with_found(text: str, entities: list[JSON]) -> list[JSON]:
 
 
 def in_order(entities: list[JSON]) -> list[JSON]:
-    """Return the entities as Telegram lists them: by place, the outer before the inner."""
-    return sorted(entities, key=lambda one: (one["offset"], -one["length"]))
+    """Return the entities in Telegram's order: by offset, outer before inner."""
+    return sorted(entities, key=lambda entity: (entity["offset"], -entity["length"]))
 
 
 def is_link(url: str) -> bool:
-    """Tell whether Telegram takes an address as a link: http(s) with a dot in its host, or its own `tg:`."""
+    """Return whether Telegram accepts an address as a link: http(s) with a dot in its host, or its own `tg:`."""
     if url.startswith("tg://"):
         return True
     try:

@@ -1,30 +1,31 @@
-"""Posting updates to the bot's webhook, one at a time and in order, until each is answered with 2xx."""
+"""Webhook delivery: updates are posted one at a time and in order, each until it is answered with 2xx."""
 
 import asyncio
 import time
+from datetime import timedelta
 
 import aiohttp
 
 from bot.sandbox.state import World
 
-RETRY = 1.0  # seconds; Telegram waits longer each time
+RETRY = timedelta(seconds=1)  # Telegram increases the delay each time
 TIMEOUT = aiohttp.ClientTimeout(total=60)
 FOREVER = float("inf")
 
 
 async def deliver(world: World) -> None:
-    """Post what waits whenever there is a webhook, until cancelled."""
+    """Post pending updates while a webhook is set, until cancelled."""
     async with aiohttp.ClientSession(timeout=TIMEOUT, cookie_jar=aiohttp.DummyCookieJar()) as session:
         while True:
             await world.changes.until(lambda: bool(world.webhook and world.updates), FOREVER)
             failure = await _post_first(session, world)
             if failure:
                 world.webhook_failure = {"last_error_date": int(time.time()), "last_error_message": failure}
-                await asyncio.sleep(RETRY)
+                await asyncio.sleep(RETRY.total_seconds())
 
 
 async def _post_first(session: aiohttp.ClientSession, world: World) -> str | None:
-    """Post the oldest update and forget it if it was taken; return what went wrong, or None."""
+    """Post the oldest update and drop it if it was accepted; return an error description, or None."""
     assert world.webhook
     url, secret = world.webhook["url"], world.webhook["secret_token"]
     headers = {"X-Telegram-Bot-Api-Secret-Token": secret} if secret else {}

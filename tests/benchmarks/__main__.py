@@ -1,7 +1,7 @@
-"""`make bench`: runs every benchmark, or those named (`make bench ARGS="matching stories"`).
+"""`make bench`: runs every benchmark, or the named ones (`make bench ARGS="matching stories"`).
 
-Each prints ratios against a baseline measured in the same run: machines are shared, and seconds alone say little.
-Nothing here is a test; nothing is asserted.
+Each prints ratios to a baseline measured in the same run, because seconds on a shared machine mean little.
+Nothing is asserted.
 """
 
 import importlib

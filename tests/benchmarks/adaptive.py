@@ -1,9 +1,9 @@
-"""Adaptive polling beside fixed intervals with as many requests, on real feeds: `make bench ARGS=adaptive`.
+"""Adaptive polling compared with fixed intervals and equally many requests, on real feeds: `make bench ARGS=adaptive`.
 
-Needs WATCHWORD_DATA. Between two snapshots of a feed not further apart than a limit, an entry that the second has and
-the first has not came when its date says, if that is between the two. Only these intervals count, for learning (the
-first half of the time they cover) and for judging (the second). `best` are the rates of the judged half itself, hour of
-the week by hour of the week: no policy that knows only those can do better. Waits are means over seven phases.
+Needs WATCHWORD_DATA. If two snapshots of a feed are not further apart than a limit, an entry only in the second was
+published at its date, provided that lies between them. Only these intervals are used, for learning (the first half of
+the time they cover) and for evaluation (the second). `best` uses the rates of the evaluated half itself, per hour of
+the week: no policy that has only those can do better. Waits are means over seven phases.
 """
 
 import calendar
@@ -50,7 +50,7 @@ def main() -> None:
 
 def report(name: str, limit: timedelta, intervals: Sequence[Watched]) -> None:
     """Print the line of one feed."""
-    half = sum((one.end - one.start for one in intervals), timedelta()) / 2
+    half = sum((interval.end - interval.start for interval in intervals), timedelta()) / 2
     covered, cut = timedelta(), 0
     while covered < half:
         covered += intervals[cut].end - intervals[cut].start
@@ -58,8 +58,8 @@ def report(name: str, limit: timedelta, intervals: Sequence[Watched]) -> None:
     judged = intervals[cut:]
     polls, waits, fixed = compare(rhythm.rates(learnt(intervals[:cut])), judged)
     _, best, best_fixed = compare(hindsight(learnt(judged)), judged)
-    days = sum((one.end - one.start for one in judged), timedelta()) / timedelta(days=1)
-    count = sum(len(one.arrivals) for one in judged)
+    days = sum((interval.end - interval.start for interval in judged), timedelta()) / timedelta(days=1)
+    count = sum(len(interval.arrivals) for interval in judged)
     show(
         f"{name:13}{limit / timedelta(hours=1):9.0f} h{days:9.1f} d{count:9}{polls:7.0f}"
         f"{mean(waits) / mean(fixed):8.3f}{late(waits) / late(fixed):7.3f}{mean(best) / mean(best_fixed):11.3f}"
@@ -99,8 +99,8 @@ def watched(snapshots: list[tuple[datetime, dict[str, datetime | None]]], limit:
 def learnt(intervals: Sequence[Watched]) -> Rhythm:
     """Return the rhythm of the intervals; what is between them was not watched."""
     known = Rhythm(intervals[0].start)
-    for one in intervals:
-        known = rhythm.learn(replace(known, until=one.start), one.arrivals, one.end)
+    for interval in intervals:
+        known = rhythm.learn(replace(known, until=interval.start), interval.arrivals, interval.end)
     return known
 
 
@@ -114,7 +114,7 @@ def hindsight(known: Rhythm) -> Rates:
 def compare(known: Rates, judged: Sequence[Watched]) -> tuple[float, list[float], list[float]]:
     """Return polls in the judged intervals, and the waits (seconds) with these rates and at a fixed interval."""
     polls, waits = simulate(lambda now: rhythm.next_at(now, INTERVAL, known), judged, INTERVAL)
-    covered = sum((one.end - one.start for one in judged), timedelta())
+    covered = sum((interval.end - interval.start for interval in judged), timedelta())
     every = covered / polls
     _, fixed = simulate(lambda now: now + every, judged, every)
     return polls, waits, fixed
@@ -129,8 +129,10 @@ def simulate(
         polls = [judged[0].start - timedelta(days=1) + interval * phase / PHASES]
         while polls[-1] < judged[-1].end + timedelta(days=1):
             polls.append(policy(polls[-1]))
-        counts.append(sum(bisect_right(polls, one.end) - bisect_right(polls, one.start) for one in judged))
-        arrivals = [arrival for one in judged for arrival in one.arrivals]
+        counts.append(
+            sum(bisect_right(polls, interval.end) - bisect_right(polls, interval.start) for interval in judged)
+        )
+        arrivals = [arrival for interval in judged for arrival in interval.arrivals]
         waits += [(polls[bisect_left(polls, arrival)] - arrival).total_seconds() for arrival in arrivals]
     return mean(counts), waits
 

@@ -1,7 +1,7 @@
-"""What aliases cost: the percolator's rate without, with 100 and with 1,000 of them, and how long a change takes.
+"""Cost of aliases: the percolator's rate with 0, 100 and 1,000 of them, and the duration of a change.
 
-10,000 queries over 1,000 articles (AG News where WATCHWORD_DATA points, else made up), in one run: trust the ratios.
-The aliases' names are words of the articles, so they are found far more often than names are: the worst case.
+10,000 queries over 1,000 articles (AG News in WATCHWORD_DATA, else generated), in one run: trust the ratios.
+The aliases' names are words of the articles, so they occur far more often than real names: the worst case.
 """
 
 import random
@@ -24,7 +24,9 @@ def main() -> None:
     for number, text in enumerate(make_queries(articles, QUERIES, plain=False)):
         percolator.add(number, parse(text))
     words = list(
-        dict.fromkeys(word for one in articles for word in one.title.split() if word.isalpha() and len(word) > 4)
+        dict.fromkeys(
+            word for article in articles for word in article.title.split() if word.isalpha() and len(word) > 4
+        )
     )
     show("aliases  articles/s  of the rate without  change ms  names found in an article")
     base = 0.0
@@ -35,7 +37,9 @@ def main() -> None:
         match_all(percolator, sample)  # the caches are warm in a bot that runs
         rate = len(sample) / seconds(partial(match_all, percolator, sample))
         base = base or rate
-        found = sum(len(list(known.mentions(DocumentField(one.text, "en"), "en"))) for one in sample) / len(sample)
+        found = sum(len(list(known.mentions(DocumentField(article.text, "en"), "en"))) for article in sample) / len(
+            sample
+        )
         show(f"{count:>7}  {rate:>10.0f}  {rate / base:>19.2f}  {changing * 1e3:>9.0f}  {found:>25.1f}")
 
 

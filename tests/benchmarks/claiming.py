@@ -1,4 +1,4 @@
-"""How long a claim takes with 100,000 messages waiting: `python -m tests.benchmarks.claiming [--url postgresql://…]`."""
+"""Duration of a claim with 100,000 pending messages: `python -m tests.benchmarks.claiming [--url postgresql://…]`."""
 
 import argparse
 import asyncio

@@ -1,26 +1,26 @@
-"""How fast articles meet queries, beside the loops other bots run: `python -m tests.benchmarks.matching`.
+"""Matching rate, compared with the loops that other bots run: `python -m tests.benchmarks.matching`.
 
-One core, CPU time. The articles are news where WATCHWORD_DATA points (AG News, and Arabic news), else made up: a title
-and 60 words of summary. Each table's rows are measured in one run: trust the ratios, not the rates, for machines are
-shared. Every row is measured in a process of its own, which reads its queries as the bot does when it starts, from a
-database that another process made, so that the peak of memory is the matcher's own.
+One core, CPU time. The articles are news from WATCHWORD_DATA (AG News, and Arabic news), else generated: a title and
+60 words of summary. The rows of a table are measured in one run: trust the ratios, not the rates, because machines are
+shared. Every row has a process of its own, which loads its queries as the bot does at its start, from a database made
+by another process, so that the peak of memory is the matcher's own.
 
-The matcher has read other articles before, as one that runs has, but none of those that are measured: whatever is new
-in them is looked up. Of the 3,800 articles of AG News three words of each are new; in Arabic, where there are 30 to
-read before, most are. Known: the same articles again, whose words are all known.
+The matcher is warmed up with other articles than the measured ones, so that new words are looked up as in production:
+about three per article of AG News; in Arabic, with only 30 articles for the warm-up, most. Known: the same articles
+again, without new words.
 
 - mix: everything on (analysis, places, close spellings). 60 % words, 25 % names and phrases, 10 % pairs, 5 % with
   exclusions; one in ten asks for close spellings, and longer names have them anyway
 - arabic: the same, of Arabic articles
-- plain: exactly these words, no more, so that others can be asked the same. 21 % words, 52 % phrases, 22 % pairs, 6 %
-  exclusions, beside an automaton (pyahocorasick) whose words are held against boundaries, and their sets against what
-  each query needs: what one would write with it
-- words: single words only. Here an automaton has nothing to do but to read the letters, in C
-- spellings: a word looked up among names, beside `rapidfuzz.process.extract`
+- plain: exact words only, so that other matchers can run the same queries. 21 % words, 52 % phrases, 22 % pairs, 6 %
+  exclusions, compared with an automaton (pyahocorasick) plus checks of word boundaries and of the set of words that
+  each query requires
+- words: single words only; here an automaton only scans the letters, in C
+- spellings: a word looked up among names, compared with `rapidfuzz.process.extract`
 
-Queries are drawn from the articles, seldom words more often than their share, and filled up with made-up words and
-names, since no million people ask for different words of a few thousand articles: so many are real that an article has
-some seventy hits among a million queries.
+Queries are drawn from the articles, rare words more often than their share. A few thousand articles have no million
+different words, so the rest are generated words and names; the share of real ones gives an article about seventy hits
+among a million queries.
 """
 
 import asyncio
@@ -231,8 +231,8 @@ def show_shared_hits(percolator: Percolator, automaton: Automaton, articles: Seq
 
 def for_each(work: Callable[[tuple[int, Expr]], None], queries: Sequence[tuple[int, Expr]]) -> None:
     """Do `work` with each."""
-    for one in queries:
-        work(one)
+    for numbered in queries:
+        work(numbered)
 
 
 def match_all(percolator: Percolator, articles: Sequence[Article]) -> None:

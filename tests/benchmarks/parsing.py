@@ -1,6 +1,6 @@
-"""The parse stage, body in and new entries out, beside plain `feedparser.parse`: `make bench ARGS=parsing`.
+"""Parsing of bodies into new entries, compared with plain `feedparser.parse`: `make bench ARGS=parsing`.
 
-Needs WATCHWORD_DATA: the feeds are put together from items of real ones. Ratios are of processor time, in one process.
+Needs WATCHWORD_DATA: the feeds are assembled from items of real ones. Ratios are of CPU time, in one process.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
-"""Whole polls over loopback, database included, beside httpx and feedparser one after another.
+"""Complete polls over loopback, database included, compared with httpx and feedparser in sequence.
 
-`make bench ARGS=polling`; needs WATCHWORD_DATA. Nine in ten documents are unchanged, one has one new item. The server
-sends no validators, so each body is sent and compared. WATCHWORD_POLLS sets how many polls are made (100000 for the
-soak: memory must be flat); the lag is that of the event loop the poller runs in, the feed server is another process.
+`make bench ARGS=polling`; needs WATCHWORD_DATA. Nine in ten documents are unchanged, the tenth has one new item.
+The server sends no validators, so each body is sent and compared. WATCHWORD_POLLS is the number of polls (100000 for a
+soak test: memory must be flat). The lag is that of the poller's event loop; the feed server is another process.
 """
 
 import asyncio

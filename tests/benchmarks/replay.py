@@ -1,8 +1,8 @@
-"""Replay the real feeds as they changed through the real poller, and count: `python -m tests.benchmarks.replay`.
+"""Replay of real feeds through the real poller, with a count of the entries: `python -m tests.benchmarks.replay`.
 
-Needs WATCHWORD_DATA. `ids` are the different ids in all snapshots, as feedparser reads them; `entries` is how many
-were stored as new. Each id that was not stored exactly once is named, with the reason: it may come back after it was
-away for longer than seen keys are kept, and is new again then.
+Needs WATCHWORD_DATA. `ids` is the number of distinct ids in all snapshots, as parsed by feedparser; `entries` is
+the number stored as new. Each id that was not stored exactly once is printed with the reason: it may return after its
+seen key has expired, and is then new again.
 """
 
 import asyncio

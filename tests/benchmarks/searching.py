@@ -1,8 +1,8 @@
-"""What the last week had, from the index, beside matching every article: `python -m tests.benchmarks.searching`.
+"""Search in the last week's index, compared with matching every article: `python -m tests.benchmarks.searching`.
 
-10,000 articles of a title and 60 words (AG News where WATCHWORD_DATA points, else made up). Each query is answered by
-the index and by a percolator that is shown all articles, as the confirmation of a subscription once did; both say the
-same articles, or the row says so. Trust the ratios: machines are shared.
+10,000 articles of a title and 60 words (AG News in WATCHWORD_DATA, else generated). Each query runs on the index and
+on a percolator with all articles, as in an earlier version of the confirmation; a row reports if the results differ.
+Trust the ratios: machines are shared.
 """
 
 import random

@@ -1,9 +1,9 @@
-"""The sender against the sandbox enforcing Telegram's limits: rate, 429s, and how long an answer waits meanwhile.
+"""Sender against a sandbox with Telegram's limits: rate, 429s, and the latency of answers meanwhile.
 
     python -m tests.benchmarks.sending [--messages 3000] [--paid 10000] [--url postgresql://…]
 
-The sandbox runs in a process of its own and answers after 50 ms. "window" is the most messages in any sliding second,
-as the sandbox received them. Asked of us: 98 % of 30 a second without a 429, answers with p99 < 300 ms; and 1,000 a
+The sandbox is another process and responds after 50 ms. "window" is the maximum of messages in any sliding second, as
+received by the sandbox. Targets: 98 % of 30 a second without a 429, answers with p99 < 300 ms; and 1,000 a
 second with allow_paid_broadcast, at most 3 % over in any window.
 """
 
@@ -33,7 +33,7 @@ from bot.runtime.clock import Clock
 from bot.runtime.liveness import Pulse
 from bot.runtime.log import configure
 from bot.runtime.wakeups import Step, Wakeups
-from bot.sandbox.limits import Limits
+from bot.sandbox.limits import FloodLimits
 from bot.sandbox.server import Sandbox
 from bot.storage import chats, deliveries
 from bot.storage.database import Database
@@ -88,14 +88,14 @@ class Result:
 
 async def serve(pipe: Connection, people: int) -> None:
     """Run a sandbox with limits until told to stop, then report what it received."""
-    async with Sandbox(token=TOKEN, limits=Limits(), latency=LATENCY, keep=1_000_000) as sandbox:
+    async with Sandbox(token=TOKEN, limits=FloodLimits(), latency=LATENCY, keep=1_000_000) as sandbox:
         for number in range(people):
             sandbox.add_person(FIRST + number)
         pipe.send(sandbox.base_url)
         while not pipe.poll():
             await asyncio.sleep(0.1)
         refused = sum(request.status == 429 for request in sandbox.requests)
-        pipe.send(([one["at"] for one in sandbox.sent], refused))
+        pipe.send(([message["at"] for message in sandbox.sent], refused))
 
 
 def run_server(pipe: Connection, people: int) -> None:
@@ -107,7 +107,7 @@ async def make_people(database: Database, number: int) -> list[int]:
     """Make active private chats and return their ids of ours."""
     now = Clock().now()
     same = {"kind": "private", "zone": "UTC", "digest_time": "08:00", "state": chats.ACTIVE}
-    rows = [{"telegram_id": FIRST + one, "state_at": now, "created_at": now, **same} for one in range(number)]
+    rows = [{"telegram_id": FIRST + index, "state_at": now, "created_at": now, **same} for index in range(number)]
     async with database.begin() as connection:
         for start in range(0, number, CHUNK):
             await connection.execute(sa.insert(chat), rows[start : start + CHUNK])
@@ -118,7 +118,9 @@ async def owe(database: Database, chat_ids: Sequence[int], kind: deliveries.Deli
     """Owe each chat a message."""
     now = Clock().now()
     same = {"kind": kind, "priority": deliveries.PRIORITY[kind], "payload": {"text": "<b>News</b> of today"}}
-    rows = [{"chat_id": one, "state": "READY", "not_before": now, "created_at": now, **same} for one in chat_ids]
+    rows = [
+        {"chat_id": chat_id, "state": "READY", "not_before": now, "created_at": now, **same} for chat_id in chat_ids
+    ]
     async with database.begin() as connection:
         for start in range(0, len(rows), CHUNK):
             await connection.execute(sa.insert(delivery), rows[start : start + CHUNK])
@@ -192,11 +194,11 @@ def remembered(people: int) -> int:
     """Return how many bytes a limiter takes at most while each of `people` gets a message, a thousand a second."""
     limiter = Limiter(PAID_RATE)
     tracemalloc.start()
-    for one in range(people):
-        now = one / PAID_RATE
+    for person in range(people):
+        now = person / PAID_RATE
         limiter.available(now)
         limiter.busy(now)
-        limiter.take(FIRST + one, group=False, now=now)
+        limiter.take(FIRST + person, group=False, now=now)
         limiter.landed(now, now, arrived=True)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

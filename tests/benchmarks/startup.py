@@ -1,6 +1,6 @@
-"""How long the program takes until it asks Telegram for updates, and how much memory it holds when nothing happens.
+"""Start-up time until the first getUpdates request, and memory when idle.
 
-Beside it, in the same run: a Python that only imports the libraries. Aims: below 1.5 s and 120 MB.
+Compared, in the same run, with a Python that only imports the libraries. Targets: below 1.5 s and 120 MB.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ async def _run() -> tuple[float, float]:
                 sys.executable, "-m", "bot", "run", cwd=folder, env=environment, stderr=asyncio.subprocess.DEVNULL
             )
             try:
-                while not any(one.method.lower() == "getupdates" for one in sandbox.requests):
+                while not any(request.method.lower() == "getupdates" for request in sandbox.requests):
                     await asyncio.sleep(0.01)
                 took = time.perf_counter() - began
                 await asyncio.sleep(SETTLED)

@@ -1,7 +1,7 @@
-"""Measure story clustering against baselines, on labelled headlines: `python -m tests.benchmarks.stories`.
+"""Story clustering compared with baselines, on labelled headlines: `python -m tests.benchmarks.stories`.
 
-Needs WATCHWORD_DATA. The labels are topics of many events and split some events in two, so recall is low for all; what
-counts is precision, how it compares at the same precision, and microseconds a headline.
+Needs WATCHWORD_DATA. The labels are topics of many events and split some events in two, so recall is low for all.
+Precision, recall at equal precision and microseconds per headline are comparable.
 """
 
 import json

@@ -1,8 +1,8 @@
-"""`make chaos`: is the delivery promise kept while everything fails? Prints a table; exit status 1 if it is not.
+"""`make chaos`: tests the delivery promise under failures. Prints a table; exit status 1 if it is broken.
 
 python -m tests.chaos [--seed N] [--kills 100] [--only sqlite|postgresql|bugs]
 
-The two databases go side by side, and then the bugs, each in a process of its own: one keeps one core busy.
+The two databases run in parallel, then the planted bugs, each in a process of its own that keeps a core busy.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bot.sandbox.faults import Kind
+from bot.sandbox.faults import FailureMode
 from bot.sandbox.server import Sandbox
 from tests.chaos.judge import Verdict, judge
 from tests.chaos.planted import BUGS
@@ -30,8 +30,8 @@ AUTUMN = datetime(2027, 10, 30, 12, tzinfo=UTC)  # the first season begins half 
 KILLS = 100  # on each database
 MANY = 20
 BUG_KILLS = 10
-FAULTS: dict[str, tuple[tuple[Kind, float, dict[str, Any]], ...]] = {
-    "resend without limit": ((Kind.CLOSE_AFTER, 0.6, {}),)
+FAULTS: dict[str, tuple[tuple[FailureMode, float, dict[str, Any]], ...]] = {
+    "resend without limit": ((FailureMode.CLOSE_AFTER, 0.6, {}),)
 }  # a fault shows where its occasion is
 DATABASES = ("sqlite", "postgresql")
 BREAKS = {"mark before send": "I1", "resend without limit": "I2", "validators before entries": "I1"}  # what shows a bug
@@ -132,7 +132,7 @@ def side_by_side(names: Sequence[str], options: argparse.Namespace) -> int:
 def is_caught(bug: str, seed: int) -> bool:
     """Return whether a planted bug is found, by the invariant that it breaks."""
     verdict = run("sqlite", seed=seed, kills=BUG_KILLS, bug=bug)
-    caught = any(one.startswith(BREAKS[bug]) for one in verdict.violations)
+    caught = any(violation.startswith(BREAKS[bug]) for violation in verdict.violations)
     say(f"  -> {bug}: {'caught' if caught else 'NOT CAUGHT'}")
     return caught
 

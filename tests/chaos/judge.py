@@ -1,4 +1,4 @@
-"""Judges what a rig's seasons left behind: the invariants, and the figures worth publishing."""
+"""Verdict on the seasons of a rig: the invariants of docs/delivery.md, and measured figures."""
 
 import asyncio
 import sqlite3
@@ -21,7 +21,7 @@ MOST_LATE = 0.25  # seconds
 
 @dataclass
 class Verdict:
-    """What was found. `violations` is empty if every promise was kept."""
+    """Result of judging. `violations` is empty if every promise was kept."""
 
     figures: dict[str, str] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
@@ -29,13 +29,13 @@ class Verdict:
     def demand(self, name: str, wrong: list[str]) -> None:
         """Note an invariant, with what violates it."""
         self.figures[name] = "ok" if not wrong else f"VIOLATED: {len(wrong)}, such as {wrong[0]}"
-        self.violations += [f"{name}: {one}" for one in wrong]
+        self.violations += [f"{name}: {violation}" for violation in wrong]
 
 
 async def judge(rig: Rig) -> Verdict:
     """Look at the database, the sandbox's ledger and the log."""
     verdict = Verdict()
-    sent = [one for one in rig.sandbox.sent if one["method"].lower() == "sendmessage"]
+    sent = [message for message in rig.sandbox.sent if message["method"].lower() == "sendmessage"]
     pairs = await _promised(rig)
     verdict.figures |= {
         "seed": str(rig.seed),
@@ -67,7 +67,7 @@ async def judge(rig: Rig) -> Verdict:
 def _moments(rig: Rig) -> str:
     """Return how many ended at named moments, and how often at the one that was met least."""
     met = Counter(life.how.partition(":")[0] for life in rig.lives if ":" in life.how)
-    least = [name for name, _ in POINTS if met[name] == min(met[one] for one, _ in POINTS)]
+    least = [name for name, _ in POINTS if met[name] == min(met[point] for point, _ in POINTS)]
     return f"{met.total()}; least often, {met[least[0]]} times: {', '.join(least)}"
 
 
@@ -96,7 +96,7 @@ async def _promised(rig: Rig) -> set[tuple[int, str]]:
 
 
 async def _lost(rig: Rig, pairs: set[tuple[int, str]], sent: list[SentMessage], verdict: Verdict) -> list[str]:
-    """Return what nobody was told of. A digest of very many shows the biggest and counts the rest: "… and 7 more"."""
+    """Return the news that were not reported. A large digest shows the biggest stories and counts the rest."""
     counted = {(rig.migrated.get(chat_id, chat_id), title) for chat_id, title in rig.counted}
     told: defaultdict[int, list[str]] = defaultdict(list)
     for message in sent:
@@ -126,11 +126,14 @@ async def _record(rig: Rig, chat_id: int, title: str) -> str:
 def _copies(rig: Rig, sent: list[SentMessage], verdict: Verdict) -> list[str]:
     copies: Counter[tuple[int, str]] = Counter()
     marked: Counter[tuple[int, str]] = Counter()
-    news = [one for one in sent if any(title in one["text"] for title in rig.published)]
-    for one in news:
-        key = rig.migrated.get(one["chat_id"], one["chat_id"]), one["text"].removeprefix(RESENT.strip()).strip()
+    news = [message for message in sent if any(title in message["text"] for title in rig.published)]
+    for message in news:
+        key = (
+            rig.migrated.get(message["chat_id"], message["chat_id"]),
+            message["text"].removeprefix(RESENT.strip()).strip(),
+        )
         copies[key] += 1
-        marked[key] += one["text"].startswith(RESENT.strip())
+        marked[key] += message["text"].startswith(RESENT.strip())
     double = {key: count for key, count in copies.items() if count > 1}
     recorded = {(rig.migrated.get(chat_id, chat_id), frozenset(_told(rig, text))) for _, chat_id, text in rig.doubtful}
     verdict.figures["copies"] = f"{len(double)} of {len(copies)} twice, {len(rig.doubtful)} were in doubt"
@@ -155,11 +158,11 @@ async def _unasked(rig: Rig, sent: list[SentMessage]) -> list[str]:
     for telegram_id, word in await rig.ask(watching.join(query, query.c.id == subscription.c.query_id)):
         words[int(str(telegram_id))].add(str(word))
     wrong = []
-    for one in sent:
-        chat_id = rig.migrated.get(one["chat_id"], one["chat_id"])
-        about = [title for title in rig.published if title in one["text"]]
+    for message in sent:
+        chat_id = rig.migrated.get(message["chat_id"], message["chat_id"])
+        about = [title for title in rig.published if title in message["text"]]
         wrong += [f"{title!r} for {chat_id}" for title in about if title.split()[0] not in words[chat_id]]
-        if about and one["at"] > rig.paused.get(chat_id, float("inf")) + 1.0:
+        if about and message["at"] > rig.paused.get(chat_id, float("inf")) + 1.0:
             wrong.append(f"{about[0]!r} for {chat_id}, who had paused")
     return wrong
 
@@ -181,7 +184,7 @@ async def _leaks(rig: Rig) -> list[str]:
     for table in schema.meta.sorted_tables:
         rows += [f"{table.name}: {tuple(row)}" for row in await rig.ask(sa.select(table))]
     places = {"the log": log, "the database": "\n".join(rows)}
-    places |= {one["text"][:20]: one["text"] for one in rig.sandbox.sent if "text" in one}
+    places |= {message["text"][:20]: message["text"] for message in rig.sandbox.sent if "text" in message}
     kept = {path.name: path.read_bytes() for path in (rig.folder / "backups").glob("*")}
     found = [f"the token in {place}" for place, text in places.items() if TOKEN in text or "chaos-canary" in text]
     found += [f"the token in {place}" for place, data in kept.items() if b"chaos-canary" in data]
@@ -255,9 +258,9 @@ async def _typed(rig: Rig) -> list[str]:
 def _impatient(rig: Rig) -> list[str]:
     """Within one life, no chat is sent to within the second that a 429 asked to wait."""
     by_chat: defaultdict[int, list[tuple[float, int | None]]] = defaultdict(list)
-    for one in rig.sandbox.requests:
-        if one.method.lower() == "sendmessage" and one.chat_id is not None:
-            by_chat[one.chat_id].append((one.at, one.status))
+    for request in rig.sandbox.requests:
+        if request.method.lower() == "sendmessage" and request.chat_id is not None:
+            by_chat[request.chat_id].append((request.at, request.status))
     wrong = []
     for chat_id, requests in by_chat.items():
         for (at, status), (later, _) in pairwise(requests):
@@ -270,9 +273,9 @@ def _impatient(rig: Rig) -> list[str]:
 def _latency(rig: Rig, sent: list[SentMessage]) -> str:
     """Return how long alerts took, from their publication, kills and downtime included."""
     took: dict[tuple[int, str], float] = {}
-    for one in sent:
-        about = [title for title in rig.published if title in one["text"]]
+    for message in sent:
+        about = [title for title in rig.published if title in message["text"]]
         if len(about) == 1:
-            took.setdefault((one["chat_id"], about[0]), one["at"] - rig.published[about[0]])
+            took.setdefault((message["chat_id"], about[0]), message["at"] - rig.published[about[0]])
     found = sorted(took.values())
     return f"{found[len(found) // 2]:.1f} s / {found[int(len(found) * 0.99)]:.1f} s" if found else "-"

@@ -1,6 +1,6 @@
-"""Beats beside the program, as it does itself: how late this machine alone makes an event loop.
+"""Metronome: measures the lateness of an event loop due to this machine alone, with the program's own beat.
 
-python -m tests.chaos.metronome FILE: writes the lateness of each beat, in seconds, a line each.
+python -m tests.chaos.metronome FILE: writes the lateness of each beat in seconds, one per line.
 """
 
 import asyncio

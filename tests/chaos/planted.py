@@ -1,4 +1,4 @@
-"""The program with a fault planted in it, to see that `make chaos` finds it.
+"""Planted bugs: the program with a fault that `make chaos` must find.
 
 python -m tests.chaos.planted BUG run …
 """
@@ -20,14 +20,16 @@ from bot.storage.schema import source as table
 
 
 def mark_before_send() -> None:
-    """Count a message as sent when it is claimed: what a crash or a failure leaves in between is lost."""
+    """Mark a message as sent when it is claimed: a crash or failure before the sending loses it."""
     claim = deliveries.claim
 
     async def claim_and_mark(connection: AsyncConnection, now: datetime, **more: Any) -> list[deliveries.Claimed]:
         claimed = await claim(connection, now, **more)
-        for one in claimed:
+        for message in claimed:
             marked = (
-                delivery.update().where(delivery.c.id == one.id).values(state="SENT", ended_at=now, lease_until=None)
+                delivery.update()
+                .where(delivery.c.id == message.id)
+                .values(state="SENT", ended_at=now, lease_until=None)
             )
             await connection.execute(marked)
         return claimed
@@ -48,7 +50,7 @@ def resend_without_limit() -> None:
 
 
 def validators_before_entries() -> None:
-    """Save what a server gave to ask "has it changed?" with in a transaction of its own, before the entries."""
+    """Store the validators in a transaction of their own, before the entries."""
     store = entries.store
 
     async def late_store(connection: AsyncConnection, *args: Any, **more: Any) -> entries.Stored:

@@ -1,9 +1,9 @@
-"""The world of `make chaos`: the real program in a process of its own, and everything around it that goes wrong.
+"""Rig of `make chaos`: the real program in a process of its own, and injected failures of everything around it.
 
-One `Rig` is one database, one sandbox, some feeds and chats. A round is one life of the program: it starts, news is
-published, people type, requests fail, the clock runs fast, and it is killed at a named or a random moment. Every other
-life ends at a named one, each in its turn, in circumstances that lead there. At the end of a season nothing fails any
-more until all is quiet. Everything random comes from one seed.
+A `Rig` has a database, a sandbox, feeds and chats. A round is one life of the program: it starts, news is published,
+people type, requests fail, the clock runs fast, and it is killed at a failpoint or a random moment. Every other life
+ends at a failpoint, each in turn, under conditions that lead to it. At the end of a season nothing fails until no work
+is left. All randomness comes from a single seed.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from sqlalchemy.exc import DBAPIError
 from bot.models import Schedule
 from bot.runtime import clock as bot_clock
 from bot.runtime import failpoints
-from bot.sandbox.faults import Fault, Kind
+from bot.sandbox.faults import FailureMode, Fault
 from bot.sandbox.server import Sandbox
 from bot.schedules.digests import next_digest_at, period
 from bot.storage import chats, schema, subscriptions
@@ -69,15 +69,17 @@ POINTS = (  # where the program can be told to end itself, and at which time of 
     ("tidying", 10),
     ("backup", 1),
 )
-MIXED: tuple[tuple[Kind, float, dict[str, Any]], ...] = (  # kind, share, details: of the requests that send a message
-    (Kind.HANG_AFTER, 0.05, {"seconds": 0.7}),
-    (Kind.HANG_BEFORE, 0.05, {"seconds": 0.7}),
-    (Kind.FLOOD, 0.02, {"retry_after": 1}),
-    (Kind.SERVER, 0.02, {"status": 502}),
-    (Kind.MALFORMED, 0.01, {}),
-    (Kind.CLOSE_AFTER, 0.01, {}),
-    (Kind.CLOSE_BEFORE, 0.01, {}),
-    (Kind.FORBIDDEN, 0.01, {}),
+MIXED: tuple[
+    tuple[FailureMode, float, dict[str, Any]], ...
+] = (  # kind, share, details: of the requests that send a message
+    (FailureMode.HANG_AFTER, 0.05, {"seconds": 0.7}),
+    (FailureMode.HANG_BEFORE, 0.05, {"seconds": 0.7}),
+    (FailureMode.FLOOD, 0.02, {"retry_after": 1}),
+    (FailureMode.SERVER, 0.02, {"status": 502}),
+    (FailureMode.MALFORMED, 0.01, {}),
+    (FailureMode.CLOSE_AFTER, 0.01, {}),
+    (FailureMode.CLOSE_BEFORE, 0.01, {}),
+    (FailureMode.FORBIDDEN, 0.01, {}),
 )
 ZONES = ("Europe/Berlin", "America/New_York", "Africa/Cairo", "Asia/Damascus", "Australia/Lord_Howe")
 SPRING = datetime(2027, 3, 27, 12, tzinfo=UTC)  # half a day before the clocks change in Europe
@@ -105,7 +107,7 @@ class Life:
 
 @dataclass
 class Rig:
-    """See the module. `people` get alerts or a digest; `bug` is one of `tests.chaos.planted`."""
+    """The rig (see the module). `people` get alerts or a digest; `bug` names a function of `tests.chaos.planted`."""
 
     url: str
     folder: Path
@@ -113,7 +115,7 @@ class Rig:
     people: int = 24
     groups: int = 3
     bug: str | None = None
-    mixed: Sequence[tuple[Kind, float, dict[str, Any]]] = MIXED
+    mixed: Sequence[tuple[FailureMode, float, dict[str, Any]]] = MIXED
     sandbox: Sandbox = field(init=False)
     feeds: FeedServer = field(init=False)
     lives: list[Life] = field(default_factory=list)
@@ -416,7 +418,7 @@ class Rig:
             before = int(count)
 
     def _move_a_group(self) -> None:
-        groups = [one for one in self._groups() if one not in self.migrated]
+        groups = [group for group in self._groups() if group not in self.migrated]
         if groups:
             old = self.random.choice(groups)
             self.migrated[old] = self.sandbox.migrate(old)
@@ -426,10 +428,10 @@ class Rig:
 
     async def _awake(self, process: asyncio.subprocess.Process) -> bool:
         """Wait until the program asks for updates; False if it ended before."""
-        asked = sum(one.method.lower() == "getupdates" for one in self.sandbox.requests)
+        asked = sum(request.method.lower() == "getupdates" for request in self.sandbox.requests)
         began = time.monotonic()
         while process.returncode is None and time.monotonic() < began + BIRTH:
-            if sum(one.method.lower() == "getupdates" for one in self.sandbox.requests) > asked:
+            if sum(request.method.lower() == "getupdates" for request in self.sandbox.requests) > asked:
                 self.slowness = max(1.0, time.monotonic() - began)
                 return True
             await asyncio.sleep(0.05)
@@ -446,7 +448,7 @@ class Rig:
         """Let the first person pause, in a life without trouble, and note when they were told."""
         self.sandbox.say("/pause", user_id=FIRST_PERSON)
         await self.sandbox.until(
-            lambda: any("Paused" in one["text"] for one in self.sandbox.sent_to(FIRST_PERSON)), 20, "the pause"
+            lambda: any("Paused" in message["text"] for message in self.sandbox.sent_to(FIRST_PERSON)), 20, "the pause"
         )
         self.paused[FIRST_PERSON] = time.monotonic()
 

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.sandbox.faults import Kind
+from bot.sandbox.faults import FailureMode
 from bot.sandbox.people import ADA, BEN, GROUP
 from bot.sandbox.server import Sandbox
 from bot.storage import schema
@@ -50,8 +50,11 @@ def asked(bot: Bot, chat_id: int, since: float) -> list[float]:
     return [one.at for one in requests if one.chat_id == chat_id]
 
 
-@pytest.mark.parametrize("kind", [Kind.CLOSE_AFTER, Kind.MALFORMED, Kind.NO_RESULT, Kind.SERVER, Kind.HANG_AFTER])
-async def test_a_lost_answer_costs_one_marked_copy_at_most(bot: Bot, kind: Kind) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [FailureMode.CLOSE_AFTER, FailureMode.MALFORMED, FailureMode.NO_RESULT, FailureMode.SERVER, FailureMode.HANG_AFTER],
+)
+async def test_a_lost_answer_costs_one_marked_copy_at_most(bot: Bot, kind: FailureMode) -> None:
     async with bot.running():
         before = await watch(bot)
         bot.sandbox.fail(kind, method="sendMessage", chat_id=BEN, seconds=0.2)
@@ -61,7 +64,7 @@ async def test_a_lost_answer_costs_one_marked_copy_at_most(bot: Bot, kind: Kind)
         await state(bot, "SENT")
         await bot.polled()
     copies = [one["text"] for one in bot.sandbox.sent_to(BEN)[before:]]
-    assert len(copies) == (1 if kind is Kind.SERVER else 2)
+    assert len(copies) == (1 if kind is FailureMode.SERVER else 2)
     assert copies[-1].startswith(RESENT)
     assert [one.startswith(RESENT) for one in copies].count(True) == 1
 
@@ -69,7 +72,7 @@ async def test_a_lost_answer_costs_one_marked_copy_at_most(bot: Bot, kind: Kind)
 async def test_what_is_twice_in_doubt_is_listed_in_the_next_digest_and_not_sent_a_third_time(bot: Bot) -> None:
     async with bot.running():
         before = await watch(bot)
-        bot.sandbox.fail(Kind.CLOSE_BEFORE, method="sendMessage", chat_id=BEN, times=2)
+        bot.sandbox.fail(FailureMode.CLOSE_BEFORE, method="sendMessage", chat_id=BEN, times=2)
         bot.news("Schools reopen in Idlib")
         await state(bot, "UNCERTAIN")
         bot.clock.ahead += timedelta(minutes=3)
@@ -86,7 +89,7 @@ async def test_a_429_is_waited_for_and_no_request_comes_before(bot: Bot, retry_a
     async with bot.running():
         before = await watch(bot)
         began = time.monotonic()
-        bot.sandbox.fail(Kind.FLOOD, method="sendMessage", chat_id=BEN, retry_after=retry_after)
+        bot.sandbox.fail(FailureMode.FLOOD, method="sendMessage", chat_id=BEN, retry_after=retry_after)
         bot.news("Schools reopen in Idlib")
         alert = await bot.told(before + 1)
         first, second, *more = asked(bot, BEN, began)
@@ -100,7 +103,7 @@ async def test_markup_that_telegram_cannot_read_goes_once_more_as_plain_text(bot
     async with bot.running():
         before = await watch(bot)
         words = "Bad Request: can't parse entities"
-        bot.sandbox.fail(Kind.BAD_REQUEST, method="sendMessage", chat_id=BEN, description=words)
+        bot.sandbox.fail(FailureMode.BAD_REQUEST, method="sendMessage", chat_id=BEN, description=words)
         bot.news("Schools reopen in Idlib")
         alert = await bot.told(before + 1)
     assert alert["parse_mode"] is None
@@ -111,7 +114,7 @@ async def test_markup_that_telegram_cannot_read_goes_once_more_as_plain_text(bot
 async def test_a_revoked_token_stops_the_sender_and_blocks_nobody(bot: Bot) -> None:
     async with bot.running():
         await watch(bot)
-        bot.sandbox.fail(Kind.UNAUTHORIZED, method="sendMessage", times=None)
+        bot.sandbox.fail(FailureMode.UNAUTHORIZED, method="sendMessage", times=None)
         bot.news("Schools reopen in Idlib")
         await bot.until(lambda _: _true(any(one.status == 401 for one in bot.sandbox.requests)))
         await bot.polled()
@@ -213,7 +216,7 @@ async def test_a_full_disk_stops_the_sender_and_doubles_nothing(tmp_path: Path) 
         bot.publish()
         async with bot.running():
             before = await watch(bot)
-            sandbox.fail(Kind.SLOW, method="sendMessage", chat_id=BEN, seconds=1.0)
+            sandbox.fail(FailureMode.SLOW, method="sendMessage", chat_id=BEN, seconds=1.0)
             bot.news("Schools reopen in Idlib")
             await state(bot, "SENDING")
             database = Database(bot.database_url)
@@ -248,7 +251,7 @@ async def start(bot: Bot, folder: Path) -> asyncio.subprocess.Process:
 
 async def test_sigterm_finishes_what_is_in_flight_and_a_second_one_leaves_at_once(bot: Bot, tmp_path: Path) -> None:
     program = await start(bot, tmp_path)
-    bot.sandbox.fail(Kind.SLOW, method="sendMessage", seconds=1.5)
+    bot.sandbox.fail(FailureMode.SLOW, method="sendMessage", seconds=1.5)
     bot.sandbox.say("/list", user_id=BEN)
     await bot.told(1)
     began = time.monotonic()
@@ -258,7 +261,7 @@ async def test_sigterm_finishes_what_is_in_flight_and_a_second_one_leaves_at_onc
 
     program = await start(bot, tmp_path)
     assert await bot.states() == {}
-    bot.sandbox.fail(Kind.HANG_BEFORE, method="sendMessage")
+    bot.sandbox.fail(FailureMode.HANG_BEFORE, method="sendMessage")
     bot.sandbox.say("/list", user_id=BEN)
     await bot.sandbox.until(lambda: bot.sandbox.requests[-1].method == "sendMessage" or len(asked(bot, BEN, 0)) > 1, 20)
     program.send_signal(signal.SIGTERM)

@@ -3,7 +3,7 @@ from datetime import time, timedelta
 import pytest
 
 from bot.runtime.wakeups import Step
-from bot.sandbox.faults import Kind
+from bot.sandbox.faults import FailureMode
 from bot.sandbox.people import ADA, BEN
 from bot.schedules.digests import next_digest_at
 from tests.feedserver import item, rss
@@ -134,7 +134,7 @@ async def _blocked(bot: Bot) -> bool:
 @pytest.mark.parametrize("method", ["getMe", "setMyCommands", "getUpdates"])
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_no_odd_answer_of_telegram_ends_the_bot(bot: Bot, method: str) -> None:
-    for kind in (Kind.NO_RESULT, Kind.MALFORMED):
+    for kind in (FailureMode.NO_RESULT, FailureMode.MALFORMED):
         bot.sandbox.fail(kind, method=method)
     async with bot.running():
         bot.sandbox.say("/start", user_id=BEN)

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.runtime import clock
-from bot.sandbox.faults import Kind
+from bot.sandbox.faults import FailureMode
 from bot.sandbox.people import BEN
 from bot.storage import schema
 from tests.flows.living import TOKEN, Bot, nothing_unmatched
@@ -127,7 +127,7 @@ async def test_a_process_that_was_stopped_past_its_lease_and_resumes_sends_and_m
     set_clock(tmp_path, timedelta())
     async with running(bot, tmp_path, "first") as first:
         await first.has_logged("started")
-        bot.sandbox.fail(Kind.SLOW, method="sendMessage", chat_id=BEN, seconds=1.0)
+        bot.sandbox.fail(FailureMode.SLOW, method="sendMessage", chat_id=BEN, seconds=1.0)
         bot.news("Schools reopen in Idlib")
         await bot.sandbox.until(lambda: len(about(bot, "Schools")) == 1, 30, "the message")
         first.process.send_signal(signal.SIGSTOP)  # Telegram has it; its answer is not heard

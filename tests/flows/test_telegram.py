@@ -10,7 +10,7 @@ import telegram
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.delivery.telegram.http import AiohttpRequest
-from bot.sandbox.faults import Kind
+from bot.sandbox.faults import FailureMode
 from bot.sandbox.people import ADA, BEN, GROUP
 from bot.storage import schema
 from tests.feedserver import rss
@@ -71,7 +71,7 @@ async def test_a_second_program_with_the_token_is_said_and_waited_for(
 async def test_what_telegram_could_not_be_told_for_six_hours_comes_in_the_digest(bot: Bot) -> None:
     async with bot.running():
         before = await watch(bot)
-        bot.sandbox.fail(Kind.FLOOD, method="sendMessage", chat_id=BEN, retry_after=3)
+        bot.sandbox.fail(FailureMode.FLOOD, method="sendMessage", chat_id=BEN, retry_after=3)
         bot.news("Schools reopen in Idlib")
         await bot.sandbox.until(lambda: any(one.status == 429 for one in bot.sandbox.requests))
         await state(bot, "READY")
@@ -116,7 +116,7 @@ async def test_markup_refused_and_then_refused_as_plain_text_is_given_up_and_owe
     async with bot.running():
         before = await watch(bot)
         words = "Bad Request: can't parse entities"
-        bot.sandbox.fail(Kind.BAD_REQUEST, method="sendMessage", chat_id=BEN, description=words, times=2)
+        bot.sandbox.fail(FailureMode.BAD_REQUEST, method="sendMessage", chat_id=BEN, description=words, times=2)
         bot.news("Schools reopen in Idlib")
         await state(bot, "DEAD")
         bot.sandbox.say("/digest", user_id=BEN)
@@ -127,7 +127,7 @@ async def test_a_chat_that_cannot_be_written_to_is_let_be_and_welcome_back(bot: 
     async with bot.running():
         before = await watch(bot, GROUP, ADA)
         words = "Bad Request: CHAT_WRITE_FORBIDDEN"
-        bot.sandbox.fail(Kind.BAD_REQUEST, method="sendMessage", chat_id=GROUP, description=words, times=None)
+        bot.sandbox.fail(FailureMode.BAD_REQUEST, method="sendMessage", chat_id=GROUP, description=words, times=None)
         bot.news("Schools reopen in Idlib")
         await state(bot, "CANCELLED")
         asked = len([one for one in bot.sandbox.requests if one.chat_id == GROUP])
@@ -177,19 +177,21 @@ async def test_a_made_up_link_lets_nobody_in(bot: Bot) -> None:
 @pytest.mark.parametrize(
     ("kind", "word"),
     [
-        (Kind.CLOSE_BEFORE, "/pause"),
-        (Kind.FLOOD, "/pause"),
-        (Kind.FLOOD, "/unsubscribe Idlib"),
-        (Kind.CLOSE_BEFORE, "/unsubscribe Idlib"),
-        (Kind.CLOSE_BEFORE, "/forget"),
+        (FailureMode.CLOSE_BEFORE, "/pause"),
+        (FailureMode.FLOOD, "/pause"),
+        (FailureMode.FLOOD, "/unsubscribe Idlib"),
+        (FailureMode.CLOSE_BEFORE, "/unsubscribe Idlib"),
+        (FailureMode.CLOSE_BEFORE, "/forget"),
     ],
 )
-async def test_what_waits_or_is_in_doubt_is_not_sent_after_its_reader_left(bot: Bot, kind: Kind, word: str) -> None:
+async def test_what_waits_or_is_in_doubt_is_not_sent_after_its_reader_left(
+    bot: Bot, kind: FailureMode, word: str
+) -> None:
     async with bot.running():
         await watch(bot)
         bot.sandbox.fail(kind, method="sendMessage", chat_id=BEN)
         bot.news("Schools reopen in Idlib")
-        await state(bot, "UNCERTAIN" if kind is Kind.CLOSE_BEFORE else "READY")
+        await state(bot, "UNCERTAIN" if kind is FailureMode.CLOSE_BEFORE else "READY")
         answer = await bot.say(word)
         if word == "/forget":
             bot.sandbox.press(answer["message_id"], "Delete everything", user_id=BEN)

@@ -10,7 +10,7 @@ from bot.matching.engine.aliases import Aliases
 from bot.matching.query.ast import And, Name, Or, without_exclusions
 from bot.matching.query.parser import parse
 from bot.models import Article
-from bot.sandbox.faults import Kind
+from bot.sandbox.faults import FailureMode
 from bot.sandbox.people import BEN
 from bot.sandbox.state import SentMessage
 from bot.storage import schema
@@ -138,7 +138,7 @@ async def test_an_alert_in_doubt_keeps_its_mark_when_it_is_explained(bot: Bot) -
         bot.sandbox.press(made["message_id"], "At once", user_id=BEN)
         await bot.shows(made, "at once")
         before = len(bot.sandbox.sent_to(BEN))
-        bot.sandbox.fail(Kind.CLOSE_BEFORE, method="sendMessage", chat_id=BEN)
+        bot.sandbox.fail(FailureMode.CLOSE_BEFORE, method="sendMessage", chat_id=BEN)
         bot.news("Schools reopen in Idlib")
         await state(bot, "UNCERTAIN")
         bot.clock.ahead += timedelta(minutes=3)

@@ -22,7 +22,7 @@ from bot.pipeline.send import Flight, Sender
 from bot.runtime.clock import Clock
 from bot.runtime.liveness import Pulse
 from bot.runtime.wakeups import Wakeups
-from bot.sandbox.faults import Kind
+from bot.sandbox.faults import FailureMode
 from bot.sandbox.people import BEN
 from bot.sandbox.server import Sandbox
 from bot.storage import deliveries, schema
@@ -145,7 +145,7 @@ async def test_a_caption_that_telegram_cannot_read_goes_plain_with_the_same_byte
     payload = photo("chart.png", png(), Markup("<b>March</b>"))
     await outbox.add(await outbox.world.chat(BEN), payload=payload.to_json(), file=payload.content)
     words = "Bad Request: can't parse entities"
-    outbox.sandbox.fail(Kind.BAD_REQUEST, method="sendPhoto", chat_id=BEN, description=words)
+    outbox.sandbox.fail(FailureMode.BAD_REQUEST, method="sendPhoto", chat_id=BEN, description=words)
     await outbox.send()
     (sent,) = outbox.sandbox.sent_to(BEN)
     assert (sent["text"], sent["parse_mode"]) == ("March", None)
@@ -207,7 +207,7 @@ async def test_an_edit_of_a_message_that_is_gone_ends_and_gives_its_items_back(
     )
     assert await outbox.world.pending(chat) == []
     if words:
-        outbox.sandbox.fail(Kind.BAD_REQUEST, method="editMessageText", chat_id=BEN, description=words)
+        outbox.sandbox.fail(FailureMode.BAD_REQUEST, method="editMessageText", chat_id=BEN, description=words)
     else:
         outbox.sandbox.world.chats[BEN].messages.clear()
     await outbox.send()
@@ -216,12 +216,12 @@ async def test_an_edit_of_a_message_that_is_gone_ends_and_gives_its_items_back(
     assert await outbox.state(first) == "SENT"
 
 
-@pytest.mark.parametrize("kind", [Kind.CLOSE_BEFORE, Kind.CLOSE_AFTER, Kind.SERVER])
-async def test_an_edit_in_doubt_is_tried_again_without_a_mark_however_often(outbox: Outbox, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [FailureMode.CLOSE_BEFORE, FailureMode.CLOSE_AFTER, FailureMode.SERVER])
+async def test_an_edit_in_doubt_is_tried_again_without_a_mark_however_often(outbox: Outbox, kind: FailureMode) -> None:
     first = await outbox.add(await outbox.world.chat(BEN))
     await outbox.send()
     made = await outbox.edit(first, "Grown")
-    for _ in range(1 if kind is Kind.CLOSE_AFTER else 3):  # a second one would find its text there
+    for _ in range(1 if kind is FailureMode.CLOSE_AFTER else 3):  # a second one would find its text there
         outbox.sandbox.fail(kind, method="editMessageText", chat_id=BEN)
         await outbox.send()
         assert await outbox.state(made) == "READY"
@@ -255,7 +255,7 @@ async def test_an_edit_that_comes_back_gives_way_to_a_newer_one(outbox: Outbox) 
     old = await outbox.edit(first, "Old")
     (flight,) = await outbox.claim()
     await outbox.edit(first, "New")
-    outbox.sandbox.fail(Kind.SERVER, method="editMessageText", chat_id=BEN)
+    outbox.sandbox.fail(FailureMode.SERVER, method="editMessageText", chat_id=BEN)
     outbox.sender._in_flight += 1
     await outbox.sender._deliver(flight)
     assert await outbox.state(old) == "CANCELLED"
@@ -267,7 +267,7 @@ async def test_edits_of_what_never_arrives_end_with_it(outbox: Outbox) -> None:
     chat = await outbox.world.chat(BEN)
     first = await outbox.add(chat)
     made = await outbox.edit(first, "Grown")
-    outbox.sandbox.fail(Kind.BAD_REQUEST, method="sendMessage", chat_id=BEN, description="Bad Request: strange")
+    outbox.sandbox.fail(FailureMode.BAD_REQUEST, method="sendMessage", chat_id=BEN, description="Bad Request: strange")
     await outbox.send()
     assert (await outbox.state(first), await outbox.state(made)) == ("DEAD", "CANCELLED")
     assert await outbox.edit(first, "Too late") is None

@@ -1,1 +1,4 @@
-"""How right the matcher is, beside what other bots do: `make relevance`. Tables, no tests: the data is not in here."""
+"""Precision and recall of the matcher, compared with other bots' methods: `make relevance` prints tables.
+
+These are no tests: their data is not in the repository.
+"""

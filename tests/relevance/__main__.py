@@ -1,4 +1,4 @@
-"""Print every table, or those named: labelled, scripts, spellings."""
+"""Prints every table, or the named ones: labelled, scripts, spellings."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""What `watchword match` finds, by way of its files."""
+"""Runs `watchword match` on temporary files and returns its matches."""
 
 import io
 import json

@@ -1,9 +1,9 @@
-"""One name, two scripts: the members of the United Nations, asked for in English among Arabic news and the other way.
+"""Table of names in two scripts: members of the United Nations, English queries on Arabic news and the reverse.
 
-Beside it a plain search for the other language's own name (CLDR's): whole words, vowel marks folded, and in Arabic the
-written-on و ف ب ك ل ال taken off. Recall is of what that finds. A name that is another word or lies inside another
-country's name (a homograph) is counted apart. `python -m tests.relevance.scripts` prints fifty of the hits that it does
-not find, to be read.
+The baseline is a plain search for the name in the other language (CLDR): whole words, vowel marks folded, and in
+Arabic the attached و ف ب ك ل ال removed. Recall is relative to its hits. Homographs (a name that is also another word,
+or part of another country's name) are counted separately. `python -m tests.relevance.scripts` prints fifty hits that
+the baseline does not have, for reading.
 """
 
 import gzip

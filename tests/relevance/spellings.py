@@ -1,8 +1,8 @@
-"""Spellings of one name: is each found by the others, and by none of another name?
+"""Table of spellings: each spelling of a name should match the others, and none of another name.
 
-Each group has Latin spellings of one Arabic name part, collected and noisy: some are other names that Arabic happens to
-write alike. Every spelling is a query, and every one an article of its own ("Shoygu said so."). A join is false where
-no group has both; a word typed alike counts as no join.
+Each group has Latin spellings of one Arabic name part, collected and noisy: some are other names that are written
+alike in Arabic. Every spelling is a query, and also an article of its own ("Shoygu said so."). A match is false if no
+group has both spellings; a match of identical spellings is not counted.
 """
 
 from collections import defaultdict
@@ -43,8 +43,8 @@ def row(label: str, kin: dict[str, set[str]], asked: list[str], written: list[st
     queries = {spelling.capitalize(): spelling for spelling in asked}
     articles = [{"id": word, "title": "", "text": f"so {word.capitalize()} did", "language": "en"} for word in written]
     joins = {(queries[hit["query"]], hit["article"]) for hit in found(queries, articles)}
-    pairs = {(one, other) for one in asked for other in kin[one].intersection(written)}
-    false = {(one, other) for one, other in joins - pairs if one != other}
+    pairs = {(query, article) for query in asked for article in kin[query].intersection(written)}
+    false = {(query, article) for query, article in joins - pairs if query != article}
     right = len(joins & pairs)
     cells = f"{len(pairs):8}{right:8}{right / len(pairs):8.3f}{len(false):8}"
     return f"{label:24}{cells}  {len(false) / len(asked):.3f}\n"

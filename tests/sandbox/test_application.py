@@ -30,8 +30,8 @@ from telegram.error import (
 from telegram.ext import Application, CallbackQueryHandler, ChatMemberHandler, CommandHandler, MessageHandler, filters
 
 from bot.delivery.telegram.http import AiohttpRequest, Timeouts
-from bot.sandbox.faults import Kind
-from bot.sandbox.limits import Limits
+from bot.sandbox.faults import FailureMode
+from bot.sandbox.limits import FloodLimits
 from bot.sandbox.people import ADA, BEN, CHANNEL, CHO, GROUP
 from bot.sandbox.server import Sandbox
 
@@ -108,7 +108,7 @@ async def test_a_command_in_a_group_and_a_post_in_a_channel_arrive(sandbox: Sand
         await sandbox.until_sent(1)
         sandbox.say("news", chat_id=CHANNEL)
         await sandbox.until_sent(2)
-    assert [(one["chat_id"], one["text"]) for one in sandbox.sent] == [(GROUP, "/start"), (CHANNEL, "news")]
+    assert [(message["chat_id"], message["text"]) for message in sandbox.sent] == [(GROUP, "/start"), (CHANNEL, "news")]
 
 
 async def test_an_unknown_chat_becomes_a_person_who_speaks(sandbox: Sandbox) -> None:
@@ -225,7 +225,7 @@ async def test_the_bot_and_its_chats_can_be_asked_about(bot: Bot, sandbox: Sandb
     assert (await bot.get_my_short_description()).short_description == "Short"
     assert (await bot.get_chat(GROUP)).title == "News room"
     assert (await bot.get_chat("@front_page")).id == CHANNEL
-    assert [one.user.id for one in await bot.get_chat_administrators(GROUP)] == [ADA]
+    assert [member.user.id for member in await bot.get_chat_administrators(GROUP)] == [ADA]
     assert (await bot.get_chat_member(GROUP, BEN)).status == "member"
     assert (await bot.get_chat_member(CHANNEL, BEN)).status == "left"
     assert (await bot.get_chat_member(CHANNEL, (await bot.get_me()).id)).status == "administrator"
@@ -280,7 +280,9 @@ async def test_a_migrated_group_names_its_new_id(bot: Bot, sandbox: Sandbox) -> 
     assert raised.value.new_chat_id == new_id
     await bot.send_message(new_id, "hello")
     updates = await bot.get_updates()
-    assert [(one.message.migrate_to_chat_id, one.message.migrate_from_chat_id) for one in updates if one.message] == [
+    assert [
+        (update.message.migrate_to_chat_id, update.message.migrate_from_chat_id) for update in updates if update.message
+    ] == [
         (new_id, None),
         (None, GROUP),
     ]
@@ -400,7 +402,7 @@ async def test_tokens_are_checked() -> None:
 
 
 async def test_flood_limits_are_enforced_when_asked() -> None:
-    async with Sandbox(limits=Limits(per_second=1000, group_per_minute=2)) as sandbox, bot_of(sandbox) as bot:
+    async with Sandbox(limits=FloodLimits(per_second=1000, group_per_minute=2)) as sandbox, bot_of(sandbox) as bot:
         for _ in range(3):
             await bot.send_message(ADA, "x")
         with pytest.raises(RetryAfter, match=ONE_SECOND):
@@ -419,37 +421,37 @@ SHORT = timedelta(milliseconds=200)
 @pytest.mark.parametrize(
     ("kind", "error", "words", "accepted"),
     [
-        (Kind.HANG_BEFORE, TimedOut, "Timed out", False),
-        (Kind.HANG_AFTER, TimedOut, "Timed out", True),
-        (Kind.CLOSE_BEFORE, NetworkError, "ServerDisconnectedError|ClientOSError", False),
-        (Kind.CLOSE_AFTER, NetworkError, "ServerDisconnectedError|ClientOSError", True),
-        (Kind.SERVER, NetworkError, "Bad Gateway", False),
-        (Kind.FLOOD, RetryAfter, ONE_SECOND, False),
-        (Kind.FORBIDDEN, Forbidden, "bot was blocked by the user", False),
-        (Kind.BAD_REQUEST, BadRequest, "Chat not found", False),
-        (Kind.UNAUTHORIZED, InvalidToken, "Unauthorized", False),
-        (Kind.NO_RESULT, KeyError, "result", True),
-        (Kind.MALFORMED, Exception, "Invalid server response", True),
-        (Kind.SLOW, TimedOut, "Timed out", True),
+        (FailureMode.HANG_BEFORE, TimedOut, "Timed out", False),
+        (FailureMode.HANG_AFTER, TimedOut, "Timed out", True),
+        (FailureMode.CLOSE_BEFORE, NetworkError, "ServerDisconnectedError|ClientOSError", False),
+        (FailureMode.CLOSE_AFTER, NetworkError, "ServerDisconnectedError|ClientOSError", True),
+        (FailureMode.SERVER, NetworkError, "Bad Gateway", False),
+        (FailureMode.FLOOD, RetryAfter, ONE_SECOND, False),
+        (FailureMode.FORBIDDEN, Forbidden, "bot was blocked by the user", False),
+        (FailureMode.BAD_REQUEST, BadRequest, "Chat not found", False),
+        (FailureMode.UNAUTHORIZED, InvalidToken, "Unauthorized", False),
+        (FailureMode.NO_RESULT, KeyError, "result", True),
+        (FailureMode.MALFORMED, Exception, "Invalid server response", True),
+        (FailureMode.SLOW, TimedOut, "Timed out", True),
     ],
 )
 async def test_a_fault_strikes_once(
-    sandbox: Sandbox, kind: Kind, error: type[Exception], words: str, accepted: bool
+    sandbox: Sandbox, kind: FailureMode, error: type[Exception], words: str, accepted: bool
 ) -> None:
-    sandbox.fail(kind, method="sendMessage", chat_id=ADA, seconds=5 if kind is Kind.SLOW else 0)
+    sandbox.fail(kind, method="sendMessage", chat_id=ADA, seconds=5 if kind is FailureMode.SLOW else 0)
     async with bot_of(sandbox, read=SHORT) as bot:
         await bot.send_message(BEN, "not struck")
         with pytest.raises(error, match=words):
             await bot.send_message(ADA, "struck")
         await bot.send_message(ADA, "again")
     texts = ["not struck", "struck", "again"] if accepted else ["not struck", "again"]
-    assert [one["text"] for one in sandbox.sent] == texts
+    assert [message["text"] for message in sandbox.sent] == texts
 
 
 async def test_faults_with_a_probability_replay_by_their_seed() -> None:
     async def outcomes() -> list[bool]:
         async with Sandbox(seed=7) as sandbox, bot_of(sandbox) as bot:
-            sandbox.fail(Kind.SERVER, times=None, probability=0.5)
+            sandbox.fail(FailureMode.SERVER, times=None, probability=0.5)
             results = []
             for _ in range(20):
                 try:

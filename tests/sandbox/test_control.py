@@ -50,7 +50,7 @@ async def test_people_act_and_the_bot_hears_of_it(sandbox: Sandbox, http: aiohtt
     assert (await act(http, sandbox, "clear_faults"))[0] == 200
     async with http.get(f"{sandbox.base_url}1:x/getUpdates") as answer:
         updates = (await answer.json())["result"]
-    assert [next(key for key in one if key != "update_id") for one in updates] == [
+    assert [next(key for key in update if key != "update_id") for update in updates] == [
         "message",
         "message",
         "my_chat_member",
@@ -64,11 +64,11 @@ async def test_what_the_bot_sent_is_shown_with_what_happened(sandbox: Sandbox, h
     for text in ("one", "two"):
         async with http.get(f"{sandbox.base_url}1:x/sendMessage?chat_id={ADA}&text={text}") as answer:
             assert answer.status == 200
-    assert [one["text"] for one in await ask(http, sandbox, "sent?after=1")] == ["two"]
+    assert [message["text"] for message in await ask(http, sandbox, "sent?after=1")] == ["two"]
     events = await ask(http, sandbox, f"events?chat_id={ADA}")
     assert [event["data"]["text"] for event in events] == ["one", "two"]
     assert await ask(http, sandbox, f"events?after={events[-1]['seq']}") == []
-    assert [one["method"] for one in await ask(http, sandbox, "requests")] == ["sendMessage"] * 2
+    assert [request["method"] for request in await ask(http, sandbox, "requests")] == ["sendMessage"] * 2
 
 
 async def test_events_are_streamed_in_process(sandbox: Sandbox) -> None:
@@ -142,7 +142,7 @@ async def test_every_encoding_of_parameters_is_read(sandbox: Sandbox, http: aioh
     ):
         async with http.post(url, **arguments) as answer:
             assert answer.status == 200
-    assert [one["text"] for one in sandbox.sent] == ["a", "b", "c", "d"]
+    assert [message["text"] for message in sandbox.sent] == ["a", "b", "c", "d"]
 
 
 @pytest.mark.parametrize(

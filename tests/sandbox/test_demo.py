@@ -33,12 +33,12 @@ def test_idlib_is_in_the_english_news_every_forty_seconds(hours: int) -> None:
 def test_a_feed_reaches_back_a_week_and_tells_of_every_place() -> None:
     for index in range(len(OUTLETS)):
         found = items(index, NOW)
-        assert len(found) == len({one.slot for one in found})
+        assert len(found) == len({entry.slot for entry in found})
         assert 6.5 * DAY < NOW - found[-1].slot * SLOT <= 7.2 * DAY
-        assert found == sorted(found, key=lambda one: -one.slot)
-    old = [one for index in range(4) for one in items(index, NOW) if one.slot * SLOT < NOW - DAY]
+        assert found == sorted(found, key=lambda entry: -entry.slot)
+    old = [entry for index in range(4) for entry in items(index, NOW) if entry.slot * SLOT < NOW - DAY]
     for place in ("Idlib", "Syria", "Egypt", "Russia", "Aleppo"):
-        assert any(place in one.title for one in old)
+        assert any(place in entry.title for entry in old)
 
 
 def test_no_two_items_are_alike_unless_told_again() -> None:
@@ -46,7 +46,11 @@ def test_no_two_items_are_alike_unless_told_again() -> None:
     titles = {slot: item(slot).title for slot in range(first, first + 720)}
     assert len(set(titles.values())) == len(titles)
     fresh = [title for slot, title in titles.items() if slot % 6 < 4 and not is_retold(slot)][:300]
-    alike = max((fuzz.token_sort_ratio(one, other), one, other) for i, one in enumerate(fresh) for other in fresh[:i])
+    alike = max(
+        (fuzz.token_sort_ratio(title, earlier), title, earlier)
+        for i, title in enumerate(fresh)
+        for earlier in fresh[:i]
+    )
     assert alike[0] < 92, alike
     retold = [slot for slot in titles if is_retold(slot) and slot % 6 < 4 and slot % 6 > 0]
     assert retold
@@ -60,7 +64,7 @@ def test_feedparser_reads_each_feed(index: int) -> None:
     assert not feed.bozo
     assert feed.feed.title == OUTLETS[index].title
     assert feed.feed.language == OUTLETS[index].language
-    assert [entry.title for entry in feed.entries] == [one.title for one in found]
+    assert [entry.title for entry in feed.entries] == [shown.title for shown in found]
     kind = "updated_parsed" if OUTLETS[index].kind == "atom" else "published_parsed"
     assert feed.entries[0][kind] == time.gmtime(found[0].slot * SLOT)
 

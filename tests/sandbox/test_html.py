@@ -36,7 +36,7 @@ def test_any_markup_is_read_or_refused(markup: str) -> None:
     if refusal:
         assert refusal.startswith("Bad Request: can't parse entities: ")
     else:
-        assert all(0 <= one["offset"] < one["offset"] + one["length"] <= units(text) for one in entities)
+        assert all(0 <= entity["offset"] < entity["offset"] + entity["length"] <= units(text) for entity in entities)
 
 
 @given(texts)
@@ -61,7 +61,7 @@ def test_trimming_moves_entities_along(text: str) -> None:
 )
 def test_markup_becomes_text_and_entities(markup: str, text: str, entities: list[tuple[str, int, int]]) -> None:
     found, given = parse_html(markup)
-    assert (found, [(one["type"], one["offset"], one["length"]) for one in given]) == (text, entities)
+    assert (found, [(entity["type"], entity["offset"], entity["length"]) for entity in given]) == (text, entities)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_control_characters_become_spaces_and_overrides_vanish() -> None:
 
 def test_commands_links_and_mentions_are_found() -> None:
     text = "/start@some_bot see https://a.org/x?y=1. and @someone #news 1/2 a@b.org"
-    assert [(one["type"], part(text, one)) for one in with_found(text, [])] == [
+    assert [(entity["type"], part(text, entity)) for entity in with_found(text, [])] == [
         ("bot_command", "/start@some_bot"),
         ("url", "https://a.org/x?y=1"),
         ("mention", "@someone"),

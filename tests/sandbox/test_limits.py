@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.sandbox.limits import FloodControl, Limits
+from bot.sandbox.limits import FloodControl, FloodLimits
 
 
 def accepted(flood: FloodControl, times: list[float], chats: list[int], *, is_private: bool, paid: bool = False) -> int:
@@ -31,7 +31,7 @@ def test_one_person_gets_three_at_once_and_then_one_a_second() -> None:
 
 
 def test_a_group_gets_twenty_a_minute() -> None:
-    flood = FloodControl(Limits())
+    flood = FloodControl(FloodLimits())
     assert accepted(flood, [float(second) for second in range(40)], [-5] * 40, is_private=False) == 20
     assert flood.wait(40.0, -5, is_private=False) == 20
     assert flood.wait(40.0, -6, is_private=False) == 0

@@ -61,7 +61,7 @@ async def test_a_page_is_told_everything_there_is_and_then_what_happens(
 ) -> None:
     kind, snapshot = await stream.next()
     assert kind == "snapshot"
-    assert [(one["first_name"], one["is_admin"]) for one in snapshot["people"]] == [
+    assert [(person["first_name"], person["is_admin"]) for person in snapshot["people"]] == [
         ("Ada", True),
         ("Ben", False),
         ("Cho", False),

@@ -1,4 +1,4 @@
-"""The page and its files, and the stream of events it lives on."""
+"""Web chat routes: the page, its files and the event stream."""
 
 import json
 from pathlib import Path
@@ -14,12 +14,12 @@ if TYPE_CHECKING:  # the server imports this module
 
 FOLDER = Path(__file__).parent
 TYPES = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
-SHOWN = 200  # messages of a chat that a page begins with
+SHOWN = 200  # messages of each chat in the first event of the stream
 SAFE = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-        "require-trusted-types-for 'script'; trusted-types 'none'"  # so no text can become HTML
+        "require-trusted-types-for 'script'; trusted-types 'none'"  # no text can be inserted as HTML
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -53,9 +53,9 @@ def _file(path: Path) -> web.Response:
 
 
 async def _stream(request: web.Request, sandbox: "Sandbox") -> web.StreamResponse:
-    """Tell a page everything there is, then everything that happens, until it or the sandbox goes.
+    """Send a snapshot of the world, then every event, until the page disconnects or the sandbox closes.
 
-    A page that was cut off asks again and is told everything again, so there is no gap to fill.
+    A page that reconnects gets a new snapshot, so there are no gaps to fill.
     """
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     await response.prepare(request)
@@ -68,12 +68,12 @@ async def _stream(request: web.Request, sandbox: "Sandbox") -> web.StreamRespons
 
 
 def _event(kind: str, data: Any) -> bytes:
-    """Return a server-sent event (html.spec.whatwg.org, 9.2); JSON has no line breaks of its own."""
+    """Return a server-sent event (html.spec.whatwg.org, 9.2); dumped JSON has no line breaks."""
     return f"event: {kind}\ndata: {json.dumps(data)}\n\n".encode()
 
 
 def snapshot(sandbox: "Sandbox") -> JSON:
-    """Return who and what there is, and the last messages of every chat, oldest first."""
+    """Return the bot, the people, the chats and the last messages of each chat, oldest first."""
     world = sandbox.world
     chats = [chat for chat in world.chats.values() if chat.migrated_to is None]
     return {

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.delivery.telegram.limiter import GROUP_INTERVAL, PRIVATE_INTERVAL, Limiter
-from bot.sandbox.limits import FloodControl, Limits
+from bot.sandbox.limits import FloodControl, FloodLimits
 
 
 def send(limiter: Limiter, chat: int, now: float, *, group: bool = False) -> None:
@@ -90,7 +90,7 @@ def refusals(seed: int, people: int, messages: int = 300) -> int:
 
     Telegram is the sandbox's: 30 + 2 in any second, 1 a second to a person, 20 a minute to a group.
     """
-    chance, limiter, telegram = random.Random(seed), Limiter(30), FloodControl(Limits())
+    chance, limiter, telegram = random.Random(seed), Limiter(30), FloodControl(FloodLimits())
     waiting = [chance.randrange(people) for _ in range(messages)]
     travelling: list[tuple[float, int, float, bool]] = []  # when it is there, chat, when it left, is it the answer
     now, refused = 100.0, 0
