@@ -36,7 +36,7 @@ class Span(NamedTuple):
     sure: bool = True
 
 
-Where = tuple["FieldReading", places.Mention]
+Where = tuple["FieldReading", places.PlaceMention]
 
 
 class Reading:
@@ -104,7 +104,7 @@ class Reading:
             return True
         return False if cases == {Case.LOWER} else None
 
-    def _name_places(self) -> list[tuple["FieldReading", list[places.Mention]]]:
+    def _name_places(self) -> list[tuple["FieldReading", list[places.PlaceMention]]]:
         """Record which places each field names, without what is only named after one; return what is named."""
         by_field = [(part, part.mentions(self.language)) for part in (self.title, self.text)]
         named = [(part, mention) for part, mentions in by_field for mention in mentions]
@@ -161,7 +161,7 @@ class Reading:
         """Return the names of places (one word, folded) that are a person's in this article."""
         single = [(part, m.start, part.tokens[m.start].folded) for part, m in named if m.end - m.start == 1]
         sure = {folded for part, start, folded in single if self._is_person(part, start)}
-        who = {folded for part, start, folded in single if namesakes.is_who(part.text, start)}
+        who = {folded for part, start, folded in single if namesakes.is_before_who(part.text, start)}
         if who:
             full = {folded for part, start, folded in single if namesakes.has_forename(part.text, start)}
             sure |= who & full
@@ -177,7 +177,7 @@ class Reading:
             return False
         return any(other.has_alone(surname) for _name, other in self.fields)
 
-    def _is_place(self, part: "FieldReading", mention: places.Mention, people: set[str]) -> bool | None:
+    def _is_place(self, part: "FieldReading", mention: places.PlaceMention, people: set[str]) -> bool | None:
         if part.is_namesake(mention):
             return False
         start, folded = mention.start, part.tokens[mention.start].folded
@@ -186,7 +186,7 @@ class Reading:
             if is_unsure and namesakes.has_forename(part.text, start):
                 return False  # Scott Draper is no town of America
             if folded in people:
-                is_where = namesakes.says_where(part.text, start, mention.end)
+                is_where = namesakes.is_location(part.text, start, mention.end)
                 if not is_where or self._is_person(part, start):
                     return False
             if folded in places.WORDS_TOO:
@@ -207,7 +207,7 @@ def _keys_of_place(concept: str) -> tuple[str, str]:
     return PLACE + concept, f"{PLACE}in:{places.country_of(concept)}"
 
 
-def _meant(mention: places.Mention, sure_of: set[str]) -> tuple[str, ...]:
+def _meant(mention: places.PlaceMention, sure_of: set[str]) -> tuple[str, ...]:
     """Return the concepts of a mention: of a name of two places, those whose country the article names otherwise."""
     if not mention.either:
         return mention.concepts
@@ -215,7 +215,7 @@ def _meant(mention: places.Mention, sure_of: set[str]) -> tuple[str, ...]:
     return tuple(c for c in mention.concepts if places.country_of(c) in countries) or mention.concepts
 
 
-def _is_american(mentions: Iterable[places.Mention]) -> bool:
+def _is_american(mentions: Iterable[places.PlaceMention]) -> bool:
     """Return whether an article is set in America and not in the Caucasus, by the places it names: Georgia is there."""
     concepts = {mention.concepts[0] for mention in mentions}
     inside = any(concept.startswith("US/") and concept not in places.OF_THE_WORLD for concept in concepts)
@@ -246,7 +246,7 @@ class FieldReading:
         same.named, same.aliased = self.named, self.aliased
         return same
 
-    def mentions(self, language: str) -> list[places.Mention]:
+    def mentions(self, language: str) -> list[places.PlaceMention]:
         """Return the places that are named here, and what may be only named after one."""
         found = places.mentions(self.tokens, language)
         cities = [mention.end for mention in found if mention.is_city]
@@ -266,7 +266,7 @@ class FieldReading:
         at = bisect_right(self.named, start, key=itemgetter(0))
         return at > 0 and end <= self.named[at - 1][1] and self.named[at - 1] != (start, end)
 
-    def _is_elsewhere(self, town: places.Mention, then: places.Mention | None) -> bool:
+    def _is_elsewhere(self, town: places.PlaceMention, then: places.PlaceMention | None) -> bool:
         """Return whether an American state follows the name of a place elsewhere: "Paris, Texas"."""
         if places.country_of(town.concepts[0]) == "US":
             return False
@@ -275,17 +275,17 @@ class FieldReading:
             return True
         return namesakes.is_in_a_state(self.text, town.end)
 
-    def is_doubtful(self, mention: places.Mention) -> bool:
+    def is_doubtful(self, mention: places.PlaceMention) -> bool:
         """Return whether an Arabic word may as well be another: what stands around it, or the article, must tell."""
         if self.tokens[mention.start].case is not Case.NONE or mention.end - mention.start > 1:
             return False
         return bool(mention.doubtful) or namesakes.is_arabic_surname(self.text, mention.start)
 
-    def is_where(self, mention: places.Mention) -> bool:
+    def is_where(self, mention: places.PlaceMention) -> bool:
         """Return whether a doubtful word stands where a place does: after "in", or beside another and an "and"."""
         if not mention.doubtful:
             return False
-        if namesakes.says_where_in_arabic(self.text, mention.start, mention.doubtful):
+        if namesakes.is_arabic_location(self.text, mention.start, mention.doubtful):
             return True
         folded = self.tokens[mention.start].folded
         if folded not in (mention.doubtful, "و" + mention.doubtful):
@@ -294,7 +294,7 @@ class FieldReading:
             return True
         return mention.end in self._starts and self.tokens[mention.end].folded.startswith("و")
 
-    def is_namesake(self, mention: places.Mention) -> bool:
+    def is_namesake(self, mention: places.PlaceMention) -> bool:
         """Return whether what is named is another thing (no person) with the place's name."""
         is_city = mention.is_city
         first = self.tokens[mention.start]
@@ -303,7 +303,7 @@ class FieldReading:
             return True
         if is_city and self._is_table and namesakes.is_in_table(self.text, mention.start, mention.end):
             return True
-        return namesakes.is_other(self.text, mention.start, mention.end, is_city=is_city)
+        return namesakes.is_other_thing(self.text, mention.start, mention.end, is_city=is_city)
 
     def quote(self, start: int, end: int) -> tuple[str, int, int]:
         """Return what tokens `start` to `end` (exclusive) are in the text as given, and where it stands."""
@@ -369,7 +369,7 @@ class FieldReading:
         """Return whether a word stands somewhere as a surname does; found out once, too."""
         known = self._alone.get(folded)
         if known is None:
-            known = any(namesakes.stands_alone(self.text, p) for p in self.folded.get(folded, ()))
+            known = any(namesakes.is_alone(self.text, p) for p in self.folded.get(folded, ()))
             self._alone[folded] = known
         return known
 
