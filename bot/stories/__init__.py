@@ -1,6 +1,5 @@
-"""Which headlines are the same text, and which tell of the same event.
+"""Stories: groups headlines about the same event, and recognises headlines of the same text.
 
-In: headlines in the order they were seen. Out: a `Placement` for each, final from then on: an entry never
-changes its story and stories never merge. When unsure, a new story. Not here: storage (this is a cache of it), or
-what a reader is sent.
+In: headlines in the order they were seen. Out: a final `Placement` for each: an entry never changes its story and
+stories never merge. In doubt, a new story. Not here: storage (this is a cache of it), and the choice of messages.
 """

@@ -1,7 +1,7 @@
-"""Place each headline in a story, one after another, in bounded time.
+"""Clusterer: places headlines in stories, one after another, in bounded time.
 
-A headline is compared with the few recent ones that share its rarest words; the likeliest decides. What is kept in
-memory is a cache of the database: `restore` rebuilds it at start, `forget_before` and `limit` keep it small.
+A headline is compared with the few recent headlines that share its rarest words; the most similar decides. The memory
+is a cache of the database: `restore` rebuilds it at start, `forget_before` and `limit` keep it small.
 """
 
 from collections import Counter
@@ -13,21 +13,21 @@ from urllib.parse import urlsplit
 from bot.models import Headline, Placement
 from bot.stories.fingerprint import Fingerprint, containment, contradict, fingerprint, likeness, same_text, weigh
 
-WINDOW = timedelta(hours=48)  # a story is a matter of days: what looks alike a week later is another event
-LIMIT = 50_000  # headlines; two days of ten thousand feeds that publish rarely, or some two hundred that publish much
-RAREST = 8  # words looked up
-CROWD = 400  # headlines under one word: a word of more is no evidence, and would cost time
+WINDOW = timedelta(hours=48)  # a story lasts days: a similar headline a week later is another event
+LIMIT = 50_000  # headlines: two days of ten thousand feeds that publish rarely, or of two hundred that publish often
+RAREST = 8  # words looked up for a headline
+CROWD = 400  # headlines under one word: a more frequent word is no evidence, and costs time
 VERIFIED = 30  # candidates compared in full
 
-# How alike two titles of one event are at least, by the telling words they share: the more of these,
-# the less the rest matters. Found on labelled headlines with `tests/benchmarks/stories.py`.
+# The least likeness of two titles of one event, by the number of telling words they share: the more of these, the less
+# the rest matters. Found on labelled headlines with `tests/benchmarks/stories.py`.
 LIKE = {2: 76.0, 3: 66.0, 4: 58.0}
-CONTAINED = 86.0  # or how far one contains the other, if they share three
+CONTAINED = 86.0  # or the least containment, if they share three
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A headline already placed."""
+    """A headline that has its placement."""
 
     print: Fingerprint
     url: str | None
@@ -36,7 +36,7 @@ class _Known:
 
 
 class Clusterer:
-    """The headlines of the last `window`, at most `limit`, and the index they are found by."""
+    """An index of the headlines of the last `window`, at most `limit`, by their words and URLs."""
 
     def __init__(self, window: timedelta = WINDOW, limit: int = LIMIT) -> None:
         self._window = window
@@ -46,11 +46,11 @@ class Clusterer:
         self._by_url: dict[str, int] = {}
 
     def __len__(self) -> int:
-        """How many headlines are remembered."""
+        """The number of headlines in memory."""
         return len(self._known)
 
     def place(self, headline: Headline) -> Placement:
-        """Return where `headline` belongs, and remember it; the answer for one id never changes while remembered."""
+        """Return the placement of a headline, and keep it; the placement of an id never changes while it is kept."""
         if known := self._known.get(headline.id):
             return known.placement
         mark = fingerprint(headline.title, headline.text)
@@ -59,17 +59,17 @@ class Clusterer:
         return placement
 
     def restore(self, headline: Headline, placement: Placement) -> None:
-        """Remember a headline placed earlier, as the database has it. Call in the order they were placed."""
+        """Add a headline with its placement from the database. Call in the order of placement."""
         if headline.id not in self._known:
             self._remember(headline, fingerprint(headline.title, headline.text), placement)
 
     def warm(self, placed: Iterable[tuple[Headline, Placement]]) -> None:
-        """Restore many."""
+        """Restore many headlines, in the order of placement."""
         for headline, placement in placed:
             self.restore(headline, placement)
 
     def forget_before(self, moment: datetime) -> None:
-        """Forget the headlines published before `moment`; their stories take no more members by likeness to them."""
+        """Remove the headlines published before `moment`; no new headline joins a story by likeness to them."""
         for number in [number for number, known in self._known.items() if known.published_at < moment]:
             self._forget(number)
 
@@ -81,19 +81,19 @@ class Clusterer:
         for known in found:
             if same_text(known.print, mark):
                 return known.placement
-        if linked:  # one page under two headlines with nothing in common: a page that is written on
+        if linked:  # one page with two unrelated headlines: a live page
             return Placement(linked.placement.story, headline.id)
         return Placement(found[0].placement.story if found else headline.id, headline.id)
 
     def _linked(self, headline: Headline) -> _Known | None:
-        """Return the last headline that links to the same page, if the address is that of a page at all."""
+        """Return the last headline with the same URL, or None; the URL of a whole site does not count."""
         if headline.url is None or not is_page(headline.url):
             return None
         known = self._known.get(self._by_url.get(headline.url, -1))
         return known if known and self._in_window(headline, known) else None
 
     def _likeliest(self, headline: Headline, mark: Fingerprint) -> list[_Known]:
-        """Return the recent headlines that tell of the same event, the likeliest first."""
+        """Return the recent headlines about the same event, the most similar first."""
         scored = []
         for number in self._candidates(mark):
             known = self._known[number]
@@ -131,19 +131,19 @@ class Clusterer:
             del self._by_url[known.url]
 
 
-def event_score(one: Fingerprint, other: Fingerprint) -> float:
-    """Return how surely two headlines tell of one event, 0 when it is not sure enough to put them together."""
-    shared = int(weigh(one.telling & other.telling))
-    if shared < min(LIKE) or contradict(one, other):
+def event_score(first: Fingerprint, second: Fingerprint) -> float:
+    """Return the likeness of two headlines about one event, up to 100; 0 if the evidence is too weak to group them."""
+    shared = int(weigh(first.telling & second.telling))
+    if shared < min(LIKE) or contradict(first, second):
         return 0.0
-    alike = likeness(one, other)
+    alike = likeness(first, second)
     if alike >= LIKE[min(shared, max(LIKE))]:
         return alike
-    contained = containment(one, other) if shared > min(LIKE) else 0.0
+    contained = containment(first, second) if shared > min(LIKE) else 0.0
     return min(LIKE.values()) if contained >= CONTAINED else 0.0
 
 
 def is_page(url: str) -> bool:
-    """Whether a canonical URL names a page and not a whole site: feeds without links give the front page to all."""
+    """Return whether a canonical URL is of a page, not of a whole site, as in feeds without links."""
     parts = urlsplit(url)
     return len(parts.path) > 1 or bool(parts.query)

@@ -1,8 +1,8 @@
-"""A headline as words that can be compared, in any script, and the two questions asked of a pair of them.
+"""Fingerprint: a headline as comparable words, in any script, and the comparisons of two headlines.
 
-*Same text* is for suppressing, so it is nearly an identity: the same words in the same order, articles, endings
-and the mark of a publisher aside. A number, a name or a "not" that differs makes it another text.
-*Same event* is for grouping, where a mistake hides nothing, so likeness is enough.
+*Same text* suppresses alerts, so it is nearly an identity: the same words in the same order, except for articles,
+endings and the publisher's name. A different number, name or "not" makes another text.
+*Same event* only groups, and a mistake hides nothing, so likeness is enough.
 """
 
 import re
@@ -15,14 +15,14 @@ from rapidfuzz import fuzz
 from bot.stories.vocabulary import ARTICLES, COMMON, PRESS
 
 LEDE = 400  # characters of the body that are compared
-SHORT_LEDE = 60  # characters: less than this says nothing about two texts
-FULL_LEDE = 120  # characters: as much, equal to the letter, makes two texts one
+SHORT_LEDE = 60  # characters: a shorter lede is no evidence
+FULL_LEDE = 120  # characters: so many that are equal make two texts the same
 TITLE = 512  # characters of a title that are compared
-LONG_HEAD = 5  # words left before a dash or bar, for what follows it to be a mere addition
-LONG_TITLE = 4  # telling words that make a title its own proof
-SHORT_TITLE = 3  # telling words that do, unless the texts contradict it
-SAME_WORDS = 0.1  # share of the words of the shorter of two ledes that the other has too, if they tell of the same
-ALIKE = 70  # likeness of the titles of one and the same text
+LONG_HEAD = 5  # words before a dash or bar that make the rest a mere addition
+LONG_TITLE = 4  # telling words with which equal titles mean the same text
+SHORT_TITLE = 3  # telling words with which they do unless the texts contradict
+SAME_WORDS = 0.1  # least share of common words, of the shorter of two ledes about the same event
+ALIKE = 70  # least likeness of the titles of the same text
 
 _TAIL = re.compile(r"^(?P<head>.{15,}?)\s*(?:\s[-–—|]\s|\s::\s|\s?\|\s?)(?P<tail>[^-–—|:]{2,40})$", re.DOTALL)
 _BRACKET = re.compile(r"^(?P<head>.{15,}?)\s*[(\[](?P<tail>[^()\[\]]{1,30})[)\]]$", re.DOTALL)
@@ -40,7 +40,7 @@ _POSSESSIVE = re.compile(r"['’ʼ`´](?:s\b)?")
 _SPACELESS = re.compile(  # scripts written without spaces: Thai, Lao, Burmese, Khmer, kana, Han
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+"
 )
-# Marks that writers leave out or put in at will; in other scripts a mark is a letter and stays.
+# Optional marks; in other scripts marks are letters and stay.
 _LOOSE_MARKS = re.compile(
     "[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u200b-\u200f\u2060]"
 )
@@ -49,11 +49,11 @@ _ALIKE = str.maketrans("أإآٱىیةکığðøłđßæœ’", "ااااييه�
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """A headline made comparable.
+    """A headline in comparable form.
 
-    `words` are in order, folded, without articles and the publisher's mark; `head` leaves out whatever else hangs
-    behind a dash or bar at the end, or equals `words`. `telling` are the words that may identify an event; `key` is
-    the title to compare by likeness: its words, sorted. `lede` is the folded start of the text, "" if too short.
+    `words`: folded, in order, without articles and the publisher's name. `head`: the same without any addition after a
+    dash or bar at the end; equal to `words` if there is none. `telling`: the words that may identify an event. `key`:
+    the sorted words, for likeness. `lede`: the folded start of the text, "" if too short.
     """
 
     words: tuple[str, ...]
@@ -64,12 +64,12 @@ class Fingerprint:
 
     @property
     def weight(self) -> float:
-        """How much the title says: its telling words, a pair of letters from a spaceless script counting half."""
+        """The evidence in the title (see `weigh`)."""
         return weigh(self.telling)
 
 
 def fingerprint(title: str, text: str = "") -> Fingerprint:
-    """Return what `title` and the start of `text` are compared by."""
+    """Return the fingerprint of a title and the start of a text."""
     bare = _without_publisher(_LEAD.sub("", fold(title[:TITLE])))
     words = _content(bare)
     tail = _TAIL.match(bare)
@@ -86,7 +86,7 @@ def fingerprint(title: str, text: str = "") -> Fingerprint:
 
 
 def fold(text: str) -> str:
-    """Return `text` without case, accents, vowel marks, or the choice between letters that are written alike."""
+    """Return `text` without case, accents and vowel marks, and with one letter for each group of similar letters."""
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text).casefold()
@@ -94,7 +94,7 @@ def fold(text: str) -> str:
 
 
 def split_words(folded: str) -> list[str]:
-    """Return the words of a folded text; a run of a script without spaces becomes its overlapping pairs of letters."""
+    """Return the words of a folded text; in a script without spaces, overlapping pairs of letters."""
     plain = _POSSESSIVE.sub("", folded)
     if plain.isascii():
         return _ASCII_WORD.findall(plain)
@@ -103,60 +103,60 @@ def split_words(folded: str) -> list[str]:
 
 
 def weigh(words: Iterable[str]) -> float:
-    """Return how much evidence `words` are: 1 each, a pair of letters from a spaceless script one half."""
+    """Return the weight of words as evidence: 1 for each, 0.5 for a pair of letters of a script without spaces."""
     return sum(0.5 if len(word) == 2 and _SPACELESS.match(word) else 1.0 for word in words)
 
 
-def same_text(one: Fingerprint, other: Fingerprint) -> bool:
-    """Whether what was sent for `one` need not be sent for `other`: nearly an identity, for this suppresses."""
-    if _same_words(one.words, other.words) or one.words == other.head or one.head == other.words:
-        return _vouched(one, other)
-    return _same_lede(one, other) and _numbers(one) == _numbers(other) and likeness(one, other) >= ALIKE
+def same_text(first: Fingerprint, second: Fingerprint) -> bool:
+    """Return whether two headlines are of the same text, so that only one of them is sent: nearly an identity."""
+    if _same_words(first.words, second.words) or first.words == second.head or first.head == second.words:
+        return _vouched(first, second)
+    return _same_lede(first, second) and _numbers(first) == _numbers(second) and likeness(first, second) >= ALIKE
 
 
-def likeness(one: Fingerprint, other: Fingerprint) -> float:
-    """Return how alike two titles are, 0 to 100, whatever the order of their words."""
-    return fuzz.ratio(one.key, other.key)
+def likeness(first: Fingerprint, second: Fingerprint) -> float:
+    """Return the likeness of two titles, 0 to 100, in any order of words."""
+    return fuzz.ratio(first.key, second.key)
 
 
-def containment(one: Fingerprint, other: Fingerprint) -> float:
-    """Return how far one title is contained in the other, 0 to 100, whatever the order of their words."""
-    return fuzz.token_set_ratio(one.key, other.key)
+def containment(first: Fingerprint, second: Fingerprint) -> float:
+    """Return the share of one title that the other contains, 0 to 100, in any order of words."""
+    return fuzz.token_set_ratio(first.key, second.key)
 
 
-def contradict(one: Fingerprint, other: Fingerprint) -> bool:
-    """Whether the texts, where both are there, have too few words in common to tell of the same thing."""
-    if not one.lede or not other.lede:
+def contradict(first: Fingerprint, second: Fingerprint) -> bool:
+    """Return whether both texts exist and have too few common words to be about the same event."""
+    if not first.lede or not second.lede:
         return False
-    first, second = (set(lede.split()) - COMMON for lede in (one.lede, other.lede))
-    return len(first & second) < SAME_WORDS * min(len(first), len(second))
+    words, other_words = (set(lede.split()) - COMMON for lede in (first.lede, second.lede))
+    return len(words & other_words) < SAME_WORDS * min(len(words), len(other_words))
 
 
-def _vouched(one: Fingerprint, other: Fingerprint) -> bool:
-    """Whether equal titles mean equal texts: a short one ("Business highlights") may head another text each day."""
-    if one.weight >= LONG_TITLE or _same_lede(one, other):
+def _vouched(first: Fingerprint, second: Fingerprint) -> bool:
+    """Return whether equal titles mean the same text: a short title ("Business highlights") may recur every day."""
+    if first.weight >= LONG_TITLE or _same_lede(first, second):
         return True
-    return one.weight >= SHORT_TITLE and not contradict(one, other)
+    return first.weight >= SHORT_TITLE and not contradict(first, second)
 
 
-def _same_lede(one: Fingerprint, other: Fingerprint) -> bool:
-    return len(one.lede) >= FULL_LEDE and one.lede == other.lede
+def _same_lede(first: Fingerprint, second: Fingerprint) -> bool:
+    return len(first.lede) >= FULL_LEDE and first.lede == second.lede
 
 
-def _same_words(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    return one == other or (len(one) == len(other) and all(map(_variants, one, other)))
+def _same_words(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
+    return first == second or (len(first) == len(second) and all(map(_variants, first, second)))
 
 
-def _variants(one: str, other: str) -> bool:
-    """Whether two words differ by an ending or one typing error near the end at most ("raises", "raised").
+def _variants(first: str, second: str) -> bool:
+    """Return whether two words differ by an ending or a typing error near the end at most ("raises", "raised").
 
-    Both start with the same five letters and three quarters of the longer: Hama is not Hamas, Iran not Iraq.
+    The first five letters and three quarters of the longer word are equal: Hama is not Hamas, Iran not Iraq.
     """
-    if one == other:
+    if first == second:
         return True
-    longer = max(len(one), len(other))
+    longer = max(len(first), len(second))
     stem = max(5, -(-3 * longer // 4))
-    return one.isalpha() and other.isalpha() and len(one) >= stem and one[:stem] == other[:stem]
+    return first.isalpha() and second.isalpha() and len(first) >= stem and first[:stem] == second[:stem]
 
 
 def _numbers(headline: Fingerprint) -> list[str]:
@@ -172,12 +172,12 @@ def _content(folded: str) -> tuple[str, ...]:
 
 
 def _without_al(word: str) -> str:
-    """Return an Arabic word without its article, which is written as part of it."""
+    """Return an Arabic word without its article, which is attached to it."""
     return word[2:] if len(word) > 4 and word.startswith("\u0627\u0644") else word
 
 
 def _without_publisher(folded: str) -> str:
-    """Return a folded title without a publisher's name in brackets or behind a dash or bar at its end, or both."""
+    """Return a folded title without a publisher's name in brackets or after a dash or bar at its end, or both."""
     for pattern in (_TAIL, _BRACKET, _TAIL):
         found = pattern.match(folded)
         if found and _is_publisher(found["tail"]):

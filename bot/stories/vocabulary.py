@@ -1,6 +1,6 @@
-"""Words that are no evidence: articles, words of every second headline, and the names publishers sign with.
+"""Vocabulary: words that are no evidence: articles, common words of headlines, and publishers' names.
 
-All are folded as `bot.stories.fingerprint.fold` folds: no case, accents or vowel marks.
+All are folded (`bot.stories.fingerprint.fold`): no case, accents or vowel marks.
 """
 
 
@@ -8,10 +8,10 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Left out wherever they stand. Only those that are no word of weight in another language: "die" is a verb in English.
+# Always left out. None is an important word in another language: "die" is a verb in English.
 ARTICLES = _words("a an the le la les l un une der ein eine el los las gli")
 
-# Words that are in every second headline and so tell no event: they never count as shared.
+# Common in headlines of all events: they never count as shared.
 COMMON = ARTICLES | _words("""
     about after again against ago all amid among and are as at back be because been before being best between
     big but by can could day days did do does down during every few first for from get gets getting had has

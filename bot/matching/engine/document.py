@@ -53,7 +53,7 @@ class NameFinder(Protocol):
         """Yield the names that occur in a field, in order; two overlap only if they are the same tokens."""
 
 
-FieldMention: TypeAlias = tuple["DocumentField", places.Mention]
+FieldMention: TypeAlias = tuple["DocumentField", places.PlaceMention]
 
 
 class Document:
@@ -127,7 +127,7 @@ class Document:
             return True
         return False if cases == {Case.LOWER} else None
 
-    def _add_places(self) -> list[tuple["DocumentField", list[places.Mention]]]:
+    def _add_places(self) -> list[tuple["DocumentField", list[places.PlaceMention]]]:
         """Add the spans of places to each field, without things only named after one; return all mentions by field."""
         by_field = [(field, field.mentions(self.language)) for field in (self.title, self.text)]
         mentions = [(field, mention) for field, in_field in by_field for mention in in_field]
@@ -185,7 +185,7 @@ class Document:
         """Return the names of places (one word, folded) that are a person's in this article."""
         single = [(field, m.start, field.tokens[m.start].folded) for field, m in mentions if m.end - m.start == 1]
         people = {folded for field, start, folded in single if self._is_person(field, start)}
-        maybe = {folded for field, start, folded in single if namesakes.is_who(field.text, start)}
+        maybe = {folded for field, start, folded in single if namesakes.is_before_who(field.text, start)}
         if maybe:
             full = {folded for field, start, folded in single if namesakes.has_forename(field.text, start)}
             people |= maybe & full
@@ -201,7 +201,7 @@ class Document:
             return False
         return any(other.has_alone(surname) for _name, other in self.fields)
 
-    def _is_place(self, field: "DocumentField", mention: places.Mention, people: set[str]) -> bool | None:
+    def _is_place(self, field: "DocumentField", mention: places.PlaceMention, people: set[str]) -> bool | None:
         """Return whether a mention means the place: True, False, or None without evidence."""
         if field.is_namesake(mention):
             return False
@@ -211,7 +211,7 @@ class Document:
             if is_unsure and namesakes.has_forename(field.text, start):
                 return False  # Scott Draper is no town of America
             if folded in people:
-                is_where = namesakes.says_where(field.text, start, mention.end)
+                is_where = namesakes.is_location(field.text, start, mention.end)
                 if not is_where or self._is_person(field, start):
                     return False
             if folded in places.WORDS_TOO:
@@ -233,7 +233,7 @@ def _keys_of_place(concept: str) -> tuple[str, str]:
     return PLACE + concept, f"{PLACE}in:{places.country_of(concept)}"
 
 
-def _concepts(mention: places.Mention, certain: set[str]) -> tuple[str, ...]:
+def _concepts(mention: places.PlaceMention, certain: set[str]) -> tuple[str, ...]:
     """Return the concepts of a mention. Of a name of two places, only those in a country that the article also names
     in a certain way, if there is one."""
     if not mention.either:
@@ -242,7 +242,7 @@ def _concepts(mention: places.Mention, certain: set[str]) -> tuple[str, ...]:
     return tuple(c for c in mention.concepts if places.country_of(c) in countries) or mention.concepts
 
 
-def _is_american(mentions: Iterable[places.Mention]) -> bool:
+def _is_american(mentions: Iterable[places.PlaceMention]) -> bool:
     """Return whether, by the places it names, an article is set in America and not in the Caucasus: then Georgia is the
     American state."""
     concepts = {mention.concepts[0] for mention in mentions}
@@ -278,7 +278,7 @@ class DocumentField:
         same.named, same.aliased = self.named, self.aliased
         return same
 
-    def mentions(self, language: str) -> list[places.Mention]:
+    def mentions(self, language: str) -> list[places.PlaceMention]:
         """Return the mentions of places, including things that may only be named after one."""
         found = places.mentions(self.tokens, language)
         cities = [mention.end for mention in found if mention.is_city]
@@ -299,7 +299,7 @@ class DocumentField:
         at = bisect_right(self.named, start, key=itemgetter(0))
         return at > 0 and end <= self.named[at - 1][1] and self.named[at - 1] != (start, end)
 
-    def _is_elsewhere(self, town: places.Mention, after: places.Mention | None) -> bool:
+    def _is_elsewhere(self, town: places.PlaceMention, after: places.PlaceMention | None) -> bool:
         """Return whether an American state follows the name of a place elsewhere: "Paris, Texas"."""
         if places.country_of(town.concepts[0]) == "US":
             return False
@@ -308,17 +308,17 @@ class DocumentField:
             return True
         return namesakes.is_in_a_state(self.text, town.end)
 
-    def is_doubtful(self, mention: places.Mention) -> bool:
+    def is_doubtful(self, mention: places.PlaceMention) -> bool:
         """Return whether an Arabic word may be another word: the words around it, or the article, must decide."""
         if self.tokens[mention.start].case is not Case.NONE or mention.end - mention.start > 1:
             return False
         return bool(mention.doubtful) or namesakes.is_arabic_surname(self.text, mention.start)
 
-    def is_where(self, mention: places.Mention) -> bool:
+    def is_where(self, mention: places.PlaceMention) -> bool:
         """Return whether a doubtful word is in the position of a place: after "in", or next to a place and an "and"."""
         if not mention.doubtful:
             return False
-        if namesakes.says_where_in_arabic(self.text, mention.start, mention.doubtful):
+        if namesakes.is_arabic_location(self.text, mention.start, mention.doubtful):
             return True
         folded = self.tokens[mention.start].folded
         if folded not in (mention.doubtful, "و" + mention.doubtful):
@@ -327,7 +327,7 @@ class DocumentField:
             return True
         return mention.end in self._starts and self.tokens[mention.end].folded.startswith("و")
 
-    def is_namesake(self, mention: places.Mention) -> bool:
+    def is_namesake(self, mention: places.PlaceMention) -> bool:
         """Return whether a mention is another thing (no person) with the place's name."""
         is_city = mention.is_city
         first = self.tokens[mention.start]
@@ -336,7 +336,7 @@ class DocumentField:
             return True
         if is_city and self._is_table and namesakes.is_in_table(self.text, mention.start, mention.end):
             return True
-        return namesakes.is_other(self.text, mention.start, mention.end, is_city=is_city)
+        return namesakes.is_other_thing(self.text, mention.start, mention.end, is_city=is_city)
 
     def quote(self, start: int, end: int) -> tuple[str, int, int]:
         """Return the original text of tokens `start` to `end` (exclusive), and its first and last offset there."""
@@ -402,7 +402,7 @@ class DocumentField:
         """Return whether a word occurs somewhere alone, as a surname does. Cached too."""
         known = self._alone.get(folded)
         if known is None:
-            known = any(namesakes.stands_alone(self.text, p) for p in self.folded.get(folded, ()))
+            known = any(namesakes.is_alone(self.text, p) for p in self.folded.get(folded, ()))
             self._alone[folded] = known
         return known
 

@@ -1,12 +1,12 @@
-"""The words for a people and what is theirs, inflected: "syrien" stands for syrienne, syriens and syriennes.
+"""Demonyms: inflects the nouns and adjectives of peoples, as "syrien" to syrienne, syriens and syriennes.
 
-In: a word as `data/peoples.tsv` has it, and its language. Out: every form that stands for itself in a text. Regular
-endings only; what is irregular is written out in the table.
+In: a word of `data/peoples.tsv` and its language. Out: its forms in texts. Regular endings only; irregular forms are in
+the table.
 """
 
 import re
 
-MORE = {  # language -> endings of a word, and what stands in their place in its other forms; the first that fits
+MORE = {  # language -> endings of a word, each with its replacements in the other forms; the first match wins
     "ar": (("ي", ("ي", "ية", "يون", "يين", "يات", "يو")), ("", ("",))),
     "fr": (
         ("ien", ("ien", "ienne", "iens", "iennes")),
@@ -43,23 +43,23 @@ BACK_VOWELS = "aıou"
 
 
 def inflected(word: str, language: str) -> list[str]:
-    """Return every form of a people's word of the table (its words joined by "_", where they are several)."""
+    """Return every form of a demonym of the table, where "_" joins several words."""
     words = word.replace("_", " ")
     if language == "ru":
         return _russian(words)
     if language == "tr":
         return _turkish(words)
     if language == "ar" and " " in words and all(part.endswith("ي") for part in words.split()):
-        parts = [inflected(part, language) for part in words.split()]  # each of "كوري شمالي" has the ending
+        parts = [inflected(part, language) for part in words.split()]  # both words of "كوري شمالي" have the ending
         return [" ".join(forms) for forms in zip(*parts, strict=True)]
-    for ending, others in MORE[language]:
+    for ending, endings in MORE[language]:
         if words.endswith(ending):
-            return [words.removesuffix(ending) + other for other in others]
+            return [words.removesuffix(ending) + new_ending for new_ending in endings]
     return [words]
 
 
 def _russian(word: str) -> list[str]:
-    """Return a people's word, and the singular of сирийцы; its cases are found by its stem."""
+    """Return a demonym, and the singular of a plural like сирийцы; their cases are matched by the stem."""
     if not word.endswith("цы"):
         return [word]
     base = word.removesuffix("цы")
@@ -67,7 +67,7 @@ def _russian(word: str) -> list[str]:
 
 
 def _turkish(word: str) -> list[str]:
-    """Return a people's word, and its plural in the commonest cases."""
+    """Return a demonym, and its plural in the commonest cases."""
     vowels = re.findall("[aıouâeiöü]", word.lower())
     plural, cases = TURKISH_PLURALS[0 if vowels and vowels[-1] in BACK_VOWELS + "â" else 1]
     return [word, *(word + plural + case for case in cases)]

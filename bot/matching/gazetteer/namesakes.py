@@ -1,10 +1,9 @@
-"""What is named after a place but is not it: told by what stands around the name, not by lists of such things.
+"""Namesakes: people and things named after a place, recognised by the words around the name rather than by lists.
 
-In: the words of a field, and where in it a place is named. Out: whether the name is another thing's here: a person's
-(MaliVai Washington), a language ("translated into English"), a newspaper's, a ship's, a club's, a competition's, a
-treaty's or a street's. A team in a table of results ("Boston 7 Oakland 0") is no news from its city either. What a
-country has (its army, its bank, its airline) is that country's. Names whose form tells nothing (Chicago Bulls) are
-listed in `data/others.txt`.
+In: the words of a field, and the position of a place's name. Out: whether the name belongs there to a person (MaliVai
+Washington), a language ("translated into English"), a newspaper, ship, club, competition, treaty or street. A team in a
+table of results ("Boston 7 Oakland 0") is not news from its city either. A country's army, bank or airline counts as
+the country. Names without such signs (Chicago Bulls) are listed in `data/others.txt`.
 """
 
 from collections.abc import Collection
@@ -14,8 +13,8 @@ from importlib.resources import files
 from bot.matching.text.analysis import Case, Text, Token, fold, word_set
 
 MOST_BETWEEN = 3  # words of a competition between the place and its kind: "European Athletics Indoor Championships"
-LONGEST_ACRONYM = 3  # letters: a longer word in capitals is one of a headline or dateline
-TABLE = 6  # places of a field followed by a number, from which it is a table of results
+LONGEST_ACRONYM = 3  # letters: a longer word in capitals belongs to a headline or dateline
+TABLE = 6  # places followed by a number that make a field a table of results
 
 TITLES = word_set("mr mrs dr sir judge justice senator sen prof professor coach")
 AFTER_SURNAME = word_set("jr sr iii")
@@ -28,7 +27,7 @@ GREATER = word_set(
     "north south east west northern southern eastern western central greater downtown upper lower new old fort mount "
     "port saint st san los las el al the a in of and mr president"
 )
-ARTICLES = ("the", "a", "an", "this", "that")  # before a word that is no surname
+ARTICLES = ("the", "a", "an", "this", "that")  # never before a surname
 BODIES = word_set(
     "senate police river valley airport university college government state council congress parliament army court "
     "city county house times post street open tech committee ministry department assembly district region"
@@ -44,17 +43,17 @@ STATES = word_set(  # as news agencies shorten them, after a town and a comma
 )
 SHIPS = word_set("uss hms rms")
 QUOTES = frozenset('"“”«»„')
-# In Arabic, as folded: words before a place; what ends a people's word; and before a language.
+# In Arabic, folded: words before a place, and endings of the word before a language.
 ARABIC_WHERE = word_set(
     "في الي من نحو شمال جنوب شرق غرب شمالي جنوبي شرقي غربي وسط داخل خارج دوله جمهوريه بين لدي عبر باتجاه حكومه جيش "
     "سلطات عاصمه حدود تجاه ضد مع علي"
 )
 ARABIC_TONGUE = ("لغه", "لغتين", "لغات", "لسان")
-ARABIC_TONGUES = word_set(  # beside one of these and an "and" it is one too: "العربية والفرنسية"
+ARABIC_TONGUES = word_set(  # joined by "and" with one of OTHER_TONGUES, these are languages: "العربية والفرنسية"
     "عربيه امازيغيه فرنسيه انجليزيه انكليزيه اسبانيه المانيه ايطاليه روسيه تركيه فارسيه صينيه "
     "عبريه كرديه لاتينيه برتغاليه"
 )
-OTHER_TONGUES = word_set("عربيه امازيغيه فارسيه عبريه لاتينيه")  # those of no country
+OTHER_TONGUES = word_set("عربيه امازيغيه فارسيه عبريه لاتينيه")  # languages of no single country
 PAPERS = word_set("times post tribune herald globe chronicle gazette observer telegraph inquirer courier")
 LEGAL_FORMS = word_set("ltd inc plc gmbh")
 STREETS = word_set("street avenue boulevard square")
@@ -68,7 +67,7 @@ CLUBS_BEFORE = word_set(
     "eintracht hertha werder ajax olympique sporting fc ac as vfb fk sk deportivo hapoel maccabi beitar"
 )
 SHORT_CLUBS = 4  # letters: the short ones of these are written in capitals (AC Milan)
-UNITED = word_set("states nations kingdom arab airlines")  # after which "United" is no club's
+UNITED = word_set("states nations kingdom arab airlines")  # before these, "United" is not a club
 
 LANGUAGES = word_set(
     "english french german spanish italian portuguese russian chinese japanese korean turkish polish dutch greek "
@@ -80,21 +79,21 @@ AFTER_LANGUAGE = word_set("by with as for on at to is was") | OF_LANGUAGE
 
 
 def is_table(text: Text, ends: Collection[int]) -> bool:
-    """Return whether a field is a table of results, by the places of it, which end at these words."""
+    """Return whether a field is a table of results; `ends` are the positions after its places."""
     words = text.tokens
     return sum(end < len(words) and words[end].folded.isdigit() for end in ends) >= TABLE
 
 
 def is_in_table(text: Text, start: int, end: int) -> bool:
-    """Return whether a city or state in a table of results is a team of it."""
+    """Return whether a city or state in a table of results is a team."""
     before, after = _word(text, start - 1), _word(text, end)
     return (after is not None and (after.folded.isdigit() or after.folded == "at")) or (
         before is not None and before.folded in ("at", "beat", "v", "vs") and before.case is not Case.LOWER
     )
 
 
-def is_other(text: Text, start: int, end: int, *, is_city: bool) -> bool:
-    """Return whether the name of a place at `start` to `end` (exclusive) is a thing's that is no person."""
+def is_other_thing(text: Text, start: int, end: int, *, is_city: bool) -> bool:
+    """Return whether a place's name at `start` to `end` (exclusive) belongs to a thing; for people, see `is_person`."""
     if end - start == 1 and _is_language(text, start):
         return True
     after = _word(text, end)
@@ -105,13 +104,13 @@ def is_other(text: Text, start: int, end: int, *, is_city: bool) -> bool:
 
 
 def _is_after_another(text: Text, start: int) -> bool:
-    """Return whether the word before a city's name makes it a ship's or a club's."""
+    """Return whether the word before a city's name makes it the name of a ship or a club."""
     before = text.tokens[start - 1]
     return before.folded in SHIPS or _is_club_before(before, text)
 
 
 def _is_of(text: Text, end: int, *, is_city: bool) -> bool:
-    """Return whether the word after a name, which has a capital, makes it another thing's."""
+    """Return whether the word after a name, which has a capital, makes it the name of another thing."""
     folded = text.tokens[end].folded
     if folded in LEGAL_FORMS or _is_contest(text, end):
         return True
@@ -121,7 +120,7 @@ def _is_of(text: Text, end: int, *, is_city: bool) -> bool:
 
 
 def is_person(text: Text, position: int) -> bool:
-    """Return whether the one word of a place's name is a person's surname here, by what stands beside it."""
+    """Return whether a place's name of one word is a surname here, by the words beside it."""
     words = text.tokens
     word = words[position]
     if word.glued or word.case is Case.NONE:
@@ -139,12 +138,12 @@ def is_person(text: Text, position: int) -> bool:
 def _is_before_generation(text: Text, end: int) -> bool:
     """Return whether "Jr." or the like follows a name."""
     after = _word(text, end)
-    is_one = after is not None and after.folded in AFTER_SURNAME and after.case > Case.LOWER
-    return is_one and _is_beside(text, end)
+    is_generation = after is not None and after.folded in AFTER_SURNAME and after.case > Case.LOWER
+    return is_generation and _is_beside(text, end)
 
 
 def _is_before_surname(before: Token, gap: str) -> bool:
-    """Return whether a word with a capital and the gap after it stand before a surname."""
+    """Return whether a word with a capital and the gap after it precede a surname."""
     if len(before.folded) == 1:  # "P. Jordan"
         return gap.startswith(".") and before.folded.isalpha() and before.folded not in COMPASS
     if before.folded in TITLES:
@@ -154,14 +153,14 @@ def _is_before_surname(before: Token, gap: str) -> bool:
     return before.folded in given_names() and before.folded not in GIVEN_TOO  # "Jordan Egypt talks"
 
 
-def is_who(text: Text, position: int) -> bool:
-    """Return whether a name goes on as a person's does: "Washington, who lost"."""
+def is_before_who(text: Text, position: int) -> bool:
+    """Return whether "who" follows a name, as after a person: "Washington, who lost"."""
     after = _word(text, position + 1)
     return after is not None and after.folded == "who" and not after.breaks
 
 
 def is_in_a_state(text: Text, end: int) -> bool:
-    """Return whether an American state's short name follows after a comma: "Athens, Ga."."""
+    """Return whether a comma and an American state's short name follow: "Athens, Ga."."""
     after = _word(text, end)
     return (
         after is not None
@@ -172,7 +171,7 @@ def is_in_a_state(text: Text, end: int) -> bool:
 
 
 def has_forename(text: Text, position: int) -> bool:
-    """Return whether a word that may be a forename stands before a name, which is then no town's."""
+    """Return whether a possible forename precedes a name, which is then not a town."""
     if not _is_beside(text, position):
         return False
     before = text.tokens[position - 1]
@@ -181,23 +180,23 @@ def has_forename(text: Text, position: int) -> bool:
 
 
 def surname_after(text: Text, position: int) -> str:
-    """Return the word after a place's name that may be a given name (Jordan Henderson), if it may be a surname."""
+    """Return the possible surname after a place's name that is also a given name (Jordan Henderson), or ""."""
     if text.tokens[position].folded not in GIVEN_TOO or not _is_beside(text, position + 1):
         return ""
     after = text.tokens[position + 1]
     return after.folded if after.case is Case.TITLE and not after.glued and after.folded not in BODIES else ""
 
 
-def stands_alone(text: Text, position: int) -> bool:
-    """Return whether a word stands as a surname does: with a capital, after a sign or a word in small letters."""
+def is_alone(text: Text, position: int) -> bool:
+    """Return whether a word may be a surname alone: with a capital, after a sign or a word in small letters."""
     word, before = text.tokens[position], _word(text, position - 1)
     if word.case is not Case.TITLE or before is None:
         return False
     return word.begins or position in text.gaps or (before.case is Case.LOWER and before.folded not in ARTICLES)
 
 
-def says_where(text: Text, start: int, end: int) -> bool:
-    """Return whether the words around a name say that it is a place's: "in Washington", "Washington (Reuters)"."""
+def is_location(text: Text, start: int, end: int) -> bool:
+    """Return whether the words around a name show that it is a place: "in Washington", "Washington (Reuters)"."""
     before = _word(text, start - 1)
     if before is None or text.tokens[start].begins:
         return "(" in text.gaps.get(end, "") or "—" in text.gaps.get(end, "")
@@ -216,8 +215,8 @@ def _word(text: Text, position: int) -> Token | None:
 
 
 def _is_beside(text: Text, position: int) -> bool:
-    """Return whether a single space, or what glues words, stands before the word at `position`; nor does a sentence
-    begin there after a dateline ("PARIS Air France said")."""
+    """Return whether only a space or glue precedes the word at `position`, and no dateline ends there ("PARIS Air
+    France said")."""
     words = text.tokens
     if not 0 < position < len(words) or position in text.gaps:
         return False
@@ -225,12 +224,12 @@ def _is_beside(text: Text, position: int) -> bool:
 
 
 def _is_loud(word: Token) -> bool:
-    """Return whether a word is in capitals, as in a headline or a dateline, and no acronym."""
+    """Return whether a word is in capitals, as in a headline or dateline, and too long for an acronym."""
     return word.case is Case.UPPER and len(word.folded) > LONGEST_ACRONYM
 
 
 def _is_arabic_language(text: Text, position: int) -> bool:
-    """Return whether an Arabic people's word is its language: بالفرنسية, اللغة الفرنسية, العربية والفرنسية."""
+    """Return whether an Arabic demonym is a language: بالفرنسية, اللغة الفرنسية, العربية والفرنسية."""
     folded = text.tokens[position].folded
     before, after = _word(text, position - 1), _word(text, position + 1)
     if folded.startswith("بال") or (before is not None and before.folded.endswith(ARABIC_TONGUE)):
@@ -243,14 +242,14 @@ def _is_arabic_language(text: Text, position: int) -> bool:
 
 
 def is_arabic_surname(text: Text, position: int) -> bool:
-    """Return whether an Arabic people's word follows a given name, and so may be a surname: بثينة عراقي."""
+    """Return whether an Arabic demonym follows a given name, and so may be a surname: بثينة عراقي."""
     if not text.tokens[position].folded.endswith("ي") or not _is_beside(text, position):
         return False
     return text.tokens[position - 1].folded in given_names()
 
 
-def says_where_in_arabic(text: Text, position: int, name: str) -> bool:
-    """Return whether the word before a name, or the preposition written on to it, says that it is a place's."""
+def is_arabic_location(text: Text, position: int, name: str) -> bool:
+    """Return whether the word before a name, or the preposition attached to it, shows that it is a place."""
     folded, before = text.tokens[position].folded, _word(text, position - 1)
     if folded == name:
         return before is not None and before.folded in ARABIC_WHERE
@@ -258,7 +257,7 @@ def says_where_in_arabic(text: Text, position: int, name: str) -> bool:
 
 
 def is_another_spelling(text: Text, start: int, end: int) -> bool:
-    """Return whether an Arabic word ends in ى, which is read as ي: "اليمنى" is the right hand, and not of Yemen."""
+    """Return whether an Arabic word ends in ى, which is folded to ي: "اليمنى" is the right hand, not Yemeni."""
     at = text.span(start, end)[1]
     return text.source[at - 1 : at] == "ى"
 
@@ -270,7 +269,7 @@ def _is_possessive(text: Text, position: int) -> bool:
 
 
 def _is_language(text: Text, position: int) -> bool:
-    """Return whether a people's word is its language: "in English", but not "in English football"."""
+    """Return whether a demonym is a language: "in English", but not "in English football"."""
     word = text.tokens[position]
     if word.case is Case.NONE:
         return word.folded.endswith("يه") and _is_arabic_language(text, position)
@@ -285,13 +284,13 @@ def _is_language(text: Text, position: int) -> bool:
 
 
 def _is_quoted(text: Text, start: int, end: int) -> bool:
-    """Return whether a name stands alone in quotation marks, as a film's or a ship's does."""
+    """Return whether a name is alone in quotation marks, as a film or a ship is."""
     gaps = text.gaps
     return start in gaps and end in gaps and gaps[start][-1] in QUOTES and gaps[end][0] in QUOTES
 
 
 def _is_contest(text: Text, end: int) -> bool:
-    """Return whether the words from `end` on make a competition of the place: "German Cup", no "Iran World Cup"."""
+    """Return whether the words from `end` on make a competition: "German Cup", but not "Iran World Cup"."""
     is_loud = _is_loud(text.tokens[end - 1])
     for position in range(end, min(end + MOST_BETWEEN + 1, len(text.tokens))):
         word = text.tokens[position]

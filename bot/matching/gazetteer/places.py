@@ -1,17 +1,17 @@
-"""Places and what they are called: every name of a country, its people and adjectives, and of larger cities.
+"""Places: finds countries, their peoples and adjectives, regions and cities in texts, by all their names.
 
-In: the words of an article. Out: which of them name a place, however it is written there. Names are resolved
-on the article's side, once, so that a query for a place is one term however many names the place has. The
-longest name wins, so Sudan is not found in South Sudan, nor Mexico in New Mexico.
+In: the words of an article. Out: the places they name, in any language and inflection. Names are resolved once, in the
+article, so that a query for a place is a single term however many names the place has. The longest name wins: Sudan is
+not found in South Sudan, nor Mexico in New Mexico.
 
-The tables in `data/` are reviewed by hand; countries' names in other languages come from CLDR (`territories.tsv`),
-those in Latin script for articles in their own language only ("Island" is Iceland in Swedish alone). Smaller cities
-come from `cities.xz`, of GeoNames: they are not reviewed, so what a reader typed is looked for as any name is, and
-these names beside it. `tools/places.py` builds both files. (To ask Babel for CLDR's names cost 35 MiB: it keeps all it
-ever read of a language.)
+The tables in `data/` are reviewed by hand. Countries' names in other languages come from CLDR (`territories.tsv`);
+those in Latin script count only in articles in their own language ("Island" is Iceland in Swedish alone). Smaller
+cities come from GeoNames (`cities.xz`) and are not reviewed, so a query for one matches the name as typed and its other
+names as well. `tools/places.py` builds both files. (Reading CLDR's names with Babel took 35 MiB:
+it keeps every language it loads.)
 
-What may begin with a word is found out once, for the word as it is written: nothing begins with "us" but with "US", and
-no city with "to". Of 39 words six are left to be asked for the words after them.
+The names that may begin with a word are looked up once for each spelling: "US" begins names, "us" does not, and "to"
+begins no city. Of 39 words, about six begin a name, and only these need the words after them.
 """
 
 import lzma
@@ -31,24 +31,24 @@ SCRIPT_LANGUAGES = ("ar", "ru", "uk", "fa", "ur", "he", "zh", "zh_Hant", "ja", "
 LATIN_LANGUAGES = ("fr", "es", "de", "it", "pt", "nl", "sv", "da", "no", "fi", "hu", "ro", "ca", "tr", "pl", "cs")
 CLDR_LANGUAGES = SCRIPT_LANGUAGES + LATIN_LANGUAGES  # the columns of territories.tsv
 
-# Names that are also words: only a capital makes them a place. Reviewed by hand.
+# Names that are also words: places only with a capital. Reviewed by hand.
 WORDS_TOO = word_set(
     "turkey chad jordan georgia china chile guinea mali niger cuba togo polish pole poles swede swedes dane danes "
     "scot scots brits brit finn finns lao thai car nice reading mobile bath orange lima hama aden homs goma palmyra "
     "medina emirates america soviet soviets مالي"
 )
-# Arabic words that are another word too ("financial", "Roman"): what stands around them must speak for the place.
+# Arabic names that are also other words ("financial", "Roman"): places only if the words around them show it.
 DOUBTFUL = word_set("مالي ماليه ماليون ماليين ماليات ماليو روماني رومانيه رومانيون رومانيين رومانيات رومانيو")
-# CLDR names that are words, or other names, where they would be met.
+# CLDR names that are usually words or other names.
 NOT_PLACES = word_set("island maurice dominique man fas katar mali oman togo guinea samoa jordan jersey 印 中 日 韓")
 
 
-class Name(NamedTuple):
-    """What a name stands for. `capitals`: it counts only in capitals (US); `people`: it is an adjective or a people.
+class PlaceName(NamedTuple):
+    """A name of places. `capitals`: only in capitals (US); `people`: an adjective or the name of a people.
 
-    With `either`, the rest of an article says which of the concepts is meant, if any does (Congo), else each of them
-    is: the Security Council is the United Nations too, but who asks for it asks for the first alone. `doubtful`: it is
-    another word too (see DOUBTFUL).
+    A name may have several concepts: the Security Council is the United Nations too, though a query for it means the
+    first only. With `either`, the rest of an article decides which of them is meant (Congo), and without evidence all
+    are. `doubtful`: see DOUBTFUL.
     """
 
     concepts: tuple[str, ...]
@@ -58,9 +58,9 @@ class Name(NamedTuple):
     doubtful: bool = False
 
 
-class Mention(NamedTuple):
-    """Tokens `start` to `end` (exclusive) of a text name `concepts`; the rest as in Name. `doubtful`: the name,
-    if it is."""
+class PlaceMention(NamedTuple):
+    """An occurrence of a place's name at tokens `start` to `end` (exclusive); the rest as in PlaceName. `doubtful`: the
+    name as written if it is doubtful, else ""."""
 
     concepts: tuple[str, ...]
     start: int
@@ -77,8 +77,8 @@ class Mention(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place or organisation of the tables: its concept, main name, whether it is a country (or land) or a large
-    city, and the country it belongs to (itself for a country)."""
+    """A place or organisation. `name`: its main name; `is_land`: a country or land; `is_main`: a country, capital or
+    large city; `country`: the concept of its country, its own for a country."""
 
     concept: str
     name: str
@@ -87,39 +87,39 @@ class Place:
     country: str
 
 
-Names = dict[tuple[str, ...], Name]
+Names = dict[tuple[str, ...], PlaceName]
 
 
-What = TypeVar("What")
+Value = TypeVar("Value")
 
 
-class Branch(NamedTuple, Generic[What]):
-    """What begins with a word: what has this name, and what has a longer one, by its second word: the words from there
-    on, the longest first."""
+class Branch(NamedTuple, Generic[Value]):
+    """The values whose names begin with one word: `own` if that is the whole name, the others in `longer` by the second
+    word, each with the words after that, the longest name first."""
 
-    own: What | None
-    longer: dict[str, list[tuple[tuple[str, ...], What]]]
+    own: Value | None
+    longer: dict[str, list[tuple[tuple[str, ...], Value]]]
 
 
-Named = tuple[tuple[str, ...], What]  # the words of a name after the first, and what it names
-Table = dict[str, list[Named[Name]]]  # by the first word
+Named = tuple[tuple[str, ...], Value]  # the words of a name after the first, and its value
+Table = dict[str, list[Named[PlaceName]]]  # by the first word
 
 
 class City(NamedTuple):
-    """A city as GeoNames knows it; `is_main`: this is the main name of one above 500,000 people."""
+    """A city of GeoNames; `is_main`: the name is the main name of a city above 500,000 people."""
 
     concept: str
     is_main: bool
 
 
 class Beginning(NamedTuple):
-    """What may begin with a word, written as it is: names of the tables by the form of the word, and cities."""
+    """The names that may begin with a word as written: names of the tables by the form of the word, and cities."""
 
-    names: tuple[tuple[str, Branch[Name]], ...]
+    names: tuple[tuple[str, Branch[PlaceName]], ...]
     cities: tuple[Branch[City], ...]
 
 
-# Names of two places, of which the rest of an article says which is meant.
+# Names of two places: the rest of an article decides which is meant.
 EITHER = {
     "Congo Congolese Конго الكونغو كونغو كونغولي كونغولية كونغوليون كونغوليين Kongo": ("CD", "CG"),
     "عمان": ("OM", "JO/Amman"),
@@ -129,11 +129,11 @@ PEOPLES = ("ar", "ru", "fr", "es", "de", "tr")  # the columns of peoples.tsv
 # Georgia is a country, and a state where an article names places of America but none near the country.
 GEORGIA, GEORGIA_OF_AMERICA = "georgia", "US/Georgia, U.S."
 NEAR_GEORGIA = word_set("GE RU AM AZ TR UA")
-OF_THE_WORLD = ("US/Washington", "US/New York")  # what news from everywhere names
+OF_THE_WORLD = ("US/Washington", "US/New York")  # named in news from everywhere
 
-LETTERS_WRITTEN_ON = {"ARABIC": "ar", "HEBREW": "he"}  # scripts in which small words are written on before a name
-MOST_KNOWN = 1 << 17  # words of which is kept whether they begin a name
-SLOTS = 1 << 19  # of the cities' first words: four times as many as there are, so that most other words meet none
+LETTERS_WRITTEN_ON = {"ARABIC": "ar", "HEBREW": "he"}  # scripts in which small words are attached to a name
+MOST_KNOWN = 1 << 17  # words whose beginnings are cached
+SLOTS = 1 << 19  # for the cities' first words: four times their number, so that most other words hit an empty slot
 LAST_SLOT = SLOTS - 1
 NUMBER = 4  # bytes
 _BEGUN_ALIKE = re.compile(rb"^([^\t\n ]+)[\t ].*(?:\n\1[\t ].*)*", re.MULTILINE)  # lines with one first word
@@ -154,7 +154,7 @@ _RUSSIAN_ENDINGS = (
 
 
 def lookup(text: str) -> Place | None:
-    """Return the place whose name (in any language we know) is the whole of `text`, or None. Not its adjectives."""
+    """Return the place whose name, in any language of the tables, is `text`, or None. Adjectives do not count."""
     words = tuple(token.folded for token in tokens(text))
     if not words or (len(words) == 1 and words[0] in NOT_PLACES and words not in _reviewed_names()):
         return None
@@ -169,10 +169,10 @@ def _lookup(words: tuple[str, ...], text: str) -> Place | None:
 
 
 @cache
-def _anywhere() -> dict[str, Name]:
-    """Return every name of a place in any language, but for its people and adjectives: words with a space between."""
+def _anywhere() -> dict[str, PlaceName]:
+    """Return every name of a place in any language, without peoples and adjectives; keys are words joined by spaces."""
     every = (item for language in ("", *LATIN_LANGUAGES) for item in _names(language).items())
-    found: dict[str, Name] = {}
+    found: dict[str, PlaceName] = {}
     for words, name in every:
         if name.concepts and not name.people:
             found.setdefault(" ".join(words), name)
@@ -180,8 +180,8 @@ def _anywhere() -> dict[str, Name]:
 
 
 def _city(words: tuple[str, ...], text: str) -> Place | None:
-    """Return the city that GeoNames knows by this name, or None."""
-    if not _cities().has(" ".join(words)):  # most names are no city's, and many cities begin alike: Al, San
+    """Return the city of GeoNames with this name, or None."""
+    if not _cities().has(" ".join(words)):  # most names belong to no city, and many cities begin alike: Al, San
         return None
     city = next(city for rest, city in _cities().begun_by(words[0]) if rest == words[1:])
     known = _places().get(city.concept)
@@ -189,7 +189,7 @@ def _city(words: tuple[str, ...], text: str) -> Place | None:
 
 
 def is_name(folded: str) -> bool:
-    """Return whether folded words, a space between, as a whole may name a place. Quicker than `lookup`."""
+    """Return whether folded words, joined by spaces, may be the name of a place. Faster than `lookup`."""
     return folded in _anywhere() or _cities().has(folded)
 
 
@@ -199,25 +199,25 @@ def is_everywhere(words: tuple[str, ...]) -> bool:
 
 
 def is_reviewed(concept: str) -> bool:
-    """Return whether a place is of the tables reviewed by hand: its names are sure enough to stand for themselves."""
+    """Return whether a place is in the tables reviewed by hand, so that its names alone are sufficient evidence."""
     return concept in _places()
 
 
 def reviewed(text: str) -> str | None:
-    """Return the concept that the reviewed tables know by this name, or None."""
+    """Return the concept with this name in the reviewed tables, or None."""
     name = _reviewed_names().get(tuple(token.folded for token in tokens(text)))
     return name.concepts[0] if name and name.concepts and not name.people else None
 
 
 def is_taken(words: tuple[str, ...]) -> bool:
-    """Return whether a name (folded words) means something else in some language: for the builder of `cities.xz`."""
+    """Return whether a name (folded words) has another meaning in any language; the builder of `cities.xz` uses it."""
     if " ".join(words) in _anywhere() or words in _reviewed_names():
         return True
     return len(words) == 1 and any(words[0] in known for known in (WORDS_TOO, NOT_PLACES, given_names()))
 
 
 def concepts(text: str) -> tuple[str, ...]:
-    """Return what `text` as a whole can stand for: both Congos for "Congo"; empty for no place."""
+    """Return the concepts of which `text` is a name: both Congos for "Congo"; empty if it is no place."""
     words = tuple(token.folded for token in tokens(text))
     place = lookup(text)
     name = _names("").get(words) if place else None
@@ -227,13 +227,13 @@ def concepts(text: str) -> tuple[str, ...]:
 
 
 def land(text: str) -> Place | None:
-    """Return the country or land called `text`, or None."""
+    """Return the country or land with the name `text`, or None."""
     place = lookup(text)
     return place if place and place.is_land else None
 
 
 def is_land(text: str) -> bool:
-    """Return whether `text` is a country or land, which brings its people and adjectives."""
+    """Return whether `text` is a country or land, whose people and adjectives match too."""
     return land(text) is not None
 
 
@@ -243,9 +243,9 @@ def is_main(text: str) -> bool:
     return place is not None and place.is_main and fold(place.name) == fold(text.strip())
 
 
-def mentions(words: Sequence[Token], language: str) -> list[Mention]:
-    """Return the places that `words` name, the longest name first, never two over the same words. Whether a name is
-    another thing's where it stands, `bot.matching.gazetteer.namesakes` says."""
+def mentions(words: Sequence[Token], language: str) -> list[PlaceMention]:
+    """Return the places that `words` name, in order and without overlaps; the longest name wins. Not here: whether the
+    name belongs to another thing (`bot.matching.gazetteer.namesakes`)."""
     begins = _beginnings(language if language in LATIN_LANGUAGES else "")
     found = []
     end = 0
@@ -260,7 +260,7 @@ def mentions(words: Sequence[Token], language: str) -> list[Mention]:
 
 
 class _Beginnings(dict[str, Beginning | None]):
-    """What may begin with each form of a word (see `Token.form`) in a language; found out once for each."""
+    """A cache: the names that may begin with each form of a word (see `Token.form`) in a language."""
 
     def __init__(self, language: str) -> None:
         super().__init__()
@@ -273,7 +273,7 @@ class _Beginnings(dict[str, Beginning | None]):
         return begins
 
     def _find(self, folded: str, case: Case) -> Beginning | None:
-        """Return what may begin with a word: no city, if it is in small letters."""
+        """Return the names that may begin with a word; a word in small letters begins no city."""
         names, cities = [], []
         for form in _forms(folded):
             if named := self._named(form, case):
@@ -282,19 +282,19 @@ class _Beginnings(dict[str, Beginning | None]):
                 cities.append(_branch(begun))
         return Beginning(tuple(names), tuple(cities)) if names or cities else None
 
-    def _named(self, form: str, case: Case) -> list[Named[Name]]:
-        """Return the names that begin with a form of a word, in this language or in all."""
-        named = [one for table in self._tables if form in table for one in table[form]]
+    def _named(self, form: str, case: Case) -> list[Named[PlaceName]]:
+        """Return the names that begin with a form of a word, in this language or in any."""
+        named = [name for table in self._tables if form in table for name in table[form]]
         return [(rest, name) for rest, name in named if case is Case.UPPER or not name.capitals]
 
 
-def _branch(named: list[Named[What]]) -> Branch[What]:
-    """Return these names that begin with one word."""
-    own = next((what for rest, what in named if not rest), None)
-    longer: dict[str, list[Named[What]]] = {}
-    for rest, what in sorted(named, key=lambda one: len(one[0]), reverse=True):
+def _branch(named: list[Named[Value]]) -> Branch[Value]:
+    """Return the branch of these names, which begin with the same word."""
+    own = next((value for rest, value in named if not rest), None)
+    longer: dict[str, list[Named[Value]]] = {}
+    for rest, value in sorted(named, key=lambda item: len(item[0]), reverse=True):
         if rest:
-            longer.setdefault(rest[0], []).append((rest[1:], what))
+            longer.setdefault(rest[0], []).append((rest[1:], value))
     return Branch(own, longer)
 
 
@@ -304,7 +304,7 @@ def _beginnings(language: str) -> _Beginnings:
 
 
 def is_known(folded: str) -> bool:
-    """Return whether one folded word is a reviewed name, people or adjective."""
+    """Return whether a folded word is a reviewed name, people or adjective."""
     return (folded,) in _reviewed_names()
 
 
@@ -325,7 +325,7 @@ def name_of(concept: str) -> str | None:
 
 
 def country_of(concept: str) -> str:
-    """Return the country (or land) that a concept is, or belongs to."""
+    """Return the country (or land) of a concept; a country is its own."""
     place = _places().get(concept)
     return place.country if place else concept.split("/", maxsplit=1)[0]
 
@@ -333,8 +333,8 @@ def country_of(concept: str) -> str:
 # --- on the article's side --------------------------------------------------------------------------
 
 
-def _longest(beginning: Beginning, words: Sequence[Token], position: int) -> Mention | None:
-    """Return the place with the longest name of those that begin at `position` as `beginning` says, if one does."""
+def _longest(beginning: Beginning, words: Sequence[Token], position: int) -> PlaceMention | None:
+    """Return the place with the longest of the names of `beginning` that is at `position`, or None."""
     after = position + 1
     then = words[after] if after < len(words) and not words[after].breaks else None
     names, cities = beginning
@@ -344,9 +344,9 @@ def _longest(beginning: Beginning, words: Sequence[Token], position: int) -> Men
 
 
 def _known_at(
-    names: tuple[tuple[str, Branch[Name]], ...], words: Sequence[Token], position: int, then: Token | None
-) -> Mention | None:
-    """Return the place of the tables that is named here, the longest name. `then` is the word after, if any."""
+    names: tuple[tuple[str, Branch[PlaceName]], ...], words: Sequence[Token], position: int, then: Token | None
+) -> PlaceMention | None:
+    """Return the place of the tables with the longest name here. `then` is the next word of the sentence, or None."""
     after = position + 1
     for form, (own, longer) in names:
         for second in _forms(then.folded) if longer and then is not None else ():
@@ -359,39 +359,39 @@ def _known_at(
     return None
 
 
-def _mention(name: Name, start: int, end: int, form: str) -> Mention:
-    return Mention(name.concepts, start, end, name.capitals, name.either, form if name.doubtful else "")
+def _mention(name: PlaceName, start: int, end: int, form: str) -> PlaceMention:
+    return PlaceMention(name.concepts, start, end, name.capitals, name.either, form if name.doubtful else "")
 
 
 def _city_at(
     cities: tuple[Branch[City], ...], words: Sequence[Token], position: int, then: Token | None
-) -> Mention | None:
-    """Return the city of GeoNames that is named here, the longest name."""
+) -> PlaceMention | None:
+    """Return the city of GeoNames with the longest name here."""
     after = position + 1
     for own, longer in cities:
         for rest, city in longer.get(then.folded, ()) if longer and then is not None else ():
             end = after + 1 + len(rest)
             if not rest or _is_same(rest, words[after + 1 : end]):
-                return Mention((city.concept,), position, end, capitals=False)
+                return PlaceMention((city.concept,), position, end, capitals=False)
         if own is not None:
-            return Mention((own.concept,), position, after, capitals=False)
+            return PlaceMention((own.concept,), position, after, capitals=False)
     return None
 
 
 def _follows(rest: tuple[str, ...], words: Sequence[Token]) -> bool:
-    """Return whether words go on as a name does, each in any of its forms."""
+    """Return whether the words equal the rest of a name, each in any of its forms."""
     if len(words) < len(rest):
         return False
     return all(not word.breaks and part in _forms(word.folded) for part, word in zip(rest, words, strict=True))
 
 
 def _is_same(rest: tuple[str, ...], words: Sequence[Token]) -> bool:
-    """Return whether words go on as a name does, as they are."""
+    """Return whether the words equal the rest of a name as they are."""
     return tuple([word.folded for word in words]) == rest and not any(word.breaks for word in words)
 
 
 def _forms(folded: str) -> tuple[str, ...]:
-    """Return the forms under which a word of a text may stand in a table: as it is, then without its endings."""
+    """Return the forms in which a word of a text may be in a table: as it is, then without clitics or endings."""
     if folded.isascii():
         return (folded,)
     kind = script(folded)
@@ -404,16 +404,16 @@ def _forms(folded: str) -> tuple[str, ...]:
 
 
 class _Cities:
-    """The cities of GeoNames: sorted lines, and where those that begin with a word stand, by its hash.
+    """The cities of GeoNames: sorted lines in one string of bytes, and a hash table from first words to positions.
 
-    As one string of bytes they take an eighth of what a list of lines and a set of names take.
+    They take an eighth of the memory of a list of lines and a set of names.
     """
 
     def __init__(self) -> None:
         packed = files("bot.matching.gazetteer").joinpath("data", "cities.xz").read_bytes()
         self._lines = b"\n" + lzma.decompress(packed) + b"\n"
         self._starts = array("I", bytes(NUMBER * SLOTS))  # 0 for none
-        self._longest = 0  # bytes of the lines that begin with one word
+        self._longest = 0  # bytes of lines that begin with the same word
         for begun in _BEGUN_ALIKE.finditer(self._lines):
             slot = hash(begun[1]) & LAST_SLOT
             while self._starts[slot]:
@@ -423,10 +423,10 @@ class _Cities:
             self._longest = max(self._longest, end - start)
 
     def has(self, name: str) -> bool:
-        """Return whether folded words, a space between, are the whole name of a city."""
+        """Return whether folded words, joined by spaces, are the name of a city."""
         first, space, _rest = name.partition(" ")
         at = self._at(first.encode())
-        if not at or not space:  # a name of one word stands before those that go on
+        if not at or not space:  # a name of one word comes before the longer names
             return at > 0 and self._lines.startswith(first.encode() + b"\t", at)
         return self._lines.find(b"\n%b\t" % name.encode(), at - 1, at + self._longest) >= 0
 
@@ -444,7 +444,7 @@ class _Cities:
         return found
 
     def _at(self, first: bytes) -> int:
-        """Return where the lines that begin with a word stand, or 0."""
+        """Return the position of the first line that begins with a word, or 0."""
         slot = hash(first) & LAST_SLOT
         while at := self._starts[slot]:
             if self._lines.startswith((first + b"\t", first + b" "), at):
@@ -468,22 +468,23 @@ def _table(language: str) -> Table:
 
 @cache
 def _names(language: str) -> Names:
-    """Return every name that counts in articles in any language (""), or those more that count in `language`'s."""
+    """Return the names that count in articles in any language (""), or the additional names in `language`."""
     names = {} if language else dict(_reviewed_names())
-    for other in (language,) if language else SCRIPT_LANGUAGES:
-        for of, code, texts in rows("names.tsv"):
-            for text in texts.split("|") if of == other else ():
-                _add(names, text, code)
-        for code, text in _cldr_names(other):
-            _add(names, text, code)
-    for other in (language,) if language else SCRIPT_LANGUAGES:
-        _add_peoples(names, other)
+    languages = (language,) if language else SCRIPT_LANGUAGES
+    for code in languages:
+        for name_language, country, texts in rows("names.tsv"):
+            for text in texts.split("|") if name_language == code else ():
+                _add(names, text, country)
+        for country, text in _cldr_names(code):
+            _add(names, text, country)
+    for code in languages:
+        _add_peoples(names, code)
     everywhere = _names("") if language else {}
     return {words: name for words, name in names.items() if words not in everywhere}
 
 
 def _add_peoples(names: Names, language: str) -> None:
-    """Add what a language calls the people of each country, and what is theirs."""
+    """Add the peoples and adjectives of each country in a language."""
     if language not in PEOPLES:
         return
     column = 1 + PEOPLES.index(language)
@@ -511,7 +512,7 @@ def _reviewed_names() -> Names:
         _add(names, text, "!")
     for words, codes in EITHER.items():
         for word in words.split():
-            names[(fold(word),)] = Name(codes, either=True)
+            names[(fold(word),)] = PlaceName(codes, either=True)
     return names
 
 
@@ -535,7 +536,7 @@ def _concept(country: str, names: str) -> str:
 
 
 def _city_in(country: str, names: str) -> str:
-    """Return the concept of a city, and its country's where its name begins with that: Mexico City, Kuwait City."""
+    """Return the concept of a city, with its country's if its name begins with the country: Mexico City."""
     concept = _concept(country, names)
     known = next((row[1].split("|") for row in _countries() if row[0].split("+")[0] == country), [])
     return f"{concept}+{country}" if any(names.startswith(name + " ") for name in known) else concept
@@ -557,19 +558,19 @@ def rows(name: str) -> Iterator[list[str]]:
 
 
 def _add(names: Names, text: str, concept: str, *, people: bool = False) -> None:
-    """Add a name unless it already is one of something else: the tables are in order of weight."""
+    """Add a name unless it already has a meaning: the tables are read in order of weight."""
     words = tuple(token.folded for token in tokens(text))
     capitals = len(text) <= 5 and text == text.upper() != text.lower()
     if words:
         doubtful = len(words) == 1 and words[0] in DOUBTFUL
-        name = Name(() if concept == "!" else tuple(concept.split("+")), capitals, people, doubtful=doubtful)
+        name = PlaceName(() if concept == "!" else tuple(concept.split("+")), capitals, people, doubtful=doubtful)
         stems = [(key,) for key in keys(words[0], "ru")] if people and script(words[0]) == "CYRILLIC" else []
         for form in (words, *(stems or russian_cases(words))):
             names.setdefault(form, name)
 
 
 def _cldr_names(language: str) -> Iterator[tuple[str, str]]:
-    """Yield (country, its name) in `language`."""
+    """Yield the code of each country and its names in `language`."""
     column = 1 + CLDR_LANGUAGES.index(language)
     for row in _territories():
         text = row[column]
@@ -583,7 +584,7 @@ def _territories() -> list[list[str]]:
 
 
 def russian_cases(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Yield the cases of a Russian name of one word: Сирии, Идлибе. (A stem would also find other words.)"""
+    """Yield the cases of a Russian name of one word: Сирии, Идлибе. (A stem would match other words too.)"""
     word = words[0]
     if len(words) > 1 or len(word) < _SHORTEST_DERIVED or script(word) != "CYRILLIC":
         return

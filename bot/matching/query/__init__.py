@@ -1,1 +1,1 @@
-"""The query language: text ↔ expression tree (`ast`), by `parser` and `printer`; `describe` puts a tree into words."""
+"""The query language: `parser` turns text into a tree (`ast`), `printer` writes its text, `describe` plain words."""

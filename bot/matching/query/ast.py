@@ -1,7 +1,7 @@
-"""What a query says, as a tree of frozen records. `bot.matching.query.parser` reads and writes its text.
+"""Query tree: a query as frozen records. `bot.matching.query.parser` makes it from text.
 
-Words are kept as typed (white space and stray punctuation aside): how they are matched is decided by
-`bot.matching.engine.leaf`, so a stored query gains from every later improvement of the matcher.
+Words are stored as typed, except for white space and stray punctuation; `bot.matching.engine.leaf` decides how they
+match, so a stored query gains from every later improvement of the matcher.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """Words side by side, adjacent and in this order: "Real Madrid". `close` asks for close spellings ("~")."""
+    """Adjacent words in this order: "Real Madrid". With `close` ("~") close spellings match too."""
 
     text: str
     close: bool = False
@@ -19,10 +19,10 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """A Name that has other names by an administrator's alias. Never read nor stored: `Aliases.bind` makes it.
+    """A Name with other names by an administrator's alias. Made by `Aliases.bind`, never parsed or stored.
 
-    `concept` is what all the names stand for, `also` the others as they were written. Where only a part of `text` has
-    other names (Burma army), `concept` is "", and each of `also` is the whole with another (Myanmar army): a name too.
+    `concept` is the key shared by all the names, `also` the other names as written. If only a part of `text` has other
+    names (Burma army), `concept` is "", and each of `also` is the whole text with another name (Myanmar army).
     """
 
     text: str
@@ -33,7 +33,7 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class Exact:
-    """Exactly these words: "…" or =word."""
+    """Words that match exactly: "…" or =word."""
 
     text: str
 
@@ -47,7 +47,7 @@ class Prefix:
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """A country, its regions and cities: in:Syria. `text` is the place as typed."""
+    """A country with its regions and cities: in:Syria. `text` is the main name of the country."""
 
     text: str
 
@@ -61,7 +61,7 @@ class Language:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`item` in one field only: "title" or "source"."""
+    """An expression that must match in one field: `name` is "title" or "source"."""
 
     name: str
     item: "Expr"
@@ -69,7 +69,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """Both sides in one field, in either order, with at most `words` words between them."""
+    """Two expressions in one field, in either order, with at most `words` words between them."""
 
     left: "Expr"
     right: "Expr"
@@ -78,21 +78,21 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """Without `item`; only stands in an And beside something that is wanted."""
+    """An exclusion: only in an And that also has other items."""
 
     item: "Expr"
 
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """All of the items (two or more), none of them an And."""
+    """A conjunction of two or more items, none of them an And."""
 
     items: "tuple[Expr, ...]"
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """Any of the items (two or more), none of them an Or or a Not."""
+    """An alternative of two or more items, none of them an Or or a Not."""
 
     items: "tuple[Expr, ...]"
 

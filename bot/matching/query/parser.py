@@ -1,7 +1,7 @@
-"""Text to query and back: the language of docs/queries.md.
+"""Parser: turns the text of a query into a tree. docs/queries.md describes the language.
 
-In: what a reader typed. Out: an `Expr`, or a `QueryError` whose sentence says what to do and whose position
-says where. `format_query` writes the canonical text, which reads back as the same `Expr`.
+In: text as typed. Out: an `Expr`, or a `QueryError` with a sentence that says what to change and the position of the
+mistake. Not here: the text of a tree (`bot.matching.query.printer`).
 """
 
 import re
@@ -19,7 +19,7 @@ from bot.matching.text.analysis import tokens, word_set
 LONGEST = 100  # characters
 MOST_TERMS = 10
 DEEPEST = 10
-SHORTEST_PREFIX = 4  # letters: a shorter one is in every article
+SHORTEST_PREFIX = 4  # letters: a shorter prefix is in every article
 FARTHEST = 100  # words, for NEAR
 ENGLISH = words("en")
 
@@ -51,7 +51,7 @@ _SEPARATOR = re.compile(r"[,،、;]|\n")
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """One piece of a query: `kind` is "word", "close", "exact", "prefix", "field", a bracket or an operator."""
+    """A token of a query: `kind` is "word", "close", "exact", "prefix", "field", a bracket or an operator."""
 
     kind: str
     text: str
@@ -59,9 +59,9 @@ class _Token:
 
 
 def parse(text: str, words: Words = ENGLISH) -> Expr:
-    """Return what `text` asks for. Raises QueryError, with its sentence in the language of `words`.
+    """Return the tree of a query. Raises QueryError, with its sentence in the language of `words`.
 
-    At most LONGEST characters as typed; canonical text may be a little longer, as it spells operators out.
+    Text has at most LONGEST characters; canonical text may be a little longer, as it spells operators out.
     """
     simple = _read_simple(text) if len(text) <= LONGEST else None
     return simple or _read(text, words)
@@ -72,7 +72,7 @@ def _read(text: str, words: Words) -> Expr:
     text = unicodedata.normalize("NFC", text)
     if len(text) > 4 * LONGEST:
         raise _too_long(words)
-    expr = _Parser(text, words).query()
+    expr = _QueryParser(text, words).query()
     if len(leaves(expr)) > MOST_TERMS:
         raise QueryError(_("Use at most {most} terms in one query.").format(most=MOST_TERMS), len(text))
     if len(text) > LONGEST and not _is_canonical(text, expr):
@@ -81,9 +81,9 @@ def _read(text: str, words: Words) -> Expr:
 
 
 def _read_simple(text: str) -> Expr | None:
-    """Return what plain words say that only AND, OR and NOT join, or None for any other query.
+    """Return the tree of a query of plain words joined by AND, OR and NOT only, or None for any other query.
 
-    Nearly every query is one, and a million of them are read when the bot starts.
+    A shortcut: most queries are of this kind, and a million of them are parsed when the bot starts.
     """
     if not _SIMPLE.fullmatch(text):
         return None
@@ -110,9 +110,9 @@ def _simple_name(text: str) -> Name:
 
 
 def split_queries(text: str) -> list[str]:
-    """Return the queries of `/subscribe Syria, Idlib`: parts of `text` between commas and the like.
+    """Return the parts of `text` between commas and other separators, as in `/subscribe Syria, Idlib`.
 
-    A separator inside quotes, parentheses or a known name ("Washington, D.C.") separates nothing.
+    A separator inside quotes, parentheses or a known name ("Washington, D.C.") is part of a query.
     """
     parts: list[str] = []
     start = nesting = 0
@@ -129,11 +129,11 @@ def split_queries(text: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-# --- reading ----------------------------------------------------------------------------------------
+# --- parsing ----------------------------------------------------------------------------------------
 
 
-class _Parser:
-    """Reads one query by recursive descent: OR, then AND, then NOT, then NEAR, then a term or a group."""
+class _QueryParser:
+    """A recursive descent parser: OR, then AND, then NOT, then NEAR, then a term or a group."""
 
     def __init__(self, text: str, words: Words) -> None:
         self.text = text
@@ -237,7 +237,7 @@ class _Parser:
         return Field(token.text, item)
 
     def within(self) -> Expr:
-        """Read in:…: as many of the next words as make the name of a country."""
+        """Parse in:…, with as many of the next words as form the name of a country."""
         start = self.position()
         run = self.run()
         named = [_tidy(" ".join(token.text for token in run[:count])) for count in range(len(run), 0, -1)]
@@ -257,7 +257,7 @@ class _Parser:
         return Language(code)
 
     def run(self) -> list[_Token]:
-        """Return the words side by side from here, without moving on; a quotation is one."""
+        """Return the adjacent words from here, without advancing; a quotation counts as one word."""
         end = self.index
         if self.kind() == "exact":
             return [self.tokens[end]]
@@ -266,7 +266,7 @@ class _Parser:
         return self.tokens[self.index : end]
 
     def name(self, most: int | None = None) -> Expr:
-        """Read words side by side (at most `most`) as one name, or as several joined by a hyphen or "&"."""
+        """Parse adjacent words (at most `most`) as one name, or as several joined by a hyphen or "&"."""
         run = self.run()[:most]
         self.index += len(run)
         close = any(token.kind == "close" for token in run)
@@ -276,7 +276,7 @@ class _Parser:
         return _several(text, close) or Name(text, close)
 
     def refuse_near(self, side: Expr, position: int) -> None:
-        """NEAR compares places of words, so a side is a name or a choice of names."""
+        """Refuse a side of NEAR, which compares positions of words, unless it is a name or an alternative of names."""
         sides = side.items if isinstance(side, Or) else (side,)
         if not all(isinstance(item, Name | Exact | Prefix | Within) for item in sides):
             raise QueryError(self._("Put a name on each side of NEAR, as in Egypt NEAR/8 Russia."), position)
@@ -309,7 +309,7 @@ def _tokens(text: str, words: Words) -> Iterator[_Token]:
 
 
 def _next_token(text: str, position: int, words: Words) -> tuple[_Token | None, int]:
-    """Return the token at `position` (None when there is nothing in it) and where the next one begins."""
+    """Return the token at `position` (None for an empty one) and the position of the next."""
     found = _TOKEN.match(text, position)
     assert found, "every character that is no space begins a token"
     value = found.group(found.lastgroup or 0)
@@ -340,7 +340,7 @@ def _near(found: re.Match[str], position: int, words: Words) -> _Token:
 
 
 def _dash(text: str, found: re.Match[str], position: int) -> _Token:
-    """A dash with a space (or nothing) before it and none after excludes; any other joins."""
+    """Return NOT for a dash with a space (or nothing) before it and none after, else AND."""
     opens = position == 0 or text[position - 1].isspace() or text[position - 1] in "(|"
     excludes = opens and not text[found.end() : found.end() + 1].isspace() and found.end() < len(text)
     return _Token("not" if excludes else "and", found.group(), position)
@@ -383,7 +383,7 @@ def _prefix(value: str, position: int, words: Words) -> _Token:
 
 
 def _tidy(text: str) -> str:
-    """Return a name's words without signs that would read as something else, nor punctuation at their edges."""
+    """Return a name's words without operators and signs of the language, and without punctuation around them."""
     kept = []
     for word in _NOT_IN_NAMES.sub(" ", text).split():
         found = [token for token in tokens(word) if word[token.start] not in _AND_SIGNS]
@@ -398,7 +398,7 @@ def _tidy(text: str) -> str:
 
 
 def _several(text: str, close: bool) -> Expr | None:
-    """Return both sides of "Egypt-Russia" when the whole is no known name and each side is a well-known place."""
+    """Return the And of "Egypt-Russia" if the whole is not a known name and each side is a well-known place."""
     sides = _HYPHEN_OR_AND.split(text)
     if len(sides) < 2 or places.lookup(text) or not all(places.is_main(side) for side in sides):
         return None
@@ -418,7 +418,7 @@ def _has_field(expr: Expr) -> bool:
     return any(isinstance(node, Field | Language | Within) for node in walk(expr))
 
 
-# --- writing ----------------------------------------------------------------------------------------
+# --- limits ----------------------------------------------------------------------------------------
 
 
 def _is_canonical(text: str, expr: Expr) -> bool:
@@ -432,6 +432,6 @@ def _too_long(words: Words) -> QueryError:
 
 
 def _in_known_name(text: str, start: int, comma: int) -> bool:
-    """Return whether the comma stands inside a name we know, which ends before the next separator."""
+    """Return whether the comma is part of a known name, which ends before the next separator."""
     rest = _SEPARATOR.split(text[comma + 1 :], maxsplit=1)[0]
     return bool(rest.strip()) and places.lookup(text[start:comma] + "," + rest) is not None

@@ -1,10 +1,10 @@
-"""A query as its canonical text, which the parser reads back: `parse(format_query(q)) == q`."""
+"""Printer: writes a query tree as its canonical text."""
 
 from bot.matching.query.ast import Alias, And, Exact, Expr, Field, Language, Name, Near, Not, Or, Prefix, Within
 
 
 def format_query(expr: Expr) -> str:
-    """Return the canonical text of a query: `parse(format_query(q)) == q`."""
+    """Return the canonical text of a query, so that `parse(format_query(expr)) == expr`."""
     match expr:
         case Name(text, close) | Alias(text, close):
             return text + "~" if close else text

@@ -1,15 +1,14 @@
-"""One analysis for queries and texts: what the words are, and under which keys each can be found.
+"""Analysis: splits queries and texts into words, and gives each the keys under which it is indexed.
 
-In: a text and its language. Out: tokens with their folded form, their inflection keys, their case and where
-they stand in the text as given (code points). Pure; what is known of a word is cached by the word as written,
-with the signs that touch it: most of what stands between two spaces was seen before, and costs a look-up. (An article
-of 39 words costs 12 us here when all are known, half of it for its five signs; each new word 2 us more, where the whole
-pattern of a token costs 6.)
+In: a text and its language. Out: tokens with their folded form, inflection keys, case and position in the text (code
+points). Pure; the analysis of a chunk (the characters between two spaces) is cached, as most chunks of a text have
+occurred before. (An article of 39 words takes 12 us when all are cached, half of it for its five punctuation marks; a
+new word takes 2 us more, and 6 where the whole pattern of a token is needed.)
 
-A token's *folded* form is NFKC, case-folded, without accents, vowel marks or invisible characters, and with
-the letters that Arabic, Persian and Urdu write in several ways made one. Its *keys* are what any inflection
-of the word shares: a Snowball stem, or in Arabic the word without its clitics. The folded form is always
-kept beside them, so a wrong guess of the language never loses an exact match.
+A token's *folded* form is NFKC, case-folded, without accents, vowel marks or invisible characters, and with one letter
+for each that Arabic, Persian and Urdu write in several ways. Its *keys* are shared by all inflections of the word: a
+Snowball stem, or in Arabic the word without its clitics. The folded form is always indexed too, so a wrong guess of the
+language never loses an exact match.
 """
 
 import re
@@ -23,21 +22,21 @@ from typing import NamedTuple, final
 import gcld3
 import Stemmer
 
-MAX_CHARACTERS = 1 << 16  # of one field: what is beyond is not matched (docs/queries.md)
-MOST_GUESSED = 400  # characters that a language is guessed by
-SURE = 0.9  # probability from which the guess is taken
-ENOUGH = 12  # words from which it may be any language
-FEW_SCRIPTS = 60  # words that say which script a text is in
-MOST_CHUNKS = 1 << 17  # whose reading is kept
-LONGEST_KEPT = 40  # characters between two spaces whose reading is kept
-LOUD = 0.7  # share of longer words with a capital from which capitals say nothing: a headline in title case
-SHORT = 3  # letters of a word that headlines write small
-LONGEST_ABBREVIATED = 3  # letters of a word whose dot may be no end of a sentence
-CASE = "\x02"  # in a form, before the case of a word that is not in small letters
+MAX_CHARACTERS = 1 << 16  # of one field: the rest is not matched (docs/queries.md)
+MOST_GUESSED = 400  # characters from which a language is guessed
+SURE = 0.9  # probability from which a guess is accepted
+ENOUGH = 12  # words from which any language is accepted
+FEW_SCRIPTS = 60  # words from which the script of a text is determined
+MOST_CHUNKS = 1 << 17  # in the cache
+LONGEST_KEPT = 40  # characters of a chunk in the cache
+LOUD = 0.7  # share of longer words with a capital from which capitals mean nothing: a headline in title case
+SHORT = 3  # letters of a word that headlines write in small letters
+LONGEST_ABBREVIATED = 3  # letters of a word whose dot may not end a sentence
+CASE = "\x02"  # in a form: precedes the case of a word that is not in small letters
 
 
 def word_set(text: str) -> frozenset[str]:
-    """Return the words of a list kept as one readable string."""
+    """Return the words of a string."""
     return frozenset(text.split())
 
 
@@ -97,7 +96,7 @@ NAMES_INFLECT = frozenset(
 
 
 class Case(IntEnum):
-    """How a word is written. A script without capitals is NONE."""
+    """The capitals of a word; NONE in a script without capitals."""
 
     NONE = 0
     LOWER = 1
@@ -106,16 +105,16 @@ class Case(IntEnum):
 
 
 class Token(NamedTuple):
-    """A word of a text, without a possessive ending. Where it stands is kept apart (see `Text`)."""
+    """A word of a text, without a possessive ending. `Text.span` returns its position in the text."""
 
     folded: str
-    start: int  # within its chunk: what stands between two spaces
+    start: int  # within its chunk
     end: int
     case: Case
-    glued: str  # what joins it to the word before ("-" in "Al-Sisi"), or ""
+    glued: str  # the sign that joins it to the word before ("-" in "Al-Sisi"), or ""
     form: str  # the folded form and the case as one key (see `read_form`)
-    breaks: bool = False  # a sentence ended before it: no name runs across
-    begins: bool = False  # a sentence or line begins with it: its capital says nothing
+    breaks: bool = False  # a sentence ends before it: no name crosses this point
+    begins: bool = False  # a sentence or line begins with it: its capital means nothing
 
 
 _CASES = {f"{case:d}": case for case in Case}
@@ -124,8 +123,8 @@ _MARK_OF = tuple("" if case is Case.LOWER else f"{CASE}{case:d}" for case in Cas
 
 @final
 class Chunk(NamedTuple):
-    """What stands between two spaces and is more than a word: its words, the signs before the first and after the last
-    one, and which words (`start` to `end`, exclusive) are glued together."""
+    """Characters between two spaces that are more than a word: the words, the signs before and after them, and the runs
+    of words (`start` to `end`, exclusive) that are glued together."""
 
     tokens: tuple[Token, ...]
     head: str
@@ -134,17 +133,17 @@ class Chunk(NamedTuple):
 
 
 class Text:
-    """The words of a text, in order; a script without spaces gives one token for each character."""
+    """The words of a text, in order; in a script without spaces, each character is a token."""
 
     def __init__(self, text: str) -> None:
         self.source = text[:MAX_CHARACTERS]
         self.tokens: list[Token] = []
-        self.gaps: dict[int, str] = {}  # what stands before a token, where that is more than a space or glue
+        self.gaps: dict[int, str] = {}  # the signs before a token, if more than a space or glue
         self.runs: list[tuple[int, int]] = []  # tokens `start` to `end` (exclusive) that are glued together
         self._chunks = self.source.split(" ")
         add = self.tokens.append
         known = _known_chunks.get
-        gap = "\n"  # what stands since the last word
+        gap = "\n"  # the signs since the last word
         for chunk in self._chunks:
             read = known(chunk) or _chunk(chunk)
             if type(read) is not Chunk:
@@ -159,7 +158,7 @@ class Text:
                 gap += read.tail + " "
 
     def _add(self, read: Chunk, gap: str) -> str:
-        """Add what stands between two spaces after a `gap`, and return what stands since its last word."""
+        """Add a chunk after a `gap`, and return the signs since its last word."""
         found, head, tail, runs = read
         at = len(self.tokens)
         for start, end in runs:
@@ -172,18 +171,18 @@ class Text:
         return tail and tail + " "
 
     def _follow(self, gap: str, word: Token) -> None:
-        """Add a word after more than a space: a sentence may end there, or a line."""
+        """Add a word after more than a space: a sentence or line may end there."""
         at = len(self.tokens)
         self.gaps[at] = gap
         breaks = at > 0 and _breaks(gap, self.tokens[-1])
         if breaks or "\n" in gap:
             folded, start, end, case, glued, form, _breaks_before, _begins = word
-            word = Token(folded, start, end, case, glued, form, breaks, begins=True)  # quicker than `_replace`
+            word = Token(folded, start, end, case, glued, form, breaks, begins=True)  # faster than `_replace`
         self.tokens.append(word)
 
     @cached_property
     def _bases(self) -> list[int]:
-        """Where the chunk of each token begins."""
+        """The position at which the chunk of each token begins."""
         bases: list[int] = []
         at = 0
         for chunk in self._chunks:
@@ -197,25 +196,25 @@ class Text:
 
     @cached_property
     def is_loud(self) -> bool:
-        """Whether capitals say nothing here: most longer words have one."""
+        """Whether capitals mean nothing here: most longer words have one."""
         cases = [word.case for word in self.tokens if len(word.folded) > SHORT]
         cased = len(cases) - cases.count(Case.NONE)
         return cased > 0 and cased - cases.count(Case.LOWER) >= LOUD * cased
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Return where tokens `start` to `end` (exclusive) stand in the text, in code points."""
+        """Return the start and end of tokens `start` to `end` (exclusive) in the text, in code points."""
         return self._bases[start] + self.tokens[start].start, self._bases[end - 1] + self.tokens[end - 1].end
 
 
 def tokens(text: str) -> list[Token]:
-    """Return the words of a short text, each with its place in the text itself."""
+    """Return the words of a short text, with `start` and `end` as positions in the whole text."""
     read = Text(text)
     places = (read.span(position, position + 1) for position in range(len(read.tokens)))
     return [token._replace(start=start, end=end) for token, (start, end) in zip(read.tokens, places, strict=True)]
 
 
 def read_form(form: str) -> tuple[str, Case]:
-    """Return the folded form and the case that a token's `form` stands for."""
+    """Return the folded form and the case of a token's `form`."""
     folded, mark, case = form.partition(CASE)
     return folded, _CASES[case] if mark else Case.LOWER
 
@@ -232,9 +231,9 @@ def fold(surface: str) -> str:
 
 @lru_cache(1 << 17)
 def keys(folded: str, language: str) -> tuple[str, ...]:
-    """Return what inflections of `folded` share in `language`; each starts with KEY.
+    """Return the keys that the inflections of `folded` share in `language`; each starts with KEY.
 
-    The word's own script decides first: an Arabic word in an article said to be English is read as Arabic.
+    The script of the word comes first: an Arabic word in an article marked as English is read as Arabic.
     """
     language = language_of(folded, language)
     if not language:
@@ -246,16 +245,16 @@ def keys(folded: str, language: str) -> tuple[str, ...]:
 
 @lru_cache(1 << 17)
 def wanted_keys(folded: str, language: str) -> tuple[str, ...]:
-    """Return the keys by which a word of a query is looked for in an article in `language`.
+    """Return the keys of a word of a query for an article in `language`.
 
-    What is written on before an Arabic or Hebrew word is a text's: a query's is as typed, but for its article. (وزير is
-    a minister, and no زير with an "and".)
+    Clitics are removed from Arabic and Hebrew words of articles only; a query's word loses nothing but its article.
+    (وزير is a minister, not زير with an "and".)
     """
     return fresh_wanted_keys(folded, language)
 
 
 def fresh_wanted_keys(folded: str, language: str) -> tuple[str, ...]:
-    """Return the same without keeping it: what is kept is for the words of articles."""
+    """Return the same without the cache, whose room is for the words of articles."""
     article = ARTICLES.get(language_of(folded, language))
     if article is None:
         return keys.__wrapped__(folded, language)
@@ -264,7 +263,7 @@ def fresh_wanted_keys(folded: str, language: str) -> tuple[str, ...]:
 
 
 def language_of(folded: str, language: str) -> str:
-    """Return the language a word of an article in `language` is read as, by its script: "" for an unknown one."""
+    """Return the language in which a word of an article in `language` is read, by its script; "" if unknown."""
     languages = LANGUAGES_OF_SCRIPT.get(script(folded))
     if not languages or (language in NOT_ARABIC and "ar" in languages):
         return ""
@@ -272,13 +271,13 @@ def language_of(folded: str, language: str) -> str:
 
 
 def read_language(language: str) -> str:
-    """Return a language that some words are read otherwise in, or "" for any other, whatever a feed calls it."""
+    """Return `language` if any word is read differently in it, else "", as feeds use any code."""
     return language if language in _READ_LANGUAGES else ""
 
 
 @lru_cache(1 << 17)
 def name_keys(folded: str, language: str) -> tuple[str, ...]:
-    """Return the keys a query's name is looked for by: none where names do not inflect, so that Gates is no gate."""
+    """Return the keys of a query's name: none in languages whose names do not inflect, so that Gates is not a gate."""
     return wanted_keys(folded, language) if language_of(folded, language) in NAMES_INFLECT else ()
 
 
@@ -293,16 +292,16 @@ def _script(folded: str) -> str:
 
 
 def guess_language(text: str) -> str:
-    """Return the likely language of `text` (ISO 639-1): CLD3's, where it is sure; else by its script and, in Latin
-    letters, its commonest small words: "en" without evidence. A few words are never in a rare language."""
-    sample = text[:MOST_GUESSED].encode(errors="replace").decode()  # CLD3 takes no half of a surrogate pair
+    """Return the likely language of `text` (ISO 639-1): CLD3's guess if it is sure, else by script and, in Latin
+    letters, by the commonest small words; "en" without evidence. A few words are never taken for a rare language."""
+    sample = text[:MOST_GUESSED].encode(errors="replace").decode()  # CLD3 rejects half of a surrogate pair
     words = [token.folded for token in Text(sample).tokens]
     scripts = [name for name in map(script, words[:FEW_SCRIPTS]) if name]
     if not scripts:
         return "und" if words else "en"
     main = max(dict.fromkeys(scripts), key=scripts.count)  # the first of several: the same in every process
     guess = _guesser.FindLanguage(text=sample)
-    if guess.probability >= SURE and "-" not in guess.language:  # no newspaper is in "ru-Latn"
+    if guess.probability >= SURE and "-" not in guess.language:  # newspapers are never in "ru-Latn"
         code = _CODES.get(str(guess.language), str(guess.language))
         if main != "LATIN" or code in LANGUAGES_OF_SCRIPT[main] or len(words) >= ENOUGH:
             return code
@@ -313,12 +312,12 @@ def guess_language(text: str) -> str:
 
 
 def is_small_word(folded: str) -> bool:
-    """Return whether a word is one of the commonest of some language."""
+    """Return whether a word is among the commonest of any language."""
     return any(folded in small for small in _SMALL_WORDS.values())
 
 
 def case_of(surface: str) -> Case:
-    """Return how a word is written; any capital inside makes it a name (iPhone)."""
+    """Return the case of a word; a capital inside makes it TITLE (iPhone)."""
     if surface.islower():
         return Case.LOWER
     if surface.isupper():
@@ -328,7 +327,7 @@ def case_of(surface: str) -> Case:
 
 # --- words ------------------------------------------------------------------------------------------
 
-KEY = "\x01"  # cannot stand in a folded form
+KEY = "\x01"  # never part of a folded form
 
 _MARKS = "".join(
     f"{chr(first)}-{chr(last)}"
@@ -342,13 +341,13 @@ _MARKS = "".join(
         (0x2060, 0x2060), (0x00AD, 0x00AD), (0xFE00, 0xFE0F),
     )
 )  # fmt: skip
-_EACH = (  # scripts written without spaces, and Hangul, whose particles are written on: a token a character
+_EACH = (  # scripts without spaces, and Hangul, whose particles are attached: each character is a token
     "\u0e01-\u0e30\u0e32\u0e33\u0e40-\u0e46\u0e81-\u0eb0\u0eb2\u0eb3\u0ec0-\u0ec6\u1000-\u102a\u1780-\u17b3"
     "\u1100-\u11ff\u3005-\u3007\u3041-\u3096\u30a1-\u30fa\u30fc\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff"
     "\U00020000-\U0003134f"
 )
 _EACH_MARKS = "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd\u102b-\u103e\u17b4-\u17d3\u3099\u309a"
-_JOINER = "\u200c(?![\u0620-\u06ff])"  # a ZWNJ that is none: before an Arabic letter it parts words (می‌خواهد)
+_JOINER = "\u200c(?![\u0620-\u06ff])"  # a ZWNJ inside a word: before an Arabic letter it separates words (می‌خواهد)
 _EMOJI = "\u2600-\u27bf\U0001f000-\U0001faff"
 _LETTER = rf"[^\W_{_EACH}]"
 _TOKEN = re.compile(
@@ -356,10 +355,10 @@ _TOKEN = re.compile(
     rf"|(?P<word>{_LETTER}+(?:(?:[{_MARKS}]|{_JOINER})+{_LETTER}*)*(?:\+\+|\#(?!\w))?)(?:['’ʼ＇][sS](?!{_LETTER}))?"
     rf"|(?P<each>[{_EACH}][{_EACH_MARKS}]*|[{_EMOJI}]|(?<=[\w\s])[&＆](?=[\w\s]))"
 )
-ZWNJ = "\u200c"  # between two parts of a word in Arabic letters, where others write a space or nothing
+ZWNJ = "\u200c"  # between two parts of a word in Arabic letters, where other texts have a space or nothing
 _WORD = re.compile(rf"{_LETTER}+")
 _GLUE = frozenset("-‐‑'’ʼ＇·." + ZWNJ)
-_SIGNS = ".,:;!?…\"'“”‘’«»()[]{}<>/*%$€£-–—،؛؟"  # none of them can be part of a word at its ends
+_SIGNS = ".,:;!?…\"'“”‘’«»()[]{}<>/*%$€£-–—،؛؟"  # at the ends of a word, none of them is part of it
 _SENTENCE_END = re.compile(r"[.!?…؟۔।]|\n\s*\n")
 _ACCENTS = re.compile(
     r"(?<![ику])\u0306|[\u0300-\u0305\u0307-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4-\u05c7"
@@ -375,7 +374,7 @@ _LETTERS = str.maketrans(
 
 
 def _read_chunk(chunk: str) -> Token | Chunk:
-    """Return what stands between two spaces. Most is one word and a sign beside it, which needs no long pattern."""
+    """Return the analysis of a chunk. Most are a word with at most a sign beside it, which needs no long pattern."""
     bare = chunk.strip(_SIGNS)
     if _WORD.fullmatch(bare) and (folded := bare.lower() if bare.isascii() else fold(bare)):
         start = chunk.find(bare)
@@ -405,7 +404,7 @@ def _read_words(chunk: str) -> Chunk:
 
 
 def _runs(words: list[Token]) -> Iterator[tuple[int, int]]:
-    """Yield `start` and `end` of the words that are glued together."""
+    """Yield `start` and `end` of each run of words that are glued together."""
     end = 0
     for position, word in enumerate(words):
         if word.glued and position >= end:
@@ -419,7 +418,7 @@ _known_chunks: dict[str, Token | Chunk] = {}
 
 
 def _chunk(chunk: str) -> Token | Chunk:
-    """Return the same, and keep it: a dictionary that is emptied now and then answers quicker than an `lru_cache`."""
+    """Return the same, cached: a dictionary that is cleared now and then is faster than an `lru_cache`."""
     read = _read_chunk(chunk)
     if len(chunk) <= LONGEST_KEPT:
         if len(_known_chunks) >= MOST_CHUNKS:
@@ -430,14 +429,14 @@ def _chunk(chunk: str) -> Token | Chunk:
 
 @lru_cache(1 << 17)
 def _read(surface: str) -> tuple[str, Case]:
-    """Return the folded form and case of a token; dots between initials are no part of it, and "&" is an "and"."""
+    """Return the folded form and case of a token, without dots between initials; "&" becomes "and"."""
     if surface in ("&", "＆"):
         return "and", Case.LOWER
     return fold(surface.replace(".", "")), case_of(surface)
 
 
 def _breaks(gap: str, previous: Token) -> bool:
-    """Return whether a sentence ends in `gap`: not at the dot of "St. Louis", nor at a lone line break."""
+    """Return whether a sentence ends in `gap`: not at the dot of "St. Louis", nor at a single line break."""
     if not _is_end(gap):
         return False
     return gap != ". " or len(previous.folded) > LONGEST_ABBREVIATED or previous.case < Case.TITLE
@@ -451,10 +450,10 @@ def _is_end(gap: str) -> bool:
 # --- inflection -------------------------------------------------------------------------------------
 
 _ENDINGS = frozenset(["", "s", "es", "ed", "d", "ing", "e", "y", "ies", "ied", "i", "er", "ers"])
-SHORTEST_LEFT = 3  # letters of an Arabic or Hebrew word that must be left when what is written on is off
+SHORTEST_LEFT = 3  # letters that remain of an Arabic or Hebrew word without its clitics
 
 _stemmers = {language: Stemmer.Stemmer(name, 0) for language, name in STEMMERS.items()}
-_stemming = threading.Lock()  # PyStemmer's objects are not thread-safe; the caches above keep this rare
+_stemming = threading.Lock()  # PyStemmer's objects are not thread-safe; the caches above make this rare
 
 
 def _snowball(folded: str, language: str) -> str:
@@ -463,7 +462,7 @@ def _snowball(folded: str, language: str) -> str:
 
 
 def _english_stem(folded: str) -> str:
-    """Return the Snowball stem where it takes off an inflection; "organization" is no form of "organ"."""
+    """Return the Snowball stem if only an inflection was removed; "organization" is not a form of "organ"."""
     stem = _snowball(folded, "en")
     ending = folded.removeprefix(stem)
     if ending in _ENDINGS or stem.endswith("i") or (ending[:1] == stem[-1:] and ending[1:] in _ENDINGS):
@@ -474,7 +473,7 @@ def _english_stem(folded: str) -> str:
 
 
 def arabic_forms(folded: str) -> set[str]:
-    """Return an Arabic word without each number of its leading و ف, ب ك ل and ال, and as it is."""
+    """Return an Arabic word as it is, and without one or more of its leading و ف, ب ك ل and ال."""
     if not folded.startswith(MAY_BE_WRITTEN_ON):
         return {folded}
     forms = {folded}
@@ -486,7 +485,7 @@ def arabic_forms(folded: str) -> set[str]:
 
 
 def hebrew_forms(folded: str) -> set[str]:
-    """Return a Hebrew word without each number of its leading ו, ש (כש, מש), ב כ ל מ and ה, and as it is."""
+    """Return a Hebrew word as it is, and without one or more of its leading ו, ש (כש, מש), ב כ ל מ and ה."""
     forms = {folded}
     for prefixes in (("ו",), ("כש", "מש", "ש"), ("ב", "כ", "ל", "מ"), ("ה",)):
         forms |= {form.removeprefix(prefix) for form in forms for prefix in prefixes}

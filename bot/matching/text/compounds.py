@@ -1,23 +1,23 @@
-"""What Arabic and Persian write as one word or as two: عبدالله and عبد الله, می‌خواهد, می خواهد and میخواهد.
+"""Compounds: Arabic and Persian words written as one or as two, as عبدالله and عبد الله, or می خواهد and میخواهد.
 
-In: the words of a query's name. Out: other ways to write them. In a text a ZWNJ parts two words (see `analysis`), so it
-is as good as a space; what stands without either is told here, by a few parts that names and verbs are made with.
+In: the words of a query's name. Out: other ways to write them. In a text a ZWNJ (می‌خواهد) separates words as a
+space does (see `analysis`); a compound without either is recognised here by common parts of names and verbs.
 """
 
 from bot.matching.text.analysis import ZWNJ, Token
 
-BEFORE_ARTICLE = ("عبد", "ابو", "ابا", "ابي", "ذو")  # and a word that has the article: عبد الرحمن, أبو الغيط
+BEFORE_ARTICLE = ("عبد", "ابو", "ابا", "ابي", "ذو")  # followed by a word with the article: عبد الرحمن, أبو الغيط
 ARTICLE = "ال"
 AFTER = ("الله", "الدين")  # حزب الله, صلاح الدين
 PERSIAN_LETTERS = frozenset("یکپچژگ" + ZWNJ)
-PERSIAN_BEFORE = ("نمي", "مي")  # as folded, with Arabic's letters
+PERSIAN_BEFORE = ("نمي", "مي")  # folded, so with Arabic letters
 PERSIAN_AFTER = ("هايي", "هاي", "ها")
 PERSIAN_AFTER_SPACE = (*PERSIAN_AFTER, "اي")
-SHORTEST = 3  # letters of the other part of a word that is taken apart
+SHORTEST = 3  # letters of the other part of a word that is split
 
 
 def other_ways(found: list[Token], text: str) -> list[list[Token]]:
-    """Return the words of `text` each taken apart, and those that belong together as one, where that changes them."""
+    """Return the words of `text` with each compound split, and with each compound joined, where that changes them."""
     if text.isascii():
         return []
     is_persian = not PERSIAN_LETTERS.isdisjoint(text)
@@ -32,7 +32,7 @@ def other_ways(found: list[Token], text: str) -> list[list[Token]]:
 
 
 def _apart(folded: str, is_persian: bool) -> tuple[str, ...]:
-    """Return a word as the two it is made of, or as it is. (Not after می: میدان is a square, and no "I know".)"""
+    """Return the two parts of a compound, or the word. (Never split after می: میدان is a square, not "I know".)"""
     for part in BEFORE_ARTICLE:
         if folded.startswith(part + ARTICLE) and len(folded) > len(part + ARTICLE) + 1:
             return part, folded.removeprefix(part)
@@ -44,7 +44,7 @@ def _apart(folded: str, is_persian: bool) -> tuple[str, ...]:
 
 
 def _belong(before: str, token: Token, is_persian: bool) -> bool:
-    """Return whether a word is written on to the one before it by some."""
+    """Return whether some texts write a word together with the word before it."""
     after = token.folded
     if token.glued == ZWNJ or after in AFTER or (before in BEFORE_ARTICLE and after.startswith(ARTICLE)):
         return True

@@ -1,8 +1,9 @@
-"""Whether an Arabic word is a Latin name as Arabic writes it: القذافي for Gaddafi, Qaddafi and Kadhafi.
+"""Transliteration: recognises a Latin name in Arabic letters, as القذافي for Gaddafi, Qaddafi and Kadhafi.
 
-In: two folded words. Out: yes or no, and keys under which such pairs meet without comparing all. Arabic writes
-consonants and long vowels, so each of its letters must stand for something of the Latin name, in order; short vowels
-are Latin's alone. Short words agree by chance, so only longer ones are compared, and common Arabic words never.
+In: two folded words. Out: whether they are the same name, and keys that such pairs share, so that few are compared.
+Arabic writes consonants and long vowels, so each of its letters must represent a part of the Latin name, in order;
+short vowels occur in Latin only. Short words agree by chance, so only longer words are compared, and common Arabic
+words never.
 """
 
 import re
@@ -12,23 +13,23 @@ from importlib.resources import files
 
 from bot.matching.text.analysis import arabic_forms, fold, script
 
-SHORTEST_ARABIC = 5  # letters of an Arabic word, without its clitics …
+SHORTEST_ARABIC = 5  # letters of an Arabic word without its clitics …
 SHORTEST_CONSONANTS = 4  # … or so many, if all are consonants (محمد)
 SHORTEST_LATIN = 5
-UNWRITTEN, UNWRITTEN_LONG = 1, 3  # vowels of a Latin name that Arabic leaves out, and in one of four consonants or more
+UNWRITTEN, UNWRITTEN_LONG = 1, 3  # most vowels of a Latin name that Arabic omits; the second with SHORTEST_CONSONANTS
 
 
 class Respelling:
-    """Letters and groups of letters that are written as others; what comes first in the table goes first."""
+    """A table that replaces letters and groups of letters; the first match in the table wins."""
 
     def __init__(self, table: dict[str, str]) -> None:
         self._table = table
         self._all = re.compile("|".join(table))
         self._groups = re.compile("|".join(letters for letters in table if len(letters) > 1))
-        self._letters = str.maketrans({letter: other for letter, other in table.items() if len(letter) == 1})
+        self._letters = str.maketrans({letter: sound for letter, sound in table.items() if len(letter) == 1})
 
     def __call__(self, text: str) -> str:
-        """Return a text so written. (Most words have none of the groups, and letters alone are quicker.)"""
+        """Return a text with the replacements. (Most words have no groups, and single letters are faster.)"""
         if self._groups.search(text):
             return self._all.sub(lambda found: self._table[found.group()], text)
         return text.translate(self._letters)
@@ -41,13 +42,13 @@ _SOUND = {
 _SOUNDS = Respelling(_SOUND)
 _DOUBLED = re.compile(r"(.)\1+")
 _MUTE = re.compile("(?<=[aeiou])h(?=[bcdfgklmnprstvz])")  # John
-# Arabic consonants, and what each may stand for among the sounds above
+# Arabic consonants, and the sounds above that each may represent
 _LETTERS = {
     "ب": "bp", "پ": "pb", "ت": "tT", "ث": "Tt", "ج": "jg", "چ": "C", "ح": "h", "خ": "xjC", "د": "d", "ذ": "Ddz",
     "ر": "r", "ز": "zs", "ژ": "jz", "س": "s", "ش": "SC", "ص": "s", "ض": "dD", "ط": "t", "ظ": "zD", "غ": "Gg",
     "ف": "fv", "ڤ": "vf", "ق": "qkg", "ك": "k", "گ": "gk", "ل": "l", "م": "m", "ن": "n", "ه": "h",
 }  # fmt: skip
-# Long vowels, and the Latin ones that each may stand for; within a word, and at its beginning
+# Long vowels, and the Latin vowels that each may represent: within a word, and at its beginning
 _VOWELS = {
     "اي": "i y ai ei ay ey ie", "او": "o ou ow au aw u", "ا": "a aa", "و": "o oo u ou w eu",
     "ي": "i y e ee ei ie ey ea ai j", "ى": "a",
@@ -82,23 +83,23 @@ def sounds(latin: str) -> str:
 
 
 def _sounds(latin: str) -> str:
-    """Return the same of one name, or of many, a line each."""
+    """Return the same for one name, or for many, one on each line."""
     return _MUTE.sub("", undoubled(_SOUNDS(latin)))
 
 
 def undoubled(sounds: str) -> str:
-    """Return sounds with each that is doubled once. (A search is quicker than a substitution, and most have none.)"""
+    """Return sounds without doubled letters. (A search is faster than a substitution, and most have none.)"""
     return _DOUBLED.sub(r"\1", sounds) if _DOUBLED.search(sounds) else sounds
 
 
 @lru_cache(1 << 15)
 def bridges(folded: str) -> tuple[str, ...]:
-    """Return the keys under which a word meets its spellings in the other script: none for a short word."""
+    """Return the keys that a word shares with its spellings in the other script; none for a short word."""
     return all_bridges((folded,))[0]
 
 
 def all_bridges(words: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return the keys of each word: quicker than one by one, and nothing is kept."""
+    """Return the keys of each word: faster than each alone, and without a cache."""
     if not words:
         return []
     latin = [word if _is_latin(word) else "" for word in words]
@@ -129,30 +130,30 @@ def _arabic_key(form: str) -> str:
 
 
 @lru_cache(1 << 14)
-def is_same(one: str, other: str) -> bool:
-    """Return whether one of two words is in Arabic script and the other the same name in Latin letters."""
-    if one.isascii() == other.isascii():
+def is_same(first: str, second: str) -> bool:
+    """Return whether the words are one name, once in Arabic and once in Latin letters."""
+    if first.isascii() == second.isascii():
         return False
-    latin, arabic = (one, other) if one.isascii() else (other, one)
+    latin, arabic = (first, second) if first.isascii() else (second, first)
     if script(arabic) != "ARABIC" or len(latin) < SHORTEST_LATIN:
         return False
     if is_common(arabic):
         return False
     written = sounds(latin)
     return any(
-        len(form) <= len(written) + 1 and _reads(form, 0, written, 0, _left_out(form)) for form in _long_forms(arabic)
+        len(form) <= len(written) + 1 and _reads(form, 0, written, 0, _omitted(form)) for form in _long_forms(arabic)
     )
 
 
-def _left_out(form: str) -> int:
-    """Return how many vowels of a Latin name an Arabic word may leave out."""
+def _omitted(form: str) -> int:
+    """Return the number of vowels of a Latin name that an Arabic word may omit."""
     consonants = sum(letter in _LETTERS for letter in form)
     return UNWRITTEN_LONG if consonants >= SHORTEST_CONSONANTS else UNWRITTEN
 
 
 @lru_cache(1 << 14)
 def _long_forms(arabic: str) -> list[str]:
-    """Return an Arabic word without its clitics, and as it is, where enough is left. A last ة is a noun's, mostly."""
+    """Return the long enough forms of an Arabic word, with and without clitics. A final ة mostly marks a noun."""
     forms = [form for form in arabic_forms(arabic) if form == arabic or not form.startswith("ال")]
     long = [form for form in forms if _is_long(form) and (not form.endswith("ه") or form.endswith("الله"))]
     return [undoubled(form) for form in long]
@@ -164,9 +165,9 @@ def _is_long(form: str) -> bool:
 
 
 def _reads(arabic: str, at: int, latin: str, done: int, left: int) -> bool:
-    """Return whether the rest of an Arabic word, from `at`, can be read as the rest of the Latin sounds, from `done`.
+    """Return whether an Arabic word from `at` on matches the Latin sounds from `done` on.
 
-    `left`: short vowels of the Latin that may still be left out.
+    `left`: the number of short Latin vowels that may still be omitted.
     """
     if at == len(arabic):
         return done == len(latin)
@@ -179,15 +180,13 @@ def _reads(arabic: str, at: int, latin: str, done: int, left: int) -> bool:
     if sound and sound in _LETTERS.get(letter, "") and _reads(arabic, at + 1, latin, done + 1, left):
         return True
     short = _SHORT.match(latin, done) if left and at else None
-    if short is None or (
-        short.end() == len(latin) and short.group() != "e"
-    ):  # a last vowel is written, but for a mute one
+    if short is None or (short.end() == len(latin) and short.group() != "e"):  # only a final mute "e" is omitted
         return False
     return _reads(arabic, at, latin, short.end(), left - 1)
 
 
 def _reads_vowel(arabic: str, at: int, latin: str, done: int, left: int) -> bool:
-    """Two letters may stand for a diphthong; ع and a hamza for nothing but the vowel beside them."""
+    """Return whether the rest matches, one or two letters being a vowel. ع and a hamza have no sound of their own."""
     if at and arabic[at] in "عئءؤ":
         return _reads(arabic, at + 1, latin, done, left)
     groups = _GROUPS if at else _FIRST_GROUPS
@@ -200,12 +199,12 @@ def _reads_vowel(arabic: str, at: int, latin: str, done: int, left: int) -> bool
 
 @lru_cache(1 << 14)
 def is_common(arabic: str) -> bool:
-    """Return whether an Arabic word (folded) is a common one, whatever is written on before it: no name, then."""
+    """Return whether a folded Arabic word, with or without clitics, is a common word and so not a name."""
     return not common_words().isdisjoint(arabic_forms(arabic))
 
 
 @cache
 def common_words() -> frozenset[str]:
-    """Return the common Arabic words that could be read as a name."""
+    """Return the common Arabic words that look like a name."""
     lines = files("bot.matching.text").joinpath("data", "arabic_words.txt").read_text(encoding="utf-8").splitlines()
     return frozenset(fold(word) for line in lines if not line.startswith("#") for word in line.split())
