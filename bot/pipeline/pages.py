@@ -20,7 +20,7 @@ from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
 from bot.runtime.wakeups import Step, Wakeups
 from bot.sources.http import robots
-from bot.sources.http.fetch import Fetcher
+from bot.sources.http.fetch import Fetcher, page_options
 from bot.sources.http.headers import RETRY_LATEST
 from bot.sources.reading import page
 from bot.sources.reading.page import Page
@@ -133,7 +133,7 @@ class Pages:
             raise SourceError(SourceFault.PAGE_TOO_LONG) from error
 
     async def _page(self, pending: PendingPage, delays: list[timedelta]) -> Page:
-        options = page.fetch_options(partial(self._check_robots, delays))
+        options = page_options(partial(self._check_robots, delays))
         fetched = await self.fetcher.fetch(pending.url, options=options)
         title = "" if pending.title == pending.url else pending.title
         async with asyncio.timeout(READ_TIMEOUT.total_seconds()):

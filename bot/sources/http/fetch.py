@@ -36,6 +36,8 @@ MAX_REDIRECTS = 5
 PER_HOST = 2
 AT_ONCE = 64
 
+_ACCEPT_PAGE = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
+_PAGE_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 _ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
 _PERMANENT = frozenset({301, 308})
 _SAME_METHOD = frozenset({307, 308})  # RFC 9110, 15.4: others may turn a POST into a GET
@@ -67,6 +69,11 @@ class FetchOptions:
 
 
 FEED = FetchOptions()
+
+
+def page_options(may_fetch: Callable[[URL], Awaitable[None]]) -> FetchOptions:
+    """Return the options for a web page; `may_fetch` forbids an address by raising SourceError."""
+    return FetchOptions(_ACCEPT_PAGE, _PAGE_TYPES, may_fetch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from xml.parsers import expat
 from bot.errors import SourceError, SourceFault
 from bot.models import Feed, FeedEntry, PollHints
 from bot.sources.address import absolute_link, canonical_link
-from bot.sources.http.headers import RETRY_LATEST
 from bot.sources.reading import feedparser_patches, item_spans
 from bot.sources.reading.charset import decode, is_garbled, only_characters
 from bot.sources.reading.clean import clean_text
@@ -28,6 +27,7 @@ from bot.sources.reading.normalise import RawItem, language_code, normalise, sho
 
 NO_HINTS = PollHints()
 _MAX_FEED_TITLE = 256
+LONGEST_TTL = timedelta(days=1)  # a misread hint must not silence a source
 _TOLERATED = 0.05  # share of a document's items that may be odd before admins are notified
 _JSON_FEED = "https://jsonfeed.org/version/"
 _PERIODS = {
@@ -212,13 +212,13 @@ def _link(head: Mapping[str, Any], rel: str) -> str | None:
 
 def _minutes(text: str | None) -> timedelta:
     """Return RSS `ttl`, at most a day; zero for none."""
-    return min(timedelta(minutes=_number(text, 0)), RETRY_LATEST)
+    return min(timedelta(minutes=_number(text, 0)), LONGEST_TTL)
 
 
 def _update_period(head: Mapping[str, Any]) -> timedelta:
     """Return the document's update period (RDF Site Summary 1.0, module Syndication), at most a day; zero for none."""
     period = _PERIODS.get(str(head.get("sy_updateperiod") or "").strip().lower(), timedelta())
-    return min(period / max(_number(head.get("sy_updatefrequency"), 1), 1), RETRY_LATEST)
+    return min(period / max(_number(head.get("sy_updatefrequency"), 1), 1), LONGEST_TTL)
 
 
 def _number(text: str | None, missing: int) -> int:

@@ -8,20 +8,16 @@ reads untrusted documents.
 import logging
 import re
 import unicodedata
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lxml import etree, html  # type: ignore[import-untyped]  # no type information published
-from yarl import URL
 
 from bot.errors import SourceError, SourceFault
-from bot.sources.http.fetch import FetchOptions
 from bot.sources.reading.charset import decode, only_characters
 from bot.sources.reading.clean import clean_body
 from bot.sources.reading.normalise import MAX_SUMMARY, language_code, shorten
 
-_ACCEPT = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
-_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 _ALIKE = (
     0.5  # share of a title's words that its page must have: with fewer it is a login, a consent form or the home page
 )
@@ -37,11 +33,6 @@ class Page:
 
     text: str
     language: str | None = None
-
-
-def fetch_options(may_fetch: Callable[[URL], Awaitable[None]]) -> FetchOptions:
-    """Return the options to fetch a page with; `may_fetch` forbids an address by raising SourceError."""
-    return FetchOptions(_ACCEPT, _TYPES, may_fetch)
 
 
 def read_page(body: bytes, content_type: str | None, title: str, summary: str) -> Page:
