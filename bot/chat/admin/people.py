@@ -11,6 +11,7 @@ from bot.chat.request import Request
 from bot.chat.services import Access
 from bot.chat.user.edit import yes_no
 from bot.errors import UserError
+from bot.messages.callbacks import Choice, RevokeButton
 from bot.messages.news import when as shown_time
 from bot.models import Button, Message
 from bot.storage import broadcasts, chats, deliveries, people, stats
@@ -80,7 +81,7 @@ def _link(request: Request, one: Invite) -> str:
 
 
 def _revoke_button(request: Request, one: Invite) -> Button:
-    return Button(request.words.gettext("End invitation {number}").format(number=one.id), f"revoke:{one.id}")
+    return RevokeButton(one.id).labelled(request.words.gettext("End invitation {number}").format(number=one.id))
 
 
 async def _invites(request: Request, connection: AsyncConnection) -> Message:
@@ -103,10 +104,10 @@ async def _invites(request: Request, connection: AsyncConnection) -> Message:
     return Message(Markup("\n").join(lines), tuple((_revoke_button(request, one),) for one in open_))
 
 
-async def revoke_pressed(request: Request, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
+async def revoke_pressed(request: Request, connection: AsyncConnection, button: RevokeButton) -> tuple[Message, str]:
     """End an invitation; who came by it stays."""
-    await people.revoke(connection, int(ids[0]), request.now)
-    await stats.record_act(connection, request.user_id, f"revoke {int(ids[0])}", request.now)
+    await people.revoke(connection, button.invite_id, request.now)
+    await stats.record_act(connection, request.user_id, f"revoke {button.invite_id}", request.now)
     return Message(request.words.say("That invitation lets nobody in any more. Who came by it may stay.")), ""
 
 
@@ -146,10 +147,10 @@ async def ban(request: Request) -> None:
 
 
 async def ban_taken(
-    request: Request, connection: AsyncConnection, offer: Offer, choice: str, prepared: None
+    request: Request, connection: AsyncConnection, offer: Offer, choice: Choice | int, prepared: None
 ) -> tuple[Message, str]:
     """Put somebody out: what they watch stays, and nothing of it is sent."""
-    if choice != "yes":
+    if choice is not Choice.YES:
         return Message(request.words.say("All right, nothing changed.")), ""
     telegram_id = int(offer.payload["person"])
     await people.decide(connection, telegram_id, people.BANNED, request.now)
@@ -218,10 +219,10 @@ def _announcement(text: str) -> Markup:
 
 
 async def broadcast_taken(
-    request: Request, connection: AsyncConnection, offer: Offer, choice: str, prepared: None
+    request: Request, connection: AsyncConnection, offer: Offer, choice: Choice | int, prepared: None
 ) -> tuple[Message, str]:
     """Owe every chat the message, once: the offer can be taken only once, and both are one transaction."""
-    if choice != "yes":
+    if choice is not Choice.YES:
         return Message(request.words.say("All right, nothing is sent.")), ""
     payload = {"text": str(_announcement(offer.payload["text"]))}
     count = await broadcasts.broadcast(connection, payload, request.now)

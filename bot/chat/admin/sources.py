@@ -9,9 +9,10 @@ from yarl import URL
 from bot.chat.request import Request
 from bot.errors import SourceError, UserError
 from bot.locales import Words
+from bot.messages.callbacks import FullTextButton
 from bot.messages.news import when as shown_time
 from bot.messages.safe_text import clean, clip, inert
-from bot.models import Button, Feed, Message
+from bot.models import Feed, Message
 from bot.runtime.wakeups import Step
 from bot.sources.address import canonical_url, check_url
 from bot.sources.discover import Probe, probe
@@ -119,7 +120,7 @@ async def _add(request: Request, connection: AsyncConnection, url: str, feed: Fe
         for one in reversed(feed.entries[-HEADLINES:])
     ]
     lines.append(say("What it publishes from now on is news."))
-    full = Button(request.words.gettext("Read its whole articles"), f"full:{number}")
+    full = FullTextButton(number).labelled(request.words.gettext("Read its whole articles"))
     return Message(Markup("\n").join(lines), ((full,),))
 
 
@@ -178,10 +179,10 @@ async def fulltext(request: Request) -> None:
         await request.reply(connection, await _set_full_text(request, connection, one, not one.full_text))
 
 
-async def full_pressed(request: Request, connection: AsyncConnection, ids: list[str]) -> tuple[None, str]:
+async def full_pressed(request: Request, connection: AsyncConnection, button: FullTextButton) -> tuple[None, str]:
     """Read the whole articles of the source that was just added; a second press changes nothing."""
     known = await sources.listing(connection)
-    one = next((one for one in known if one.id == int(ids[0])), None)
+    one = next((one for one in known if one.id == button.source_id), None)
     if one is None:
         raise UserError(request.words.gettext("That source is not there any more: /sources"))
     if not one.full_text:
