@@ -4,6 +4,7 @@ from bot.chat.request import Request
 from bot.chat.services import Access
 from bot.errors import UserError
 from bot.storage import people
+from bot.storage.people import Decision
 
 
 async def check(request: Request, *, for_admins: bool = False, for_all: bool = False) -> None:
@@ -11,7 +12,7 @@ async def check(request: Request, *, for_admins: bool = False, for_all: bool = F
     if request.is_admin:
         return
     _ = request.words.gettext
-    if await _decision(request, request.user_id) == people.BANNED:
+    if await _decision(request, request.user_id) is Decision.BANNED:
         raise UserError(_("You cannot use this bot."))
     if for_admins:
         raise UserError(_("Only the bot's admins can do that."))
@@ -36,9 +37,9 @@ async def is_let_in(request: Request) -> bool:
     ids = {request.user_id, chat.id if chat else 0} - {0}
     if ids & settings.allowed:
         return True
-    return any([await _decision(request, one) == people.ALLOWED for one in ids])
+    return any([await _decision(request, one) is Decision.ALLOWED for one in ids])
 
 
-async def _decision(request: Request, telegram_id: int) -> str | None:
+async def _decision(request: Request, telegram_id: int) -> Decision | None:
     async with request.services.database.read() as connection:
-        return await people.access(connection, telegram_id)
+        return await people.decision(connection, telegram_id)

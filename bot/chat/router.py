@@ -33,8 +33,9 @@ from telegram.ext import (
     filters,
 )
 
+from bot.actions.refused import Refused
 from bot.chat import buttons, membership, permissions
-from bot.chat.admin import aliases, operations, opml, people, sources
+from bot.chat.admin import aliases, operations, opml, people, refusals, sources
 from bot.chat.admin.sources import translated
 from bot.chat.rate_limit import Pace, Verdict
 from bot.chat.request import AlreadyApplied, Request
@@ -188,7 +189,11 @@ def _arguments(update: Update) -> str:
 
 async def _explain(request: Request, error: UserError | SourceError) -> None:
     """Apply the update with nothing but the sentence that says why."""
-    said = translated(error, request.words) if isinstance(error, SourceError) else error.args[0]
+    said: str
+    if isinstance(error, Refused):
+        said = refusals.sentence(error, request.words)
+    else:
+        said = translated(error, request.words) if isinstance(error, SourceError) else error.args[0]
     query = request.update.callback_query
     try:
         async with request.transaction() as connection:

@@ -16,7 +16,7 @@ from bot.messages.news import when as shown_time
 from bot.models import Button, Message
 from bot.storage import broadcasts, chats, deliveries, people, stats
 from bot.storage.offers import Offer
-from bot.storage.people import Invite
+from bot.storage.people import Decision, Invite
 
 BROADCAST, BAN = "broadcast", "ban"
 INVITES_LAST = timedelta(days=7)
@@ -116,7 +116,7 @@ async def allow(request: Request) -> None:
     await request.load_chat()
     async with request.transaction() as connection:
         telegram_id = _someone(request, "/allow 123456789")
-        await people.decide(connection, telegram_id, people.ALLOWED, request.now)
+        await people.decide(connection, telegram_id, Decision.ALLOWED, request.now)
         await stats.record_act(connection, request.user_id, f"allow {telegram_id}", request.now)
         await request.reply(connection, request.words.say("<b>{person}</b> may use the bot.", person=telegram_id))
 
@@ -153,7 +153,7 @@ async def ban_taken(
     if choice is not Choice.YES:
         return Message(request.words.say("All right, nothing changed.")), ""
     telegram_id = int(offer.payload["person"])
-    await people.decide(connection, telegram_id, people.BANNED, request.now)
+    await people.decide(connection, telegram_id, Decision.BANNED, request.now)
     chat_id = await people.private_chat(connection, telegram_id)
     if chat_id is not None:
         await chats.set_state(connection, chat_id, chats.BANNED, request.now, "banned")
@@ -167,8 +167,8 @@ async def unban(request: Request) -> None:
     await request.load_chat()
     async with request.transaction() as connection:
         telegram_id = _someone(request, "/unban 123456789")
-        if not await people.undecide(connection, telegram_id, people.BANNED):
-            banned = await people.decided(connection, people.BANNED)
+        if not await people.undecide(connection, telegram_id, Decision.BANNED):
+            banned = await people.decided(connection, Decision.BANNED)
             shown = ", ".join(str(one) for one in banned) or "–"
             raise UserError(request.words.say("That person is not banned. Banned are: {people}", people=shown))
         chat_id = await people.private_chat(connection, telegram_id)

@@ -113,7 +113,7 @@ async def forget_taken(
     if choice is not Choice.YES:
         return _kept(request), ""
     who = request.user_id if request.is_private else None
-    receipt = await forget.forget(connection, request.chat, who, request.services.signer, request.now)
+    receipt = await forget.forget(connection, request.chat, who, request.services.signer.pseudonym, request.now)
     say, many = request.words.say, request.words.say_many
     lines = [
         say("<b>Forgotten.</b> Nothing of this chat is left here."),
