@@ -14,9 +14,8 @@ from bot.messages.callbacks import AliasPageButton, Choice, OfferButton, Unalias
 from bot.models import Button, Message
 from bot.storage import aliases, stats
 from bot.storage.aliases import StoredAlias
-from bot.storage.offers import Offer
+from bot.storage.offers import Offer, OfferKind
 
-UNDO = "alias undo"
 UNDO_LASTS = timedelta(hours=1)
 PAGE = 10
 ENOUGH = 200  # articles of a week tell whether a name is common
@@ -28,7 +27,6 @@ ADD = ("add", "أضف")
 
 async def alias(request: Request) -> None:
     """Show the aliases; "/alias Myanmar = Burma" makes or extends one, "/alias remove 3" or a name takes one away."""
-    await request.load_chat()
     word, __, rest = request.args.strip().partition(" ")
     removes = word.casefold() in REMOVE and "=" not in rest
     names: Group = ()
@@ -230,7 +228,7 @@ async def _undo_button(
     request: Request, connection: AsyncConnection, alias_id: int, before: Group, after: Group
 ) -> Button:
     payload = {"alias": alias_id, "before": list(before), "after": list(after)}
-    offer_id = await request.offer(connection, UNDO, payload, UNDO_LASTS)
+    offer_id = await request.offer(connection, OfferKind.ALIAS_UNDO, payload, UNDO_LASTS)
     return OfferButton(offer_id, Choice.UNDO).labelled(request.words.gettext("Undo"))
 
 

@@ -15,10 +15,9 @@ from bot.messages.callbacks import Choice, RevokeButton
 from bot.messages.news import when as shown_time
 from bot.models import Button, Message
 from bot.storage import broadcasts, chats, deliveries, people, stats
-from bot.storage.offers import Offer
+from bot.storage.offers import Offer, OfferKind
 from bot.storage.people import Decision, Invite
 
-BROADCAST, BAN = "broadcast", "ban"
 INVITES_LAST = timedelta(days=7)
 LASTS = timedelta(minutes=10)
 MOST_USES = 10_000
@@ -40,7 +39,6 @@ async def redeem(request: Request, connection: AsyncConnection, payload: str) ->
 
 async def invite(request: Request) -> None:
     """Make a link that lets people in: "/invite" for one, "/invite 20", "/invite many"; "/invite list" shows them."""
-    await request.load_chat()
     asked = request.args.strip().casefold()
     if request.services.settings.access is not Access.INVITE:
         raise UserError(request.words.gettext("Invitations count where access.mode is “invite” in the configuration."))
@@ -113,7 +111,6 @@ async def revoke_pressed(request: Request, connection: AsyncConnection, button: 
 
 async def allow(request: Request) -> None:
     """Let somebody in by their Telegram number (a group's begins with a minus)."""
-    await request.load_chat()
     async with request.transaction() as connection:
         telegram_id = _someone(request, "/allow 123456789")
         await people.decide(connection, telegram_id, Decision.ALLOWED, request.now)
@@ -133,12 +130,11 @@ def _someone(request: Request, example: str) -> int:
 
 async def ban(request: Request) -> None:
     """Ask whether somebody is to be put out."""
-    await request.load_chat()
     async with request.transaction() as connection:
         telegram_id = _someone(request, "/ban 123456789")
         if telegram_id in request.services.settings.admins:
             raise UserError(request.words.gettext("Admins are named in the configuration; they cannot be banned."))
-        offer_id = await request.offer(connection, BAN, {"person": telegram_id}, LASTS)
+        offer_id = await request.offer(connection, OfferKind.BAN, {"person": telegram_id}, LASTS)
         sentence = request.words.say(
             "Ban <b>{person}</b>? They get no more news. /unban takes it back.",
             person=telegram_id,
@@ -164,7 +160,6 @@ async def ban_taken(
 
 async def unban(request: Request) -> None:
     """Take a ban back."""
-    await request.load_chat()
     async with request.transaction() as connection:
         telegram_id = _someone(request, "/unban 123456789")
         if not await people.undecide(connection, telegram_id, Decision.BANNED):
@@ -198,7 +193,6 @@ async def admins(request: Request) -> None:
 
 async def broadcast(request: Request) -> None:
     """Show a message to everybody as it will look, and ask whether to send it."""
-    await request.load_chat()
     text = request.args.strip()
     if not text:
         raise UserError(
@@ -208,7 +202,7 @@ async def broadcast(request: Request) -> None:
         raise UserError(request.words.say("Keep it within {most} characters.", most=LONGEST))
     async with request.transaction() as connection:
         count = await broadcasts.reachable(connection)
-        offer_id = await request.offer(connection, BROADCAST, {"text": text}, LASTS)
+        offer_id = await request.offer(connection, OfferKind.BROADCAST, {"text": text}, LASTS)
         question = request.words.say_many("Send this to {number} chat?", "Send this to {number} chats?", count)
         lines = [_announcement(text), Markup(), question]
         await request.reply(connection, Markup("\n").join(lines), yes_no(request.words, offer_id))
