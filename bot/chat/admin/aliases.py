@@ -10,6 +10,7 @@ from bot.errors import UserError
 from bot.locales import Words
 from bot.matching.engine.aliases import MOST_ALIASES, Group, check, joined, place_first, place_of, read, shared
 from bot.matching.query.ast import Exact
+from bot.messages.callbacks import AliasPageButton, Choice, OfferButton, UnaliasButton
 from bot.models import Button, Message
 from bot.storage import aliases, stats
 from bot.storage.aliases import StoredAlias
@@ -87,17 +88,17 @@ async def _page(request: Request, connection: AsyncConnection, page: int) -> Mes
         line = Markup("{number}. {names}").format(number=number, names=_line(names, request.words))
         lines.append(line if alias_id else line + Markup(" ") + say("(in the configuration’s file)"))
         if alias_id:
-            removals.append(Button(f"✕ {number}", f"unalias:{alias_id}"))
+            removals.append(UnaliasButton(alias_id).labelled(f"✕ {number}"))
     lines += [Markup(), say("Add: /alias Myanmar = Burma. Remove a name: /alias remove Burma")]
     rows = [tuple(removals[start : start + 5]) for start in range(0, len(removals), 5)]
-    turns = [Button("‹", f"aliases:{page - 1}")] if page else []
-    turns += [Button("›", f"aliases:{page + 1}")] if page < pages - 1 else []
+    turns = [AliasPageButton(page - 1).labelled("‹")] if page else []
+    turns += [AliasPageButton(page + 1).labelled("›")] if page < pages - 1 else []
     return Message(Markup("\n").join(lines), (*rows, tuple(turns)) if turns else tuple(rows))
 
 
-async def page_pressed(request: Request, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
+async def page_pressed(request: Request, connection: AsyncConnection, button: AliasPageButton) -> tuple[Message, str]:
     """Show a page of the list."""
-    return await _page(request, connection, int(ids[0])), ""
+    return await _page(request, connection, button.page), ""
 
 
 # ---- adding ----
@@ -163,7 +164,7 @@ def _are_two(request: Request, one: Group, other: Group) -> Markup:
 
 
 def _all(request: Request) -> tuple[Button, ...]:
-    return (Button(request.words.gettext("All aliases"), "aliases:0"),)
+    return (AliasPageButton(0).labelled(request.words.gettext("All aliases")),)
 
 
 async def _record(request: Request, connection: AsyncConnection, act: str, names: Group) -> None:
@@ -213,10 +214,10 @@ async def _take_away(request: Request, connection: AsyncConnection, one: StoredA
     return Message(text, ((undo, *_all(request)),))
 
 
-async def removal_pressed(request: Request, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
+async def removal_pressed(request: Request, connection: AsyncConnection, button: UnaliasButton) -> tuple[Message, str]:
     """Remove an alias of the list."""
     stored = await aliases.begin_change(connection)
-    one = next((one for one in stored if one.id == int(ids[0])), None)
+    one = next((one for one in stored if one.id == button.alias_id), None)
     if one is None:
         return await _page(request, connection, 0), ""
     return await _take_away(request, connection, one, ()), ""
@@ -230,11 +231,11 @@ async def _undo_button(
 ) -> Button:
     payload = {"alias": alias_id, "before": list(before), "after": list(after)}
     offer_id = await request.offer(connection, UNDO, payload, UNDO_LASTS)
-    return Button(request.words.gettext("Undo"), f"offer:{offer_id}:undo")
+    return OfferButton(offer_id, Choice.UNDO).labelled(request.words.gettext("Undo"))
 
 
 async def undo_taken(
-    request: Request, connection: AsyncConnection, offer: Offer, choice: str, prepared: None
+    request: Request, connection: AsyncConnection, offer: Offer, choice: Choice | int, prepared: None
 ) -> tuple[Message, str]:
     """Make an alias what it was, unless somebody changed it, or needs its names, since."""
     listed = await aliases.begin_change(connection)

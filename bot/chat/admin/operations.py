@@ -8,10 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.chat.request import Request
 from bot.messages import news
+from bot.messages.callbacks import SampleAlertButton
 from bot.messages.news import Item
 from bot.messages.news import when as shown_time
 from bot.messages.payload import to_payload
-from bot.models import Button, Message
+from bot.models import Message
 from bot.storage import broadcasts, deliveries, stats
 from bot.storage.broadcasts import Undelivered
 
@@ -32,7 +33,7 @@ async def stats_(request: Request) -> None:
             say("<b>Not delivered</b>: {uncertain} in doubt, {dead} refused", **now),
             say("<b>Now</b>: {waiting} messages waiting, {updates_parked} commands parked", **now),
         ]
-        test = Button(request.words.gettext("Send me a test alert"), "test")
+        test = SampleAlertButton().labelled(request.words.gettext("Send me a test alert"))
         await request.reply(connection, Markup("\n").join(lines), ((test,),))
 
 
@@ -85,7 +86,7 @@ async def testalert(request: Request) -> None:
         await _owe_test(request, connection)
 
 
-async def test_pressed(request: Request, connection: AsyncConnection, ids: list[str]) -> tuple[None, str]:
+async def test_pressed(request: Request, connection: AsyncConnection, button: SampleAlertButton) -> tuple[None, str]:
     """Send the admin who pressed it a test alert."""
     await _owe_test(request, connection)
     return None, request.words.gettext("A test alert is on its way.")

@@ -15,6 +15,7 @@ from bot.chat.services import Access
 from bot.chat.user.edit import yes_no
 from bot.errors import UserError
 from bot.locales import Words
+from bot.messages.callbacks import Choice, RevokeButton
 from bot.messages.news import when as shown_time
 from bot.models import Button, Message
 from bot.storage import stats
@@ -85,7 +86,7 @@ def _link(request: Request, invitation: Invite) -> str:
 
 def _revoke_button(request: Request, invitation: Invite) -> Button:
     label = request.words.gettext("End invitation {number}").format(number=invitation.id)
-    return Button(label, f"revoke:{invitation.id}")
+    return RevokeButton(invitation.id).labelled(label)
 
 
 def _invites(request: Request, invitations: list[Invite]) -> Message:
@@ -109,9 +110,9 @@ def _places_left(invitation: Invite, words: Words) -> Markup:
     return words.say_many("{number} place left", "{number} places left", invitation.uses_left)
 
 
-async def revoke_pressed(request: Request, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
+async def revoke_pressed(request: Request, connection: AsyncConnection, button: RevokeButton) -> tuple[Message, str]:
     """End an invitation; the people it let in stay allowed."""
-    await people.revoke(connection, int(ids[0]), request.user_id, request.now)
+    await people.revoke(connection, button.invite_id, request.user_id, request.now)
     return Message(request.words.say("That invitation lets nobody in any more. Who came by it may stay.")), ""
 
 
@@ -150,10 +151,10 @@ async def ban(request: Request) -> None:
 
 
 async def ban_taken(
-    request: Request, connection: AsyncConnection, offer: Offer, choice: str, prepared: None
+    request: Request, connection: AsyncConnection, offer: Offer, choice: Choice | int, prepared: None
 ) -> tuple[Message, str]:
     """Ban a person; their subscriptions stay, and no news of them is sent."""
-    if choice != "yes":
+    if choice is not Choice.YES:
         return Message(request.words.say("All right, nothing changed.")), ""
     telegram_id = int(offer.payload["person"])
     await people.ban(connection, telegram_id, request.services.settings.admins, request.user_id, request.now)
@@ -208,10 +209,10 @@ def _announcement(text: str) -> Markup:
 
 
 async def broadcast_taken(
-    request: Request, connection: AsyncConnection, offer: Offer, choice: str, prepared: None
+    request: Request, connection: AsyncConnection, offer: Offer, choice: Choice | int, prepared: None
 ) -> tuple[Message, str]:
     """Send the message to every chat, once."""
-    if choice != "yes":
+    if choice is not Choice.YES:
         return Message(request.words.say("All right, nothing is sent.")), ""
     payload = {"text": str(_announcement(offer.payload["text"]))}
     count = await people.broadcast(connection, payload, offer.id, request.user_id, request.now)

@@ -12,9 +12,10 @@ from bot.actions.sources import AddedSource, FullTextChange, shown_host
 from bot.chat.request import Request
 from bot.errors import SourceError, UserError
 from bot.locales import Words
+from bot.messages.callbacks import FullTextButton
 from bot.messages.news import when as shown_time
 from bot.messages.safe_text import clean, clip, inert
-from bot.models import Button, Message
+from bot.models import Message
 from bot.runtime.wakeups import Step
 from bot.sources.discover import FoundFeed
 from bot.storage.sources import PAUSED, SourceStatus, listing
@@ -119,7 +120,7 @@ def _added(added: AddedSource, words: Words) -> Message:
     )
     lines += [Markup("• {title}").format(title=_shown(title)) for title in reversed(added.titles[-HEADLINES:])]
     lines.append(words.say("What it publishes from now on is news."))
-    full = Button(words.gettext("Read its whole articles"), f"full:{added.id}")
+    full = FullTextButton(added.id).labelled(words.gettext("Read its whole articles"))
     return Message(Markup("\n").join(lines), ((full,),))
 
 
@@ -168,9 +169,9 @@ async def fulltext(request: Request) -> None:
         await request.reply(connection, _full_text(change, request.words))
 
 
-async def full_pressed(request: Request, connection: AsyncConnection, ids: list[str]) -> tuple[None, str]:
+async def full_pressed(request: Request, connection: AsyncConnection, button: FullTextButton) -> tuple[None, str]:
     """Start reading the whole articles of the source that was just added; a second press does nothing."""
-    change = await sources.start_full_text(connection, int(ids[0]), request.user_id, request.now)
+    change = await sources.start_full_text(connection, button.source_id, request.user_id, request.now)
     if change.changed:
         await request.reply(connection, _full_text(change, request.words))
     return None, ""

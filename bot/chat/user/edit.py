@@ -16,6 +16,7 @@ from bot.locales import Words
 from bot.matching.query.ast import Expr
 from bot.matching.query.parser import parse, split_queries
 from bot.matching.query.printer import format_query
+from bot.messages.callbacks import ButtonTooOld, Choice, OfferButton
 from bot.models import Button, Message, Schedule
 from bot.search import preview
 from bot.search.preview import Outcome
@@ -33,7 +34,7 @@ ALL = ("all", "*", "الكل")
 def yes_no(words: Words, offer_id: int) -> tuple[tuple[Button, ...], ...]:
     """Return the two buttons under a question."""
     _ = words.gettext
-    return ((Button(_("Yes"), f"offer:{offer_id}:yes"), Button(_("No"), f"offer:{offer_id}:no")),)
+    return ((OfferButton(offer_id, Choice.YES).labelled(_("Yes")), OfferButton(offer_id, Choice.NO).labelled(_("No"))),)
 
 
 def named(labels: list[str], words: Words) -> Markup:
@@ -78,18 +79,18 @@ async def _propose(request: Request, text: str) -> None:
         await request.reply(connection, Markup("\n").join(lines), yes_no(request.words, offer_id))
 
 
-async def look_for(request: Request, offer: Offer, choice: str) -> list[Outcome]:
+async def look_for(request: Request, offer: Offer, choice: Choice | int) -> list[Outcome]:
     """Return what the last week had for a proposal."""
     __, exprs = subscribe.read_all(offer.payload["text"], request.words)
     return await preview.search(request.services.week, exprs)
 
 
 async def watch_taken(
-    request: Request, connection: AsyncConnection, offer: Offer, choice: str, found: list[Outcome]
+    request: Request, connection: AsyncConnection, offer: Offer, choice: Choice | int, found: list[Outcome]
 ) -> tuple[Message, str]:
     """Watch what was proposed, or leave it."""
     labels, exprs = subscribe.read_all(offer.payload["text"], request.words)
-    if choice != "yes":
+    if choice is not Choice.YES:
         return Message(request.words.say("All right, not watching {labels}.", labels=named(labels, request.words))), ""
     return await subscribe.add(request, connection, labels, exprs, found), ""
 
@@ -157,29 +158,29 @@ async def remove(request: Request, connection: AsyncConnection, chosen: list[Sub
     ]
     offer_id = await request.offer(connection, UNDO, {"subscriptions": kept}, UNDO_LASTS)
     text = request.words.say("Stopped watching {labels}.", labels=named([one.label for one in gone], request.words))
-    return Message(text, ((Button(request.words.gettext("Undo"), f"offer:{offer_id}:undo"),),))
+    return Message(text, ((OfferButton(offer_id, Choice.UNDO).labelled(request.words.gettext("Undo")),),))
 
 
 async def stop_all_taken(
-    request: Request, connection: AsyncConnection, offer: Offer, choice: str, prepared: None
+    request: Request, connection: AsyncConnection, offer: Offer, choice: Choice | int, prepared: None
 ) -> tuple[Message, str]:
     """Stop watching everything, or go on."""
     have = await subscriptions.of_chat(connection, request.chat.id)
-    if choice != "yes":
+    if choice is not Choice.YES:
         return Message(request.words.say("All right, nothing changed.")), ""
     return (
         await remove(request, connection, have) if have else Message(subscription_views.nothing_watched(request.words))
     ), ""
 
 
-async def look_again(request: Request, offer: Offer, choice: str) -> list[Outcome]:
+async def look_again(request: Request, offer: Offer, choice: Choice | int) -> list[Outcome]:
     """Return what came, since they were stopped, for the subscriptions that an undo brings back."""
     exprs = [parse(one["text"], request.words) for one in offer.payload["subscriptions"]]
     return await preview.search(request.services.week, exprs, since=offer.created_at, most=None)
 
 
 async def undo_taken(
-    request: Request, connection: AsyncConnection, offer: Offer, choice: str, found: list[Outcome]
+    request: Request, connection: AsyncConnection, offer: Offer, choice: Choice | int, found: list[Outcome]
 ) -> tuple[Message, str]:
     """Bring back what was stopped as it was: its schedule, since when, and what came meanwhile."""
     have = await subscriptions.of_chat(connection, request.chat.id)
@@ -276,7 +277,7 @@ async def _change(
     was = {"subscription": old.id, "text": old.text, "label": old.label, "created_at": old.created_at.isoformat()}
     offer_id = await request.offer(connection, CHANGE_BACK, was, UNDO_LASTS)
     rows = subscription_views.schedule_buttons(new, request.words)
-    rows.append((Button(request.words.gettext("Undo"), f"offer:{offer_id}:undo"),))
+    rows.append((OfferButton(offer_id, Choice.UNDO).labelled(request.words.gettext("Undo")),))
     return Message(Markup("\n\n").join(lines), tuple(rows))
 
 
@@ -289,16 +290,23 @@ async def _refuse_twice(
         raise UserError(request.words.say("You are already watching <b>{label}</b>", label=label))
 
 
-async def look_for_form(request: Request, offer: Offer, choice: str) -> tuple[str, Expr, Outcome]:
+async def look_for_form(request: Request, offer: Offer, choice: Choice | int) -> tuple[str, Expr, Outcome]:
     """Return the form that was chosen, and what the last week had for it."""
-    text = offer.payload["forms"][int(choice)]
+    forms = offer.payload["forms"]
+    if not isinstance(choice, int) or not 0 <= choice < len(forms):
+        raise ButtonTooOld(choice)
+    text = forms[choice]
     expr = parse(text, request.words)
     (found,) = await preview.search(request.services.week, [expr])
     return text, expr, found
 
 
 async def instead_taken(
-    request: Request, connection: AsyncConnection, offer: Offer, choice: str, prepared: tuple[str, Expr, Outcome]
+    request: Request,
+    connection: AsyncConnection,
+    offer: Offer,
+    choice: Choice | int,
+    prepared: tuple[str, Expr, Outcome],
 ) -> tuple[Message, str]:
     """Watch a wider or narrower form instead of what was typed."""
     text, expr, found = prepared
@@ -306,14 +314,14 @@ async def instead_taken(
     return await _change(request, connection, old, text, expr, found), ""
 
 
-async def look_for_what_was(request: Request, offer: Offer, choice: str) -> Outcome:
+async def look_for_what_was(request: Request, offer: Offer, choice: Choice | int) -> Outcome:
     """Return what came for a subscription's former words since they were changed."""
     expr = parse(offer.payload["text"], request.words)
     return (await preview.search(request.services.week, [expr], since=offer.created_at, most=None))[0]
 
 
 async def change_back_taken(
-    request: Request, connection: AsyncConnection, offer: Offer, choice: str, found: Outcome
+    request: Request, connection: AsyncConnection, offer: Offer, choice: Choice | int, found: Outcome
 ) -> tuple[Message, str]:
     """Give a subscription its former words again, as they were: since when, and what came meanwhile."""
     was, say = offer.payload, request.words.say

@@ -4,7 +4,7 @@ from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.chat.request import Request
-from bot.models import Button
+from bot.messages.callbacks import ResumeButton
 from bot.pipeline.digest import freeze_now
 from bot.storage import chats, deliveries
 
@@ -15,7 +15,7 @@ async def pause(request: Request) -> None:
     await request.require_group_admin()
     async with request.transaction() as connection:
         text = await pause_in(request, connection)
-        await request.reply(connection, text, ((Button(request.words.gettext("Resume"), "resume"),),))
+        await request.reply(connection, text, ((ResumeButton().labelled(request.words.gettext("Resume")),),))
 
 
 async def pause_in(request: Request, connection: AsyncConnection) -> Markup:

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.chat.request import Request
 from bot.matching.engine.aliases import joined, write_lines
-from bot.models import Button, Message
+from bot.messages.callbacks import Choice, Deletion, ForgetButton, OfferButton
+from bot.models import Message
 from bot.schedules.zones import zone_info
 from bot.sources.opml import Outline, write_opml
 from bot.storage import aliases, forget, sources, subscriptions
@@ -85,28 +86,31 @@ async def forget_(request: Request) -> None:
             say("Shall I delete all I have of this chat: what you watch, your settings, and what I sent you?"),
             say("/export gives you a copy first."),
         ]
-        rows = ((Button(_("Delete everything"), "forget:ask"),), (Button(_("Keep it"), "forget:keep"),))
+        rows = (
+            (ForgetButton(Deletion.ASK).labelled(_("Delete everything")),),
+            (ForgetButton(Deletion.KEEP).labelled(_("Keep it")),),
+        )
         await request.reply(connection, Markup("\n").join(lines), rows)
 
 
-async def asked_twice(request: Request, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
+async def asked_twice(request: Request, connection: AsyncConnection, button: ForgetButton) -> tuple[Message, str]:
     """Ask for the second time, or leave it."""
-    if ids != ["ask"]:
+    if button.answer is not Deletion.ASK:
         return _kept(request), ""
     offer_id = await request.offer(connection, FORGET, {}, LASTS)
     _ = request.words.gettext
     yes, no = (
-        Button(_("Yes, delete it for good"), f"offer:{offer_id}:yes"),
-        Button(_("Keep it"), f"offer:{offer_id}:no"),
+        OfferButton(offer_id, Choice.YES).labelled(_("Yes, delete it for good")),
+        OfferButton(offer_id, Choice.NO).labelled(_("Keep it")),
     )
     return Message(request.words.say("Are you sure? This cannot be undone."), ((yes,), (no,))), ""
 
 
 async def forget_taken(
-    request: Request, connection: AsyncConnection, offer: Offer, choice: str, prepared: None
+    request: Request, connection: AsyncConnection, offer: Offer, choice: Choice | int, prepared: None
 ) -> tuple[Message, str]:
     """Delete the chat and all that hangs on it; the message becomes the receipt."""
-    if choice != "yes":
+    if choice is not Choice.YES:
         return _kept(request), ""
     who = request.user_id if request.is_private else None
     receipt = await forget.forget(connection, request.chat, who, request.services.signer.pseudonym, request.now)

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.chat.request import Request
 from bot.chat.user import pause, subscription_views
 from bot.locales import LANGUAGES
+from bot.messages.callbacks import ButtonData, ButtonTooOld, Setting, SettingButton, TimeButton
 from bot.models import Button, Message, Schedule
 from bot.schedules.digests import next_run_at, reschedule
 from bot.schedules.zones import parse_time, parse_zone
@@ -65,47 +66,52 @@ def page(request: Request) -> Message:
     ]
     if chat.state == chats.PAUSED:
         lines.insert(0, say("News is paused."))
-    times = [_choice(_clock(at), f"time:{at.hour}", chosen=at == chat.digest_time) for at in TIMES]
-    languages = [_choice(name, f"set:language:{code}", chosen=code == chat.locale) for code, name in LANGUAGES.items()]
-    rest = Button(_("Resume"), "set:resume") if chat.state == chats.PAUSED else Button(_("Pause"), "set:pause")
-    what_new_gets = Button(_("New subscriptions: {schedule}").format(schedule=new), "set:new")
+    times = [_choice(_clock(at), TimeButton(at.hour), chosen=at == chat.digest_time) for at in TIMES]
+    languages = [
+        _choice(name, SettingButton(Setting.LANGUAGE, code), chosen=code == chat.locale)
+        for code, name in LANGUAGES.items()
+    ]
+    pause_ = SettingButton(Setting.PAUSE).labelled(_("Pause"))
+    resume_ = SettingButton(Setting.RESUME).labelled(_("Resume"))
+    rest = resume_ if chat.state == chats.PAUSED else pause_
+    what_new_gets = SettingButton(Setting.NEW).labelled(_("New subscriptions: {schedule}").format(schedule=new))
     return Message(
         Markup("\n").join(lines), (tuple(times[:4]), tuple(times[4:]), (what_new_gets,), tuple(languages), (rest,))
     )
 
 
-def _choice(label: str, data: str, *, chosen: bool) -> Button:
-    return Button(f"{subscription_views.CHECK if chosen else ''}{label}", data)
+def _choice(label: str, data: ButtonData, *, chosen: bool) -> Button:
+    return data.labelled(f"{subscription_views.CHECK if chosen else ''}{label}")
 
 
 def _new_page(request: Request) -> Message:
     names = subscription_views.schedule_names(request.words)
-    row = [_choice(names[one], f"set:new:{one}", chosen=one is request.schedule) for one in Schedule]
-    back = Button("‹ " + request.words.gettext("Settings"), "set:page")
+    row = [_choice(names[one], SettingButton(Setting.NEW, one), chosen=one is request.schedule) for one in Schedule]
+    back = SettingButton(Setting.PAGE).labelled("‹ " + request.words.gettext("Settings"))
     return Message(
         request.words.say("When should news come for what you subscribe to from now on?"), (tuple(row), (back,))
     )
 
 
-async def pressed(request: Request, connection: AsyncConnection, ids: list[str]) -> tuple[Message, str]:
+async def pressed(request: Request, connection: AsyncConnection, button: SettingButton) -> tuple[Message, str]:
     """Change a setting, and show them all again."""
     note = ""
-    match ids:
-        case ["language", code] if code in LANGUAGES:
+    match button:
+        case SettingButton(Setting.LANGUAGE, code) if code in LANGUAGES:
             await chats.set_locale(connection, request.chat.id, code)
             request.locale_changed = True
-        case ["new"]:
+        case SettingButton(Setting.NEW, ""):
             return _new_page(request), ""
-        case ["new", schedule]:
-            await chats.set_schedule(connection, request.chat.id, Schedule(schedule))
-        case ["pause"]:
+        case SettingButton(Setting.NEW, Schedule() as schedule):
+            await chats.set_schedule(connection, request.chat.id, schedule)
+        case SettingButton(Setting.PAUSE, ""):
             note = str((await pause.pause_in(request, connection)).striptags())
-        case ["resume"]:
+        case SettingButton(Setting.RESUME, ""):
             note = str((await pause.resume_in(request, connection)).striptags())
-        case ["page"]:
+        case SettingButton(Setting.PAGE, ""):
             pass
         case _:
-            raise ValueError(ids)
+            raise ButtonTooOld(button)
     await request.reload(connection)
     return page(request), note
 

@@ -9,7 +9,7 @@ from bot.chat.admin import people
 from bot.chat.request import Request
 from bot.chat.user.subscription_views import no_sources
 from bot.errors import UserError
-from bot.models import Button
+from bot.messages.callbacks import ResumeButton
 from bot.storage import chats, sources, subscriptions
 
 
@@ -23,7 +23,7 @@ async def start(request: Request) -> None:
         say = request.words.say
         if request.chat.state == chats.PAUSED:
             text = say("Welcome back. News is paused: /resume brings what gathered.")
-            await request.reply(connection, text, ((Button(request.words.gettext("Resume"), "resume"),),))
+            await request.reply(connection, text, ((ResumeButton().labelled(request.words.gettext("Resume")),),))
             return
         lines = [
             say("I watch the news for the words you care about."),

@@ -14,6 +14,7 @@ from bot.matching.engine.aliases import Aliases
 from bot.matching.query.ast import Expr
 from bot.matching.query.describe import describe
 from bot.matching.query.parser import parse
+from bot.messages.callbacks import EditButton, ListButton, OfferButton, ScheduleButton, StopButton, SubscriptionButton
 from bot.messages.news import line
 from bot.messages.safe_text import clip
 from bot.models import Button, Message, Schedule
@@ -113,7 +114,7 @@ async def form_buttons(
     payload = {"subscription": one.id, "forms": [form.text for form in forms]}
     offer_id = await request.offer(connection, INSTEAD, payload, FORMS_LAST)
     return [
-        (Button(f"{clip(form.text, FORM)} · {width(form.stories, request.words)}", f"offer:{offer_id}:{at}"),)
+        (OfferButton(offer_id, at).labelled(f"{clip(form.text, FORM)} · {width(form.stories, request.words)}"),)
         for at, form in enumerate(forms)
     ]
 
@@ -160,7 +161,9 @@ def schedule_buttons(one: Subscription, words: Words, *, named: bool = False) ->
     names = schedule_names(words)
     prefix = f"{one.label[:16]}: " if named else ""
     row = [
-        Button(f"{CHECK if schedule is one.schedule else ''}{prefix}{names[schedule]}", f"when:{one.id}:{schedule}")
+        ScheduleButton(one.id, schedule).labelled(
+            f"{CHECK if schedule is one.schedule else ''}{prefix}{names[schedule]}"
+        )
         for schedule in shown
     ]
     rows.append(tuple(row))
@@ -209,8 +212,8 @@ async def item_page(request: Request, connection: AsyncConnection, one: Subscrip
     if had.forms:
         lines.append(better(request, had.stories))
         rows = [*await form_buttons(request, connection, one, had.forms), *rows]
-    rows.append((Button(_("Change the words"), f"edit:{one.id}"), Button(_("Stop watching"), f"stop:{one.id}")))
-    rows.append((Button("‹ " + _("List"), f"list:{page}"),))
+    rows.append((EditButton(one.id).labelled(_("Change the words")), StopButton(one.id).labelled(_("Stop watching"))))
+    rows.append((ListButton(page).labelled("‹ " + _("List")),))
     return Message(Markup("\n").join(lines), tuple(rows))
 
 
@@ -253,11 +256,11 @@ async def list_page(request: Request, page: int) -> Message:
     widths = [one.shown(request.words) for one in await _widths(request, [one for __, one in shown])]
     lines += [_list_line(request, number, one, wide) for (number, one), wide in zip(shown, widths, strict=True)]
     lines.append(Markup("\n") + request.words.say("Tap a number to change it or to stop."))
-    numbers = [Button(str(number), f"item:{one.id}:{page}") for number, one in shown]
+    numbers = [SubscriptionButton(one.id, page).labelled(str(number)) for number, one in shown]
     rows = [tuple(numbers[start : start + 6]) for start in range(0, len(numbers), 6)]
     if pages > 1:
-        turns = [Button("‹", f"list:{page - 1}")] if page else []
-        turns += [Button("›", f"list:{page + 1}")] if page < pages - 1 else []
+        turns = [ListButton(page - 1).labelled("‹")] if page else []
+        turns += [ListButton(page + 1).labelled("›")] if page < pages - 1 else []
         rows.append(tuple(turns))
     return Message(Markup("\n").join(lines), tuple(rows))
 

@@ -20,6 +20,7 @@ from bot.matching.engine.evaluate import judge
 from bot.matching.query.ast import without_exclusions
 from bot.matching.query.parser import parse
 from bot.matching.query.printer import format_query
+from bot.messages.callbacks import WhyButton
 from bot.messages.limits import LIMIT, measure
 from bot.messages.news import when as shown_time
 from bot.messages.safe_text import clean, clip
@@ -50,9 +51,9 @@ async def why(request: Request) -> None:
             raise UserError(request.words.gettext("Answer an alert or a digest with /why, or send /why with a link."))
 
 
-async def pressed(request: Request, connection: AsyncConnection, ids: list[str]) -> tuple[Message | None, str]:
+async def pressed(request: Request, connection: AsyncConnection, button: WhyButton) -> tuple[Message | None, str]:
     """Explain the alert whose button was pressed, in place: it grows by what matched."""
-    explained = await _of_entries(request, connection, [int(ids[0])])
+    explained = await _of_entries(request, connection, [button.entry_id])
     message = request.update.effective_message
     text = await deliveries.text_of(connection, request.chat.id, message.message_id) if message else None
     if text is None:  # sent without markup, or so long ago that it is forgotten
