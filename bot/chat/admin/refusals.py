@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from markupsafe import Markup
 
+from bot.actions.aliases import AliasRefusal
 from bot.actions.people import PeopleRefusal
 from bot.actions.refused import Refused
 from bot.actions.sources import SourceRefusal
@@ -16,6 +17,14 @@ def _(sentence: str) -> str:
 
 
 SENTENCES: dict[StrEnum, str] = {
+    AliasRefusal.TOO_COMMON: _("“{name}” is in {share} of 100 articles: too common to be another name."),
+    AliasRefusal.TWO_ALIASES: _(
+        "<b>{one}</b> and <b>{other}</b> are two aliases: remove one of them first. /alias shows them."
+    ),
+    AliasRefusal.TOO_MANY: _("There are {most} aliases, the most there can be. Remove one first."),
+    AliasRefusal.IN_FILE: _("<b>{name}</b> stands in the configuration’s file; it can be removed there only."),
+    AliasRefusal.NOT_FOUND: _("No alias has <b>{name}</b>: /alias shows them."),
+    AliasRefusal.CHANGED: _("That alias was changed since: /alias"),
     PeopleRefusal.INVITATIONS_OFF: _("Invitations count where access.mode is “invite” in the configuration."),
     PeopleRefusal.NUMBER_OF_USES: _(
         "Send /invite for one person, /invite 20 for twenty, /invite many, or /invite list."
