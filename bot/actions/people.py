@@ -25,7 +25,7 @@ class PeopleRefusal(StrEnum):
     INVITATIONS_OFF = "invitations off"  # access.mode is not "invite"
     NUMBER_OF_USES = "number of uses"
     IS_ADMIN = "is admin"
-    NOT_BANNED = "not banned"  # `people`: the Telegram numbers that are banned
+    NOT_BANNED = "not banned"  # `people`: the Telegram numbers of those who are
     TOO_LONG = "too long"  # `most`: characters
 
 
@@ -75,7 +75,8 @@ async def ban(
 async def unban(connection: AsyncConnection, telegram_id: int, admin_id: int, now: datetime) -> None:
     """End a ban: the person's chat is active again. Refused if they are not banned."""
     if not await people.undecide(connection, telegram_id, Decision.BANNED):
-        raise Refused(PeopleRefusal.NOT_BANNED, people=tuple(await people.decided(connection, Decision.BANNED)))
+        banned = await people.decided(connection, Decision.BANNED)
+        raise Refused(PeopleRefusal.NOT_BANNED, people=", ".join(map(str, banned)) or "–")
     chat_id = await people.private_chat(connection, telegram_id)
     if chat_id is not None:
         await chats.set_state(connection, chat_id, chats.ACTIVE, now)

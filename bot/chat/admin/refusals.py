@@ -41,9 +41,4 @@ SENTENCES: dict[StrEnum, str] = {
 
 def sentence(refused: Refused, words: Words) -> Markup:
     """Return the sentence for a refusal in the reader's language."""
-    return words.say(SENTENCES[refused.reason], **{name: _shown(value) for name, value in refused.values.items()})
-
-
-def _shown(value: object) -> object:
-    """Return a value of a sentence; a tuple is written as a list."""
-    return (", ".join(map(str, value)) or "–") if isinstance(value, tuple) else value
+    return words.say(SENTENCES[refused.reason], **refused.values)
