@@ -26,7 +26,7 @@ class SourceRefusal(StrEnum):
 
     ALREADY_ADDED = "already added"
     BROKEN_FEED = "broken feed"  # the feed that a page names did not work when it was fetched again
-    NOT_FOUND = "not found"  # no source has this number or address
+    NOT_FOUND = "source not found"  # no source has this number or address
     REMOVED = "removed"
 
 

@@ -1,4 +1,4 @@
-"""Command /import: adds the sources of an OPML file, which has the command as its caption or as a reply."""
+"""Command /import: adds the feeds of an OPML file; the command is the caption of the file, or a reply to it."""
 
 from markupsafe import Markup
 from telegram import Document
