@@ -111,7 +111,7 @@ async def _press(request: Request, data: ButtonData) -> Result:
     press = PRESSES[type(data)]
     await permissions.check(request, for_admins=press.for_admins, for_all=press.for_all)
     if press.changes:
-        await request.require_group_admin()
+        await permissions.require_group_admin(request)
     prepared = [await press.prepare(request, data)] if press.prepare else []
     async with request.transaction() as connection:
         return await _fitting(request, connection, await press.act(request, connection, data, *prepared))
@@ -125,7 +125,7 @@ async def _take(request: Request, data: OfferButton) -> Result:
     if offer is None or taking is None:
         raise ButtonTooOld
     await permissions.check(request, for_admins=taking.for_admins, for_all=taking.for_all)
-    await request.require_group_admin()
+    await permissions.require_group_admin(request)
     if offer.user_id != request.user_id:
         raise UserError(request.words.gettext("That question was for somebody else."))
     prepared = await taking.prepare(request, offer, data.choice) if taking.prepare else None

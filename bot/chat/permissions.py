@@ -1,10 +1,14 @@
 """Who may do what, asked at every update: admins everything; the banned nothing; others what `[access]` lets them."""
 
+from telegram.error import TelegramError
+
 from bot.chat.request import Request
 from bot.chat.services import Access
 from bot.errors import UserError
 from bot.storage import people
 from bot.storage.people import Decision
+
+GROUP_ADMINS = ("creator", "administrator")
 
 
 async def check(request: Request, *, for_admins: bool = False, for_all: bool = False) -> None:
@@ -18,6 +22,23 @@ async def check(request: Request, *, for_admins: bool = False, for_all: bool = F
         raise UserError(_("Only the bot's admins can do that."))
     if not for_all and not await is_let_in(request):
         raise UserError(refusal(request))
+
+
+async def require_group_admin(request: Request) -> None:
+    """Raise UserError unless this person may change what this chat gets: in a group its admins may."""
+    chat = request.update.effective_chat
+    if chat is None or request.is_private or request.is_admin:
+        return
+    message = request.update.effective_message if request.update.callback_query is None else None
+    if message is not None and message.sender_chat is not None and message.sender_chat.id == chat.id:
+        return  # an anonymous admin of this group, or the channel itself; a press is always a person's
+    _ = request.words.gettext
+    try:
+        status = await request.services.members.status(request.bot, chat.id, request.user_id)
+    except TelegramError as error:
+        raise UserError(_("Telegram did not answer. Try again in a moment.")) from error
+    if status not in GROUP_ADMINS:
+        raise UserError(_("Only admins of this group can do that."))
 
 
 def refusal(request: Request) -> str:

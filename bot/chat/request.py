@@ -19,7 +19,6 @@ from telegram.error import TelegramError
 
 from bot.actions.chats import meet
 from bot.chat.services import Services
-from bot.errors import UserError
 from bot.locales import Words, words
 from bot.matching.engine.aliases import Aliases
 from bot.messages.limits import split
@@ -33,7 +32,6 @@ from bot.storage.offers import OfferKind
 
 REPLIES_LAST = timedelta(minutes=10)  # an answer nobody waits for any more
 NOT_STORED = 0  # the id of a chat that has no row yet: nothing belongs to it
-GROUP_ADMINS = ("creator", "administrator")
 
 
 class AlreadyApplied(Exception):  # noqa: N818 - not an error: somebody was faster
@@ -94,22 +92,6 @@ class Request:
             await self.services.aliases.refresh(connection)
         if stored is not None:
             self.use_chat(stored)
-
-    async def require_group_admin(self) -> None:
-        """Raise UserError unless this person may change what this chat gets: in a group its admins may."""
-        chat = self.update.effective_chat
-        if chat is None or self.is_private or self.is_admin:
-            return
-        message = self.update.effective_message if self.update.callback_query is None else None
-        if message is not None and message.sender_chat is not None and message.sender_chat.id == chat.id:
-            return  # an anonymous admin of this group, or the channel itself; a press is always a person's
-        _ = self.words.gettext
-        try:
-            status = await self.services.members.status(self.bot, chat.id, self.user_id)
-        except TelegramError as error:
-            raise UserError(_("Telegram did not answer. Try again in a moment.")) from error
-        if status not in GROUP_ADMINS:
-            raise UserError(_("Only admins of this group can do that."))
 
     async def show_typing(self) -> None:
         """Show "typing…" while an answer takes a moment; for five seconds, or until it is there. Best effort."""

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.actions import subscriptions as actions
 from bot.actions.subscriptions import ChangedSubscription, RemovedSubscriptions, TypedQuery
+from bot.chat import permissions
 from bot.chat.request import Request
 from bot.chat.user import subscribe, subscription_views
 from bot.errors import UserError
@@ -92,7 +93,7 @@ async def watch_taken(
 
 async def unsubscribe(request: Request) -> None:
     """Remove subscriptions: by the numbers of /list, by the words of a query, or all (after a question)."""
-    await request.require_group_admin()
+    await permissions.require_group_admin(request)
     typed = request.args.strip()
     listed = await subscription_views.list_page(request, 0) if not typed else None
     async with request.transaction() as connection:
@@ -157,7 +158,7 @@ async def undo_taken(
 
 async def edit(request: Request) -> None:
     """Change the words of a subscription: "/edit 2 Aleppo" at once, "/edit 2" asks for them, "/edit" shows the list."""
-    await request.require_group_admin()
+    await permissions.require_group_admin(request)
     number, __, text = request.args.strip().partition(" ")
     if not number:
         listed = await subscription_views.list_page(request, 0)

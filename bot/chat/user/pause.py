@@ -4,13 +4,14 @@ from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.actions import chats as actions
+from bot.chat import permissions
 from bot.chat.request import Request
 from bot.messages.callbacks import ResumeButton
 
 
 async def pause(request: Request) -> None:
     """Send nothing more until /resume; hits are kept."""
-    await request.require_group_admin()
+    await permissions.require_group_admin(request)
     async with request.transaction() as connection:
         text = await pause_in(request, connection)
         await request.reply(connection, text, ((ResumeButton().labelled(request.words.gettext("Resume")),),))
@@ -24,7 +25,7 @@ async def pause_in(request: Request, connection: AsyncConnection) -> Markup:
 
 async def resume(request: Request) -> None:
     """End the pause; the hits since come as one digest."""
-    await request.require_group_admin()
+    await permissions.require_group_admin(request)
     async with request.transaction() as connection:
         await request.reply(connection, await resume_in(request, connection))
 

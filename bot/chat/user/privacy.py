@@ -10,6 +10,7 @@ from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.actions import chats as actions
+from bot.chat import permissions
 from bot.chat.request import Request
 from bot.matching.engine.aliases import joined, write_lines
 from bot.messages.callbacks import Choice, Deletion, ForgetButton, OfferButton
@@ -24,7 +25,7 @@ LASTS = timedelta(minutes=10)
 
 async def export(request: Request) -> None:
     """Send what is stored for this chat as JSON, and to admins the sources as OPML and the aliases."""
-    await request.require_group_admin()
+    await permissions.require_group_admin(request)
     async with request.transaction() as connection:
         say = request.words.say
         content = json.dumps(await _stored(request, connection), ensure_ascii=False, indent=2) + "\n"
@@ -79,7 +80,7 @@ async def _stored(request: Request, connection: AsyncConnection) -> dict[str, An
 
 async def forget_(request: Request) -> None:
     """Ask, for the first time, whether everything is to be deleted."""
-    await request.require_group_admin()
+    await permissions.require_group_admin(request)
     async with request.transaction() as connection:
         say, _ = request.words.say, request.words.gettext
         lines = [

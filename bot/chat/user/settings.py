@@ -7,6 +7,7 @@ from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.actions import chats as actions
+from bot.chat import permissions
 from bot.chat.request import Request
 from bot.chat.user import pause, subscription_views
 from bot.locales import LANGUAGES
@@ -25,7 +26,7 @@ async def settings(request: Request) -> None:
         async with request.transaction() as connection:
             await request.show(connection, page(request))
         return
-    await request.require_group_admin()
+    await permissions.require_group_admin(request)
     at, zone = read_settings(request)
     async with request.transaction() as connection:
         await set_digest(request, connection, at or request.chat.digest_time, zone or request.chat.zone)

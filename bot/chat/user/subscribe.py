@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.actions import subscriptions as actions
 from bot.actions.subscriptions import Subscribed, TypedQuery
+from bot.chat import permissions
 from bot.chat.request import Request
 from bot.chat.user import subscription_views as views
 from bot.errors import UserError
@@ -19,7 +20,7 @@ async def subscribe(request: Request) -> None:
     """Subscribe to one query, or to several between commas: all of them, or none if one cannot be parsed."""
     if not request.args.strip():
         raise UserError(request.words.gettext("Tell me what to watch for, like this: /subscribe Idlib"))
-    await request.require_group_admin()
+    await permissions.require_group_admin(request)
     queries = actions.read_queries(request.args, request.words)
     found = await preview.search(request.services.week, [query.expr for query in queries])
     async with request.transaction() as connection:
