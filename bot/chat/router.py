@@ -37,7 +37,7 @@ from bot.actions.refused import Refused
 from bot.chat import buttons, membership, permissions, refusals
 from bot.chat.admin import aliases, operations, opml, people, sources
 from bot.chat.admin.sources import translated
-from bot.chat.rate_limit import Pace, Verdict
+from bot.chat.rate_limit import RateLimiter, RateVerdict
 from bot.chat.request import AlreadyApplied, Request
 from bot.chat.services import Services
 from bot.chat.user import edit, news, pause, privacy, settings, start, subscribe, why
@@ -138,7 +138,7 @@ class Guard:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self.pace = Pace(services.settings.commands_per_minute)
+        self.pace = RateLimiter(services.settings.commands_per_minute)
 
     def guarded(
         self, act: Act, *, for_admins: bool = False, for_all: bool = False, by_telegram: bool = False
@@ -150,10 +150,10 @@ class Guard:
         """Whether this person may ask now; the first time they may not, UserError says so. Admins always may."""
         chat = request.update.effective_chat
         person = request.user_id or (chat.id if chat else 0)
-        verdict = Verdict.GO if request.is_admin else self.pace.judge(person, self.services.clock.monotonic())
-        if verdict is Verdict.WARN:
+        verdict = RateVerdict.GO if request.is_admin else self.pace.judge(person, self.services.clock.monotonic())
+        if verdict is RateVerdict.WARN:
             raise UserError(request.words.gettext("That was a lot at once. Wait a minute, then go on."))
-        return verdict is Verdict.GO
+        return verdict is RateVerdict.GO
 
 
 @dataclass(frozen=True, slots=True)
