@@ -1,4 +1,4 @@
-"""Who has a say in a group, as Telegram said within the last minute."""
+"""Cache of the status of members of groups, for a minute each."""
 
 from telegram import Bot
 

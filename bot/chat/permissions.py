@@ -1,9 +1,14 @@
 """Who may do what, asked at every update: admins everything; the banned nothing; others what `[access]` lets them."""
 
+from telegram.error import TelegramError
+
 from bot.chat.request import Request
 from bot.chat.services import Access
 from bot.errors import UserError
 from bot.storage import people
+from bot.storage.people import Decision
+
+GROUP_ADMINS = ("creator", "administrator")
 
 
 async def check(request: Request, *, for_admins: bool = False, for_all: bool = False) -> None:
@@ -11,12 +16,29 @@ async def check(request: Request, *, for_admins: bool = False, for_all: bool = F
     if request.is_admin:
         return
     _ = request.words.gettext
-    if await _decision(request, request.user_id) == people.BANNED:
+    if await _decision(request, request.user_id) is Decision.BANNED:
         raise UserError(_("You cannot use this bot."))
     if for_admins:
         raise UserError(_("Only the bot's admins can do that."))
     if not for_all and not await is_let_in(request):
         raise UserError(refusal(request))
+
+
+async def require_group_admin(request: Request) -> None:
+    """Raise UserError unless this person may change what this chat gets: in a group its admins may."""
+    chat = request.update.effective_chat
+    if chat is None or request.is_private or request.is_admin:
+        return
+    message = request.update.effective_message if request.update.callback_query is None else None
+    if message is not None and message.sender_chat is not None and message.sender_chat.id == chat.id:
+        return  # an anonymous admin of this group, or the channel itself; a press is always a person's
+    _ = request.words.gettext
+    try:
+        status = await request.services.members.status(request.bot, chat.id, request.user_id)
+    except TelegramError as error:
+        raise UserError(_("Telegram did not answer. Try again in a moment.")) from error
+    if status not in GROUP_ADMINS:
+        raise UserError(_("Only admins of this group can do that."))
 
 
 def refusal(request: Request) -> str:
@@ -36,9 +58,9 @@ async def is_let_in(request: Request) -> bool:
     ids = {request.user_id, chat.id if chat else 0} - {0}
     if ids & settings.allowed:
         return True
-    return any([await _decision(request, one) == people.ALLOWED for one in ids])
+    return any([await _decision(request, one) is Decision.ALLOWED for one in ids])
 
 
-async def _decision(request: Request, telegram_id: int) -> str | None:
+async def _decision(request: Request, telegram_id: int) -> Decision | None:
     async with request.services.database.read() as connection:
-        return await people.access(connection, telegram_id)
+        return await people.decision(connection, telegram_id)

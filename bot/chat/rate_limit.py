@@ -1,4 +1,4 @@
-"""How much one person may ask: so many commands a minute, one warning, then silence until they slow down.
+"""Rate limit of commands: so many a minute for each person, one warning, then silence until they slow down.
 
 What is remembered is bounded: whoever was quiet longest is forgotten first, and is new when they come back.
 """
@@ -11,8 +11,8 @@ MINUTE = 60.0  # seconds
 PEOPLE = 10_000  # remembered: about 2 MB
 
 
-class Verdict(Enum):
-    """What becomes of a command."""
+class RateVerdict(Enum):
+    """The decision about a command."""
 
     GO = auto()
     WARN = auto()  # say once that it was too much
@@ -20,23 +20,23 @@ class Verdict(Enum):
 
 
 @dataclass(slots=True)
-class _Asked:
+class _Allowance:
     left: float
     at: float
     warned: bool = False
 
 
-class Pace:
+class RateLimiter:
     """Counts what each person asked. `per_minute` commands may come at once; they grow back evenly over a minute."""
 
     def __init__(self, per_minute: int, *, people: int = PEOPLE) -> None:
         self._per_minute = per_minute
         self._people = people
-        self._asked: OrderedDict[int, _Asked] = OrderedDict()
+        self._asked: OrderedDict[int, _Allowance] = OrderedDict()
 
-    def judge(self, person: int, now: float) -> Verdict:
+    def judge(self, person: int, now: float) -> RateVerdict:
         """Count a command of a person's at `now` (seconds that never go back), and say what becomes of it."""
-        asked = self._asked.setdefault(person, _Asked(left=self._per_minute, at=now))
+        asked = self._asked.setdefault(person, _Allowance(left=self._per_minute, at=now))
         self._asked.move_to_end(person)
         if len(self._asked) > self._people:
             self._asked.popitem(last=False)
@@ -45,8 +45,8 @@ class Pace:
         if asked.left >= 1:
             asked.left -= 1
             asked.warned = False
-            return Verdict.GO
+            return RateVerdict.GO
         if asked.warned:
-            return Verdict.SILENCE
+            return RateVerdict.SILENCE
         asked.warned = True
-        return Verdict.WARN
+        return RateVerdict.WARN

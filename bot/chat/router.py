@@ -6,7 +6,7 @@ update, and denied by default.
 
 import contextlib
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,9 +33,10 @@ from telegram.ext import (
     filters,
 )
 
-from bot.chat import buttons, membership, permissions
+from bot.actions.refused import Refused
+from bot.chat import buttons, membership, permissions, refusals
 from bot.chat.admin import aliases, operations, opml, people, sources
-from bot.chat.rate_limit import Pace, Verdict
+from bot.chat.rate_limit import RateLimiter, RateVerdict
 from bot.chat.request import AlreadyApplied, Request
 from bot.chat.services import Services
 from bot.chat.user import edit, news, pause, privacy, settings, start, subscribe, why
@@ -133,50 +134,65 @@ def register(application: App, services: Services) -> None:
 
 
 class Guard:
-    """Stands before every handler: who may, and how often they may ask."""
+    """Checks every update before its handler: may this person do it, and how often."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self.pace = Pace(services.settings.commands_per_minute)
+        self.pace = RateLimiter(services.settings.commands_per_minute)
 
     def guarded(
         self, act: Act, *, for_admins: bool = False, for_all: bool = False, by_telegram: bool = False
-    ) -> Callable[[Update, Any], Coroutine[Any, Any, None]]:
-        """Return `act` as python-telegram-bot calls it: for who may, once, with a sentence where it cannot be done.
+    ) -> "GuardedHandler":
+        """Return `act` as python-telegram-bot calls it."""
+        return GuardedHandler(self, act, for_admins, for_all, by_telegram)
 
-        What Telegram tells by itself (`by_telegram`) is nobody's wish: everybody's is listened to.
-        """
-
-        async def handle(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
-            if update.effective_chat is None:  # a button of a message sent by way of a person: we make none
-                return
-            request = Request(self.services, update, context.bot, args=_arguments(update))
-            try:
-                if not by_telegram:
-                    if not self._is_in_time(request):
-                        return
-                    await permissions.check(request, for_admins=for_admins, for_all=for_all)
-                await act(request)
-                if request.locale_changed:
-                    await _set_menu_of(request)
-            except AlreadyApplied:
-                log.info("update was applied before", update_id=update.update_id)
-            except (UserError, SourceError) as error:
-                await _explain(request, error)
-
-        handle.act = act  # type: ignore[attr-defined]  # a test lists who may do what
-        handle.for_admins = for_admins  # type: ignore[attr-defined]
-        handle.by_telegram = by_telegram  # type: ignore[attr-defined]
-        return handle
-
-    def _is_in_time(self, request: Request) -> bool:
+    def is_in_time(self, request: Request) -> bool:
         """Whether this person may ask now; the first time they may not, UserError says so. Admins always may."""
         chat = request.update.effective_chat
         person = request.user_id or (chat.id if chat else 0)
-        verdict = Verdict.GO if request.is_admin else self.pace.judge(person, self.services.clock.monotonic())
-        if verdict is Verdict.WARN:
+        verdict = RateVerdict.GO if request.is_admin else self.pace.judge(person, self.services.clock.monotonic())
+        if verdict is RateVerdict.WARN:
             raise UserError(request.words.gettext("That was a lot at once. Wait a minute, then go on."))
-        return verdict is Verdict.GO
+        return verdict is RateVerdict.GO
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedHandler:
+    """A handler of updates behind the guard: runs `act` if the person may, and answers with the reason if it fails.
+
+    An update that Telegram sends by itself (`by_telegram`), such as a change of membership, is not checked.
+    """
+
+    guard: Guard
+    act: Act
+    for_admins: bool
+    for_all: bool
+    by_telegram: bool
+
+    async def __call__(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Handle an update."""
+        if update.effective_chat is None:  # a button of a message sent by way of a person: we make none
+            return
+        request = Request(self.guard.services, update, context.bot, args=_arguments(update))
+        try:
+            if await self._may(request):
+                await self.act(request)
+                if request.locale_changed:
+                    await _set_menu_of(request)
+        except AlreadyApplied:
+            log.info("update was applied before", update_id=update.update_id)
+        except (UserError, SourceError) as error:
+            await _explain(request, error)
+
+    async def _may(self, request: Request) -> bool:
+        """Whether the update is handled; its chat is loaded then. UserError if the person may not do it."""
+        if self.by_telegram:
+            return True
+        if not self.guard.is_in_time(request):
+            return False
+        await permissions.check(request, for_admins=self.for_admins, for_all=self.for_all)
+        await request.load_chat()
+        return True
 
 
 def _arguments(update: Update) -> str:
@@ -188,7 +204,11 @@ def _arguments(update: Update) -> str:
 
 async def _explain(request: Request, error: UserError | SourceError) -> None:
     """Apply the update with nothing but the sentence that says why."""
-    said = explain(error, request.words) if isinstance(error, SourceError) else error.args[0]
+    said: str
+    if isinstance(error, Refused):
+        said = refusals.sentence(error, request.words)
+    else:
+        said = explain(error, request.words) if isinstance(error, SourceError) else error.args[0]
     query = request.update.callback_query
     try:
         async with request.transaction() as connection:

@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.locales import words
 from bot.messages import news
+from bot.messages.callbacks import WhyButton
 from bot.messages.payload import to_payload
 from bot.messages.signing import Signer
-from bot.models import Button
 from bot.pipeline.items import item, reported_items, shown_items
 from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
@@ -68,7 +68,7 @@ async def _write_one(
     connection: AsyncConnection, chat: Chat, owed: list[PendingHit], now: datetime, signer: Signer
 ) -> None:
     told, reader = item(owed), words(chat.locale)
-    why = Button(reader.gettext("Why?"), f"why:{told.entry_id}")
+    why = WhyButton(told.entry_id).labelled(reader.gettext("Why?"))
     message = news.alert(told, reader, zone=chat.zone, now=now, buttons=((why,),))
     await deliveries.add(
         connection,

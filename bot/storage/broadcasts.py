@@ -41,7 +41,9 @@ async def broadcast(connection: AsyncConnection, payload: Mapping[str, Any], now
         "created_at": sa.literal(now, delivery.c.created_at.type),
     }
     everybody = sa.select(chat.c.id, *values.values()).where(chat.c.state == ACTIVE)
-    return (await connection.execute(sa.insert(delivery).from_select(["chat_id", *values], everybody))).rowcount
+    new = sa.insert(delivery).from_select(["chat_id", *values], everybody)
+    written = await connection.execute(new, execution_options={"preserve_rowcount": True})  # psycopg: else -1
+    return written.rowcount
 
 
 async def undelivered(connection: AsyncConnection, limit: int) -> list[Undelivered]:

@@ -1,11 +1,12 @@
-"""People: who was let in or put out, and the invitations that let them in.
+"""People: decisions of admins about who may use the bot, and invitations.
 
-Only those somebody decided about are here. An id may be a group's: it is let in whole.
+A person without a decision has no row. A group's id may be stored too: all its members are then allowed.
 """
 
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,12 +14,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.storage.database import insert_new
 from bot.storage.schema import chat, invite, person
 
-ALLOWED, BANNED = "allowed", "banned"
+
+class Decision(StrEnum):
+    """Whether a person or a group may use the bot."""
+
+    ALLOWED = "allowed"
+    BANNED = "banned"
 
 
 @dataclass(frozen=True, slots=True)
 class Invite:
-    """An invitation. `uses_left` is None where anybody may come who has the link."""
+    """An invitation link. `used` counts the people it let in; `uses_left` is None if it has no limit."""
 
     id: int
     code: str
@@ -27,47 +33,46 @@ class Invite:
     expires_at: datetime
 
 
-async def access(connection: AsyncConnection, telegram_id: int) -> str | None:
-    """Return ALLOWED, BANNED, or None if nobody decided."""
+async def decision(connection: AsyncConnection, telegram_id: int) -> Decision | None:
+    """Return the decision about a person or group, or None if there is none."""
     statement = sa.select(person.c.access).where(person.c.telegram_id == telegram_id)
-    decided: str | None = (await connection.execute(statement)).scalar_one_or_none()
-    return decided
+    stored = (await connection.execute(statement)).scalar_one_or_none()
+    return None if stored is None else Decision(stored)
 
 
 async def decide(
-    connection: AsyncConnection, telegram_id: int, access: str, now: datetime, *, invite_id: int | None = None
+    connection: AsyncConnection, telegram_id: int, new: Decision, now: datetime, *, invite_id: int | None = None
 ) -> bool:
-    """Let somebody in or put them out; return whether that changed anything."""
-    known = sa.select(person.c.access).where(person.c.telegram_id == telegram_id)
-    if (await connection.execute(known)).scalar_one_or_none() == access:
+    """Store a decision; return False if it was made before."""
+    if await decision(connection, telegram_id) is new:
         return False
-    values = {"access": access, "invite_id": invite_id, "decided_at": now}
+    values = {"access": new, "invite_id": invite_id, "decided_at": now}
     statement = insert_new(connection, person).values(telegram_id=telegram_id, **values)
     await connection.execute(statement.on_conflict_do_update(index_elements=["telegram_id"], set_=values))
     return True
 
 
-async def undecide(connection: AsyncConnection, telegram_id: int, access: str) -> bool:
-    """Take a decision back; False if there was none of this kind."""
-    mine = (person.c.telegram_id == telegram_id, person.c.access == access)
-    return (await connection.execute(person.delete().where(*mine))).rowcount == 1
+async def undecide(connection: AsyncConnection, telegram_id: int, old: Decision) -> bool:
+    """Delete a decision; return False if there was none of this kind."""
+    statement = person.delete().where(person.c.telegram_id == telegram_id, person.c.access == old)
+    return (await connection.execute(statement)).rowcount == 1
 
 
-async def decided(connection: AsyncConnection, access: str) -> list[int]:
-    """Return the ids of all who were let in, or of all who were put out."""
-    statement = sa.select(person.c.telegram_id).where(person.c.access == access).order_by(person.c.decided_at)
+async def decided(connection: AsyncConnection, kind: Decision) -> list[int]:
+    """Return the Telegram ids with a decision of this kind, oldest decision first."""
+    statement = sa.select(person.c.telegram_id).where(person.c.access == kind).order_by(person.c.decided_at)
     return list((await connection.execute(statement)).scalars())
 
 
 async def private_chat(connection: AsyncConnection, telegram_id: int) -> int | None:
-    """Return our id of the private chat with a person, or None if they never wrote."""
+    """Return the id (table `chat`) of a person's private chat with the bot, or None if there is none."""
     statement = sa.select(chat.c.id).where(chat.c.telegram_id == telegram_id, chat.c.kind == "private")
     found: int | None = (await connection.execute(statement)).scalar_one_or_none()
     return found
 
 
 async def invite_new(connection: AsyncConnection, *, uses: int | None, now: datetime, expires_at: datetime) -> Invite:
-    """Make an invitation with a code that nobody can guess (128 bits)."""
+    """Create an invitation with a random code of 128 bits. `uses` is None for no limit."""
     code = secrets.token_urlsafe(16)
     values = {"code": code, "uses_left": uses, "created_at": now, "expires_at": expires_at}
     new = sa.insert(invite).values(values).returning(invite.c.id)
@@ -75,29 +80,30 @@ async def invite_new(connection: AsyncConnection, *, uses: int | None, now: date
 
 
 def _usable(now: datetime) -> sa.ColumnElement[bool]:
+    """Return the condition that an invitation is not revoked, expired or used up."""
     left = sa.or_(invite.c.uses_left.is_(None), invite.c.uses_left > 0)
     return sa.and_(sa.not_(invite.c.revoked), invite.c.expires_at > now, left)
 
 
 async def invites(connection: AsyncConnection, now: datetime) -> list[Invite]:
-    """Return the invitations that still let somebody in, oldest first."""
+    """Return the usable invitations, oldest first."""
     columns = [invite.c[name] for name in Invite.__dataclass_fields__]
     statement = sa.select(*columns).where(_usable(now)).order_by(invite.c.id)
     return [Invite(**row) for row in (await connection.execute(statement)).mappings()]
 
 
 async def revoke(connection: AsyncConnection, invite_id: int, now: datetime) -> bool:
-    """End an invitation; False if it had ended. Who came in by it stays."""
+    """Revoke an invitation; return False if it was not usable any more. People it let in stay allowed."""
     statement = invite.update().where(invite.c.id == invite_id, _usable(now)).values(revoked=True)
     return (await connection.execute(statement)).rowcount == 1
 
 
 async def redeem(connection: AsyncConnection, code: str, telegram_id: int, now: datetime) -> bool:
-    """Let somebody in by an invitation's code; False if it lets nobody in (any more)."""
+    """Use an invitation: allow a person by its code. Return False if no usable invitation has this code."""
     used = invite.update().where(invite.c.code == code, _usable(now))
     values = {"used": invite.c.used + 1, "uses_left": invite.c.uses_left - 1}
     invite_id = (await connection.execute(used.values(values).returning(invite.c.id))).scalar_one_or_none()
     if invite_id is None:
         return False
-    await decide(connection, telegram_id, ALLOWED, now, invite_id=invite_id)
+    await decide(connection, telegram_id, Decision.ALLOWED, now, invite_id=invite_id)
     return True

@@ -1,4 +1,4 @@
-"""Secrets that this bot makes for itself, once, and every process of it shares."""
+"""Secrets: random keys that the bot generates once and all its processes share."""
 
 import secrets
 
@@ -12,7 +12,7 @@ BYTES = 32
 
 
 async def get(connection: AsyncConnection, name: str) -> bytes:
-    """Return the secret of this name; it is made if it is not there."""
+    """Return the secret of this name; generate and store it if there is none."""
     new = insert_new(connection, secret).values(name=name, value=secrets.token_hex(BYTES))
     await connection.execute(new.on_conflict_do_nothing())
     value: str = (await connection.execute(sa.select(secret.c.value).where(secret.c.name == name))).scalar_one()

@@ -1,4 +1,4 @@
-"""Counts for the operator, and the record of what admins did."""
+"""Statistics: counts for the operator, and the record of admins' acts."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from bot.storage.schema import admin_act, chat, delivery, entry, inbox, query, s
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """How much there is, and how much of it moved since a time."""
+    """Numbers of rows: of the present state, and of what happened since a time."""
 
     chats_active: int
     chats_paused: int
@@ -30,8 +30,8 @@ class Stats:
 
 
 async def since(connection: AsyncConnection, start: datetime) -> Stats:
-    """Return the counts; new entries and sent, uncertain and dead messages are those since `start`."""
-    ended = delivery.c.ended_at >= start
+    """Count everything; `entries_new`, `sent`, `uncertain` and `dead` count what happened at `start` or later."""
+    has_ended = delivery.c.ended_at >= start
     counted = {
         "chats_active": (chat, chat.c.state == "active"),
         "chats_paused": (chat, chat.c.state == "paused"),
@@ -41,10 +41,10 @@ async def since(connection: AsyncConnection, start: datetime) -> Stats:
         "sources": (source, source.c.state == "active"),
         "sources_failing": (source, sa.and_(source.c.state == "active", source.c.failures > 0)),
         "entries_new": (entry, entry.c.seen_at >= start),
-        "sent": (delivery, sa.and_(delivery.c.state == DeliveryState.SENT, ended)),
+        "sent": (delivery, sa.and_(delivery.c.state == DeliveryState.SENT, has_ended)),
         "waiting": (delivery, delivery.c.state.in_(OPEN)),
-        "uncertain": (delivery, sa.and_(delivery.c.state == DeliveryState.UNCERTAIN_FINAL, ended)),
-        "dead": (delivery, sa.and_(delivery.c.state == DeliveryState.DEAD, ended)),
+        "uncertain": (delivery, sa.and_(delivery.c.state == DeliveryState.UNCERTAIN_FINAL, has_ended)),
+        "dead": (delivery, sa.and_(delivery.c.state == DeliveryState.DEAD, has_ended)),
         "updates_parked": (inbox, inbox.c.state == "POISON"),
     }
     columns = [
@@ -55,13 +55,13 @@ async def since(connection: AsyncConnection, start: datetime) -> Stats:
 
 
 async def record_act(connection: AsyncConnection, user_id: int, act: str, now: datetime) -> None:
-    """Note what an admin did."""
+    """Store an act of an admin, such as "ban 123"."""
     await connection.execute(sa.insert(admin_act).values(user_id=user_id, act=act, at=now))
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What an admin did. `user_id` is negative where that person was forgotten since."""
+    """An act of an admin. `user_id` is a pseudonym, and negative, if that person's data was deleted since."""
 
     at: datetime
     user_id: int
@@ -69,6 +69,6 @@ class Act:
 
 
 async def last_acts(connection: AsyncConnection, limit: int) -> list[Act]:
-    """Return what admins did last, newest first."""
+    """Return the last `limit` acts of admins, newest first."""
     statement = sa.select(admin_act.c.at, admin_act.c.user_id, admin_act.c.act).order_by(admin_act.c.id.desc())
     return [Act(**row) for row in (await connection.execute(statement.limit(limit))).mappings()]

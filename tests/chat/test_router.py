@@ -3,7 +3,7 @@ from typing import Any
 from telegram.ext import Application
 
 from bot.chat.group_admins import Members
-from bot.chat.router import COMMANDS, register
+from bot.chat.router import COMMANDS, GuardedHandler, register
 from bot.chat.services import Services, Settings
 from bot.locales import LANGUAGES, words
 from bot.messages.signing import Signer
@@ -62,7 +62,7 @@ def callbacks() -> list[Any]:
 def test_every_handler_is_guarded() -> None:
     found = callbacks()
     assert len(found) == len(COMMANDS) + 7
-    assert all(hasattr(callback, "act") for callback in found)
+    assert all(isinstance(callback, GuardedHandler) for callback in found)
     told_by_telegram = {callback.act.__name__ for callback in found if callback.by_telegram}
     assert told_by_telegram == {"changed", "member_changed", "migrated"}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot.chat.admin import aliases
+from bot.actions import aliases
 from bot.sandbox.people import ADA, BEN
 from bot.storage.database import Database
 from bot.storage.schema import admin_act

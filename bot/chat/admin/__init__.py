@@ -1,1 +1,1 @@
-"""Commands and buttons for the bot's admins: sources, names, people, and how the bot is doing."""
+"""Commands and buttons of the bot's admins: sources, aliases, people and operations."""

@@ -1,35 +1,34 @@
-"""/import: the sources of another program, from an OPML file that is sent with the command, or answered with it."""
+"""Command /import: adds the feeds of an OPML file; the command is the caption of the file, or a reply to it."""
 
 from markupsafe import Markup
-from sqlalchemy.ext.asyncio import AsyncConnection
 from telegram import Document
 from telegram.error import TelegramError
 
-from bot.chat.admin.sources import shown_host
+from bot.actions.sources import ImportedSources, import_opml
 from bot.chat.request import Request
 from bot.errors import UserError
+from bot.locales import Words
 from bot.runtime.wakeups import Step
-from bot.sources.opml import LARGEST, Opml, read_opml
-from bot.storage import sources, stats
+from bot.sources.opml import LARGEST, read_opml
 
 
 async def import_(request: Request) -> None:
-    """Add every feed of the file; what is there already stays as it is. They are polled like any other."""
-    await request.load_chat()
+    """Add every feed of the file that is no source yet; none is fetched before its first poll."""
     document = _document(request)
     await request.show_typing()
-    read = await request.services.parser.run(read_opml, await _download(request, document))
+    opml = await request.services.parser.run(read_opml, await _download(request, document))
     async with request.transaction() as connection:
-        await request.reply(connection, await _add(request, connection, read))
+        imported = await import_opml(connection, opml, request.user_id, request.now)
+        await request.reply(connection, _imported(imported, request.words))
     request.services.wakeups.wake(Step.POLL)
 
 
 def _document(request: Request) -> Document:
-    """Return the file that is meant; UserError if there is none, or it is too large to be fetched."""
+    """Return the file of the message, or of the message it replies to; UserError if none, or too large."""
     _ = request.words.gettext
     message = request.update.effective_message
-    answered = message.reply_to_message if message else None
-    document = (message.document if message else None) or (answered.document if answered else None)
+    replied_to = message.reply_to_message if message else None
+    document = (message.document if message else None) or (replied_to.document if replied_to else None)
     if document is None:
         raise UserError(_("Send an OPML file with /import as its caption, or answer one with /import."))
     if document.file_size is None or document.file_size > LARGEST:
@@ -38,7 +37,7 @@ def _document(request: Request) -> Document:
 
 
 async def _download(request: Request, document: Document) -> bytes:
-    """Return what is in the file. Its name is never used."""
+    """Return the content of the file. Its name is never used."""
     try:
         file = await request.bot.get_file(document.file_id)
         return bytes(await file.download_as_bytearray())
@@ -46,24 +45,13 @@ async def _download(request: Request, document: Document) -> bytes:
         raise UserError(request.words.gettext("Telegram did not give me the file. Send it again.")) from error
 
 
-async def _add(request: Request, connection: AsyncConnection, read: Opml) -> Markup:
-    say, many = request.words.say, request.words.say_many
-    added = 0
-    for feed in read.feeds:
-        title = feed.title or shown_host(feed.url)
-        __, new = await sources.add(
-            connection, url=feed.url, title=title, language=feed.language, full_text=feed.full_text, now=request.now
-        )
-        added += new
-    await stats.record_act(connection, request.user_id, f"import {added}", request.now)
-    known = len(read.feeds) - added
-    lines = [many("Added {number} source.", "Added {number} sources.", added)]
-    if known:
+def _imported(imported: ImportedSources, words: Words) -> Markup:
+    many = words.say_many
+    lines = [many("Added {number} source.", "Added {number} sources.", imported.added)]
+    if known := imported.known:
         lines.append(many("{number} was there already.", "{number} were there already.", known))
-    if read.refused:
-        lines.append(
-            many("{number} has no address I can watch.", "{number} have no address I can watch.", read.refused)
-        )
-    if added:
-        lines.append(say("What they publish from now on is news. /sources shows how they do."))
+    if refused := imported.refused:
+        lines.append(many("{number} has no address I can watch.", "{number} have no address I can watch.", refused))
+    if imported.added:
+        lines.append(words.say("What they publish from now on is news. /sources shows how they do."))
     return Markup("\n").join(lines)

@@ -1,213 +1,183 @@
-"""/sources, /addsource, /removesource, /pausesource, /resumesource and /pollnow: for admins."""
+"""Commands of admins for sources: the list, adding, removing, pausing, polling, and reading whole articles."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
-from yarl import URL
 
+from bot.actions import sources
+from bot.actions.sources import AddedSource, FullTextChange, shown_host
 from bot.chat.request import Request
-from bot.errors import SourceError, SourceFault, UserError
+from bot.errors import UserError
+from bot.locales import Words
+from bot.messages.callbacks import FullTextButton
 from bot.messages.news import when as shown_time
 from bot.messages.safe_text import clean, clip, inert
 from bot.messages.source_troubles import explain
-from bot.models import Button, Feed, Message
+from bot.models import Message
 from bot.runtime.wakeups import Step
-from bot.sources.address import canonical_url, check_url
-from bot.sources.discover import Probe, probe
-from bot.storage import sources, stats
-from bot.storage.sources import SourceStatus
+from bot.sources.discover import FoundFeed
+from bot.storage.sources import PAUSED, SourceStatus, listing
 
 HEADLINES = 3
-TITLE = 90
+TITLE = 90  # characters
+
+SourceAction = Callable[[AsyncConnection, SourceStatus, int, datetime], Awaitable[SourceStatus]]
+
+
+# ---- the list ----
 
 
 async def sources_(request: Request) -> None:
-    """List the sources, with their health."""
+    """List the sources with their health."""
     async with request.transaction() as connection:
-        known = await sources.listing(connection)
-        if not known:
-            await request.reply(
-                connection, request.words.say("There are no sources yet. Add one: /addsource https://…")
-            )
-            return
-        lines = [_source_line(request, number, one) for number, one in enumerate(known, start=1)]
-        await request.reply(connection, Markup("\n").join(lines))
+        listed = await listing(connection)
+        lines = [_line(request, number, source) for number, source in enumerate(listed, start=1)]
+        empty = request.words.say("There are no sources yet. Add one: /addsource https://…")
+        await request.reply(connection, Markup("\n").join(lines) if lines else empty)
 
 
-def _source_line(request: Request, number: int, one: SourceStatus) -> Markup:
+def _line(request: Request, number: int, source: SourceStatus) -> Markup:
     _ = request.words.gettext
-    if one.state == sources.PAUSED:
-        health = Markup("⏸ ") + _("paused")
-    elif one.failures:
-        health = Markup("⚠️ {reason}").format(reason=explain(one.error, request.words) if one.error else "")
-    elif one.polled_at is None:
-        health = Markup("… ") + _("not polled yet")
-    else:
-        health = Markup("✓ {ago}").format(
-            ago=shown_time(one.polled_at, request.words, zone=request.chat.zone, now=request.now)
-        )
     line = Markup("{number}. <b>{title}</b> {host} · {entries}{full} · {health}")
-    full = Markup(" · ") + _("whole articles: {number}").format(number=one.pages) if one.full_text else ""
-    entries = request.words.ngettext("{number} article", "{number} articles", one.entries).format(number=one.entries)
-    title = request.words.isolate(shown_title(one))
-    host = shown_host(one.url)
-    return line.format(number=number, title=title, host=host, entries=entries, full=full, health=health)
+    full = Markup(" · ") + _("whole articles: {number}").format(number=source.pages) if source.full_text else ""
+    entries = request.words.ngettext("{number} article", "{number} articles", source.entries)
+    return line.format(
+        number=number,
+        title=request.words.isolate(shown_title(source)),
+        host=shown_host(source.url),
+        entries=entries.format(number=source.entries),
+        full=full,
+        health=_health(request, source),
+    )
 
 
-def shown_title(one: SourceStatus) -> str:
-    """Return what a source calls itself, so that nothing in it can be tapped, or its host."""
-    return inert(clip(clean(one.title), TITLE)) or shown_host(one.url)
+def _health(request: Request, source: SourceStatus) -> Markup:
+    """Return whether a source is paused, fails and why, or when it was polled last."""
+    _ = request.words.gettext
+    if source.state == PAUSED:
+        return Markup("⏸ ") + _("paused")
+    if source.failures:
+        return Markup("⚠️ {reason}").format(reason=explain(source.error, request.words) if source.error else "")
+    if source.polled_at is None:
+        return Markup("… ") + _("not polled yet")
+    ago = shown_time(source.polled_at, request.words, zone=request.chat.zone, now=request.now)
+    return Markup("✓ {ago}").format(ago=ago)
 
 
-def shown_host(url: str) -> str:
-    """Return the host of a source: the rest of its address may hold a key to a private feed."""
-    return URL(url).host or url[:40]
+def shown_title(source: SourceStatus) -> str:
+    """Return the title of a source, without anything in it that Telegram makes a link of; its host if it has none."""
+    return _shown(source.title) or shown_host(source.url)
+
+
+def _shown(title: str) -> str:
+    return inert(clip(clean(title), TITLE))
+
+
+# ---- adding ----
 
 
 async def addsource(request: Request) -> None:
     """Add a feed, or the feed of a page; it is fetched before it is accepted."""
-    await request.load_chat()
-    _ = request.words.gettext
-    if not request.args.strip():
-        raise UserError(_("Send the address of a feed or of a site, like this: /addsource https://example.org"))
-    url = str(check_url(request.args.strip()))
+    typed = request.args.strip()
+    if not typed:
+        raise UserError(
+            request.words.gettext("Send the address of a feed or of a site, like this: /addsource https://example.org")
+        )
     async with request.services.database.read() as connection:
-        if any(one.url == canonical_url(url) for one in await sources.listing(connection)):
-            raise UserError(_("That source is there already: /sources"))
+        url = await sources.check_new(connection, typed)
     await request.show_typing()
-    found = await probe(url, request.services.fetcher, request.services.parser)
-    if found.feed is None and len(found.found) > 1:
-        await _offer(request, found)
-        return
-    if found.feed is None:
-        found = await probe(found.found[0].url, request.services.fetcher, request.services.parser)
-    feed = found.feed
-    if feed is None:  # the page names a page: what it said a moment ago is not true any more
-        raise SourceError(SourceFault.NAMED_FEED_FAILS)
+    found = await sources.find_feed(url, request.services.fetcher, request.services.parser)
     async with request.transaction() as connection:
-        await request.show(connection, await _add(request, connection, found.url, feed))
+        if found.feed is None:
+            await request.reply(connection, _choice(found.found, request.words))
+            return
+        added = await sources.add(connection, found.url, found.feed, request.user_id, request.now)
+        await request.show(connection, _added(added, request.words))
     request.services.wakeups.wake(Step.POLL)
 
 
-async def _add(request: Request, connection: AsyncConnection, url: str, feed: Feed) -> Message:
-    say, host = request.words.say, shown_host(url)
-    title, url = feed.title or host, canonical_url(url)
-    number, added = await sources.add(connection, url=url, title=title, language=feed.language, now=request.now)
-    if not added:
-        return Message(say("That source is there already: /sources"))
-    await stats.record_act(connection, request.user_id, f"addsource {host}", request.now)
-    lines = [say("Added <b>{title}</b>, {host}.", title=inert(clip(clean(title), TITLE)), host=host)]
+def _added(added: AddedSource, words: Words) -> Message:
+    """Return the answer: the newest headlines of the source, and a button to read its whole articles."""
+    lines = [words.say("Added <b>{title}</b>, {host}.", title=_shown(added.title), host=added.host)]
     lines.append(
-        request.words.say_many("It has {number} article now:", "It has {number} articles now:", len(feed.entries))
-        if feed.entries
-        else say("It has no articles now.")
+        words.say_many("It has {number} article now:", "It has {number} articles now:", len(added.titles))
+        if added.titles
+        else words.say("It has no articles now.")
     )
-    lines += [
-        Markup("• {title}").format(title=inert(clip(clean(one.title), TITLE)))
-        for one in reversed(feed.entries[-HEADLINES:])
-    ]
-    lines.append(say("What it publishes from now on is news."))
-    full = Button(request.words.gettext("Read its whole articles"), f"full:{number}")
+    lines += [Markup("• {title}").format(title=_shown(title)) for title in reversed(added.titles[-HEADLINES:])]
+    lines.append(words.say("What it publishes from now on is news."))
+    full = FullTextButton(added.id).labelled(words.gettext("Read its whole articles"))
     return Message(Markup("\n").join(lines), ((full,),))
 
 
-async def _offer(request: Request, found: Probe) -> None:
-    async with request.transaction() as connection:
-        lines = [request.words.say("That page has several feeds. Send the one you want:")]
-        lines += [
-            Markup("• {title}\n<code>/addsource {url}</code>").format(
-                title=inert(clip(clean(one.title), TITLE)), url=one.url
-            )
-            for one in found.found
-        ]
-        await request.reply(connection, Markup("\n").join(lines))
+def _choice(feeds: tuple[FoundFeed, ...], words: Words) -> Markup:
+    """Return the command to add each of the feeds that a page names."""
+    line = Markup("• {title}\n<code>/addsource {url}</code>")
+    lines = [words.say("That page has several feeds. Send the one you want:")]
+    return Markup("\n").join([*lines, *(line.format(title=_shown(feed.title), url=feed.url) for feed in feeds)])
+
+
+# ---- changing ----
 
 
 async def removesource(request: Request) -> None:
     """Remove a source, by its number in /sources or its address."""
-    async with request.transaction() as connection:
-        one = _choose(request, await sources.listing(connection))
-        await sources.set_state(connection, one.id, sources.REMOVED, request.now)
-        await stats.record_act(connection, request.user_id, f"removesource {one.id}", request.now)
-        text = request.words.say(
-            "Removed <b>{title}</b>. What it published stays; nothing new comes from it.",
-            title=shown_title(one),
-        )
-        await request.reply(connection, text)
+    text = request.words.gettext("Removed <b>{title}</b>. What it published stays; nothing new comes from it.")
+    await _change(request, sources.remove, text)
 
 
 async def pausesource(request: Request) -> None:
-    """Ask a source no more, until /resumesource."""
-    await request.load_chat()
-    text = request.words.gettext("<b>{title}</b> is paused. /resumesource goes on.")
-    await _set_state(request, sources.PAUSED, "pausesource", text)
+    """Stop polling a source until /resumesource."""
+    await _change(request, sources.pause, request.words.gettext("<b>{title}</b> is paused. /resumesource goes on."))
 
 
 async def resumesource(request: Request) -> None:
-    """Ask a paused source again, at once."""
-    await request.load_chat()
-    text = request.words.gettext("<b>{title}</b> goes on; I am asking it now.")
-    await _set_state(request, sources.ACTIVE, "resumesource", text)
+    """Poll a paused source again, at once."""
+    await _change(request, sources.resume, request.words.gettext("<b>{title}</b> goes on; I am asking it now."))
     request.services.wakeups.wake(Step.POLL)
 
 
-async def _set_state(request: Request, state: str, act: str, said: str) -> None:
+async def _change(request: Request, action: SourceAction, sentence: str) -> None:
     async with request.transaction() as connection:
-        one = _choose(request, await sources.listing(connection))
-        await sources.set_state(connection, one.id, state, request.now)
-        await stats.record_act(connection, request.user_id, f"{act} {one.id}", request.now)
-        await request.reply(connection, request.words.say(said, title=shown_title(one)))
+        source = await sources.choose(connection, request.args.strip())
+        changed = await action(connection, source, request.user_id, request.now)
+        await request.reply(connection, request.words.say(sentence, title=shown_title(changed)))
 
 
 async def fulltext(request: Request) -> None:
-    """Read the whole articles of a source, or, where that is done, no longer."""
+    """Start reading the whole articles of a source, or stop it."""
     async with request.transaction() as connection:
-        one = _choose(request, await sources.listing(connection))
-        await request.reply(connection, await _set_full_text(request, connection, one, not one.full_text))
+        source = await sources.choose(connection, request.args.strip())
+        change = await sources.toggle_full_text(connection, source, request.user_id, request.now)
+        await request.reply(connection, _full_text(change, request.words))
 
 
-async def full_pressed(request: Request, connection: AsyncConnection, ids: list[str]) -> tuple[None, str]:
-    """Read the whole articles of the source that was just added; a second press changes nothing."""
-    known = await sources.listing(connection)
-    one = next((one for one in known if one.id == int(ids[0])), None)
-    if one is None:
-        raise UserError(request.words.gettext("That source is not there any more: /sources"))
-    if not one.full_text:
-        await request.reply(connection, await _set_full_text(request, connection, one, True))
+async def full_pressed(request: Request, connection: AsyncConnection, button: FullTextButton) -> tuple[None, str]:
+    """Start reading the whole articles of the source that was just added; a second press does nothing."""
+    change = await sources.start_full_text(connection, button.source_id, request.user_id, request.now)
+    if change.changed:
+        await request.reply(connection, _full_text(change, request.words))
     return None, ""
 
 
-async def _set_full_text(request: Request, connection: AsyncConnection, one: SourceStatus, full_text: bool) -> Markup:
-    await sources.set_full_text(connection, one.id, full_text)
-    await stats.record_act(
-        connection, request.user_id, f"fulltext {one.id} {'on' if full_text else 'off'}", request.now
-    )
-    title = shown_title(one)
-    if not full_text:
-        return request.words.say("<b>{title}</b>: from now on I go by what its feed says.", title=title)
-    return request.words.say(
+def _full_text(change: FullTextChange, words: Words) -> Markup:
+    title = shown_title(change.source)
+    if not change.source.full_text:
+        return words.say("<b>{title}</b>: from now on I go by what its feed says.", title=title)
+    return words.say(
         "<b>{title}</b>: from now on I read the whole articles too, where the site allows it. Back: /fulltext",
         title=title,
     )
 
 
 async def pollnow(request: Request) -> None:
-    """Ask one source, or all of them, now."""
+    """Poll one source, or all of them, now."""
+    typed = request.args.strip()
     async with request.transaction() as connection:
-        known = await sources.listing(connection)
-        one = _choose(request, known) if request.args.strip() else None
-        number = await sources.make_due(connection, request.now, one.id if one else None)
-        said = request.words.say_many("Asking {number} source now.", "Asking {number} sources now.", number)
-        await request.reply(connection, said)
+        source = await sources.choose(connection, typed) if typed else None
+        number = await sources.poll_now(connection, source, request.now)
+        text = request.words.say_many("Asking {number} source now.", "Asking {number} sources now.", number)
+        await request.reply(connection, text)
     request.services.wakeups.wake(Step.POLL)
-
-
-def _choose(request: Request, known: list[SourceStatus]) -> SourceStatus:
-    _ = request.words.gettext
-    asked = request.args.strip()
-    if asked.isdecimal() and 1 <= int(asked[:9]) <= len(known):
-        return known[int(asked[:9]) - 1]
-    url = canonical_url(asked) if "." in asked or ":" in asked else ""
-    for one in known:
-        if url and one.url == url:
-            return one
-    raise UserError(_("Say which one by its number in /sources."))

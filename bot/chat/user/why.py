@@ -21,6 +21,7 @@ from bot.matching.query.ast import without_exclusions
 from bot.matching.query.parser import parse
 from bot.matching.query.printer import format_query
 from bot.messages import news
+from bot.messages.callbacks import WhyButton
 from bot.messages.limits import LIMIT, measure
 from bot.messages.news import Item
 from bot.messages.news import when as shown_time
@@ -28,7 +29,8 @@ from bot.messages.payload import from_json
 from bot.messages.safe_text import clean, clip
 from bot.models import Article, Message, Schedule
 from bot.sources.address import canonical_link
-from bot.storage import chats, deliveries, entries, hits, subscriptions
+from bot.storage import deliveries, entries, hits, subscriptions
+from bot.storage.chats import ChatState
 from bot.storage.deliveries import SentMessageRecord
 from bot.storage.hits import Finding
 
@@ -39,7 +41,6 @@ TITLE = 120
 
 async def why(request: Request) -> None:
     """Explain the message this answers, or the article whose link was sent."""
-    await request.load_chat()
     message = request.update.effective_message
     answered = message.reply_to_message if message else None
     looked = await _look_up(request, request.args.split()[0]) if request.args.strip() else None
@@ -53,9 +54,9 @@ async def why(request: Request) -> None:
             raise UserError(request.words.gettext("Answer an alert or a digest with /why, or send /why with a link."))
 
 
-async def pressed(request: Request, connection: AsyncConnection, ids: list[str]) -> tuple[Message | None, str]:
+async def pressed(request: Request, connection: AsyncConnection, button: WhyButton) -> tuple[Message | None, str]:
     """Explain the alert whose button was pressed, in place: it grows by what matched."""
-    explained = await _of_entries(request, connection, [int(ids[0])])
+    explained = await _of_entries(request, connection, [button.entry_id])
     message = request.update.effective_message
     sent = await deliveries.find_sent(connection, request.chat.id, message.message_id) if message else None
     alert = _render_again(request, sent) if sent else None
@@ -165,7 +166,7 @@ async def _look_up(request: Request, typed: str) -> Looked:
     async with request.services.database.read() as connection:
         found = list(await entries.at_url(connection, url))
         rows = await entries.by_ids(connection, found[:1])
-        watched = await subscriptions.of_chat(connection, request.chat.id) if request.knows_chat else []
+        watched = await subscriptions.of_chat(connection, request.chat.id)
     if not rows:
         return Looked(found, {})
     texts = [one.text for one in watched]
@@ -247,7 +248,7 @@ def _fate(request: Request, one: Finding) -> Markup:
         return say("It was there before you began to watch, so it was no news.")
     if request.now - one.found_at > hits.PENDING_FOR:
         return say("It was too old to be sent when its turn came.")
-    if request.chat.state == chats.PAUSED:
+    if request.chat.state is ChatState.PAUSED:
         return say("News is paused: /resume brings it.")
     if one.schedule is Schedule.INSTANT and one.story_told:
         return say("You had this story from another source; it comes in your next digest.")

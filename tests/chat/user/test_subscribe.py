@@ -16,6 +16,14 @@ from bot.chat.request import Request
 from bot.chat.services import Services, Settings
 from bot.chat.user import subscribe, why
 from bot.delivery.telegram.send import RESENT
+from bot.messages.callbacks import (
+    AliasPageButton,
+    ButtonData,
+    ListButton,
+    ScheduleButton,
+    SubscriptionButton,
+    WhyButton,
+)
 from bot.messages.limits import LIMIT, measure
 from bot.messages.signing import Signer
 from bot.models import FeedEntry, Schedule
@@ -69,12 +77,13 @@ class Chat:
         async with self.database.begin() as connection:
             await inbox.keep(connection, [raw], self.services.clock.now())
         update = Update.de_json(raw, None)
-        return Request(self.services, update, Bot("1:token"), args)
-
-    async def press(self, word: str, *ids: object) -> Any:
-        request = await self.turn()
+        request = Request(self.services, update, Bot("1:token"), args)
         await request.load_chat()
-        return await buttons._press(request, word, [str(one) for one in ids])
+        return request
+
+    async def press(self, button: ButtonData) -> Any:
+        request = await self.turn()
+        return await buttons._press(request, button)
 
     async def answers(self) -> list[str]:
         async with self.database.read() as connection:
@@ -121,9 +130,9 @@ async def test_the_week_is_searched_while_others_write(chat: Chat, asked: str) -
     request = await chat.turn()
     does: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
         "/list": lambda: subscribe.list_(request),
-        "list": lambda: chat.press("list", 0),
-        "item": lambda: chat.press("item", chat.watched.id, 0),
-        "when": lambda: chat.press("when", chat.watched.id, "hourly"),
+        "list": lambda: chat.press(ListButton(0)),
+        "item": lambda: chat.press(SubscriptionButton(chat.watched.id, 0)),
+        "when": lambda: chat.press(ScheduleButton(chat.watched.id, Schedule.HOURLY)),
     }
     task = asyncio.create_task(does[asked]())
     try:
@@ -162,7 +171,7 @@ async def test_what_is_too_long_to_be_edited_in_place_is_replied_in_several_mess
         for number in range(10):
             names = tuple(f"Somewhere{number}x{other} with quite some long name" for other in range(20))
             await aliases.add(connection, names, chat.services.clock.now())
-    assert await chat.press("aliases", 0) == (None, "")
+    assert await chat.press(AliasPageButton(0)) == (None, "")
     answers = await chat.answers()
     assert len(answers) > 1
     assert all(measure(Markup(one)).within(LIMIT) for one in answers)
@@ -177,7 +186,6 @@ async def test_an_alert_that_grows_keeps_the_mark_it_was_sent_again_with(chat: C
         )
         await connection.execute(delivery.update().where(delivery.c.id == told).values(message_id=1))
     request = await chat.turn(text=f"{mark}Rain")
-    await request.load_chat()
-    shown, _note = await buttons._press(request, "why", ["1"])
+    shown, _note = await buttons._press(request, WhyButton(1))
     assert shown is not None
     assert shown.text.startswith(f"{mark}Rain\n\n")
