@@ -17,6 +17,7 @@ from telegram import LinkPreviewOptions
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, TelegramError
 
+from bot.actions import subscriptions as actions
 from bot.chat import permissions
 from bot.chat.admin import aliases, operations, people, sources
 from bot.chat.request import Request
@@ -50,8 +51,8 @@ from bot.messages.limits import LIMIT, measure
 from bot.messages.payload import to_payload
 from bot.models import Message
 from bot.runtime.wakeups import Step
-from bot.storage import offers, subscriptions
-from bot.storage.offers import Offer
+from bot.storage import offers
+from bot.storage.offers import Offer, OfferKind
 
 log = structlog.get_logger()
 
@@ -87,7 +88,6 @@ class OfferHandler:
 async def pressed(request: Request) -> None:
     """Apply a press, show its result in place, and answer it."""
     assert request.update.callback_query is not None
-    await request.load_chat()
     try:
         data = _data(request)
         shown, note = await (_take(request, data) if isinstance(data, OfferButton) else _press(request, data))
@@ -101,8 +101,7 @@ async def pressed(request: Request) -> None:
 def _data(request: Request) -> ButtonData:
     """Return the data of the pressed button; ButtonTooOld unless it was made here, for this chat."""
     query = request.update.callback_query
-    known = request.knows_chat and query is not None and isinstance(query.data, str)
-    data = request.services.signer.read(request.chat.id, query.data or "") if known and query else None
+    data = request.services.signer.read(request.chat.id, query.data) if query and query.data else None
     if data is None:
         raise ButtonTooOld
     return unpack(data)
@@ -187,28 +186,25 @@ async def _week_of(request: Request, button: SubscriptionButton | ScheduleButton
 async def _show_subscription(
     request: Request, connection: AsyncConnection, button: SubscriptionButton, had: subscription_views.Width
 ) -> Result:
-    subscription = await subscription_views.mine(request, connection, button.subscription_id)
+    subscription = await actions.require(connection, request.chat, button.subscription_id)
     return await subscription_views.item_page(request, connection, subscription, button.page, had), ""
 
 
 async def _set_schedule(
     request: Request, connection: AsyncConnection, button: ScheduleButton, had: subscription_views.Width
 ) -> Result:
-    await subscription_views.mine(request, connection, button.subscription_id)
-    await subscriptions.set_schedule(connection, request.chat.id, button.subscription_id, button.schedule)
-    await request.set_slot(connection, button.schedule)
-    changed = await subscription_views.mine(request, connection, button.subscription_id)
+    changed = await actions.set_schedule(connection, request.chat, button.subscription_id, button.schedule, request.now)
     page = await subscription_views.item_page(request, connection, changed, 0, had)
     return page, str(subscription_views.when(request, button.schedule).unescape())
 
 
 async def _stop(request: Request, connection: AsyncConnection, button: StopButton) -> Result:
-    subscription = await subscription_views.mine(request, connection, button.subscription_id)
+    subscription = await actions.require(connection, request.chat, button.subscription_id)
     return await edit.remove(request, connection, [subscription]), ""
 
 
 async def _edit_query(request: Request, connection: AsyncConnection, button: EditButton) -> Result:
-    subscription = await subscription_views.mine(request, connection, button.subscription_id)
+    subscription = await actions.require(connection, request.chat, button.subscription_id)
     return await edit.ask(request, connection, subscription), ""
 
 
@@ -241,14 +237,14 @@ PRESSES: dict[type[ButtonData], Press] = {
     FullTextButton: Press(sources.full_pressed, for_admins=True),
     RevokeButton: Press(people.revoke_pressed, for_admins=True),
 }
-OFFER_HANDLERS: dict[str, OfferHandler] = {
-    edit.WATCH: OfferHandler(edit.watch_taken, prepare=edit.look_for),
-    edit.UNDO: OfferHandler(edit.undo_taken, prepare=edit.look_again),
-    subscription_views.INSTEAD: OfferHandler(edit.instead_taken, prepare=edit.look_for_form),
-    edit.CHANGE_BACK: OfferHandler(edit.change_back_taken, prepare=edit.look_for_what_was),
-    edit.STOP_ALL: OfferHandler(edit.stop_all_taken),
-    privacy.FORGET: OfferHandler(privacy.forget_taken, for_all=True),
-    aliases.UNDO: OfferHandler(aliases.undo_taken, for_admins=True),
-    people.BROADCAST: OfferHandler(people.broadcast_taken, for_admins=True),
-    people.BAN: OfferHandler(people.ban_taken, for_admins=True),
+OFFER_HANDLERS: dict[OfferKind, OfferHandler] = {
+    OfferKind.WATCH: OfferHandler(edit.watch_taken, prepare=edit.search_proposed),
+    OfferKind.UNDO: OfferHandler(edit.undo_taken, prepare=edit.search_missed),
+    OfferKind.INSTEAD: OfferHandler(edit.instead_taken, prepare=edit.search_form),
+    OfferKind.CHANGE_BACK: OfferHandler(edit.change_back_taken, prepare=edit.search_missed),
+    OfferKind.STOP_ALL: OfferHandler(edit.stop_all_taken),
+    OfferKind.FORGET: OfferHandler(privacy.forget_taken, for_all=True),
+    OfferKind.ALIAS_UNDO: OfferHandler(aliases.undo_taken, for_admins=True),
+    OfferKind.BROADCAST: OfferHandler(people.broadcast_taken, for_admins=True),
+    OfferKind.BAN: OfferHandler(people.ban_taken, for_admins=True),
 }

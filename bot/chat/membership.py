@@ -1,9 +1,10 @@
-"""Who let the bot in, and who put it out: changes of its own membership, and groups that became supergroups."""
+"""Membership: the bot is added to a chat, blocked or removed; groups that become supergroups."""
 
 from telegram import ChatMember
 
+from bot.actions import chats as actions
 from bot.chat.request import Request
-from bot.storage import chats, deliveries
+from bot.storage import chats
 
 OUT = (ChatMember.LEFT, ChatMember.BANNED)
 
@@ -13,15 +14,12 @@ async def changed(request: Request) -> None:
     member = request.update.my_chat_member
     assert member is not None
     async with request.transaction() as connection:  # this alone makes a blocked chat active again
-        if member.new_chat_member.status in OUT and request.chat.state != chats.BANNED:
-            await chats.set_state(
-                connection, request.chat.id, chats.BLOCKED, request.now, member.new_chat_member.status
-            )
-            await deliveries.cancel_chat(connection, request.chat.id, request.now, "the bot was put out")
+        if member.new_chat_member.status in OUT:
+            await actions.block(connection, request.chat, member.new_chat_member.status, request.now)
 
 
 async def member_changed(request: Request) -> None:
-    """Somebody's say in a group may have changed. (Telegram tells it where the bot is an admin.)"""
+    """Drop the cached status of a group's member. (Telegram reports changes where the bot is an admin.)"""
     member = request.update.chat_member
     assert member is not None
     request.services.members.forget(member.chat.id, member.new_chat_member.user.id)
@@ -30,7 +28,7 @@ async def member_changed(request: Request) -> None:
 
 
 async def migrated(request: Request) -> None:
-    """A group became a supergroup: its subscriptions follow it to its new id."""
+    """A group became a supergroup: its chats get the new id."""
     message = request.update.effective_message
     assert message is not None
     old, new = message.chat.id, message.migrate_to_chat_id

@@ -17,6 +17,7 @@ from telegram import Bot, Update
 from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
+from bot.actions.chats import meet
 from bot.chat.services import Services
 from bot.errors import UserError
 from bot.locales import Words, words
@@ -26,11 +27,12 @@ from bot.messages.payload import to_file_payload, to_payload
 from bot.models import Button, Message, Schedule
 from bot.runtime.failpoints import failpoint
 from bot.runtime.wakeups import Step
-from bot.schedules.digests import next_run_at
 from bot.storage import chats, deliveries, inbox, offers
-from bot.storage.chats import Chat
+from bot.storage.chats import Chat, ChatState
+from bot.storage.offers import OfferKind
 
 REPLIES_LAST = timedelta(minutes=10)  # an answer nobody waits for any more
+NOT_STORED = 0  # the id of a chat that has no row yet: nothing belongs to it
 GROUP_ADMINS = ("creator", "administrator")
 
 
@@ -40,7 +42,7 @@ class AlreadyApplied(Exception):  # noqa: N818 - not an error: somebody was fast
 
 @dataclass(slots=True)
 class Request:
-    """An update and what is needed to answer it. `chat` and `words` are there once `apply` or `look` was entered."""
+    """An update and what is needed to answer it. `chat` is the stored one, or a new one until the first transaction."""
 
     services: Services
     update: Update
@@ -49,8 +51,6 @@ class Request:
     now: datetime = field(init=False)
     chat: Chat = field(init=False)
     words: Words = field(init=False)
-    is_new_chat: bool = field(init=False, default=False)
-    knows_chat: bool = field(init=False, default=False)
     locale_changed: bool = field(init=False, default=False)  # the chat chose a language: its menu of commands follows
 
     def __post_init__(self) -> None:
@@ -58,6 +58,7 @@ class Request:
         self.now = self.services.clock.now()
         user = self.update.effective_user
         self.words = words((user.language_code if user else None) or "en")
+        self.chat = self._new_chat()
 
     @property
     def user_id(self) -> int:
@@ -86,13 +87,13 @@ class Request:
         return chat is not None and chat.type == "private"
 
     async def load_chat(self) -> None:
-        """Load the chat, if it is known, without changing anything."""
+        """Load the chat if it is stored, and the current aliases."""
         async with self.services.database.read() as connection:
             telegram_id, thread_id = self._where()
-            known = await chats.find(connection, telegram_id, thread_id)
+            stored = await chats.find(connection, telegram_id, thread_id)
             await self.services.aliases.refresh(connection)
-        if known is not None:
-            self._set_chat(known)
+        if stored is not None:
+            self.use_chat(stored)
 
     async def require_group_admin(self) -> None:
         """Raise UserError unless this person may change what this chat gets: in a group its admins may."""
@@ -158,7 +159,7 @@ class Request:
         """Read the chat again after it was changed: what is said next is in its language and zone."""
         changed = await chats.get(connection, self.chat.id)
         assert changed is not None
-        self._set_chat(changed)
+        self.use_chat(changed)
 
     async def reply_file(self, connection: AsyncConnection, name: str, content: str, caption: Markup) -> None:
         """Owe the chat a document: its name, its text and what is said under it."""
@@ -171,7 +172,9 @@ class Request:
             expires_at=self.now + REPLIES_LAST,
         )
 
-    async def offer(self, connection: AsyncConnection, kind: str, payload: Mapping[str, Any], lasts: timedelta) -> int:
+    async def offer(
+        self, connection: AsyncConnection, kind: OfferKind, payload: Mapping[str, Any], lasts: timedelta
+    ) -> int:
         """Write what this person may take up by a button or an answer; return its id."""
         return await offers.make(
             connection,
@@ -183,6 +186,16 @@ class Request:
             lasts=lasts,
         )
 
+    def _new_chat(self) -> Chat:
+        """Return the chat as it will be stored: NOT_STORED is its id until then."""
+        (telegram_id, thread_id), chat = self._where(), self.update.effective_chat
+        assert chat is not None
+        settings, locale = self.services.settings, self.words.locale
+        kind, zone, digest_time = chat.type, settings.zone, settings.digest_time
+        return Chat(
+            NOT_STORED, telegram_id, thread_id, kind, locale, zone, digest_time, schedule=None, state=ChatState.ACTIVE
+        )
+
     def _where(self) -> tuple[int, int]:
         chat, message = self.update.effective_chat, self.update.effective_message
         assert chat is not None  # register.py passes on nothing without a chat
@@ -190,32 +203,20 @@ class Request:
         return chat.id, int(in_topic or 0)
 
     async def _meet(self, connection: AsyncConnection) -> None:
-        settings = self.services.settings
-        telegram_id, thread_id = self._where()
-        assert self.update.effective_chat is not None
-        chat, self.is_new_chat = await chats.get_or_create(
+        new = self.chat
+        met = await meet(
             connection,
-            telegram_id=telegram_id,
-            thread_id=thread_id,
-            kind=self.update.effective_chat.type,
+            telegram_id=new.telegram_id,
+            thread_id=new.thread_id,
+            kind=new.kind,
             locale=self.words.locale,
-            zone=settings.zone,
-            digest_time=settings.digest_time,
+            zone=new.zone,
+            digest_time=new.digest_time,
             now=self.now,
         )
-        self._set_chat(chat)
-        if self.is_new_chat:
-            await self.set_slot(connection, Schedule.DAILY)
-        if chat.state == chats.BLOCKED:  # who writes to us has not blocked us any more
-            await chats.set_state(connection, chat.id, chats.ACTIVE, self.now)
+        self.use_chat(met.chat)
 
-    async def set_slot(self, connection: AsyncConnection, schedule: Schedule) -> None:
-        """Say when the chat's next digest of a kind is due, unless that is known."""
-        if schedule is Schedule.INSTANT or schedule.value in await chats.slots(connection, self.chat.id):
-            return
-        due_at = next_run_at(schedule, self.now, self.chat.digest_time, self.chat.zone)
-        await chats.set_slot(connection, self.chat.id, schedule.value, due_at)
-
-    def _set_chat(self, chat: Chat) -> None:
-        self.chat, self.knows_chat = chat, True
+    def use_chat(self, chat: Chat) -> None:
+        """Answer this chat from now on, in its language."""
+        self.chat = chat
         self.words = words(chat.locale)

@@ -34,8 +34,8 @@ from telegram.ext import (
 )
 
 from bot.actions.refused import Refused
-from bot.chat import buttons, membership, permissions
-from bot.chat.admin import aliases, operations, opml, people, refusals, sources
+from bot.chat import buttons, membership, permissions, refusals
+from bot.chat.admin import aliases, operations, opml, people, sources
 from bot.chat.admin.sources import translated
 from bot.chat.rate_limit import Pace, Verdict
 from bot.chat.request import AlreadyApplied, Request
@@ -157,6 +157,7 @@ class Guard:
                     if not self._is_in_time(request):
                         return
                     await permissions.check(request, for_admins=for_admins, for_all=for_all)
+                    await request.load_chat()
                 await act(request)
                 if request.locale_changed:
                     await _set_menu_of(request)

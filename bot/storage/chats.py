@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +13,17 @@ from bot.models import Schedule
 from bot.storage.database import insert_new
 from bot.storage.schema import chat, delivery, digest_run, digest_slot, offer, subscription, told
 
-ACTIVE, PAUSED, BLOCKED, BANNED = "active", "paused", "blocked", "banned"
+
+class ChatState(StrEnum):
+    """Whether news is sent to a chat."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"  # by its people: hits are kept for /resume
+    BLOCKED = "blocked"  # Telegram lets the bot send nothing: it was blocked or removed
+    BANNED = "banned"  # by an admin of the bot
+
+
+ACTIVE, PAUSED, BLOCKED, BANNED = ChatState
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +41,7 @@ class Chat:
     zone: str
     digest_time: time
     schedule: Schedule | None
-    state: str
+    state: ChatState
 
 
 _CHAT = [chat.c[name] for name in Chat.__dataclass_fields__]
@@ -38,7 +49,8 @@ _CHAT = [chat.c[name] for name in Chat.__dataclass_fields__]
 
 def _chat(row: Mapping[Any, Any]) -> Chat:
     schedule = Schedule(row["schedule"]) if row["schedule"] else None
-    return Chat(**{**row, "digest_time": time.fromisoformat(row["digest_time"]), "schedule": schedule})
+    digest_time, state = time.fromisoformat(row["digest_time"]), ChatState(row["state"])
+    return Chat(**{**row, "digest_time": digest_time, "schedule": schedule, "state": state})
 
 
 async def get(connection: AsyncConnection, chat_id: int) -> Chat | None:
@@ -110,7 +122,7 @@ async def set_digest(connection: AsyncConnection, chat_id: int, *, zone: str, di
 
 
 async def set_state(
-    connection: AsyncConnection, chat_id: int, state: str, now: datetime, reason: str | None = None
+    connection: AsyncConnection, chat_id: int, state: ChatState, now: datetime, reason: str | None = None
 ) -> bool:
     """Set a chat's state and return whether that changed it."""
     statement = chat.update().where(chat.c.id == chat_id, chat.c.state != state)

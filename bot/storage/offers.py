@@ -1,11 +1,12 @@
-"""Offers: what the bot proposed, or waits to be told, until somebody takes it up or it expires.
+"""Offers: questions and proposals of the bot that are open until a person takes them up or they expire.
 
-Buttons carry an offer's id and never its text. An offer is taken once: a second press finds nothing.
+A button has an offer's id and never its text. An offer can be taken once: for a second press it does not exist.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,14 +15,29 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.storage.schema import offer
 
 
+class OfferKind(StrEnum):
+    """The question that an offer answers, or the change that it takes back."""
+
+    WATCH = "watch"  # subscribe to the words of a plain message
+    UNDO = "undo"  # bring removed subscriptions back
+    STOP_ALL = "stop all"
+    EDIT = "edit"  # the next plain message has the new words of a subscription
+    CHANGE_BACK = "change back"  # give a subscription its former words
+    INSTEAD = "instead"  # give a subscription a wider or narrower query
+    FORGET = "forget"
+    ALIAS_UNDO = "alias undo"
+    BROADCAST = "broadcast"
+    BAN = "ban"
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One offer. `user_id` is Telegram's, of who was asked; 0 is a channel."""
+    """An offer. `user_id` is the Telegram number of the person it was made to; 0 is a channel."""
 
     id: int
     chat_id: int
     user_id: int
-    kind: str
+    kind: OfferKind
     payload: dict[str, Any]
     created_at: datetime
     expires_at: datetime
@@ -35,7 +51,7 @@ async def make(
     *,
     chat_id: int,
     user_id: int,
-    kind: str,
+    kind: OfferKind,
     payload: Mapping[str, Any],
     now: datetime,
     lasts: timedelta,
@@ -46,23 +62,30 @@ async def make(
     return int((await connection.execute(sa.insert(offer).values(values).returning(offer.c.id))).scalar_one())
 
 
+def _offer(row: Mapping[Any, Any]) -> Offer:
+    return Offer(**{**row, "kind": OfferKind(row["kind"])})
+
+
 def _open(now: datetime) -> sa.ColumnElement[bool]:
     return sa.and_(offer.c.taken_at.is_(None), offer.c.expires_at > now)
 
 
 async def get(connection: AsyncConnection, chat_id: int, offer_id: int, now: datetime) -> Offer | None:
     """Return an offer of this chat that is still open."""
-    mine = (offer.c.id == offer_id, offer.c.chat_id == chat_id, _open(now))
+    known = offer.c.kind.in_(list(OfferKind))  # a newer version may have written others
+    mine = (offer.c.id == offer_id, offer.c.chat_id == chat_id, known, _open(now))
     row = (await connection.execute(sa.select(*_COLUMNS).where(*mine))).mappings().first()
-    return Offer(**row) if row else None
+    return _offer(row) if row else None
 
 
-async def newest(connection: AsyncConnection, chat_id: int, user_id: int, kind: str, now: datetime) -> Offer | None:
+async def newest(
+    connection: AsyncConnection, chat_id: int, user_id: int, kind: OfferKind, now: datetime
+) -> Offer | None:
     """Return the last open offer of a kind that was made to this person in this chat."""
     mine = (offer.c.chat_id == chat_id, offer.c.user_id == user_id, offer.c.kind == kind, _open(now))
     statement = sa.select(*_COLUMNS).where(*mine).order_by(offer.c.id.desc()).limit(1)
     row = (await connection.execute(statement)).mappings().first()
-    return Offer(**row) if row else None
+    return _offer(row) if row else None
 
 
 async def take(connection: AsyncConnection, offer_id: int, now: datetime) -> bool:
@@ -71,7 +94,7 @@ async def take(connection: AsyncConnection, offer_id: int, now: datetime) -> boo
     return (await connection.execute(statement)).rowcount == 1
 
 
-async def drop(connection: AsyncConnection, chat_id: int, user_id: int, kind: str, now: datetime) -> int:
+async def drop(connection: AsyncConnection, chat_id: int, user_id: int, kind: OfferKind, now: datetime) -> int:
     """Withdraw the open offers of a kind to this person in this chat; return how many there were."""
     mine = (offer.c.chat_id == chat_id, offer.c.user_id == user_id, offer.c.kind == kind, _open(now))
     return (await connection.execute(offer.delete().where(*mine))).rowcount

@@ -14,9 +14,8 @@ from bot.matching.engine.aliases import Group, check, read
 from bot.messages.callbacks import AliasPageButton, Choice, OfferButton, UnaliasButton
 from bot.models import Button, Message
 from bot.storage.aliases import listing
-from bot.storage.offers import Offer
+from bot.storage.offers import Offer, OfferKind
 
-UNDO = "alias undo"
 UNDO_LASTS = timedelta(hours=1)
 PAGE = 10  # aliases
 BUTTONS_IN_A_ROW = 5
@@ -26,7 +25,6 @@ ADD = ("add", "أضف")
 
 async def alias(request: Request) -> None:
     """List the aliases; "/alias Myanmar = Burma" adds names, "/alias remove 3" or a name removes."""
-    await request.load_chat()
     typed = request.args.strip()
     word, __, rest = typed.partition(" ")
     if word.casefold() in REMOVE and "=" not in rest:
@@ -144,7 +142,7 @@ async def removal_pressed(request: Request, connection: AsyncConnection, button:
 
 async def _undo_button(request: Request, connection: AsyncConnection, change: AliasChange) -> Button:
     payload = {"alias": change.alias_id, "before": list(change.before), "after": list(change.after)}
-    offer_id = await request.offer(connection, UNDO, payload, UNDO_LASTS)
+    offer_id = await request.offer(connection, OfferKind.ALIAS_UNDO, payload, UNDO_LASTS)
     return OfferButton(offer_id, Choice.UNDO).labelled(request.words.gettext("Undo"))
 
 

@@ -14,7 +14,6 @@ from bot.sources.opml import LARGEST, read_opml
 
 async def import_(request: Request) -> None:
     """Add every feed of the file that is no source yet; none is fetched before its first poll."""
-    await request.load_chat()
     document = _document(request)
     await request.show_typing()
     opml = await request.services.parser.run(read_opml, await _download(request, document))

@@ -19,11 +19,10 @@ from bot.messages.callbacks import Choice, RevokeButton
 from bot.messages.news import when as shown_time
 from bot.models import Button, Message
 from bot.storage import stats
-from bot.storage.offers import Offer
+from bot.storage.offers import Offer, OfferKind
 from bot.storage.people import Invite, invites
 from bot.storage.people import redeem as redeem_code
 
-BROADCAST, BAN = "broadcast", "ban"
 LASTS = timedelta(minutes=10)
 ACTS = 10  # of the admins, shown
 PAYLOAD = re.compile(r"i_([A-Za-z0-9_-]{1,62})", re.ASCII)  # Telegram allows 64 characters in the link of a bot
@@ -46,7 +45,6 @@ async def redeem(request: Request, connection: AsyncConnection, payload: str) ->
 
 async def invite(request: Request) -> None:
     """Create an invitation: "/invite" for one person, "/invite 20", "/invite many"; "/invite list" shows them."""
-    await request.load_chat()
     typed = request.args.strip().casefold()
     if not _is_by_invitation(request):
         raise Refused(PeopleRefusal.INVITATIONS_OFF)
@@ -121,7 +119,6 @@ async def revoke_pressed(request: Request, connection: AsyncConnection, button: 
 
 async def allow(request: Request) -> None:
     """Let a person or group use the bot, by Telegram number (a group's begins with a minus)."""
-    await request.load_chat()
     telegram_id = _number(request, "/allow 123456789")
     async with request.transaction() as connection:
         await people.allow(connection, telegram_id, request.user_id, request.now)
@@ -138,11 +135,10 @@ def _number(request: Request, example: str) -> int:
 
 async def ban(request: Request) -> None:
     """Ask whether a person is to be banned."""
-    await request.load_chat()
     telegram_id = _number(request, "/ban 123456789")
     people.check_ban(telegram_id, request.services.settings.admins)
     async with request.transaction() as connection:
-        offer_id = await request.offer(connection, BAN, {"person": telegram_id}, LASTS)
+        offer_id = await request.offer(connection, OfferKind.BAN, {"person": telegram_id}, LASTS)
         question = request.words.say(
             "Ban <b>{person}</b>? They get no more news. /unban takes it back.",
             person=telegram_id,
@@ -163,7 +159,6 @@ async def ban_taken(
 
 async def unban(request: Request) -> None:
     """End a person's ban."""
-    await request.load_chat()
     telegram_id = _number(request, "/unban 123456789")
     async with request.transaction() as connection:
         await people.unban(connection, telegram_id, request.user_id, request.now)
@@ -190,7 +185,6 @@ async def admins(request: Request) -> None:
 
 async def broadcast(request: Request) -> None:
     """Show a message for everybody as it will look, and ask whether to send it."""
-    await request.load_chat()
     text = request.args.strip()
     if not text:
         raise UserError(
@@ -198,7 +192,7 @@ async def broadcast(request: Request) -> None:
         )
     async with request.transaction() as connection:
         count = await people.audience(connection, text)
-        offer_id = await request.offer(connection, BROADCAST, {"text": text}, LASTS)
+        offer_id = await request.offer(connection, OfferKind.BROADCAST, {"text": text}, LASTS)
         question = request.words.say_many("Send this to {number} chat?", "Send this to {number} chats?", count)
         lines = [_announcement(text), Markup(), question]
         await request.reply(connection, Markup("\n").join(lines), yes_no(request.words, offer_id))

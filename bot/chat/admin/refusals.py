@@ -1,14 +1,10 @@
 """Refusals: the sentence for each reason why an admin's action was not carried out."""
 
-from enum import StrEnum
-
-from markupsafe import Markup
+from enum import Enum
 
 from bot.actions.aliases import AliasRefusal
 from bot.actions.people import PeopleRefusal
-from bot.actions.refused import Refused
 from bot.actions.sources import SourceRefusal
-from bot.locales import Words
 
 
 def _(sentence: str) -> str:
@@ -16,7 +12,7 @@ def _(sentence: str) -> str:
     return sentence
 
 
-SENTENCES: dict[StrEnum, str] = {
+SENTENCES: dict[Enum, str] = {
     AliasRefusal.TOO_COMMON: _("“{name}” is in {share} of 100 articles: too common to be another name."),
     AliasRefusal.TWO_ALIASES: _(
         "<b>{one}</b> and <b>{other}</b> are two aliases: remove one of them first. /alias shows them."
@@ -37,8 +33,3 @@ SENTENCES: dict[StrEnum, str] = {
     SourceRefusal.NOT_FOUND: _("Say which one by its number in /sources."),
     SourceRefusal.REMOVED: _("That source is not there any more: /sources"),
 }
-
-
-def sentence(refused: Refused, words: Words) -> Markup:
-    """Return the sentence for a refusal in the reader's language."""
-    return words.say(SENTENCES[refused.reason], **refused.values)

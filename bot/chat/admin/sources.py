@@ -91,7 +91,6 @@ def _shown(title: str) -> str:
 
 async def addsource(request: Request) -> None:
     """Add a feed, or the feed of a page; it is fetched before it is accepted."""
-    await request.load_chat()
     typed = request.args.strip()
     if not typed:
         raise UserError(
@@ -136,20 +135,17 @@ def _choice(feeds: tuple[FoundFeed, ...], words: Words) -> Markup:
 
 async def removesource(request: Request) -> None:
     """Remove a source, by its number in /sources or its address."""
-    await request.load_chat()
     text = request.words.gettext("Removed <b>{title}</b>. What it published stays; nothing new comes from it.")
     await _change(request, sources.remove, text)
 
 
 async def pausesource(request: Request) -> None:
     """Stop polling a source until /resumesource."""
-    await request.load_chat()
     await _change(request, sources.pause, request.words.gettext("<b>{title}</b> is paused. /resumesource goes on."))
 
 
 async def resumesource(request: Request) -> None:
     """Poll a paused source again, at once."""
-    await request.load_chat()
     await _change(request, sources.resume, request.words.gettext("<b>{title}</b> goes on; I am asking it now."))
     request.services.wakeups.wake(Step.POLL)
 

@@ -1,34 +1,25 @@
-"""/unsubscribe, /edit and /cancel, and a plain message: changing what a chat watches, with a way back.
+"""/unsubscribe, /edit and /cancel, and a plain message: changes of the chat's subscriptions, each with a way back."""
 
-What the bot asked, and waits to be told, is an offer in the database (bot/storage/offers.py): a restart forgets none.
-"""
-
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Sequence
 
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.actions import subscriptions as actions
+from bot.actions.subscriptions import ChangedSubscription, RemovedSubscriptions, TypedQuery
 from bot.chat.request import Request
 from bot.chat.user import subscribe, subscription_views
-from bot.errors import QueryError, UserError
+from bot.errors import UserError
 from bot.locales import Words
-from bot.matching.query.ast import Expr
-from bot.matching.query.parser import parse, split_queries
-from bot.matching.query.printer import format_query
 from bot.messages.callbacks import ButtonTooOld, Choice, OfferButton
-from bot.models import Button, Message, Schedule
+from bot.models import Button, Message
 from bot.search import preview
 from bot.search.preview import Outcome
-from bot.storage import deliveries, offers, subscriptions
 from bot.storage.offers import Offer
-from bot.storage.subscriptions import Subscription
+from bot.storage.subscriptions import Subscription, of_chat
 
-WATCH, UNDO, STOP_ALL, EDIT, CHANGE_BACK = "watch", "undo", "stop all", "edit", "change back"
-PROPOSAL_LASTS = timedelta(days=1)
-UNDO_LASTS = timedelta(hours=1)
-QUESTION_LASTS = timedelta(minutes=15)
 ALL = ("all", "*", "الكل")
+Shown = tuple[Message, str]
 
 
 def yes_no(words: Words, offer_id: int) -> tuple[tuple[Button, ...], ...]:
@@ -37,7 +28,11 @@ def yes_no(words: Words, offer_id: int) -> tuple[tuple[Button, ...], ...]:
     return ((OfferButton(offer_id, Choice.YES).labelled(_("Yes")), OfferButton(offer_id, Choice.NO).labelled(_("No"))),)
 
 
-def named(labels: list[str], words: Words) -> Markup:
+def _undo(words: Words, offer_id: int) -> tuple[Button, ...]:
+    return (OfferButton(offer_id, Choice.UNDO).labelled(words.gettext("Undo")),)
+
+
+def named(labels: Sequence[str], words: Words) -> Markup:
     """Return several queries as a sentence names them."""
     separator = words.say(", ")
     return separator.join(Markup("<b>{label}</b>").format(label=words.isolate(label)) for label in labels)
@@ -47,165 +42,114 @@ def named(labels: list[str], words: Words) -> Markup:
 
 
 async def plain_text(request: Request) -> None:
-    """Take a message as the new words that were asked for, or as something to watch."""
-    await request.load_chat()
+    """Take a message as the new words that were asked for, or else as queries to propose."""
     message = request.update.effective_message
     text = " ".join(((message.text if message else None) or "").split())
     if not text:
         raise UserError(request.words.gettext("I read words only. /help says how."))
     async with request.services.database.read() as connection:
-        asked = (
-            await offers.newest(connection, request.chat.id, request.user_id, EDIT, request.now)
-            if request.knows_chat
-            else None
-        )
-    if asked is not None:
-        await _rewrite(request, int(asked.payload["subscription"]), text, asked)
+        question = await actions.asked_words(connection, request.chat, request.user_id, request.now)
+    if question is not None:
+        await _rewrite(request, int(question.payload["subscription"]), text, question)
         return
     await _propose(request, text)
 
 
 async def _propose(request: Request, text: str) -> None:
-    labels, exprs = subscribe.read_all(text, request.words)
-    found = await preview.search(request.services.week, exprs)
+    words = request.words
+    queries = actions.read_queries(text, words)
+    found = await preview.search(request.services.week, [query.expr for query in queries])
     async with request.transaction() as connection:
-        offer_id = await request.offer(connection, WATCH, {"text": text}, PROPOSAL_LASTS)
-        lines = [request.words.say("Watch {labels}?", labels=named(labels, request.words))]
-        for expr, matches in zip(exprs, found, strict=True):
+        offer_id = await actions.propose(connection, request.chat, text, request.user_id, request.now)
+        lines = [words.say("Watch {labels}?", labels=named([query.label for query in queries], words))]
+        for query, outcome in zip(queries, found, strict=True):
             lines += [
-                subscription_views.reading(expr, request.words, request.aliases),
-                subscription_views.week(request, matches, proposed=True),
+                subscription_views.reading(query.expr, words, request.aliases),
+                subscription_views.week(request, outcome, proposed=True),
             ]
-        await request.reply(connection, Markup("\n").join(lines), yes_no(request.words, offer_id))
+        await request.reply(connection, Markup("\n").join(lines), yes_no(words, offer_id))
 
 
-async def look_for(request: Request, offer: Offer, choice: Choice | int) -> list[Outcome]:
-    """Return what the last week had for a proposal."""
-    __, exprs = subscribe.read_all(offer.payload["text"], request.words)
-    return await preview.search(request.services.week, exprs)
+async def search_proposed(request: Request, offer: Offer, choice: Choice | int) -> list[Outcome]:
+    """Search the last week for the proposed queries."""
+    queries = actions.read_queries(offer.payload["text"], request.words)
+    return await preview.search(request.services.week, [query.expr for query in queries])
 
 
 async def watch_taken(
     request: Request, connection: AsyncConnection, offer: Offer, choice: Choice | int, found: list[Outcome]
-) -> tuple[Message, str]:
-    """Watch what was proposed, or leave it."""
-    labels, exprs = subscribe.read_all(offer.payload["text"], request.words)
+) -> Shown:
+    """Subscribe to the proposed queries, or leave it."""
+    queries = actions.read_queries(offer.payload["text"], request.words)
     if choice is not Choice.YES:
-        return Message(request.words.say("All right, not watching {labels}.", labels=named(labels, request.words))), ""
-    return await subscribe.add(request, connection, labels, exprs, found), ""
+        labels = named([query.label for query in queries], request.words)
+        return Message(request.words.say("All right, not watching {labels}.", labels=labels)), ""
+    return await subscribe.add(request, connection, queries, found), ""
 
 
 # ---- /unsubscribe ----
 
 
 async def unsubscribe(request: Request) -> None:
-    """Stop watching: by the numbers of /list, by the words of a query, or all (which is asked first)."""
-    await request.load_chat()
+    """Remove subscriptions: by the numbers of /list, by the words of a query, or all (after a question)."""
     await request.require_group_admin()
-    shown = await subscription_views.list_page(request, 0) if not request.args.strip() else None
+    typed = request.args.strip()
+    listed = await subscription_views.list_page(request, 0) if not typed else None
     async with request.transaction() as connection:
-        have = await subscriptions.of_chat(connection, request.chat.id)
-        if shown is not None:
-            await request.show(connection, shown)
-        elif not have:
+        watched = await of_chat(connection, request.chat.id)
+        if listed is not None:
+            await request.show(connection, listed)
+        elif not watched:
             await request.reply(connection, subscription_views.nothing_watched(request.words))
-        elif request.args.strip().casefold() in ALL:
-            offer_id = await request.offer(connection, STOP_ALL, {}, QUESTION_LASTS)
-            sentence = request.words.say_many(
-                "Stop watching {number} thing, all you have?", "Stop watching all {number} things?", len(have)
-            )
-            await request.reply(connection, sentence, yes_no(request.words, offer_id))
+        elif typed.casefold() in ALL:
+            await _ask_stop_all(request, connection, len(watched))
         else:
-            await request.show(connection, await remove(request, connection, choose(request.args, have, request.words)))
+            await request.show(connection, await remove(request, connection, actions.choose(watched, typed)))
 
 
-def choose(args: str, have: list[Subscription], words: Words) -> list[Subscription]:
-    """Return the subscriptions that were meant, by number or by words; UserError if one is not there."""
-    numbers = args.replace(",", " ").replace("،", " ").split()
-    if all(number.isdecimal() for number in numbers):
-        return [have[_number(number, len(have), words) - 1] for number in dict.fromkeys(numbers)]
-    return [_named(label, have, words) for label in dict.fromkeys(split_queries(args))]
+async def _ask_stop_all(request: Request, connection: AsyncConnection, count: int) -> None:
+    offer_id = await actions.ask_stop_all(connection, request.chat, request.user_id, request.now)
+    sentence = request.words.say_many(
+        "Stop watching {number} thing, all you have?", "Stop watching all {number} things?", count
+    )
+    await request.reply(connection, sentence, yes_no(request.words, offer_id))
 
 
-def _number(text: str, count: int, words: Words) -> int:
-    number = int(text[:9])
-    if not 1 <= number <= count:
-        raise UserError(
-            words.say("There is no number {number} in your list of {count}: /list", number=text[:9], count=count)
-        )
-    return number
+async def remove(request: Request, connection: AsyncConnection, chosen: Sequence[Subscription]) -> Message:
+    """Remove subscriptions; return the answer, with an undo."""
+    return _removed(await actions.remove(connection, request.chat, chosen, request.user_id, request.now), request.words)
 
 
-def _named(label: str, have: list[Subscription], words: Words) -> Subscription:
-    text = label.strip().casefold()
-    try:
-        canonical = format_query(parse(label, words)).casefold()
-    except QueryError:
-        canonical = text
-    for one in have:
-        if one.label.strip().casefold() == text or one.text.casefold() in (text, canonical):
-            return one
-    raise UserError(words.say("You are not watching <b>{label}</b>: /list", label=label[:100]))
-
-
-async def remove(request: Request, connection: AsyncConnection, chosen: list[Subscription]) -> Message:
-    """Remove subscriptions, and alerts on their way that tell of nothing else; return what to say, with an undo."""
-    gone = await subscriptions.unsubscribe(connection, request.chat.id, [one.id for one in chosen])
-    await deliveries.cancel_queries(connection, request.chat.id, [one.query_id for one in gone], request.now)
-    kept = [
-        {"text": one.text, "label": one.label, "schedule": one.schedule, "created_at": one.created_at.isoformat()}
-        for one in gone
-    ]
-    offer_id = await request.offer(connection, UNDO, {"subscriptions": kept}, UNDO_LASTS)
-    text = request.words.say("Stopped watching {labels}.", labels=named([one.label for one in gone], request.words))
-    return Message(text, ((OfferButton(offer_id, Choice.UNDO).labelled(request.words.gettext("Undo")),),))
+def _removed(result: RemovedSubscriptions, words: Words) -> Message:
+    labels = named([subscription.label for subscription in result.removed], words)
+    return Message(words.say("Stopped watching {labels}.", labels=labels), (_undo(words, result.undo_id),))
 
 
 async def stop_all_taken(
     request: Request, connection: AsyncConnection, offer: Offer, choice: Choice | int, prepared: None
-) -> tuple[Message, str]:
-    """Stop watching everything, or go on."""
-    have = await subscriptions.of_chat(connection, request.chat.id)
+) -> Shown:
+    """Remove all subscriptions, or leave it."""
     if choice is not Choice.YES:
         return Message(request.words.say("All right, nothing changed.")), ""
-    return (
-        await remove(request, connection, have) if have else Message(subscription_views.nothing_watched(request.words))
-    ), ""
+    watched = await of_chat(connection, request.chat.id)
+    if not watched:
+        return Message(subscription_views.nothing_watched(request.words)), ""
+    return await remove(request, connection, watched), ""
 
 
-async def look_again(request: Request, offer: Offer, choice: Choice | int) -> list[Outcome]:
-    """Return what came, since they were stopped, for the subscriptions that an undo brings back."""
-    exprs = [parse(one["text"], request.words) for one in offer.payload["subscriptions"]]
-    return await preview.search(request.services.week, exprs, since=offer.created_at, most=None)
+async def search_missed(request: Request, offer: Offer, choice: Choice | int) -> list[Outcome]:
+    """Search the entries since the removal or the change that is taken back."""
+    return await actions.found_since(request.services.week, offer)
 
 
 async def undo_taken(
     request: Request, connection: AsyncConnection, offer: Offer, choice: Choice | int, found: list[Outcome]
-) -> tuple[Message, str]:
-    """Bring back what was stopped as it was: its schedule, since when, and what came meanwhile."""
-    have = await subscriptions.of_chat(connection, request.chat.id)
-    back = offer.payload["subscriptions"]
-    subscribe.check_room(request, have, len({one["text"] for one in back} - {one.text for one in have}))
-    for one, matches in zip(back, found, strict=True):
-        await _restore(request, connection, one, matches, offer.created_at)
-    text = request.words.say("Watching {labels} again.", labels=named([one["label"] for one in back], request.words))
-    return Message(text), ""
-
-
-async def _restore(
-    request: Request, connection: AsyncConnection, one: dict[str, Any], found: Outcome, stopped_at: datetime
-) -> None:
-    schedule = Schedule(one["schedule"])
-    made, __ = await subscriptions.subscribe(
-        connection,
-        chat_id=request.chat.id,
-        text=one["text"],
-        label=one["label"],
-        schedule=schedule,
-        now=datetime.fromisoformat(one["created_at"]),
-    )
-    await preview.keep(connection, made.query_id, found, request.now, news_since=stopped_at)
-    await request.set_slot(connection, schedule)
+) -> Shown:
+    """Bring removed subscriptions back as they were, with the hits since."""
+    most = request.services.settings.subscriptions
+    await actions.restore(connection, request.chat, offer, found, most=most, now=request.now)
+    labels = named([stored["label"] for stored in offer.payload["subscriptions"]], request.words)
+    return Message(request.words.say("Watching {labels} again.", labels=labels)), ""
 
 
 # ---- /edit ----
@@ -213,92 +157,64 @@ async def _restore(
 
 async def edit(request: Request) -> None:
     """Change the words of a subscription: "/edit 2 Aleppo" at once, "/edit 2" asks for them, "/edit" shows the list."""
-    await request.load_chat()
     await request.require_group_admin()
     number, __, text = request.args.strip().partition(" ")
     if not number:
-        shown = await subscription_views.list_page(request, 0)
+        listed = await subscription_views.list_page(request, 0)
         async with request.transaction() as connection:
-            await request.show(connection, shown)
+            await request.show(connection, listed)
         return
     async with request.services.database.read() as connection:
-        have = await subscriptions.of_chat(connection, request.chat.id) if request.knows_chat else []
-    if not number.isdecimal():
-        raise UserError(request.words.gettext("Say which one by its number in /list, like this: /edit 2 Aleppo"))
-    one = have[_number(number, len(have), request.words) - 1]
+        subscription = actions.numbered(await of_chat(connection, request.chat.id), number)
     if text.strip():
-        await _rewrite(request, one.id, text.strip())
+        await _rewrite(request, subscription.id, text.strip())
         return
     async with request.transaction() as connection:
-        await request.show(connection, await ask(request, connection, one))
+        await request.show(connection, await ask(request, connection, subscription))
 
 
-async def ask(request: Request, connection: AsyncConnection, one: Subscription) -> Message:
-    """Ask for the new words of a subscription: the next plain message is taken for them."""
-    have = await subscriptions.of_chat(connection, request.chat.id)
-    number = [other.id for other in have].index(one.id) + 1
+async def ask(request: Request, connection: AsyncConnection, subscription: Subscription) -> Message:
+    """Ask for the new words of a subscription: in private chats, the next plain message."""
+    say, label = request.words.say, subscription.label
     if not request.is_private:  # a bot in a group reads commands only
+        watched = await of_chat(connection, request.chat.id)
+        number = [known.id for known in watched].index(subscription.id) + 1
         return Message(
-            request.words.say(
-                "Send the new words for <b>{label}</b> like this: /edit {number} Aleppo", label=one.label, number=number
-            )
+            say("Send the new words for <b>{label}</b> like this: /edit {number} Aleppo", label=label, number=number)
         )
-    await offers.drop(connection, request.chat.id, request.user_id, EDIT, request.now)
-    await request.offer(connection, EDIT, {"subscription": one.id}, QUESTION_LASTS)
-    return Message(
-        request.words.say("Send me the new words for <b>{label}</b>. /cancel keeps it as it is.", label=one.label)
-    )
+    await actions.ask_words(connection, request.chat, subscription, request.user_id, request.now)
+    return Message(say("Send me the new words for <b>{label}</b>. /cancel keeps it as it is.", label=label))
 
 
-async def _rewrite(request: Request, subscription_id: int, text: str, asked: Offer | None = None) -> None:
-    """Give a subscription new words; its schedule stays. What cannot be read may be sent again."""
-    expr = subscription_views.read(text, request.words)
-    (found,) = await preview.search(request.services.week, [expr])
+async def _rewrite(request: Request, subscription_id: int, text: str, question: Offer | None = None) -> None:
+    """Give a subscription new words. The question for them stays open if they cannot be parsed."""
+    query = actions.read_query(text, request.words)
+    (found,) = await preview.search(request.services.week, [query.expr])
     async with request.transaction() as connection:
-        old = await subscription_views.mine(request, connection, subscription_id)
-        if asked is not None:
-            await offers.take(connection, asked.id, request.now)
-        await request.show(connection, await _change(request, connection, old, text, expr, found))
+        changed = await actions.change(
+            connection, request.chat, subscription_id, query, found, request.user_id, request.now, question=question
+        )
+        await request.show(connection, _changed(request, changed))
 
 
-async def _change(
-    request: Request, connection: AsyncConnection, old: Subscription, label: str, expr: Expr, found: Outcome
-) -> Message:
-    """Give a subscription another query; return what to say, with a way back."""
-    await _refuse_twice(request, connection, old, format_query(expr), label)
-    new = await subscriptions.change(connection, old, text=format_query(expr), label=label, now=request.now)
-    if new.query_id != old.query_id:
-        await deliveries.cancel_queries(connection, request.chat.id, [old.query_id], request.now)
-        await preview.keep(connection, new.query_id, found, request.now)
+def _changed(request: Request, changed: ChangedSubscription) -> Message:
+    subscription, expr = changed.subscription, changed.query.expr
     lines = [
-        subscription_views.confirmation(request, new, added=True, expr=expr, found=found),
-        subscription_views.when(request, new.schedule),
+        subscription_views.confirmation(request, subscription, added=True, expr=expr, found=changed.found),
+        subscription_views.when(request, subscription.schedule),
     ]
-    was = {"subscription": old.id, "text": old.text, "label": old.label, "created_at": old.created_at.isoformat()}
-    offer_id = await request.offer(connection, CHANGE_BACK, was, UNDO_LASTS)
-    rows = subscription_views.schedule_buttons(new, request.words)
-    rows.append((OfferButton(offer_id, Choice.UNDO).labelled(request.words.gettext("Undo")),))
-    return Message(Markup("\n\n").join(lines), tuple(rows))
+    rows = subscription_views.schedule_buttons(subscription, request.words)
+    return Message(Markup("\n\n").join(lines), (*rows, _undo(request.words, changed.undo_id)))
 
 
-async def _refuse_twice(
-    request: Request, connection: AsyncConnection, old: Subscription, canonical: str, label: str
-) -> None:
-    """Raise UserError if the chat has another subscription to this query."""
-    have = await subscriptions.of_chat(connection, request.chat.id)
-    if any(one.text.casefold() == canonical.casefold() and one.id != old.id for one in have):
-        raise UserError(request.words.say("You are already watching <b>{label}</b>", label=label))
-
-
-async def look_for_form(request: Request, offer: Offer, choice: Choice | int) -> tuple[str, Expr, Outcome]:
-    """Return the form that was chosen, and what the last week had for it."""
+async def search_form(request: Request, offer: Offer, choice: Choice | int) -> tuple[TypedQuery, Outcome]:
+    """Search the last week for the form of a query that was chosen."""
     forms = offer.payload["forms"]
     if not isinstance(choice, int) or not 0 <= choice < len(forms):
         raise ButtonTooOld(choice)
-    text = forms[choice]
-    expr = parse(text, request.words)
-    (found,) = await preview.search(request.services.week, [expr])
-    return text, expr, found
+    query = actions.read_query(forms[choice], request.words)
+    (found,) = await preview.search(request.services.week, [query.expr])
+    return query, found
 
 
 async def instead_taken(
@@ -306,42 +222,31 @@ async def instead_taken(
     connection: AsyncConnection,
     offer: Offer,
     choice: Choice | int,
-    prepared: tuple[str, Expr, Outcome],
-) -> tuple[Message, str]:
-    """Watch a wider or narrower form instead of what was typed."""
-    text, expr, found = prepared
-    old = await subscription_views.mine(request, connection, int(offer.payload["subscription"]))
-    return await _change(request, connection, old, text, expr, found), ""
-
-
-async def look_for_what_was(request: Request, offer: Offer, choice: Choice | int) -> Outcome:
-    """Return what came for a subscription's former words since they were changed."""
-    expr = parse(offer.payload["text"], request.words)
-    return (await preview.search(request.services.week, [expr], since=offer.created_at, most=None))[0]
+    prepared: tuple[TypedQuery, Outcome],
+) -> Shown:
+    """Replace the query of a subscription by a wider or narrower form."""
+    query, found = prepared
+    subscription_id = int(offer.payload["subscription"])
+    changed = await actions.change(
+        connection, request.chat, subscription_id, query, found, request.user_id, request.now
+    )
+    return _changed(request, changed), ""
 
 
 async def change_back_taken(
-    request: Request, connection: AsyncConnection, offer: Offer, choice: Choice | int, found: Outcome
-) -> tuple[Message, str]:
-    """Give a subscription its former words again, as they were: since when, and what came meanwhile."""
-    was, say = offer.payload, request.words.say
-    old = await subscription_views.mine(request, connection, int(was["subscription"]))
-    await _refuse_twice(request, connection, old, was["text"], was["label"])
-    since = datetime.fromisoformat(was["created_at"])
-    back = await subscriptions.change(connection, old, text=was["text"], label=was["label"], now=since)
-    if back.query_id != old.query_id:
-        await deliveries.cancel_queries(connection, request.chat.id, [old.query_id], request.now)
-        await preview.keep(connection, back.query_id, found, request.now, news_since=offer.created_at)
-    text = say("Watching {labels} again.", labels=named([back.label], request.words))
-    return Message(text, tuple(subscription_views.schedule_buttons(back, request.words))), ""
+    request: Request, connection: AsyncConnection, offer: Offer, choice: Choice | int, found: list[Outcome]
+) -> Shown:
+    """Give a subscription its former words again, with the hits since."""
+    (outcome,) = found
+    subscription = await actions.change_back(connection, request.chat, offer, outcome, request.now)
+    text = request.words.say("Watching {labels} again.", labels=named([subscription.label], request.words))
+    return Message(text, tuple(subscription_views.schedule_buttons(subscription, request.words))), ""
 
 
 async def cancel(request: Request) -> None:
-    """End a question that waits for an answer."""
+    """Withdraw the questions that wait for an answer."""
     async with request.transaction() as connection:
-        dropped = [
-            await offers.drop(connection, request.chat.id, request.user_id, kind, request.now) for kind in (EDIT, WATCH)
-        ]
+        cancelled = await actions.cancel_questions(connection, request.chat, request.user_id, request.now)
         say = request.words.say
-        said = say("All right, nothing changed.") if any(dropped) else say("There is nothing to cancel.")
-        await request.reply(connection, said)
+        sentence = say("All right, nothing changed.") if cancelled else say("There is nothing to cancel.")
+        await request.reply(connection, sentence)

@@ -1,4 +1,4 @@
-"""/export and /forget: a chat's own data, taken along or deleted."""
+"""/export and /forget: a copy of a chat's data, or its deletion."""
 
 import json
 from datetime import timedelta
@@ -9,22 +9,21 @@ from babel.dates import format_datetime
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.actions import chats as actions
 from bot.chat.request import Request
 from bot.matching.engine.aliases import joined, write_lines
 from bot.messages.callbacks import Choice, Deletion, ForgetButton, OfferButton
 from bot.models import Message
 from bot.schedules.zones import zone_info
 from bot.sources.opml import Outline, write_opml
-from bot.storage import aliases, forget, sources, subscriptions
-from bot.storage.offers import Offer
+from bot.storage import aliases, sources, subscriptions
+from bot.storage.offers import Offer, OfferKind
 
-FORGET = "forget"
 LASTS = timedelta(minutes=10)
 
 
 async def export(request: Request) -> None:
     """Send what is stored for this chat as JSON, and to admins the sources as OPML and the aliases."""
-    await request.load_chat()
     await request.require_group_admin()
     async with request.transaction() as connection:
         say = request.words.say
@@ -32,7 +31,9 @@ async def export(request: Request) -> None:
         await request.reply_file(connection, "watchword.json", content, say("What you watch, and your settings."))
         if request.is_admin:
             known = await sources.listing(connection)
-            outlines = [Outline(one.url, one.title or one.url, one.language, one.full_text) for one in known]
+            outlines = [
+                Outline(source.url, source.title or source.url, source.language, source.full_text) for source in known
+            ]
             opml = write_opml(outlines, request.now)
             await request.reply_file(
                 connection, "sources.opml", opml, say("The news sources. /import reads this file.")
@@ -41,8 +42,8 @@ async def export(request: Request) -> None:
 
 
 async def _export_aliases(request: Request, connection: AsyncConnection) -> None:
-    """Send the aliases, those of the file and those made in chat as they hold together, if there are any."""
-    made = [one.names for one in await aliases.listing(connection)]
+    """Send the aliases of the configuration and of the chat, joined where they share a name, if there are any."""
+    made = [stored.names for stored in await aliases.listing(connection)]
     groups = joined([*request.services.aliases.configured, *made])
     if groups:
         caption = request.words.say("Names that are one: a file for [matching] aliases in the configuration.")
@@ -66,19 +67,18 @@ async def _stored(request: Request, connection: AsyncConnection) -> dict[str, An
         },
         "subscriptions": [
             {
-                "typed": one.label,
-                "query": one.text,
-                "schedule": one.schedule.value,
-                "since": one.created_at.isoformat(),
+                "typed": subscription.label,
+                "query": subscription.text,
+                "schedule": subscription.schedule.value,
+                "since": subscription.created_at.isoformat(),
             }
-            for one in watched
+            for subscription in watched
         ],
     }
 
 
 async def forget_(request: Request) -> None:
     """Ask, for the first time, whether everything is to be deleted."""
-    await request.load_chat()
     await request.require_group_admin()
     async with request.transaction() as connection:
         say, _ = request.words.say, request.words.gettext
@@ -97,7 +97,7 @@ async def asked_twice(request: Request, connection: AsyncConnection, button: For
     """Ask for the second time, or leave it."""
     if button.answer is not Deletion.ASK:
         return _kept(request), ""
-    offer_id = await request.offer(connection, FORGET, {}, LASTS)
+    offer_id = await request.offer(connection, OfferKind.FORGET, {}, LASTS)
     _ = request.words.gettext
     yes, no = (
         OfferButton(offer_id, Choice.YES).labelled(_("Yes, delete it for good")),
@@ -109,11 +109,12 @@ async def asked_twice(request: Request, connection: AsyncConnection, button: For
 async def forget_taken(
     request: Request, connection: AsyncConnection, offer: Offer, choice: Choice | int, prepared: None
 ) -> tuple[Message, str]:
-    """Delete the chat and all that hangs on it; the message becomes the receipt."""
+    """Delete the chat's data; the message becomes the receipt."""
     if choice is not Choice.YES:
         return _kept(request), ""
     who = request.user_id if request.is_private else None
-    receipt = await forget.forget(connection, request.chat, who, request.services.signer.pseudonym, request.now)
+    pseudonym = request.services.signer.pseudonym
+    receipt = await actions.forget_chat(connection, request.chat, who, pseudonym, request.now)
     say, many = request.words.say, request.words.say_many
     lines = [
         say("<b>Forgotten.</b> Nothing of this chat is left here."),

@@ -6,14 +6,14 @@ from datetime import time
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.actions import chats as actions
 from bot.chat.request import Request
 from bot.chat.user import pause, subscription_views
 from bot.locales import LANGUAGES
 from bot.messages.callbacks import ButtonData, ButtonTooOld, Setting, SettingButton, TimeButton
 from bot.models import Button, Message, Schedule
-from bot.schedules.digests import next_run_at, reschedule
 from bot.schedules.zones import parse_time, parse_zone
-from bot.storage import chats
+from bot.storage.chats import ChatState
 
 TIMES = (time(6), time(7), time(8), time(9), time(12), time(18), time(20), time(22))
 MERIDIEM = re.compile(r"(\d)\s+([ap]m)\b", re.IGNORECASE)  # "8 pm" is one time
@@ -21,7 +21,6 @@ MERIDIEM = re.compile(r"(\d)\s+([ap]m)\b", re.IGNORECASE)  # "8 pm" is one time
 
 async def settings(request: Request) -> None:
     """Show the settings, or change them: a time, a zone, or both ("08:30 Europe/Berlin")."""
-    await request.load_chat()
     if not request.args.strip():
         async with request.transaction() as connection:
             await request.show(connection, page(request))
@@ -43,17 +42,8 @@ def read_settings(request: Request) -> tuple[time | None, str | None]:
 
 
 async def set_digest(request: Request, connection: AsyncConnection, at: time, zone: str) -> None:
-    """Change time and zone of the chat's digests, and move what is due; never two for one day."""
-    await chats.set_digest(connection, request.chat.id, zone=zone, digest_time=at)
-    last = await chats.last_run(connection, request.chat.id, Schedule.DAILY)
-    due_at = reschedule(
-        request.now, at, zone, last_due=last[0] if last else None, last_period=last[1] if last else None
-    )
-    await chats.set_slot(connection, request.chat.id, Schedule.DAILY, due_at)
-    if Schedule.WEEKLY in await chats.slots(connection, request.chat.id):
-        weekly = next_run_at(Schedule.WEEKLY, request.now, at, zone)
-        await chats.set_slot(connection, request.chat.id, Schedule.WEEKLY, weekly)
-    await request.reload(connection)
+    """Change the time and zone of the chat's digests."""
+    request.chat = await actions.set_digest_time(connection, request.chat, at, zone, request.now)
 
 
 def page(request: Request) -> Message:
@@ -64,7 +54,7 @@ def page(request: Request) -> Message:
         say("Your digest comes at <b>{time}</b>, {zone} time.", time=_clock(chat.digest_time), zone=chat.zone),
         say("Tap another time, or send yours with your city: /settings 7:30 Cairo"),
     ]
-    if chat.state == chats.PAUSED:
+    if chat.state is ChatState.PAUSED:
         lines.insert(0, say("News is paused."))
     times = [_choice(_clock(at), TimeButton(at.hour), chosen=at == chat.digest_time) for at in TIMES]
     languages = [
@@ -73,7 +63,7 @@ def page(request: Request) -> Message:
     ]
     pause_ = SettingButton(Setting.PAUSE).labelled(_("Pause"))
     resume_ = SettingButton(Setting.RESUME).labelled(_("Resume"))
-    rest = resume_ if chat.state == chats.PAUSED else pause_
+    rest = resume_ if chat.state is ChatState.PAUSED else pause_
     what_new_gets = SettingButton(Setting.NEW).labelled(_("New subscriptions: {schedule}").format(schedule=new))
     return Message(
         Markup("\n").join(lines), (tuple(times[:4]), tuple(times[4:]), (what_new_gets,), tuple(languages), (rest,))
@@ -98,12 +88,12 @@ async def pressed(request: Request, connection: AsyncConnection, button: Setting
     note = ""
     match button:
         case SettingButton(Setting.LANGUAGE, code) if code in LANGUAGES:
-            await chats.set_locale(connection, request.chat.id, code)
+            request.chat = await actions.set_language(connection, request.chat, code)
             request.locale_changed = True
         case SettingButton(Setting.NEW, ""):
             return _new_page(request), ""
         case SettingButton(Setting.NEW, Schedule() as schedule):
-            await chats.set_schedule(connection, request.chat.id, schedule)
+            request.chat = await actions.set_new_schedule(connection, request.chat, schedule)
         case SettingButton(Setting.PAUSE, ""):
             note = str((await pause.pause_in(request, connection)).striptags())
         case SettingButton(Setting.RESUME, ""):

@@ -10,18 +10,18 @@ from bot.chat.request import Request
 from bot.chat.user.subscription_views import no_sources
 from bot.errors import UserError
 from bot.messages.callbacks import ResumeButton
-from bot.storage import chats, sources, subscriptions
+from bot.storage import sources, subscriptions
+from bot.storage.chats import ChatState
 
 
 async def start(request: Request) -> None:
     """Say what this is and how to begin; who had blocked the bot is welcome back."""
-    await request.load_chat()
     let_in = await permissions.is_let_in(request)
     async with request.transaction() as connection:
         if not let_in and not await people.redeem(request, connection, request.args.strip()):
             raise UserError(permissions.refusal(request))
         say = request.words.say
-        if request.chat.state == chats.PAUSED:
+        if request.chat.state is ChatState.PAUSED:
             text = say("Welcome back. News is paused: /resume brings what gathered.")
             await request.reply(connection, text, ((ResumeButton().labelled(request.words.gettext("Resume")),),))
             return
@@ -48,7 +48,6 @@ async def start(request: Request) -> None:
 
 async def help_(request: Request) -> None:
     """Explain the commands and the query language."""
-    await request.load_chat()
     say = request.words.say
     explained = [
         (say("/subscribe Syria"), say("a name or word, in any form")),

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.actions import subscriptions as actions
 from bot.chat.request import Request
-from bot.errors import QueryError, UserError
+from bot.errors import QueryError
 from bot.locales import Words
 from bot.matching.engine.aliases import Aliases
 from bot.matching.query.ast import Expr
@@ -25,14 +25,9 @@ from bot.search.suggestions import Form, advise
 from bot.storage import hits, subscriptions
 from bot.storage.subscriptions import Subscription
 
-AROUND = 40  # characters shown on each side of a mistake
-
-
 SAMPLES = 3
 PAGE = 12  # subscriptions on one page of the list
 CHECK = "✓ "
-INSTEAD = "instead"
-FORMS_LAST = timedelta(days=1)
 JUDGED = 300  # entries are judged for one line of the list
 FORM = 36  # characters of a query on a button
 
@@ -53,10 +48,10 @@ def confirmation(request: Request, made: Subscription, *, added: bool, expr: Exp
     lines = [first, reading(expr, request.words, request.aliases), week(request, found)]
     zone, now = request.chat.zone, request.now
     newest: dict[int, Found] = {}
-    for one in found.newest:
-        newest.setdefault(one.entry.story_id or one.entry.id, one)
+    for match in found.newest:
+        newest.setdefault(match.entry.story_id or match.entry.id, match)
     samples = list(newest.values())[:SAMPLES]
-    lines += [line(preview.item(one, made.label), request.words, zone=zone, now=now) for one in samples]
+    lines += [line(preview.item(match, made.label), request.words, zone=zone, now=now) for match in samples]
     return Markup("\n").join(lines)
 
 
@@ -108,11 +103,11 @@ def better(request: Request, stories: int) -> Markup:
 
 
 async def form_buttons(
-    request: Request, connection: AsyncConnection, one: Subscription, forms: Sequence[Form]
+    request: Request, connection: AsyncConnection, subscription: Subscription, forms: Sequence[Form]
 ) -> list[tuple[Button, ...]]:
     """Return a button for each other form of a subscription's query."""
-    payload = {"subscription": one.id, "forms": [form.text for form in forms]}
-    offer_id = await request.offer(connection, INSTEAD, payload, FORMS_LAST)
+    texts = [form.text for form in forms]
+    offer_id = await actions.offer_forms(connection, request.chat, subscription, texts, request.user_id, request.now)
     return [
         (OfferButton(offer_id, at).labelled(f"{clip(form.text, FORM)} · {width(form.stories, request.words)}"),)
         for at, form in enumerate(forms)
@@ -154,15 +149,15 @@ def schedule_names(words: Words) -> dict[Schedule, str]:
     }
 
 
-def schedule_buttons(one: Subscription, words: Words, *, named: bool = False) -> list[tuple[Button, ...]]:
+def schedule_buttons(subscription: Subscription, words: Words, *, named: bool = False) -> list[tuple[Button, ...]]:
     """Return a row of buttons to choose a subscription's schedule; `named` says which subscription it is."""
     rows: list[tuple[Button, ...]] = []
     shown = [Schedule.INSTANT, Schedule.DAILY] if named else list(Schedule)
     names = schedule_names(words)
-    prefix = f"{one.label[:16]}: " if named else ""
+    prefix = f"{subscription.label[:16]}: " if named else ""
     row = [
-        ScheduleButton(one.id, schedule).labelled(
-            f"{CHECK if schedule is one.schedule else ''}{prefix}{names[schedule]}"
+        ScheduleButton(subscription.id, schedule).labelled(
+            f"{CHECK if schedule is subscription.schedule else ''}{prefix}{names[schedule]}"
         )
         for schedule in shown
     ]
@@ -190,29 +185,33 @@ class Width:
 async def look_at(request: Request, subscription_id: int) -> Width:
     """Return how much the week had for a subscription, and what to watch instead; UserError if it is gone."""
     async with request.services.database.read() as connection:
-        one = await mine(request, connection, subscription_id)
+        subscription = await actions.require(connection, request.chat, subscription_id)
         if not request.services.week.is_filled:
-            return Width(await hits.count_since(connection, one.query_id, request.now - DAYS))
-    expr, index = read(one.text, request.words), request.services.week
+            return Width(await hits.count_since(connection, subscription.query_id, request.now - DAYS))
+    expr, index = actions.read_query(subscription.text, request.words).expr, request.services.week
     (found,) = await index.find([expr])
     return Width(index.stories(found.held), found.is_whole, await advise(index, expr, found))
 
 
-async def item_page(request: Request, connection: AsyncConnection, one: Subscription, page: int, had: Width) -> Message:
+async def item_page(
+    request: Request, connection: AsyncConnection, subscription: Subscription, page: int, had: Width
+) -> Message:
     """Return one subscription, with buttons to change it; `page` of the list is where it came from."""
     _ = request.words.gettext
+    expr = actions.read_query(subscription.text, request.words).expr
     lines = [
         Markup("<b>{label}</b> · {width}").format(
-            label=request.words.isolate(one.label), width=had.shown(request.words)
+            label=request.words.isolate(subscription.label), width=had.shown(request.words)
         ),
-        reading(read(one.text, request.words), request.words, request.aliases),
-        when(request, one.schedule),
+        reading(expr, request.words, request.aliases),
+        when(request, subscription.schedule),
     ]
-    rows = schedule_buttons(one, request.words)
+    rows = schedule_buttons(subscription, request.words)
     if had.forms:
         lines.append(better(request, had.stories))
-        rows = [*await form_buttons(request, connection, one, had.forms), *rows]
-    rows.append((EditButton(one.id).labelled(_("Change the words")), StopButton(one.id).labelled(_("Stop watching"))))
+        rows = [*await form_buttons(request, connection, subscription, had.forms), *rows]
+    change = EditButton(subscription.id).labelled(_("Change the words"))
+    rows.append((change, StopButton(subscription.id).labelled(_("Stop watching"))))
     rows.append((ListButton(page).labelled("‹ " + _("List")),))
     return Message(Markup("\n").join(lines), tuple(rows))
 
@@ -228,11 +227,12 @@ def _readable(text: str) -> Expr | None:
 async def _widths(request: Request, shown: Sequence[Subscription]) -> list[Width]:
     """Return how much the last week had for each subscription: by the index, or (while that is filled) as stored."""
     index, since = request.services.week, request.now - DAYS
-    exprs = [expr for one in shown if (expr := _readable(one.text))]
+    exprs = [expr for subscription in shown if (expr := _readable(subscription.text))]
     if index.is_filled and len(exprs) == len(shown):
-        return [Width(index.stories(one.held), one.is_whole) for one in await index.find(exprs, judged=JUDGED)]
+        answers = await index.find(exprs, judged=JUDGED)
+        return [Width(index.stories(answer.held), answer.is_whole) for answer in answers]
     async with request.services.database.read() as connection:
-        return [Width(await hits.count_since(connection, one.query_id, since)) for one in shown]
+        return [Width(await hits.count_since(connection, subscription.query_id, since)) for subscription in shown]
 
 
 def nothing_watched(words: Words) -> Markup:
@@ -246,17 +246,20 @@ async def list_page(request: Request, page: int) -> Message:
     Called before the transaction that applies the request: to count takes seconds at worst, and SQLite has one writer.
     """
     async with request.services.database.read() as connection:
-        have = await subscriptions.of_chat(connection, request.chat.id) if request.knows_chat else []
+        have = await subscriptions.of_chat(connection, request.chat.id)
     if not have:
         return Message(nothing_watched(request.words))
     pages = (len(have) - 1) // PAGE + 1
     page = min(max(page, 0), pages - 1)
     shown = list(enumerate(have, start=1))[page * PAGE : (page + 1) * PAGE]
     lines = [request.words.say_many("You are watching {number} thing:", "You are watching {number} things:", len(have))]
-    widths = [one.shown(request.words) for one in await _widths(request, [one for __, one in shown])]
-    lines += [_list_line(request, number, one, wide) for (number, one), wide in zip(shown, widths, strict=True)]
+    widths = await _widths(request, [subscription for __, subscription in shown])
+    lines += [
+        _list_line(request, number, subscription, width.shown(request.words))
+        for (number, subscription), width in zip(shown, widths, strict=True)
+    ]
     lines.append(Markup("\n") + request.words.say("Tap a number to change it or to stop."))
-    numbers = [SubscriptionButton(one.id, page).labelled(str(number)) for number, one in shown]
+    numbers = [SubscriptionButton(subscription.id, page).labelled(str(number)) for number, subscription in shown]
     rows = [tuple(numbers[start : start + 6]) for start in range(0, len(numbers), 6)]
     if pages > 1:
         turns = [ListButton(page - 1).labelled("‹")] if page else []
@@ -265,29 +268,10 @@ async def list_page(request: Request, page: int) -> Message:
     return Message(Markup("\n").join(lines), tuple(rows))
 
 
-def _list_line(request: Request, number: int, one: Subscription, wide: str) -> Markup:
+def _list_line(request: Request, number: int, subscription: Subscription, wide: str) -> Markup:
     return Markup("{number}. <b>{label}</b> · {schedule} · {width}").format(
         number=number,
-        label=request.words.isolate(one.label),
-        schedule=schedule_names(request.words)[one.schedule].lower(),
+        label=request.words.isolate(subscription.label),
+        schedule=schedule_names(request.words)[subscription.schedule].lower(),
         width=wide,
     )
-
-
-def read(label: str, words: Words) -> Expr:
-    """Return the query that was typed, or raise UserError that shows where it cannot be read."""
-    try:
-        return parse(label, words)
-    except QueryError as error:
-        at = min(error.position, len(label))
-        before, after = label[:at][-AROUND:], label[at:][:AROUND] or " "  # enough to find the place
-        shown = Markup("<code>{before}</code>👉<code>{after}</code>").format(before=before, after=after)
-        raise UserError(Markup("{reason}\n{shown}").format(reason=str(error), shown=shown)) from error
-
-
-async def mine(request: Request, connection: AsyncConnection, subscription_id: int) -> Subscription:
-    """Return a subscription of this chat; UserError if it is gone, or was another chat's."""
-    one = await subscriptions.get(connection, request.chat.id, subscription_id)
-    if one is None:
-        raise UserError(request.words.gettext("You are not watching that any more: /list"))
-    return one

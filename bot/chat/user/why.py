@@ -27,7 +27,8 @@ from bot.messages.safe_text import clean, clip
 from bot.models import Article, Message, Schedule
 from bot.pipeline.match import article
 from bot.sources.address import canonical_link
-from bot.storage import chats, deliveries, entries, hits, subscriptions
+from bot.storage import deliveries, entries, hits, subscriptions
+from bot.storage.chats import ChatState
 from bot.storage.hits import Finding
 
 MOST = 10  # stories explained at once
@@ -37,7 +38,6 @@ TITLE = 120
 
 async def why(request: Request) -> None:
     """Explain the message this answers, or the article whose link was sent."""
-    await request.load_chat()
     message = request.update.effective_message
     answered = message.reply_to_message if message else None
     looked = await _look_up(request, request.args.split()[0]) if request.args.strip() else None
@@ -153,7 +153,7 @@ async def _look_up(request: Request, typed: str) -> Looked:
     async with request.services.database.read() as connection:
         found = list(await entries.at_url(connection, url))
         rows = await entries.by_ids(connection, found[:1])
-        watched = await subscriptions.of_chat(connection, request.chat.id) if request.knows_chat else []
+        watched = await subscriptions.of_chat(connection, request.chat.id)
     if not rows:
         return Looked(found, {})
     texts = [one.text for one in watched]
@@ -235,7 +235,7 @@ def _fate(request: Request, one: Finding) -> Markup:
         return say("It was there before you began to watch, so it was no news.")
     if request.now - one.found_at > hits.PENDING_FOR:
         return say("It was too old to be sent when its turn came.")
-    if request.chat.state == chats.PAUSED:
+    if request.chat.state is ChatState.PAUSED:
         return say("News is paused: /resume brings it.")
     if one.schedule is Schedule.INSTANT and one.story_told:
         return say("You had this story from another source; it comes in your next digest.")

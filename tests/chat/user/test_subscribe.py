@@ -77,11 +77,12 @@ class Chat:
         async with self.database.begin() as connection:
             await inbox.keep(connection, [raw], self.services.clock.now())
         update = Update.de_json(raw, None)
-        return Request(self.services, update, Bot("1:token"), args)
+        request = Request(self.services, update, Bot("1:token"), args)
+        await request.load_chat()
+        return request
 
     async def press(self, button: ButtonData) -> Any:
         request = await self.turn()
-        await request.load_chat()
         return await buttons._press(request, button)
 
     async def answers(self) -> list[str]:
@@ -185,7 +186,6 @@ async def test_an_alert_that_grows_keeps_the_mark_it_was_sent_again_with(chat: C
         )
         await connection.execute(delivery.update().where(delivery.c.id == told).values(message_id=1))
     request = await chat.turn(text=f"{mark}Rain")
-    await request.load_chat()
     shown, _note = await buttons._press(request, WhyButton(1))
     assert shown is not None
     assert shown.text.startswith(f"{mark}Rain\n\n")
