@@ -7,7 +7,7 @@ that an admin wrote, nor two of the file. `configured` are the aliases of the fi
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,7 +25,7 @@ LONGEST_ACT = 200  # characters of an act that are stored
 Check = Callable[[Group], object]  # raises UserError for names that cannot be one alias
 
 
-class AliasRefusal(StrEnum):
+class AliasRefusal(Enum):
     """Why an action on aliases was refused."""
 
     TOO_COMMON = "too common"  # `name` is in `share` of 100 articles

@@ -5,7 +5,7 @@ Each stores what the admin did. `admin_id` and `telegram_id` are Telegram's numb
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,7 +19,7 @@ MOST_USES = 10_000  # of an invitation with a limit
 LONGEST_BROADCAST = 3000  # characters: one message, with room to spare
 
 
-class PeopleRefusal(StrEnum):
+class PeopleRefusal(Enum):
     """Why an action on people was refused."""
 
     INVITATIONS_OFF = "invitations off"  # access.mode is not "invite"

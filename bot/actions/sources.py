@@ -5,7 +5,7 @@ Each stores what the admin did. `admin_id` is the admin's Telegram number.
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from yarl import URL
@@ -21,7 +21,7 @@ from bot.storage import sources, stats
 from bot.storage.sources import SourceStatus
 
 
-class SourceRefusal(StrEnum):
+class SourceRefusal(Enum):
     """Why an action on a source was refused."""
 
     ALREADY_ADDED = "already added"

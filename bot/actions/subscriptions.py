@@ -7,7 +7,7 @@ search of the last week, made before the transaction (`bot.search.preview`): it 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -36,7 +36,7 @@ QUESTION_LASTS = timedelta(minutes=15)
 LONGEST_SHOWN = 100  # characters of a label that was not found
 
 
-class SubscriptionRefusal(StrEnum):
+class SubscriptionRefusal(Enum):
     """Why an action on subscriptions was refused."""
 
     UNREADABLE = "unreadable query"  # an UnreadableQuery

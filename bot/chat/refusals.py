@@ -1,6 +1,6 @@
 """Refusals: the one table from the reason why an action was refused to the sentence that says it."""
 
-from enum import StrEnum
+from enum import Enum
 
 from markupsafe import Markup
 
@@ -17,7 +17,7 @@ def _(sentence: str) -> str:
     return sentence
 
 
-SENTENCES: dict[StrEnum, str] = {
+SENTENCES: dict[Enum, str] = {
     SubscriptionRefusal.TOO_MANY_AT_ONCE: _("That is too many at once: send up to {most}."),
     SubscriptionRefusal.NO_ROOM: _("You can watch {most} things at most. Remove some first: /list"),
     SubscriptionRefusal.NO_SUCH_NUMBER: _("There is no number {number} in your list of {count}: /list"),

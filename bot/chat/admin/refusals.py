@@ -1,6 +1,6 @@
 """Refusals: the sentence for each reason why an admin's action was not carried out."""
 
-from enum import StrEnum
+from enum import Enum
 
 from bot.actions.aliases import AliasRefusal
 from bot.actions.people import PeopleRefusal
@@ -12,7 +12,7 @@ def _(sentence: str) -> str:
     return sentence
 
 
-SENTENCES: dict[StrEnum, str] = {
+SENTENCES: dict[Enum, str] = {
     AliasRefusal.TOO_COMMON: _("“{name}” is in {share} of 100 articles: too common to be another name."),
     AliasRefusal.TWO_ALIASES: _(
         "<b>{one}</b> and <b>{other}</b> are two aliases: remove one of them first. /alias shows them."
