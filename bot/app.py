@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -26,24 +24,23 @@ from bot.delivery.telegram.send import send
 from bot.errors import ConfigError, SourceError
 from bot.messages.signing import Signer
 from bot.messages.source_troubles import explain
-from bot.pipeline.alert import write_alerts
 from bot.pipeline.aliases import AliasBook, read_file
 from bot.pipeline.backup import Backups
 from bot.pipeline.clock_repair import Clockwise
-from bot.pipeline.digest import make_due_digests
 from bot.pipeline.hubs import Hubs
 from bot.pipeline.ingest import Ingester
 from bot.pipeline.match import Matcher
 from bot.pipeline.notice import tell_of_absence
 from bot.pipeline.pages import Pages
 from bot.pipeline.poll import Poller
-from bot.pipeline.send import Sender, uncertain_delay
-from bot.pipeline.tidy import tidy
+from bot.pipeline.send import Sender
 from bot.runtime import failpoints
 from bot.runtime.clock import Clock, clock_for, refuse_impossible
 from bot.runtime.liveness import Pulse
+from bot.runtime.runner import RETRY, finish, on_signal, start_steps, wait
 from bot.runtime.scheduler import build
-from bot.runtime.wakeups import Step, Wakeups
+from bot.runtime.steps import PATIENCE, QUEUES, Parts, take_over
+from bot.runtime.wakeups import Wakeups
 from bot.schedules.zones import pin_zone_rules
 from bot.search.recent import Week
 from bot.sources.address import canonical_url
@@ -61,14 +58,13 @@ from bot.web.server import Status, serving
 
 log = structlog.get_logger()
 
-GRACE = 18.0  # seconds that what is in flight has to finish after SIGTERM
-RETRY = 5.0  # seconds between two tries to reach Telegram or the database
+GRACE = timedelta(seconds=18)  # for what is in flight at SIGTERM to finish
 
 
 async def run(config: Config) -> None:
     """Run until SIGTERM or SIGINT; ConfigError if Telegram refuses the token or the database is too new."""
     stop, wakeups = asyncio.Event(), Wakeups()
-    _on_signal(stop, wakeups)
+    on_signal(stop, wakeups)
     assert config.telegram.token is not None  # the command line has seen to it
     token = config.telegram.token.get_secret_value()
     failpoints.arm(token)
@@ -117,7 +113,7 @@ async def _services(config: Config, clock: Clock, wakeups: Wakeups, stack: Async
     )
     await stack.enter_async_context(fetcher)
     parser = await stack.enter_async_context(FeedParser())
-    await _take_over(presence, clock)
+    await take_over(presence, clock)
     await _add_sources(config, database, clock)
     async with database.begin() as connection:
         if await tell_of_absence(connection, config.admin.ids, clock.now()):
@@ -162,34 +158,6 @@ async def _save_old_tables(config: Config, database: Database) -> None:
             log.info("backup made before the update", file=saved.name)
 
 
-async def _take_over(presence: Presence, clock: Clock) -> None:
-    """End the leases of runs that were killed: their sources are due, their messages in doubt.
-
-    Else a source one was polling would be asked again, and a message it was sending looked after, only when they end.
-    """
-    now = clock.now()
-    doubtful = await presence.take_over(now, again_at=now + (timedelta() if presence.is_alone else uncertain_delay()))
-    if doubtful:
-        log.warning("a run was killed while it sent", doubtful=doubtful)
-
-
-async def _look_after(
-    presence: Presence, matcher: Matcher, sender: Sender, clockwise: Clockwise, wakeups: Wakeups
-) -> None:
-    if await clockwise.look():
-        wakeups.wake_all()
-    if not presence.is_alone:
-        await presence.renew()
-        await _take_over(presence, clockwise.clock)
-    await matcher.keep_role()
-    await sender.look_after()
-
-
-async def _tidy(clockwise: Clockwise, retention: timedelta) -> None:
-    await clockwise.mend()
-    await tidy(clockwise.database, clockwise.clock, retention=retention)
-
-
 async def _add_sources(config: Config, database: Database, clock: Clock) -> None:
     """Add the configured sources that were never there: what admins do in chat wins, a removal stays removed."""
     async with database.begin() as connection:
@@ -228,70 +196,115 @@ async def _application(config: Config) -> AsyncIterator[App]:
 
 
 async def _work(config: Config, services: Services, presence: Presence, application: App, stop: asyncio.Event) -> None:
-    database, clock, wakeups = services.database, services.clock, services.wakeups
-    polling = PollSettings(
+    """Start every step and page, and end them when `stop` is set."""
+    pulse = Pulse(services.clock)
+    receiver = Receiver(application, services.database, services.clock, services.wakeups, pulse)
+    async with FeedParser(workers=1) as page_parser:  # its own: a page that takes long to read holds up no feed
+        parts = _parts(config, services, presence, receiver, _sender(config, services, application, pulse), page_parser)
+        await parts.matcher.warm()
+        outcomes = parts.sender.outcomes
+        status = Status(services.database, services.clock, pulse, outcomes, queues=QUEUES, patience=PATIENCE)
+        routes = _routes(config, receiver, parts.hubs)
+        async with (
+            _serving(status.app(), config.web.listen),
+            _serving(public(routes), config.telegram.webhook_listen if routes else ""),
+            asyncio.TaskGroup() as group,
+        ):
+            log.info("started")
+            status.is_ready = True
+            listening = group.create_task(pulse.listen())
+            tasks = start_steps(group, parts, pulse, stop, needs_telegram=False)
+            talk = _talk(config, application, services, receiver, parts, stop)
+            tasks.append(group.create_task(talk, name="talk"))
+            services.wakeups.wake_all()
+            await stop.wait()
+            log.info("stopping", grace=GRACE.total_seconds())
+            services.wakeups.wake_all()
+            await finish(tasks, GRACE)
+            listening.cancel()
+
+
+def _parts(
+    config: Config,
+    services: Services,
+    presence: Presence,
+    receiver: Receiver,
+    sender: Sender,
+    page_parser: FeedParser,
+) -> Parts:
+    database, clock, wakeups, fetcher = services.database, services.clock, services.wakeups, services.fetcher
+    storage = config.storage
+    ingester = _ingester(config, services)
+    return Parts(
+        database=database,
+        clock=clock,
+        wakeups=wakeups,
+        presence=presence,
+        poller=Poller(database, fetcher, services.parser, clock, wakeups, ingester),
+        pages=Pages(database, fetcher, page_parser, clock, wakeups),
+        hubs=_hubs(config, services, ingester),
+        matcher=Matcher(database, clock, services.aliases),
+        sender=sender,
+        answer=receiver.answer,
+        backups=Backups(database, clock, storage.backup_dir, every=storage.backup_every, keep=storage.backup_keep),
+        clockwise=Clockwise(database, clock, slowest=config.polling.max_interval),
+        week=services.week,
+        signer=services.signer,
+        alerts_per_hour=config.limits.alerts_per_hour,
+        retention=storage.retention,
+    )
+
+
+def _ingester(config: Config, services: Services) -> Ingester:
+    settings = PollSettings(
         interval=config.polling.interval,
         fastest=config.polling.min_interval,
         slowest=config.polling.max_interval,
         first_poll_is_news=config.polling.first_poll == "all",
         own_networks=config.fetch.allow_networks,
     )
-    callbacks = f"{config.web.public_url}/websub/" if config.web.public_url else None
-    admins, fetcher = services.settings.admins, services.fetcher
-    ingester = Ingester(database, services.parser, clock, wakeups, polling, admins=admins, callbacks=callbacks)
-    poller = Poller(database, fetcher, services.parser, clock, wakeups, ingester)
-    pages_parser = FeedParser(workers=1)  # its own: a page that takes long to read holds up no feed
-    reader = Pages(database, fetcher, pages_parser, clock, wakeups)
-    matcher = Matcher(database, clock, services.aliases)
-    telegram = config.telegram
-    pulse = Pulse(clock)
-    bot, rate, paid = application.bot, telegram.send_rate, telegram.paid_broadcast
-    sender = Sender(database, partial(send, bot), outcome, clock, wakeups, pulse, rate=rate, paid=paid)
-    receiver = Receiver(application, database, clock, wakeups, pulse)
-    storage = config.storage
-    backups = Backups(database, clock, storage.backup_dir, every=storage.backup_every, keep=storage.backup_keep)
-    status = Status(database, clock, pulse, sender.outcomes)
-    routes = [_webhook(telegram, receiver)] if telegram.mode == "webhook" else []
-    clockwise = Clockwise(database, clock, slowest=config.polling.max_interval)
-    await matcher.warm()
-    steps: dict[Step, Callable[[], Awaitable[object]]] = {
-        Step.MATCH: lambda: _then(matcher.match_new(), wakeups, Step.ALERT, Step.WEEK),
-        Step.ALERT: lambda: _then(
-            write_alerts(database, clock, services.signer, per_hour=config.limits.alerts_per_hour), wakeups, Step.SEND
-        ),
-        Step.DIGEST: lambda: _then(make_due_digests(database, clock), wakeups, Step.SEND),
-        Step.CARE: lambda: _look_after(presence, matcher, sender, clockwise, wakeups),
-        Step.TIDY: lambda: _tidy(clockwise, storage.retention),
-        Step.BACKUP: backups.make_if_due,
-        Step.WEEK: services.week.catch_up,
-    }
-    if callbacks:
-        hubs = Hubs(database, fetcher, ingester, clock, callbacks=callbacks, max_bytes=config.fetch.max_bytes)
-        steps[Step.HUB] = hubs.request_due
-        routes += websub(hubs)
-    async with (
-        pages_parser,
-        _serving(status.app(), config.web.listen),
-        _serving(public(routes), telegram.webhook_listen if routes else ""),
-        asyncio.TaskGroup() as group,
-    ):
-        log.info("started")
-        status.is_ready = True
-        listening_in = group.create_task(pulse.listen())
-        tasks = [group.create_task(poller.run(stop), name="poll"), group.create_task(reader.run(stop), name="page")]
-        tasks += [
-            group.create_task(_repeat(step, work, wakeups, pulse, stop), name=step) for step, work in steps.items()
-        ]
-        listening = group.create_task(_talk(config, application, services, receiver, sender, stop), name="talk")
-        wakeups.wake_all()
-        await stop.wait()
-        log.info("stopping", grace=GRACE)
-        wakeups.wake_all()
-        __, late = await asyncio.wait([*tasks, listening], timeout=GRACE)
-        for task in late:
-            log.warning("stopped without finishing", step=task.get_name())
-            task.cancel()
-        listening_in.cancel()
+    return Ingester(
+        services.database,
+        services.parser,
+        services.clock,
+        services.wakeups,
+        settings,
+        admins=services.settings.admins,
+        callbacks=_callbacks(config),
+    )
+
+
+def _sender(config: Config, services: Services, application: App, pulse: Pulse) -> Sender:
+    send_with_bot, telegram = partial(send, application.bot), config.telegram
+    return Sender(
+        services.database,
+        send_with_bot,
+        outcome,
+        services.clock,
+        services.wakeups,
+        pulse,
+        rate=telegram.send_rate,
+        paid=telegram.paid_broadcast,
+    )
+
+
+def _hubs(config: Config, services: Services, ingester: Ingester) -> Hubs | None:
+    callbacks = _callbacks(config)
+    if callbacks is None:
+        return None
+    database, fetcher, clock = services.database, services.fetcher, services.clock
+    return Hubs(database, fetcher, ingester, clock, callbacks=callbacks, max_bytes=config.fetch.max_bytes)
+
+
+def _callbacks(config: Config) -> str | None:
+    """Return the address below which hubs reach this bot; None where they cannot."""
+    return f"{config.web.public_url}/websub/" if config.web.public_url else None
+
+
+def _routes(config: Config, receiver: Receiver, hubs: Hubs | None) -> list[web.RouteDef]:
+    """Return the public pages: of Telegram's webhook and of hubs, where configured."""
+    routes = [_webhook(config.telegram, receiver)] if config.telegram.mode == "webhook" else []
+    return routes + (websub(hubs) if hubs else [])
 
 
 def _serving(app: web.Application, listen: str) -> AbstractAsyncContextManager[object]:
@@ -301,7 +314,7 @@ def _serving(app: web.Application, listen: str) -> AbstractAsyncContextManager[o
 
 
 async def _talk(
-    config: Config, application: App, services: Services, receiver: Receiver, sender: Sender, stop: asyncio.Event
+    config: Config, application: App, services: Services, receiver: Receiver, parts: Parts, stop: asyncio.Event
 ) -> None:
     """Reach Telegram, then receive, answer and send; polling and matching do not wait for this."""
     if config.telegram.mode == "polling":
@@ -311,8 +324,7 @@ async def _talk(
     await set_menu(application, services)
     async with asyncio.TaskGroup() as group:
         receiving = group.create_task(_receive(config, receiver, application, stop))
-        group.create_task(receiver.answer(stop))
-        group.create_task(sender.run(stop))
+        start_steps(group, parts, receiver.pulse, stop, needs_telegram=True)
         await stop.wait()
         receiving.cancel()  # it waits for updates; what it has not stored, Telegram gives out again
 
@@ -344,7 +356,7 @@ async def _until_done(ask: Callable[[], Awaitable[object]], stop: asyncio.Event)
             await ask()
         except (TelegramError, *ODD_ANSWER) as error:
             log.warning("Telegram not told how updates come", reason=type(error).__name__)
-            await _wait(stop, RETRY)
+            await wait(stop, RETRY)
         else:
             return
 
@@ -357,51 +369,7 @@ async def _reach_telegram(application: App, stop: asyncio.Event) -> bool:
             raise ConfigError(["telegram.token: Telegram refuses it; ask @BotFather for the right one"]) from None
         except (TelegramError, *ODD_ANSWER) as error:
             log.warning("Telegram not reached", reason=type(error).__name__)
-            await _wait(stop, RETRY)
+            await wait(stop, RETRY)
         else:
             return True
     return False
-
-
-async def _then(work: Awaitable[int], wakeups: Wakeups, *following: Step) -> int:
-    done = await work
-    for step in following if done else ():
-        wakeups.wake(step)
-    return done
-
-
-async def _repeat(
-    step: Step, work: Callable[[], Awaitable[object]], wakeups: Wakeups, pulse: Pulse, stop: asyncio.Event
-) -> None:
-    """Do a step's work whenever it is woken, until none is left; what fails costs a pause, and shows in the health."""
-    while not stop.is_set():
-        await wakeups.wait(step)
-        try:
-            while not stop.is_set() and await work():
-                pass
-            pulse.beat(step.value)
-        except Exception:  # the boundary of one step: the others go on
-            log.exception("step failed", step=step.value)
-            pulse.fail(step.value)
-            await _wait(stop, RETRY)
-            wakeups.wake(step)
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-
-
-def _on_signal(stop: asyncio.Event, wakeups: Wakeups) -> None:
-    """Stop in order at the first signal, at once at the second: the database is as safe then as after a power cut."""
-
-    def stopped() -> None:
-        if stop.is_set():
-            os._exit(1)
-        stop.set()
-        wakeups.wake_all()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped)

@@ -120,12 +120,6 @@ class Matcher:
             return True
         return await renew(connection, Role.MATCHER, self.database.run, self.clock.now())
 
-    async def keep_role(self) -> None:
-        """Renew the role if this run has it: to be called while a batch is analysed, which may outlast the lease."""
-        if not self.database.is_sqlite:
-            async with self.database.begin() as connection:
-                await self._is_still_active(connection)
-
     async def _read_headlines(self) -> None:
         """Fill the clusterer from the database; in a thread, since there may be 50,000 headlines."""
         async with self.database.read() as connection:

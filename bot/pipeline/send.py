@@ -26,7 +26,7 @@ from bot.runtime.wakeups import Step, Wakeups
 from bot.storage import chats, deliveries
 from bot.storage.database import Database
 from bot.storage.deliveries import BROADCAST, DIGEST, PRIORITY, Claimed
-from bot.storage.runs import Role, acquire, renew
+from bot.storage.runs import Role, acquire
 
 log = structlog.get_logger()
 
@@ -165,8 +165,6 @@ class Sender:
         """Find what was left in doubt, resend what waited long enough, expire what waited too long."""
         now = self.clock.now()
         async with self.database.begin() as connection:
-            if not self.database.is_sqlite:  # a sender that waits (for the breaker, for a slot) still is the sender
-                await renew(connection, Role.SENDER, self.database.run, now)
             doubtful = await deliveries.recover(connection, now, again_at=now + uncertain_delay())
             if not self.breaker.is_open(self.clock.monotonic()):
                 await deliveries.revive_uncertain(connection, now)

@@ -4,40 +4,27 @@ What is due is a query, so a lost or a doubled tick changes nothing but the time
 02:30 would run twice on one night of the year and not at all on another (bot/schedules/digests.py).
 """
 
-from datetime import UTC, timedelta
+from datetime import UTC
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from bot.runtime.steps import STEPS
 from bot.runtime.wakeups import Step, Wakeups
-
-TICKS = {
-    Step.POLL: timedelta(seconds=1),
-    Step.PAGE: timedelta(seconds=1),
-    Step.HUB: timedelta(seconds=10),
-    Step.MATCH: timedelta(seconds=5),
-    Step.ALERT: timedelta(seconds=5),
-    Step.DIGEST: timedelta(seconds=5),
-    Step.ANSWER: timedelta(seconds=5),
-    Step.CARE: timedelta(seconds=10),
-    Step.TIDY: timedelta(hours=1),
-    Step.BACKUP: timedelta(minutes=1),
-    Step.WEEK: timedelta(seconds=20),
-}
 
 
 def build(wakeups: Wakeups) -> AsyncIOScheduler:
     """Return a scheduler with a tick for every step; the caller starts it and shuts it down."""
     scheduler = AsyncIOScheduler(timezone=UTC)
 
-    async def ring(step: Step) -> None:  # async: it runs in the event loop, where the bells are
+    async def ring(step: Step) -> None:  # async: it runs in the event loop, where the wake-ups are
         wakeups.wake(step)
 
-    for step, every in TICKS.items():
+    for spec in STEPS:
         scheduler.add_job(
             ring,
             "interval",
-            args=[step],
-            seconds=every.total_seconds(),
+            args=[spec.step],
+            seconds=spec.tick.total_seconds(),
             coalesce=True,
             max_instances=1,
             misfire_grace_time=None,  # the default of one second drops a tick when the loop was busy

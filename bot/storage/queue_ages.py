@@ -1,5 +1,6 @@
-"""How long things have been waiting, and how long news took to arrive: what health and metrics are made of."""
+"""Queue ages: how long the oldest of each queue has been waiting, and how long news took to arrive."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,23 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage import deliveries
-from bot.storage.schema import chat, delivery, delivery_item, digest_slot, entry, inbox, page, site, source, websub
+from bot.storage.schema import chat, delivery, delivery_item, digest_slot, entry, inbox, site, source, websub
+from bot.storage.schema import page as web_page
 
-LAGS = 20_000  # deliveries looked at; the newest
+LAGS = 20_000  # deliveries read; the newest
 
 
-@dataclass(frozen=True, slots=True)
-class Waits:
-    """For how long the oldest of each queue has been waiting for its turn; zero where none does."""
-
-    poll: timedelta  # sources that are due
-    page: timedelta  # web pages that may be fetched
-    hub: timedelta  # hubs that are to be asked
-    match: timedelta  # entries without their hits
-    alert: timedelta  # entries whose alerts are not all written
-    digest: timedelta  # digests that are due
-    send: timedelta  # messages to be sent, those that wait for their next try too
-    answer: timedelta  # updates that are stored and not applied
+Oldest = Callable[[datetime], sa.Select[Any]]  # selects since when the oldest of a queue has been waiting, or NULL
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,37 +27,68 @@ class Lag:
     took: timedelta
 
 
-async def waits(connection: AsyncConnection, now: datetime) -> Waits:
-    """Return how long the oldest of each queue has been waiting."""
-    free = sa.or_(chat.c.hold_until.is_(None), chat.c.hold_until <= now)
-    wanted = sa.or_(chat.c.state == "active", delivery.c.kind == deliveries.REPLY)
-    # Since it was first due, not until its next try: each try that fails puts that off, and none would wait long.
+async def waits(connection: AsyncConnection, now: datetime, queues: Mapping[str, Oldest]) -> dict[str, timedelta]:
+    """Return for how long the oldest of each queue has been waiting for its turn; zero where the queue is empty."""
+    found = {}
+    for name, oldest in queues.items():
+        at: datetime | None = (await connection.execute(oldest(now))).scalar_one()
+        found[name] = max(timedelta(), now - at) if at else timedelta()
+    return found
+
+
+def poll(now: datetime) -> sa.Select[Any]:
+    """Sources that are due."""
+    return sa.select(sa.func.min(source.c.next_poll_at)).where(
+        source.c.state == "active",
+        source.c.next_poll_at <= now,
+        sa.or_(source.c.lease_until.is_(None), source.c.lease_until <= now),
+    )
+
+
+def page(now: datetime) -> sa.Select[Any]:
+    """Web pages that may be fetched."""
+    since = sa.case((site.c.free_at > web_page.c.due_at, site.c.free_at), else_=web_page.c.due_at)
+    return sa.select(sa.func.min(since)).join(site, site.c.origin == web_page.c.origin).where(since <= now)
+
+
+def hub(now: datetime) -> sa.Select[Any]:
+    """Requests to hubs that are due."""
+    return sa.select(sa.func.min(websub.c.due_at)).where(websub.c.due_at <= now)
+
+
+def match(now: datetime) -> sa.Select[Any]:
+    """Entries that were not matched."""
+    may_match = sa.or_(entry.c.match_after.is_(None), entry.c.match_after <= now)
+    return sa.select(sa.func.min(entry.c.seen_at)).where(entry.c.matched_at_version.is_(None), may_match)
+
+
+def alert(now: datetime) -> sa.Select[Any]:
+    """Entries whose alerts are not all written."""
+    return sa.select(sa.func.min(entry.c.seen_at)).where(entry.c.alerted_to.is_not(None))
+
+
+def digest(now: datetime) -> sa.Select[Any]:
+    """Digests that are due."""
+    return sa.select(sa.func.min(digest_slot.c.due_at)).where(digest_slot.c.due_at <= now)
+
+
+def send(now: datetime) -> sa.Select[Any]:
+    """Messages to be sent, those that wait for their next try too.
+
+    Counted since the message was first due: each try that fails puts off the next, and no message would ever wait long.
+    """
     due_at = sa.func.coalesce(delivery.c.due_at, delivery.c.created_at)
     since = sa.case((chat.c.hold_until > due_at, chat.c.hold_until), else_=due_at)
+    free = sa.or_(chat.c.hold_until.is_(None), chat.c.hold_until <= now)
+    wanted = sa.or_(chat.c.state == "active", delivery.c.kind == deliveries.REPLY)
     ready = sa.select(sa.func.min(since)).join(chat, chat.c.id == delivery.c.chat_id)
-    sending = ready.where(deliveries.is_in(deliveries.READY), due_at <= now, free, wanted)
-    new = inbox.c.state == sa.literal("NEW", literal_execute=True)  # as `ix_inbox_new` says it
-    may_match = sa.or_(entry.c.match_after.is_(None), entry.c.match_after <= now)
-    since_site = sa.case((site.c.free_at > page.c.due_at, site.c.free_at), else_=page.c.due_at)
-    oldest: dict[str, sa.Select[Any]] = {
-        "poll": sa.select(sa.func.min(source.c.next_poll_at)).where(
-            source.c.state == "active",
-            source.c.next_poll_at <= now,
-            sa.or_(source.c.lease_until.is_(None), source.c.lease_until <= now),
-        ),
-        "page": sa.select(sa.func.min(since_site)).join(site, site.c.origin == page.c.origin).where(since_site <= now),
-        "hub": sa.select(sa.func.min(websub.c.due_at)).where(websub.c.due_at <= now),
-        "match": sa.select(sa.func.min(entry.c.seen_at)).where(entry.c.matched_at_version.is_(None), may_match),
-        "alert": sa.select(sa.func.min(entry.c.seen_at)).where(entry.c.alerted_to.is_not(None)),
-        "digest": sa.select(sa.func.min(digest_slot.c.due_at)).where(digest_slot.c.due_at <= now),
-        "send": sending,
-        "answer": sa.select(sa.func.min(inbox.c.received_at)).where(new),
-    }
-    found = {}
-    for name, statement in oldest.items():
-        at: datetime | None = (await connection.execute(statement)).scalar_one()
-        found[name] = max(timedelta(), now - at) if at else timedelta()
-    return Waits(**found)
+    return ready.where(deliveries.is_in(deliveries.READY), due_at <= now, free, wanted)
+
+
+def answer(now: datetime) -> sa.Select[Any]:
+    """Updates that are stored and not applied."""
+    new = inbox.c.state == sa.literal("NEW", literal_execute=True)  # as in `ix_inbox_new`, or the index is not used
+    return sa.select(sa.func.min(inbox.c.received_at)).where(new)
 
 
 async def lags(connection: AsyncConnection, since: datetime) -> list[Lag]:

@@ -63,6 +63,11 @@ class Presence:
         self._session = await self.database.session()
         await self._session.execute(sa.select(sa.func.pg_advisory_lock(KIND, _key(self.database.run))))
 
+    async def keep_role(self, name: Role, now: datetime) -> None:
+        """Renew a role if this run has it."""
+        async with self.database.begin() as connection:
+            await renew(connection, name, self.database.run, now)
+
     async def leave(self) -> None:
         """Let this run's lock go."""
         session, self._session = self._session, None

@@ -1,22 +1,8 @@
 """Is the bot doing its work? Red when something has been waiting although it should long have had its turn."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from bot.storage.queue_ages import Waits
-
-# How long the oldest of a queue may wait before that is a fault and no delay. Sending is slow when much is to be sent,
-# so its queue counts only while nothing arrives (SILENCE).
-PATIENCE = {
-    "poll": timedelta(minutes=5),
-    "page": timedelta(minutes=5),
-    "hub": timedelta(minutes=15),
-    "match": timedelta(minutes=5),
-    "alert": timedelta(minutes=5),
-    "digest": timedelta(minutes=10),
-    "send": timedelta(minutes=5),
-    "answer": timedelta(minutes=2),
-}
 SILENCE = 300.0  # seconds without one message sent, while some wait
 UPDATES = 180.0  # seconds without an answer to getUpdates, which comes every 25 seconds
 LATE = 5.0  # seconds the event loop was late within the last minutes
@@ -25,7 +11,8 @@ FAILURES = 3  # of one step, in a row
 
 
 def problems(
-    waits: Waits,
+    waits: Mapping[str, timedelta],
+    patience: Mapping[str, timedelta],
     *,
     sent: float | None,
     fetched: float | None,
@@ -40,9 +27,8 @@ def problems(
     how large SQLite's log is.
     """
     found = []
-    for name, patience in PATIENCE.items():
-        waited: timedelta = getattr(waits, name)
-        if waited <= patience or (name == "send" and sent is not None and sent < SILENCE):
+    for name, waited in waits.items():
+        if waited <= patience[name] or (name == "send" and sent is not None and sent < SILENCE):
             continue
         found.append(f"{name}: the oldest has been waiting for {round(waited.total_seconds())} s")
     if fetched is not None and fetched > UPDATES:

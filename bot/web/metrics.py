@@ -1,13 +1,12 @@
 """Prometheus' text format (prometheus.io/docs/instrumenting/exposition_formats), as far as it is needed."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from itertools import accumulate
 
 from bot.runtime.liveness import Histogram, Pulse
-from bot.storage.queue_ages import Lag, Waits
+from bot.storage.queue_ages import Lag
 from bot.web.health import percentile
 
 Sample = tuple[Mapping[str, str], float]
@@ -16,7 +15,7 @@ ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
 def render(
-    waits: Waits,
+    waits: Mapping[str, timedelta],
     lags: Sequence[Lag],
     states: Mapping[tuple[str, str], int],
     outcomes: Mapping[str, int],
@@ -32,7 +31,7 @@ def render(
             "queue_age_seconds",
             "gauge",
             "How long the oldest of a queue has been waiting.",
-            [({"queue": name}, wait.total_seconds()) for name, wait in _durations(waits)],
+            [({"queue": name}, wait.total_seconds()) for name, wait in waits.items()],
         ),
         (
             "queue_length",
@@ -69,10 +68,6 @@ def render(
     text = "The same without waits for a processor: work or GIL in its way."
     own = _histogram("loop_blocked_seconds", text, pulse.blocked)
     return "".join(_family(*family) for family in families) + lag + own
-
-
-def _durations(waits: Waits) -> Iterable[tuple[str, timedelta]]:
-    return ((field.name, getattr(waits, field.name)) for field in fields(waits))
 
 
 def _lag_samples(lags: Sequence[Lag]) -> list[Sample]:

@@ -12,6 +12,7 @@ from bot.runtime.clock import Clock
 from bot.runtime.liveness import Pulse
 from bot.storage import pages, queue_ages, websub
 from bot.storage.database import Database
+from bot.storage.queue_ages import Oldest
 from bot.web.health import problems
 from bot.web.metrics import render
 
@@ -24,11 +25,22 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 class Status:
     """Answers how the bot is doing: `/healthz`, `/readyz` and `/metrics`."""
 
-    def __init__(self, database: Database, clock: Clock, pulse: Pulse, outcomes: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        pulse: Pulse,
+        outcomes: Mapping[str, int],
+        *,
+        queues: Mapping[str, Oldest],
+        patience: Mapping[str, timedelta],
+    ) -> None:
         self.database = database
         self.clock = clock
         self.pulse = pulse
         self.outcomes = outcomes
+        self.queues = queues
+        self.patience = patience
         self.is_ready = False
 
     def app(self) -> web.Application:
@@ -58,7 +70,7 @@ class Status:
         now = self.clock.now()
         try:
             async with self.database.read() as connection:
-                waits = await queue_ages.waits(connection, now)
+                waits = await queue_ages.waits(connection, now, self.queues)
                 lags = await queue_ages.lags(connection, now - RECENT)
                 states = await queue_ages.states(connection)
                 lengths = {"page": await pages.waiting(connection)}
@@ -71,14 +83,15 @@ class Status:
     async def _problems(self) -> list[str]:
         try:
             async with self.database.read() as connection:
-                return self._wrong(await queue_ages.waits(connection, self.clock.now()))
+                return self._wrong(await queue_ages.waits(connection, self.clock.now(), self.queues))
         except SQLAlchemyError as error:
             return [f"database: {type(error).__name__}"]
 
-    def _wrong(self, waits: queue_ages.Waits) -> list[str]:
+    def _wrong(self, waits: Mapping[str, timedelta]) -> list[str]:
         pulse = self.pulse
         return problems(
             waits,
+            self.patience,
             sent=pulse.since("sent"),
             fetched=pulse.since("updates"),
             delays=pulse.delays,

@@ -13,6 +13,7 @@ import pytest
 from yarl import URL
 
 from bot.pipeline.hubs import AN_HOUR, ANSWER, CLAIM, REFUSED, RENEW, Hubs, is_signed
+from bot.runtime.steps import QUEUES
 from bot.sources.due import FALLBACK
 from bot.storage import queue_ages, schema, sources, websub
 from bot.storage.database import Database
@@ -512,7 +513,7 @@ async def test_health_notices_hubs_that_nobody_asks(on_both: World) -> None:
     await on_both.rig.poll()
     on_both.rig.clock.time += 20 * MINUTE
     async with on_both.rig.database.read() as connection:
-        assert (await queue_ages.waits(connection, on_both.rig.clock.time)).hub == 20 * MINUTE
+        assert (await queue_ages.waits(connection, on_both.rig.clock.time, QUEUES))["hub"] == 20 * MINUTE
 
 
 async def test_bodies_in_hand_are_counted_before_they_are_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from bot.pipeline import pages as page_reader
 from bot.pipeline.ingest import PAGE_PATIENCE, PAGES
 from bot.pipeline.match import Matcher
 from bot.pipeline.pages import ATTEMPTS, LASTS, LEASE, PACE, ROBOTS_LAST, ROBOTS_RETRY
+from bot.runtime.steps import QUEUES
 from bot.storage import chats, entries, pages, queue_ages, schema, sources, subscriptions
 from bot.storage.database import Database
 from tests.feedserver import item, rss
@@ -308,10 +309,12 @@ async def test_health_notices_pages_that_nobody_reads(on_both: Rig) -> None:
     await publish(on_both, "/1", "/2")
     on_both.clock.time += 10 * MINUTE
     async with on_both.database.read() as connection:
-        assert (await queue_ages.waits(connection, on_both.clock.time)).page == 10 * MINUTE
+        assert (await queue_ages.waits(connection, on_both.clock.time, QUEUES))["page"] == 10 * MINUTE
     await on_both.pages._claim()
     async with on_both.database.read() as connection:
-        assert (await queue_ages.waits(connection, on_both.clock.time)).page == timedelta()  # its site is being asked
+        assert (await queue_ages.waits(connection, on_both.clock.time, QUEUES))[
+            "page"
+        ] == timedelta()  # its site is being asked
 
 
 async def test_sites_are_forgotten(on_both: Rig) -> None:

@@ -21,6 +21,7 @@ from bot.models import Button, Message
 from bot.pipeline.send import Flight, Sender
 from bot.runtime.clock import Clock
 from bot.runtime.liveness import Pulse
+from bot.runtime.steps import QUEUES
 from bot.runtime.wakeups import Wakeups
 from bot.sandbox.faults import FailureMode
 from bot.sandbox.people import BEN
@@ -299,8 +300,8 @@ async def test_messages_for_later_are_not_overdue(outbox: Outbox) -> None:
     now = outbox.clock.now()
     await outbox.add(await outbox.world.chat(BEN), not_before=now + LASTS)
     async with outbox.database.read() as connection:
-        assert (await waits(connection, now)).send == timedelta()
-        assert (await waits(connection, now + LASTS + timedelta(minutes=1))).send == timedelta(minutes=1)
+        assert (await waits(connection, now, QUEUES))["send"] == timedelta()
+        assert (await waits(connection, now + LASTS + timedelta(minutes=1), QUEUES))["send"] == timedelta(minutes=1)
 
 
 def test_the_bytes_of_a_file_are_bounded() -> None:

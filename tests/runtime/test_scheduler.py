@@ -1,7 +1,8 @@
 import asyncio
 import time
 
-from bot.runtime.scheduler import TICKS, build
+from bot.runtime.scheduler import build
+from bot.runtime.steps import STEPS
 from bot.runtime.wakeups import Step, Wakeups
 
 
@@ -11,7 +12,8 @@ async def test_a_tick_that_comes_late_is_not_dropped() -> None:
     scheduler = build(wakeups)
     scheduler.start()
     try:
-        time.sleep(TICKS[Step.POLL].total_seconds() + 1.2)
+        assert STEPS[0].step is Step.POLL
+        time.sleep(STEPS[0].tick.total_seconds() + 1.2)
         async with asyncio.timeout(0.5):  # at once, not with the next tick in a second
             await wakeups.wait(Step.POLL)
     finally:

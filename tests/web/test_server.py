@@ -1,7 +1,6 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator
-from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
@@ -11,9 +10,10 @@ from sqlalchemy.exc import OperationalError
 
 from bot.runtime.clock import Clock
 from bot.runtime.liveness import Histogram, Pulse
+from bot.runtime.steps import PATIENCE, QUEUES
 from bot.storage import deliveries, sources
 from bot.storage.database import Database
-from bot.storage.queue_ages import Lag, Waits
+from bot.storage.queue_ages import Lag
 from bot.web.callbacks import MOST_BYTES, SECRET_HEADER, public, webhook
 from bot.web.health import problems
 from bot.web.metrics import render
@@ -22,7 +22,7 @@ from tests.storage.world import NOW, World
 
 SECRET = "a-secret-of-at-least-thirty-two-letters"
 NOTHING = timedelta()
-CALM = Waits(**{field.name: NOTHING for field in fields(Waits)})
+CALM = dict.fromkeys(QUEUES, NOTHING)
 
 
 class Later(Clock):
@@ -37,7 +37,7 @@ class Later(Clock):
 @pytest.fixture
 async def status(database: Database) -> AsyncIterator[tuple[Status, str, Later]]:
     clock = Later()
-    status = Status(database, clock, Pulse(clock), {"sent": 3})
+    status = Status(database, clock, Pulse(clock), {"sent": 3}, queues=QUEUES, patience=PATIENCE)
     async with serving(status.app(), "127.0.0.1", 0) as port:
         yield status, f"http://127.0.0.1:{port}", clock
 
@@ -127,8 +127,8 @@ async def test_metrics_tell_the_lag_of_each_source(status: tuple[Status, str, La
 
 
 def test_each_thing_that_is_wrong_has_a_sentence() -> None:
-    assert problems(CALM, sent=None, fetched=30, delays=[0.1], failures={"match": 1}) == []
-    found = problems(CALM, sent=None, fetched=500, delays=[9.0], failures={"match": 3}, log_bytes=65 * 2**20)
+    assert problems(CALM, PATIENCE, sent=None, fetched=30, delays=[0.1], failures={"match": 1}) == []
+    found = problems(CALM, PATIENCE, sent=None, fetched=500, delays=[9.0], failures={"match": 3}, log_bytes=65 * 2**20)
     assert [line.split(":")[0] for line in found] == ["updates", "loop", "database", "match"]
 
 
