@@ -41,7 +41,7 @@ from bot.runtime.runner import RETRY, finish, on_signal, start_steps, wait
 from bot.runtime.scheduler import build
 from bot.runtime.steps import PATIENCE, QUEUES, Parts, take_over
 from bot.runtime.wakeups import Wakeups
-from bot.schedules.zones import pin_zone_rules
+from bot.runtime.zone_rules import pin_zone_rules
 from bot.search.recent import Week
 from bot.sources.address import canonical_url
 from bot.sources.due import PollSettings

@@ -18,7 +18,7 @@ from bot.locales import Words, isolate
 from bot.messages.limits import FRAME, LIMIT, measure
 from bot.messages.safe_text import clean, clip, host, inert, link, vouches
 from bot.models import Button, Message
-from bot.schedules.zones import zone_info
+from bot.runtime.zone_rules import zone_info
 
 STORIES = 50  # in one digest: more is not read; the rest is counted, and listed by /latest
 TITLE, SOURCE, LABEL, LEDE = 512, 60, 100, 200  # code points shown at most

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
 from bot.models import Schedule
-from bot.schedules.zones import zone_info
+from bot.runtime.zone_rules import zone_info
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)

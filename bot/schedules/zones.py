@@ -1,16 +1,15 @@
-"""Times and zones as people type them.
+"""Parser of times and time zones as people type them.
 
-A zone's key is an IANA name ("Europe/Berlin") or a fixed offset ("UTC+05:30"): `parse_zone` gives it, `zone_info` takes
-it. What is typed is only ever looked up in a list of known names: it never reaches a file name.
+`parse_zone` returns a key of `bot.runtime.zone_rules`. Typed text is only compared with a list of known names: it never
+becomes part of a file name.
 """
 
 import re
 import unicodedata
-import zoneinfo
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
-from functools import cache, lru_cache
+from datetime import UTC, datetime, time, timedelta
+from functools import cache
 from importlib.resources import files
 
 from babel import Locale
@@ -19,6 +18,7 @@ from rapidfuzz import fuzz, process
 
 from bot.errors import UserError
 from bot.locales import Words
+from bot.runtime.zone_rules import fixed_offset, known_zones, zone_info
 
 EASTMOST, WESTMOST = timedelta(hours=14), timedelta(hours=-12)
 ALIKE = 75  # likeness (0 to 100) of a typing error
@@ -43,30 +43,7 @@ AMBIGUOUS: Mapping[str, tuple[str, ...]] = {
 SHORT_COUNTRIES: Mapping[str, str] = {"uk": "GB", "usa": "US", "us": "US", "uae": "AE"}
 
 _OFFSET = re.compile(r"(?:utc|gmt)?\s*([+\-−–])\s*(\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE)
-_KEY = re.compile(r"UTC([+-])(\d\d):(\d\d)", re.ASCII)
 _TIME = re.compile(r"(\d{1,2})(?:\s*[:.h٫]\s*(\d{2})|(?<=\d\d)(\d{2}))?\s*(am|pm|a\.m\.|p\.m\.|h|uhr)?", re.IGNORECASE)
-
-
-def pin_zone_rules() -> None:
-    """Take zone rules from the pinned `tzdata` package, not the machine: call once at start, before the first zone."""
-    zoneinfo.reset_tzpath(to=())
-    zoneinfo.ZoneInfo.clear_cache()
-    for cached in (known_zones, zone_info, _names, _zones_by_country):
-        cached.cache_clear()
-
-
-@cache
-def known_zones() -> frozenset[str]:
-    """Return every IANA name there is a file for: the only names that are ever opened."""
-    return frozenset(zoneinfo.available_timezones())
-
-
-@lru_cache(maxsize=1024)
-def zone_info(key: str) -> tzinfo:
-    """Return the zone of a key that `parse_zone` gave; UTC for one that is no longer known (zones get removed)."""
-    if found := _KEY.fullmatch(key):
-        return timezone(_offset(found[1], found[2], found[3]))
-    return zoneinfo.ZoneInfo(key) if key in known_zones() else UTC
 
 
 def parse_time(text: str, words: Words) -> time:
@@ -119,16 +96,11 @@ def _fixed(typed: str, words: Words) -> str | None:
     found = _OFFSET.fullmatch(typed)
     if not found:
         return None
-    offset = _offset("+" if found[1] == "+" else "-", found[2], found[3] or "0")
+    offset = fixed_offset("+" if found[1] == "+" else "-", found[2], found[3] or "0")
     if not WESTMOST <= offset <= EASTMOST or offset % timedelta(minutes=15):
         raise UserError(words.gettext("Offsets go from UTC-12 to UTC+14. Send one such as UTC+3 or UTC+5:30."))
     minutes = abs(offset) // timedelta(minutes=1)
     return f"UTC{'-' if offset < timedelta() else '+'}{minutes // 60:02}:{minutes % 60:02}" if offset else "UTC"
-
-
-def _offset(sign: str, hours: str, minutes: str) -> timedelta:
-    length = timedelta(hours=int(hours), minutes=int(minutes))
-    return -length if sign == "-" else length
 
 
 @cache

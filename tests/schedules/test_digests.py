@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.models import Schedule
+from bot.runtime.zone_rules import zone_info
 from bot.schedules.digests import DAY, Lateness, lateness, next_digest_at, next_run_at, period, reschedule
-from bot.schedules.zones import zone_info
 
 ZONES = sorted(zoneinfo.available_timezones())
 moments = st.datetimes(datetime(2024, 1, 1), datetime(2027, 12, 28), timezones=st.just(UTC))  # noqa: DTZ001

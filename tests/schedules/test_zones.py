@@ -1,5 +1,5 @@
 import zoneinfo
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 
 import pytest
 from hypothesis import given
@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from bot.errors import UserError
 from bot.locales import words
-from bot.schedules.zones import parse_time, parse_zone, pin_zone_rules, zone_info
+from bot.runtime.zone_rules import zone_info
+from bot.schedules.zones import parse_time, parse_zone
 
 ENGLISH = words("en")
 
@@ -106,24 +107,3 @@ def test_every_zone_is_found_by_its_name_and_means_the_same_clock() -> None:
             assert "/" not in name
         else:
             assert moment.astimezone(zone_info(key)).utcoffset() == moment.astimezone(zone_info(name)).utcoffset(), name
-
-
-def test_a_zone_that_is_no_longer_known_is_utc() -> None:
-    assert zone_info("Europe/Atlantis") is UTC
-    assert zone_info("../../etc/passwd") is UTC
-
-
-def test_a_fixed_offset_has_no_summer_time() -> None:
-    zone = zone_info("UTC-03:30")
-    for month in (1, 7):
-        assert datetime(2026, month, 1, tzinfo=zone).utcoffset() == -timedelta(hours=3, minutes=30)
-
-
-def test_pinned_rules_come_from_the_package() -> None:
-    before = zoneinfo.TZPATH
-    try:
-        pin_zone_rules()
-        assert zoneinfo.TZPATH == ()
-        assert zone_info("Europe/Berlin") is not UTC
-    finally:
-        zoneinfo.reset_tzpath(to=before)

@@ -15,7 +15,7 @@ from bot.chat.request import Request
 from bot.matching.engine.aliases import joined, write_lines
 from bot.messages.callbacks import Choice, Deletion, ForgetButton, OfferButton
 from bot.models import Message
-from bot.schedules.zones import zone_info
+from bot.runtime.zone_rules import zone_info
 from bot.sources.opml import Outline, write_opml
 from bot.storage import aliases, sources, subscriptions
 from bot.storage.offers import Offer, OfferKind
