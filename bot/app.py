@@ -26,7 +26,7 @@ from bot.messages.signing import Signer
 from bot.messages.source_troubles import explain
 from bot.pipeline.aliases import AliasBook, read_file
 from bot.pipeline.backup import Backups
-from bot.pipeline.clock_repair import Clockwise
+from bot.pipeline.clock_repair import ClockRepair
 from bot.pipeline.hubs import Hubs
 from bot.pipeline.ingest import Ingester
 from bot.pipeline.match import Matcher
@@ -161,17 +161,17 @@ async def _save_old_tables(config: Config, database: Database) -> None:
 async def _add_sources(config: Config, database: Database, clock: Clock) -> None:
     """Add the configured sources that were never there: what admins do in chat wins, a removal stays removed."""
     async with database.begin() as connection:
-        for number, one in enumerate(config.sources):
+        for number, source in enumerate(config.sources):
             try:
-                url = canonical_url(one.url)
+                url = canonical_url(source.url)
             except SourceError as error:
                 raise ConfigError([f"sources.{number}.url: {explain(error)}"]) from error
             await sources.add(
                 connection,
                 url=url,
-                title=one.title,
-                language=one.language,
-                full_text=one.full_text,
+                title=source.title,
+                language=source.language,
+                full_text=source.full_text,
                 now=clock.now(),
                 revive=False,
             )
@@ -247,7 +247,7 @@ def _parts(
         sender=sender,
         answer=receiver.answer,
         backups=Backups(database, clock, storage.backup_dir, every=storage.backup_every, keep=storage.backup_keep),
-        clockwise=Clockwise(database, clock, slowest=config.polling.max_interval),
+        clock_repair=ClockRepair(database, clock, slowest=config.polling.max_interval),
         week=services.week,
         signer=services.signer,
         alerts_per_hour=config.limits.alerts_per_hour,

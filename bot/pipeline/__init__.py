@@ -1,5 +1,4 @@
-"""The flow, one step a module. Each asks the database what is due, decides with its
-stage, writes, and wakes the next.
+"""Pipeline: one step a module. Each queries what is due, decides with its stage, writes, and wakes the next.
 
     poll    due sources    → fetch → parse → documents
     hubs    subscriptions  → requests to WebSub hubs; the documents that hubs push
@@ -11,9 +10,8 @@ stage, writes, and wakes the next.
     send    deliveries     → claim → Telegram → mark
     tidy    old rows       → removed in small chunks
 
-Beside the flow: `week` indexes the last seven days for those who ask (`search`, `advice`), `aliases` keeps every
-process to the names that are one, `clockwise` puts right what a wrong clock dated, `backup` copies the database,
-`notice` tells admins, `items` reads what a message shows.
+Beside the flow: `aliases` caches which names are one, `clock_repair` resets timestamps of a wrong clock, `backup`
+copies the database, `notice` informs admins, `items` reads the entries a message shows.
 
 In: the database and the stages. Out: rows. Nothing here knows a command, a button or the configuration file. A crash
 between any two statements repeats work or leaves it for the next look; it loses none.

@@ -37,7 +37,7 @@ class AliasBook:
             version = await aliases.version(connection)
             if version > self._version:  # less: whoever asks reads what was, in a transaction begun before
                 stored = await aliases.listing(connection)
-                groups = [*(one.names for one in stored), *self.configured]
+                groups = [*(group.names for group in stored), *self.configured]
                 self.current = await asyncio.to_thread(lambda: Aliases(joined(groups)))  # seconds for 1,000
                 self._version = version
             return self.current

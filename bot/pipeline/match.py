@@ -72,7 +72,7 @@ class Matcher:
         """Match one batch of entries that wait; return how many there were: none where another run is the matcher.
 
         Queries that came while the batch was analysed are looked up too, in the transaction that marks it. One that
-        comes later finds the entries marked, and has the newest matched again (`search.keep`): it shows the others.
+        comes later requeues the newest entries (`preview.keep`); its search has found the others.
         """
         if not await self._is_active():
             return 0

@@ -1,4 +1,4 @@
-"""Named moments at which `make chaos` ends the program as a power cut would. Without the sandbox's token: nothing.
+"""Failpoints: named places in the code where `make chaos` kills the process. Without the sandbox's token: nothing.
 
 `WATCHWORD_CRASH_AT=claimed:3` ends it when it comes to "claimed" for the third time. A name in -ing is a moment
 before a commit, the others come after one.
@@ -14,7 +14,7 @@ _left: dict[str, int] = {}
 
 
 def is_sandbox(token: str) -> bool:
-    """Say whether a token is of the sandbox: with any other the program cannot be made to crash or misread the time."""
+    """Return whether a token is the sandbox's: only with one can the program be made to crash or misread the time."""
     return token.startswith(SANDBOX_TOKEN)
 
 
@@ -26,7 +26,7 @@ def arm(token: str) -> None:
 
 
 def failpoint(name: str) -> None:
-    """Pass a moment with this name: end the process, without any farewell, if that was asked for."""
+    """Kill the process if the environment requests it at this name."""
     if name not in _left:
         return
     _left[name] -= 1

@@ -14,7 +14,7 @@ import structlog
 from bot.messages.signing import Signer
 from bot.pipeline.alert import write_alerts
 from bot.pipeline.backup import Backups
-from bot.pipeline.clock_repair import Clockwise
+from bot.pipeline.clock_repair import ClockRepair
 from bot.pipeline.digest import make_due_digests
 from bot.pipeline.hubs import Hubs
 from bot.pipeline.match import Matcher
@@ -48,7 +48,7 @@ class Parts:
     sender: Sender
     answer: Callable[[asyncio.Event], Awaitable[None]]  # applies the stored updates until the event is set
     backups: Backups
-    clockwise: Clockwise
+    clock_repair: ClockRepair
     week: Week
     signer: Signer
     alerts_per_hour: int
@@ -94,7 +94,7 @@ async def _look_after(parts: Parts) -> None:
     A role is renewed here too, because an analysis, or a wait for a slot, may take longer than its lease; each in a
     transaction of its own, so that the sender does not wait for a matcher that writes.
     """
-    if await parts.clockwise.look():
+    if await parts.clock_repair.repair_if_put_back():
         parts.wakeups.wake_all()
     if not parts.presence.is_alone:
         await parts.presence.renew()
@@ -118,7 +118,7 @@ async def take_over(presence: Presence, clock: Clock) -> None:
 
 
 async def _tidy(parts: Parts) -> None:
-    await parts.clockwise.mend()
+    await parts.clock_repair.repair()
     await tidy(parts.database, parts.clock, retention=parts.retention)
 
 

@@ -1,7 +1,7 @@
-"""How wake-ups travel between the steps of the pipeline, in this process.
+"""Wake-ups: how one step of the pipeline starts another, in this process.
 
-A wake-up carries nothing: it says "look", and what is due is a query. Losing one costs a tick of the scheduler,
-two of them are one.
+A wake-up carries no data: the step queries the database for what is due. A lost wake-up costs one tick of the
+scheduler, and two count as one.
 """
 
 import asyncio
@@ -26,21 +26,21 @@ class Step(StrEnum):
 
 
 class Wakeups:
-    """One bell a step."""
+    """One event for each step."""
 
     def __init__(self) -> None:
-        self._bells = {step: asyncio.Event() for step in Step}
+        self._events = {step: asyncio.Event() for step in Step}
 
     def wake(self, step: Step) -> None:
-        """Ask a step to look for work."""
-        self._bells[step].set()
+        """Wake a step."""
+        self._events[step].set()
 
     def wake_all(self) -> None:
-        """Ask every step to look: how a stop reaches those who wait."""
-        for bell in self._bells.values():
-            bell.set()
+        """Wake every step, as at a stop."""
+        for event in self._events.values():
+            event.set()
 
     async def wait(self, step: Step) -> None:
-        """Wait until the step is asked to look; the bell is silent again afterwards."""
-        await self._bells[step].wait()
-        self._bells[step].clear()
+        """Wait until the step is woken, and clear the wake-up."""
+        await self._events[step].wait()
+        self._events[step].clear()

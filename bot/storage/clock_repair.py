@@ -1,7 +1,7 @@
-"""What a wrong clock dated too far ahead is put right, or it would wait for the day.
+"""Clock repair: resets timestamps that are impossibly far in the future.
 
-A machine that starts with its clock a year ahead polls its sources and says when to ask them next: in a year. Nobody
-would notice that nothing is polled any more. So what lies farther ahead than anything is ever put off counts as due.
+A machine that starts with its clock a year ahead polls its sources and stores the next poll as due in a year. So a
+timestamp further ahead than the longest delay of its kind counts as due.
 """
 
 from collections.abc import Sequence
@@ -16,18 +16,18 @@ from bot.storage.schema import chat, delivery, digest_slot, entry, page, site, s
 
 LEASE = timedelta(minutes=15)  # no lease is longer
 POLL = timedelta(hours=25)  # the slowest poll, with some room
-HOLD = timedelta(days=2)  # the longest that Telegram has been seen to ask for is a day
-PAGE = timedelta(hours=25)  # a site that fails is asked again within a day
+HOLD = timedelta(days=2)  # the longest retry_after seen from Telegram is a day
+PAGE = timedelta(hours=25)  # a site that fails is tried again within a day
 HUB = timedelta(days=31)  # the longest lease of a subscription to a hub, with some room
 SLOTS = {"hourly": timedelta(hours=2), "daily": timedelta(hours=50), "weekly": timedelta(days=9)}
 NONE = timedelta()
 
 
-async def mend(connection: AsyncConnection, now: datetime, *, slowest: timedelta, put_back: bool = False) -> int:
-    """Make due what lies too far ahead of `now`; return how many rows that were. Digests: see `misplaced`.
+async def repair(connection: AsyncConnection, now: datetime, *, slowest: timedelta, put_back: bool = False) -> int:
+    """Make rows due that are too far ahead of `now`; return how many there were. Digests: see `misplaced`.
 
-    `slowest` is the longest between two polls of a source. `put_back`: the clock was just put back, so all that waits
-    may have been dated by the wrong one; polling everything once more, and asking Telegram once too early, harm nobody.
+    `slowest` is the longest time between two polls of a source. `put_back`: the clock was just put back, so every
+    timestamp may come from the wrong one; one more poll of everything, and one early request to Telegram, do no harm.
     """
     poll, hold, read, hub = (NONE,) * 4 if put_back else (max(POLL, slowest * 2), HOLD, PAGE, HUB)
     lapsed = [

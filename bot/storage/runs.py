@@ -1,9 +1,9 @@
-"""Which runs of the program are alive, so that what a dead one held is free at once and not when its leases end.
+"""Runs of the program: which are alive, and which has a role. The leases of a dead run are freed at once.
 
-A run signs its leases with its name (`Database.run`) and holds a lock that is let go when its process ends, however it
-ends. SQLite: the file beside the database, so one bot alone works on it, and whatever was leased before is free.
-PostgreSQL: an advisory lock of a session of its own; whose lock can be had, whose process is gone. Behind a pooler that
-shares sessions the locks may outlive their runs: then leases are waited for, as if nobody knew.
+A run puts its name (`Database.run`) into its leases and holds a lock that is released when its process ends, however
+it ends. SQLite: a lock on the file beside the database, so one bot works on it, and every earlier lease is free.
+PostgreSQL: an advisory lock of a session of its own; a run whose lock can be acquired is gone. Behind a pooler that
+shares sessions a lock may outlive its run: then its leases end by time alone.
 
 Of the runs on one PostgreSQL one is the active sender, for Telegram's limits are a bot's, no process's; and one is the
 active matcher, for a story needs to know the headlines before it. A role is a row with a lease. The other runs are on
@@ -30,9 +30,9 @@ from bot.storage.database import Database, cannot_be_opened, insert_new
 from bot.storage.lease import run_of
 from bot.storage.schema import delivery, role, source
 
-KIND = 0x57415443  # "WATC": the first half of our advisory locks, so that they are nobody else's
-PATIENCE = 30.0  # seconds that a predecessor may take to stop
-LOOK = 0.1  # seconds between two looks whether it has
+KIND = 0x57415443  # "WATC": the first half of our advisory locks, so that they collide with no other program's
+PATIENCE = timedelta(seconds=30)  # for a predecessor to stop
+RETRY = timedelta(seconds=0.1)  # between two tries to lock the file
 AGES = timedelta(days=1)  # longer than any lease
 ROLE_LEASE = timedelta(seconds=30)  # renewed with every unit of work, and every ten seconds beside it
 
@@ -69,19 +69,19 @@ class Presence:
             await renew(connection, name, self.database.run, now)
 
     async def leave(self) -> None:
-        """Let this run's lock go."""
+        """Release this run's lock."""
         session, self._session = self._session, None
         if session is not None:
-            with suppress(SQLAlchemyError):  # at once: the server ends a session in its own time
+            with suppress(SQLAlchemyError):  # now: the server ends a session later, in its own time
                 await session.execute(sa.select(sa.func.pg_advisory_unlock_all()))
             with suppress(SQLAlchemyError):
-                await session.invalidate()  # else the pool keeps it, and it the lock
+                await session.invalidate()  # else the pool keeps the session, and with it the lock
                 await session.close()
 
     async def take_over(self, now: datetime, *, again_at: datetime) -> int:
-        """Free what dead runs held: their sources are due, and what they were sending is in doubt until `again_at`.
+        """Free the leases of dead runs: their sources are due, the messages in flight are in doubt until `again_at`.
 
-        Return how many messages that were. On SQLite it frees everything: to be called before this run leases anything.
+        Return the number of those messages. On SQLite all leases are freed: call it before this run leases anything.
         """
         async with self.database.begin() as connection:
             dead = None if self.is_alone else await self._dead(connection)
@@ -164,23 +164,23 @@ async def _only_one(path: Path) -> int:
     except OSError as error:
         raise cannot_be_opened(error) from error
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE.total_seconds()):
             while True:
                 with suppress(BlockingIOError):
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     return file
-                await asyncio.sleep(LOOK)
+                await asyncio.sleep(RETRY.total_seconds())
     except TimeoutError:
         os.close(file)
         raise ConfigError(["storage.url: another Watchword is running on this database; stop it first"]) from None
 
 
 async def _is_gone(connection: AsyncConnection, run: str) -> bool:
-    """Return whether nobody holds a run's lock (it is ours then, until the transaction ends)."""
+    """Return whether a run's lock is free; it is then ours until the transaction ends."""
     locked = await connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(KIND, _key(run))))
     return bool(locked.scalar_one())
 
 
 def _key(run: str) -> sa.ColumnElement[int]:
-    """Return a run's name as PostgreSQL's locks are named: a signed number of 32 bits."""
+    """Return the key of a run's advisory lock: its name as a signed number of 32 bits."""
     return sa.cast(int.from_bytes(bytes.fromhex(run), signed=True), sa.Integer)

@@ -1,5 +1,4 @@
-"""What the bot serves over HTTP: how it is doing, for whoever runs it; where Telegram and hubs may bring things.
+"""HTTP pages: health and metrics for the operator; the webhook for Telegram and callbacks for hubs.
 
-In: requests. Out: health, metrics, an inbox that has one update more. Not here: what is healthy (`health.py` is asked
-by nothing else), and TLS, which is the business of the proxy in front.
+In: requests. Out: pages, and updates stored in the inbox. Not here: TLS, which the proxy in front provides.
 """

@@ -1,4 +1,4 @@
-"""Is the bot doing its work? Red when something has been waiting although it should long have had its turn."""
+"""Health: one sentence for each fault, such as a queue whose oldest item has been waiting too long."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -20,7 +20,7 @@ def problems(
     failures: dict[str, int],
     log_bytes: int = 0,
 ) -> list[str]:
-    """Return one sentence for each thing that is wrong, none if the bot is well.
+    """Return one sentence for each fault.
 
     `sent` and `fetched` are the seconds since the last message was sent and since Telegram last gave updates (None:
     not yet, or not asked); `delays` how late the loop ran, in seconds; `failures` of each step, in a row; `log_bytes`

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from bot.errors import ConfigError
 from bot.models import Schedule
-from bot.pipeline.clock_repair import Clockwise
+from bot.pipeline.clock_repair import ClockRepair
 from bot.runtime.clock import WRITTEN, Clock, refuse_impossible
 from bot.storage import chats, deliveries, sources, websub
 from bot.storage.backup import backup_to_folder, backups_in, newest_backup_at
@@ -64,7 +64,7 @@ async def test_what_a_clock_a_year_ahead_put_off_is_due_when_it_is_right_again(d
     await live(database, NOW + YEAR)
     assert not await is_due(database, NOW)
 
-    await Clockwise(database, Wall(NOW), slowest=SIX_HOURS).mend()
+    await ClockRepair(database, Wall(NOW), slowest=SIX_HOURS).repair()
 
     assert await is_due(database, NOW)
     assert await slots(database) == [datetime(2026, 3, 2, 8, tzinfo=UTC)]
@@ -78,7 +78,7 @@ async def test_a_hub_that_agreed_while_the_clock_was_ahead_is_asked_again(databa
             await websub.request_hub(connection, source_id, ("https://e.org/feed", f"https://{name}.example/"), "/", at)
             (one,) = await websub.claim(connection, at, limit=1, lease=LEASE)
             await websub.verified(connection, one, at, at + timedelta(days=10), at + timedelta(days=7))
-    await Clockwise(database, Wall(NOW), slowest=SIX_HOURS).mend()
+    await ClockRepair(database, Wall(NOW), slowest=SIX_HOURS).repair()
     async with database.begin() as connection:
         due = await websub.claim(connection, NOW, limit=9, lease=LEASE)
     assert [(one.hub, one.expires_at) for one in due] == [("https://wrong.example/", None)]
@@ -92,22 +92,22 @@ async def subscribed_at(database: Database) -> datetime:
 
 async def test_a_clock_put_back_by_an_hour_while_the_bot_runs_holds_up_nothing(database: Database) -> None:
     wall = Wall(NOW)
-    clockwise = Clockwise(database, wall, slowest=SIX_HOURS)
+    repair = ClockRepair(database, wall, slowest=SIX_HOURS)
     await live(database, NOW)
-    assert not await clockwise.look()
+    assert not await repair.repair_if_put_back()
     wall.at = NOW - timedelta(hours=1)
-    assert await clockwise.look()
+    assert await repair.repair_if_put_back()
     assert await is_due(database, wall.at)
-    assert not await clockwise.look()
+    assert not await repair.repair_if_put_back()
 
 
 async def test_a_right_clock_changes_nothing(database: Database) -> None:
     await live(database, NOW)
     wall = Wall(NOW)
-    clockwise = Clockwise(database, wall, slowest=SIX_HOURS)
-    await clockwise.mend()
+    repair = ClockRepair(database, wall, slowest=SIX_HOURS)
+    await repair.repair()
     wall.at = NOW + timedelta(minutes=1)  # forward: suspended, or slewed
-    assert not await clockwise.look()
+    assert not await repair.repair_if_put_back()
     assert not await is_due(database, NOW)
     assert await slots(database) == [NOW + timedelta(hours=20)]
 

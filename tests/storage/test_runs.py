@@ -171,7 +171,7 @@ async def test_nobody_takes_a_role_while_its_holder_writes(database: Database) -
 
 
 async def test_one_bot_alone_works_on_a_sqlite_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "PATIENCE", 0.2)
+    monkeypatch.setattr(runs, "PATIENCE", timedelta(seconds=0.2))
     first, second = Database(f"sqlite:///{tmp_path}/new/a.db"), Database(f"sqlite:///{tmp_path}/new/a.db")
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(present(first))
