@@ -319,7 +319,10 @@ async def match_again(connection: AsyncConnection, since: datetime) -> None:
 
     Also those not matched yet: on PostgreSQL the statement then waits for a matcher that is about to mark them.
     """
-    await connection.execute(entry.update().where(entry.c.seen_at >= since).values(matched_at_version=None))
+    recent = entry.c.seen_at >= since
+    if connection.dialect.name == "postgresql":  # in the order of `lock`: two orders could deadlock
+        await connection.execute(sa.select(entry.c.id).where(recent).order_by(entry.c.id).with_for_update())
+    await connection.execute(entry.update().where(recent).values(matched_at_version=None))
 
 
 async def alerting(connection: AsyncConnection, limit: int) -> list[tuple[int, int]]:

@@ -1,7 +1,11 @@
+import asyncio
 from datetime import UTC, datetime, timedelta
 
+import pytest
+import sqlalchemy as sa
+
 from bot.models import FeedEntry, Placement
-from bot.storage import entries, sources
+from bot.storage import entries, schema, sources
 from bot.storage.database import Database
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -124,3 +128,30 @@ async def test_a_story_counts_its_entries(database: Database) -> None:
         placed = await entries.placed_since(connection, NOW - timedelta(hours=1))
 
     assert [(headline.id, placement) for headline, placement in placed] == list(placements.items())
+
+
+async def test_entries_are_locked_in_one_order_by_the_matcher_and_by_a_new_query(database: Database) -> None:
+    """Locked in two orders, they would end one of the two transactions as a deadlock (PostgreSQL)."""
+    if database.is_sqlite:
+        pytest.skip("SQLite has one writer")
+    await store(database, await make_source(database), news("a"), news("b", "B"))
+    first, second = [entry.id for entry in await waiting(database)]
+    async with database.begin() as connection:  # a changed row is stored behind the others
+        await connection.execute(schema.entry.update().where(schema.entry.c.id == first).values(title="Changed"))
+
+    async def match_again() -> None:
+        async with database.begin() as connection:
+            await entries.match_again(connection, NOW)
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group, database.begin() as connection:
+        await entries.lock(connection, [first])
+        group.create_task(match_again())
+        while not await _is_somebody_blocked(database):
+            await asyncio.sleep(0.01)
+        await entries.lock(connection, [second])
+
+
+async def _is_somebody_blocked(database: Database) -> bool:
+    waits = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    async with database.read() as connection:
+        return bool((await connection.execute(waits)).scalar_one())
