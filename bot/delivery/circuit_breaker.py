@@ -1,16 +1,16 @@
-"""Stops sending while too much of it is in doubt: an outage must not send everybody everything twice."""
+"""Circuit breaker: stops sending while too many outcomes are in doubt, or an outage would double every message."""
 
 from collections import deque
 
 WINDOW = 50  # sends looked back on
-ENOUGH = 10  # fewer than this tell nothing
+ENOUGH = 10  # fewer sends than this never open it
 LIMIT = 0.2
 PAUSE = 120.0  # seconds
 UNLIMITED = 1_000_000
 
 
 class Breaker:
-    """Remembers how the last sends ended. Times are seconds of one monotonic clock, passed in.
+    """Counts the doubtful outcomes among the last sends. Times are seconds of one monotonic clock, passed in.
 
     Closed, everything goes. Open, nothing does. When the pause is over one message is tried at a time: the first that
     arrives closes it, one more in doubt opens it again.
@@ -38,7 +38,7 @@ class Breaker:
         self._doubtful.clear()
 
     def is_open(self, now: float) -> bool:
-        """Say whether sending has to wait."""
+        """Whether sending has to wait."""
         return now < self.open_until
 
     def allowed(self, now: float) -> int:

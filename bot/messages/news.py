@@ -1,4 +1,4 @@
-"""What a chat is owed, as messages: one alert, or a digest in as many parts as it needs.
+"""News messages: pending items rendered as one alert, or a digest in as many parts as it needs.
 
 Telegram takes 4096 characters after entities, some hundred entities, and an unpublished number of bytes; we stay below
 all three. A part ends between items: an item is bounded, so it always fits whole.
@@ -71,8 +71,8 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
-    """For whom it is written."""
+class _ReaderContext:
+    """The language, zone and moment that a message is rendered for."""
 
     words: Words
     locale: Locale
@@ -118,7 +118,7 @@ def digest(
     """
     told, left = choose(items)
     reader = _reader(words, zone, now)
-    pages = _pages([_Block(item, _block(item, reader)) for item in _grouped(told)], reader)
+    pages = _pages([_RenderedItem(item, _block(item, reader)) for item in _grouped(told)], reader)
     parts = []
     for number, page in enumerate(pages, 1):
         last = number == len(pages)
@@ -167,14 +167,14 @@ def choose(items: Iterable[Item]) -> tuple[list[Item], list[Item]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
+class _RenderedItem:
     item: Item
     text: Markup
 
 
-def _reader(words: Words, zone: str, now: datetime) -> _Reader:
+def _reader(words: Words, zone: str, now: datetime) -> _ReaderContext:
     locale = Locale.parse("en_GB" if words.locale == "en" else words.locale)  # day before month, 24 hours
-    return _Reader(words, locale, zone, now)
+    return _ReaderContext(words, locale, zone, now)
 
 
 def _grouped(items: list[Item]) -> list[Item]:
@@ -186,9 +186,9 @@ def _grouped(items: list[Item]) -> list[Item]:
     return sorted(ranked, key=lambda item: places[_label(item)])
 
 
-def _pages(blocks: Sequence[_Block], reader: _Reader) -> list[list[_Block]]:
+def _pages(blocks: Sequence[_RenderedItem], reader: _ReaderContext) -> list[list[_RenderedItem]]:
     """Return the blocks, cut into parts that fit. A part begins with the label of its first block."""
-    pages: list[list[_Block]] = []
+    pages: list[list[_RenderedItem]] = []
     used = FRAME
     label = None
     for block in blocks:
@@ -205,7 +205,7 @@ def _pages(blocks: Sequence[_Block], reader: _Reader) -> list[list[_Block]]:
     return pages
 
 
-def _body(page: Sequence[_Block], reader: _Reader) -> Markup:
+def _body(page: Sequence[_RenderedItem], reader: _ReaderContext) -> Markup:
     """Return the blocks of a part, each group under its label."""
     lines: list[Markup] = []
     for _, group in groupby(page, key=lambda block: _label(block.item)):
@@ -214,11 +214,11 @@ def _body(page: Sequence[_Block], reader: _Reader) -> Markup:
     return SEPARATOR.join(filter(None, lines))
 
 
-def _block(item: Item, reader: _Reader) -> Markup:
+def _block(item: Item, reader: _ReaderContext) -> Markup:
     return Markup("{}\n{}").format(_title(item, reader), _origin(item, reader))
 
 
-def _heading(reader: _Reader, *, stories: int, number: int, parts: int) -> Markup:
+def _heading(reader: _ReaderContext, *, stories: int, number: int, parts: int) -> Markup:
     day = format_skeleton("MMMMEEEEd", _local(reader.now, reader), locale=reader.locale)
     count = reader.words.ngettext("{count} story", "{count} stories", stories).format(count=stories)
     details = [count] if number == 1 else []
@@ -227,31 +227,31 @@ def _heading(reader: _Reader, *, stories: int, number: int, parts: int) -> Marku
     return Markup(" · ").join([Markup("<b>{}</b>").format(day), *details])
 
 
-def _late(due: datetime, reader: _Reader) -> Markup:
+def _late(due: datetime, reader: _ReaderContext) -> Markup:
     sentence = reader.words.gettext("Late: it was due at {time}.")
     return Markup("<i>{}</i>").format(sentence.format(time=_when(due, reader)))
 
 
-def _left_out(count: int, reader: _Reader) -> Markup:
+def _left_out(count: int, reader: _ReaderContext) -> Markup:
     """Return the closing line; its command is ours and may be tapped."""
     sentence = reader.words.ngettext("… and {count} more: /latest", "… and {count} more: /latest", count)
     return escape(sentence.format(count=count))
 
 
-def _group_heading(item: Item, reader: _Reader) -> Markup:
+def _group_heading(item: Item, reader: _ReaderContext) -> Markup:
     """Return the label a group of items stands under, "" where the reader gave none."""
     label = _quoted(_label(item), reader)
     return Markup("<b>{}</b>").format(label) if label else Markup()
 
 
-def _title(item: Item, reader: _Reader) -> Markup:
+def _title(item: Item, reader: _ReaderContext) -> Markup:
     """Return the headline, linked if its address may be."""
     title = _quoted(clip(clean(item.title), TITLE), reader) or reader.words.gettext("Untitled")
     url = link(item.url)
     return Markup('<a href="{}">{}</a>').format(url, title) if url else escape(title)
 
 
-def _origin(item: Item, reader: _Reader, *, language: bool = False) -> Markup:
+def _origin(item: Item, reader: _ReaderContext, *, language: bool = False) -> Markup:
     """Return the line under a headline: "Al Jazeera · 14:05 · +3 sources"."""
     details = [_source(item, reader)]
     if language and (name := _foreign_language(item, reader)):
@@ -264,7 +264,7 @@ def _origin(item: Item, reader: _Reader, *, language: bool = False) -> Markup:
     return escape(" · ".join(filter(None, details)))
 
 
-def _source(item: Item, reader: _Reader) -> str:
+def _source(item: Item, reader: _ReaderContext) -> str:
     """Return who says it, with the host the link goes to unless the name says the same."""
     url = link(item.url)
     name = host(url) if url else ""
@@ -275,7 +275,7 @@ def _source(item: Item, reader: _Reader) -> str:
     return ", ".join(shown)
 
 
-def _foreign_language(item: Item, reader: _Reader) -> str | None:
+def _foreign_language(item: Item, reader: _ReaderContext) -> str | None:
     """Return the name of a language that is not the reader's: to be known before the link is opened."""
     if item.language in (None, reader.locale.language):
         return None
@@ -283,7 +283,7 @@ def _foreign_language(item: Item, reader: _Reader) -> str | None:
     return name
 
 
-def _labels(queries: Sequence[str], reader: _Reader) -> str:
+def _labels(queries: Sequence[str], reader: _ReaderContext) -> str:
     named = ", ".join(_quoted(clip(clean(label), LABEL), reader) for label in queries[:LABELS])
     return f"{named} +{len(queries) - LABELS}" if len(queries) > LABELS else named
 
@@ -292,12 +292,12 @@ def _label(item: Item) -> str:
     return clip(clean(item.queries[0]), LABEL) if item.queries else ""
 
 
-def _quoted(text: str, reader: _Reader) -> str:
+def _quoted(text: str, reader: _ReaderContext) -> str:
     """Return cleaned text of others as it may stand in a line of ours."""
     return isolate(inert(text), right_to_left=reader.right_to_left) if text else ""
 
 
-def _when(moment: datetime, reader: _Reader) -> str:
+def _when(moment: datetime, reader: _ReaderContext) -> str:
     """Return a time as short as it is clear: "14:05" today, "Mon 14:05" within the week, else "3 Nov"."""
     local, now = _local(moment, reader), _local(reader.now, reader)
     near = timedelta() <= now.date() - local.date() <= WEEK
@@ -305,5 +305,5 @@ def _when(moment: datetime, reader: _Reader) -> str:
     return format_skeleton(skeleton, local, locale=reader.locale)
 
 
-def _local(moment: datetime, reader: _Reader) -> datetime:
+def _local(moment: datetime, reader: _ReaderContext) -> datetime:
     return moment.astimezone(zone_info(reader.zone))

@@ -1,7 +1,7 @@
-"""Alert: the chats that want a hit at once are found, and a delivery is written for each.
+"""Alert: writes a delivery for each chat that gets an entry's hits at once.
 
-Subscribers are read in chunks by chat id and each entry carries how far it went, so a story that a hundred thousand
-people wait for blocks nobody, and a crash in the middle goes on where it stopped.
+Subscribers are read in chunks by chat id and each entry stores the last chat served, so a story with a hundred thousand
+subscribers blocks nobody, and a crash in the middle resumes where it stopped.
 """
 
 from datetime import datetime, timedelta
@@ -26,9 +26,9 @@ from bot.storage.hits import PendingHit
 
 log = structlog.get_logger()
 
-ENTRIES = 20  # an entry a transaction would be slow, all of them would be long
+ENTRIES = 20  # one entry in each transaction would be slow, all entries in one would be long
 CHUNK = 500  # hits of one entry in one transaction
-ALERTS_LAST = timedelta(hours=6)  # an alert that could not be sent by then is told in the next digest
+ALERTS_LAST = timedelta(hours=6)  # an alert that could not be sent by then is in the next digest
 
 
 async def write_alerts(database: Database, clock: Clock, signer: Signer, *, per_hour: int) -> int:
@@ -41,9 +41,9 @@ async def write_alerts(database: Database, clock: Clock, signer: Signer, *, per_
     async with database.begin() as connection:
         waiting = await entries.alerting(connection, ENTRIES)
         for entry_id, reached in waiting:
-            owed = await hits.to_alert(connection, entry_id, now, after_chat=reached, limit=CHUNK)
-            written += await _write(connection, owed, now, signer, per_hour)
-            await entries.set_alerted_to(connection, entry_id, owed[-1].chat_id if owed else None)
+            pending = await hits.to_alert(connection, entry_id, now, after_chat=reached, limit=CHUNK)
+            written += await _write(connection, pending, now, signer, per_hour)
+            await entries.set_alerted_to(connection, entry_id, pending[-1].chat_id if pending else None)
         if written:
             failpoint("writing-alerts")
     if written:
@@ -53,11 +53,11 @@ async def write_alerts(database: Database, clock: Clock, signer: Signer, *, per_
 
 
 async def _write(
-    connection: AsyncConnection, owed: list[PendingHit], now: datetime, signer: Signer, per_hour: int
+    connection: AsyncConnection, pending: list[PendingHit], now: datetime, signer: Signer, per_hour: int
 ) -> int:
-    known = await chats.get_all(connection, {one.chat_id for one in owed})
+    known = await chats.get_all(connection, {hit.chat_id for hit in pending})
     written = 0
-    for chat_id, group in groupby(owed, key=attrgetter("chat_id")):
+    for chat_id, group in groupby(pending, key=attrgetter("chat_id")):
         if await deliveries.alerts_since(connection, chat_id, now - timedelta(hours=1)) < per_hour:
             await _write_one(connection, known[chat_id], list(group), now, signer)
             written += 1
@@ -65,9 +65,9 @@ async def _write(
 
 
 async def _write_one(
-    connection: AsyncConnection, chat: Chat, owed: list[PendingHit], now: datetime, signer: Signer
+    connection: AsyncConnection, chat: Chat, pending: list[PendingHit], now: datetime, signer: Signer
 ) -> None:
-    told, reader = item(owed), words(chat.locale)
+    told, reader = item(pending), words(chat.locale)
     why = WhyButton(told.entry_id).labelled(reader.gettext("Why?"))
     message = news.alert(told, reader, zone=chat.zone, now=now, buttons=((why,),))
     await deliveries.add(
@@ -76,7 +76,7 @@ async def _write_one(
         kind=deliveries.ALERT,
         payload=to_payload(signer.sign_buttons(chat.id, message)),
         now=now,
-        reported_items=reported_items(owed),
+        reported_items=reported_items(pending),
         shown=shown_items([told]),
         lasts=ALERTS_LAST,
     )

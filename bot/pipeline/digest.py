@@ -1,7 +1,7 @@
-"""Digest: what a chat is owed becomes messages, once for each chat, kind and period.
+"""Digest: renders the pending hits of a chat as messages, once for each chat, kind and period.
 
-The run, its messages, what they tell and the next due time are written in one transaction: a crash before its end
-leaves the digest due, one after it leaves it written.
+The run, its messages, the items they report and the next due time are written in one transaction: a crash before its
+end leaves the digest due, one after it leaves it written.
 """
 
 from dataclasses import replace
@@ -24,8 +24,8 @@ from bot.storage.database import Database
 
 log = structlog.get_logger()
 
-CHATS = 50  # looked at before the rest has a turn
-CARRIES = {  # an instant subscription has no run of its own: what an alert could not carry comes daily
+CHATS = 50  # in one pass of the stage
+CARRIES = {  # an instant subscription has no run of its own: hits that no alert reported come daily
     Schedule.HOURLY: (Schedule.HOURLY,),
     Schedule.DAILY: (Schedule.DAILY, Schedule.INSTANT),
     Schedule.WEEKLY: (Schedule.WEEKLY,),
@@ -33,7 +33,7 @@ CARRIES = {  # an instant subscription has no run of its own: what an alert coul
 
 
 async def make_due_digests(database: Database, clock: Clock) -> int:
-    """Make the digests that are due, a transaction each; return how many slots were looked at."""
+    """Make the digests that are due, a transaction each; return how many slots were due."""
     now = clock.now()
     async with database.read() as connection:
         due = await chats.due_slots(connection, now, CHATS)
@@ -53,7 +53,7 @@ async def _freeze_slot(
         return  # another process was faster, or the reader has just changed it
     how_late = lateness(due_at, now)
     if chat.state != chats.ACTIVE or how_late is Lateness.MISSED:
-        return  # what is owed stays owed
+        return  # its hits stay pending
     run_id, told = await _freeze(
         connection,
         chat,
@@ -67,7 +67,7 @@ async def _freeze_slot(
 
 
 async def freeze_now(connection: AsyncConnection, chat: Chat, now: datetime, *, kind: str) -> int:
-    """Make a digest of all a chat is owed, outside its slots; return how many stories it has."""
+    """Make a digest of all pending hits of a chat, outside its slots; return how many stories it has."""
     __, told = await _freeze(connection, chat, now, kind=kind, period=now.isoformat(), schedules=tuple(Schedule))
     return told
 
@@ -83,28 +83,30 @@ async def _freeze(
     late_since: datetime | None = None,
 ) -> tuple[int | None, int]:
     """Write a run and its messages; return its id (None if it was made before) and how many stories it has."""
-    owed = stories(await hits.pending(connection, chat.id, now, schedules))
+    pending = stories(await hits.pending(connection, chat.id, now, schedules))
     run_id = await deliveries.start_run(
-        connection, chat_id=chat.id, kind=kind, period=period, stories=len(owed), now=now
+        connection, chat_id=chat.id, kind=kind, period=period, stories=len(pending), now=now
     )
     if run_id is None:
         return None, 0
-    items = [item(group) for group in owed.values()]
+    items = [item(group) for group in pending.values()]
     parts = digest(items, words(chat.locale), zone=chat.zone, now=now, late_since=late_since)
-    shown = {one.story_id for part in parts for one in part.items}
-    counted = [one for story_id, group in owed.items() if story_id not in shown for one in group]
+    shown = {shown_item.story_id for part in parts for shown_item in part.items}
+    counted = [hit for story_id, group in pending.items() if story_id not in shown for hit in group]
     for number, part in enumerate(parts, start=1):
         last = number == len(parts)
-        tells = [one for shown_item in part.items for one in owed[shown_item.story_id]] + (counted if last else [])
+        reported = [hit for shown_item in part.items for hit in pending[shown_item.story_id]] + (
+            counted if last else []
+        )
         await deliveries.add(
             connection,
             chat_id=chat.id,
             kind=deliveries.DIGEST,
             payload=to_payload(part.message),
             now=now,
-            reported_items=reported_items(tells),
+            reported_items=reported_items(reported),
             shown=shown_items(replace(shown_item, lede="") for shown_item in part.items),  # a digest shows no lede
             digest_run_id=run_id,
             part=number,
         )
-    return run_id, len(owed)
+    return run_id, len(pending)

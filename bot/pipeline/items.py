@@ -1,4 +1,4 @@
-"""From what a chat is owed to what a message shows, and what it tells."""
+"""Items: turns pending hits into the items a message shows, and the records of what it reports."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -8,19 +8,19 @@ from bot.storage.deliveries import Told
 from bot.storage.hits import PendingHit
 
 
-def stories(owed: Iterable[PendingHit]) -> dict[int, list[PendingHit]]:
-    """Return what is owed by story, in the order the stories first come up."""
+def stories(pending: Iterable[PendingHit]) -> dict[int, list[PendingHit]]:
+    """Return pending hits by story, in the order of each story's first hit."""
     found: dict[int, list[PendingHit]] = {}
-    for one in owed:
-        found.setdefault(one.story_id, []).append(one)
+    for hit in pending:
+        found.setdefault(hit.story_id, []).append(hit)
     return found
 
 
-def item(owed: Sequence[PendingHit]) -> Item:
-    """Return one story as a message shows it: by its best entry, with the labels of all queries it was found by."""
-    ranked = sorted(owed, key=lambda one: (-one.score, one.entry_id, one.query_id))
+def item(pending: Sequence[PendingHit]) -> Item:
+    """Return the item of one story: its best entry, with the labels of all queries that matched it."""
+    ranked = sorted(pending, key=lambda hit: (-hit.score, hit.entry_id, hit.query_id))
     best = ranked[0]
-    sources = {one.source_url for one in owed}
+    sources = {hit.source_url for hit in pending}
     return Item(
         story_id=best.story_id,
         entry_id=best.entry_id,
@@ -28,7 +28,7 @@ def item(owed: Sequence[PendingHit]) -> Item:
         url=best.url,
         source=best.source_title,
         published_at=best.published_at,
-        queries=tuple(dict.fromkeys(one.label for one in ranked)),
+        queries=tuple(dict.fromkeys(hit.label for hit in ranked)),
         more_sources=len(sources) - 1,
         language=best.language,
         lede=lede_of(best.title, best.summary),
@@ -41,7 +41,7 @@ def shown_items(items: Iterable[Item]) -> dict[int, dict[str, Any]]:
     return {item.entry_id: item.to_json() for item in items}
 
 
-def reported_items(owed: Iterable[PendingHit]) -> list[Told]:
-    """Return what a message made of these tells: each text, for each query, once."""
-    told = {(one.text_id, one.query_id): one for one in owed}
-    return [Told(one.story_id, one.text_id, one.entry_id, one.query_id) for one in told.values()]
+def reported_items(pending: Iterable[PendingHit]) -> list[Told]:
+    """Return the records of a message that reports these hits: each text once for each query."""
+    told = {(hit.text_id, hit.query_id): hit for hit in pending}
+    return [Told(hit.story_id, hit.text_id, hit.entry_id, hit.query_id) for hit in told.values()]

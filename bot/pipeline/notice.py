@@ -1,4 +1,4 @@
-"""Notice: what the admins should know, once, when it happens."""
+"""Notice: messages to the admins about an event, once, when it happens."""
 
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
@@ -11,11 +11,11 @@ from bot.messages.payload import to_payload
 from bot.models import Message
 from bot.storage import chats, deliveries, sources
 
-KEPT = timedelta(days=1)  # so long Telegram keeps what it could not hand over (Bot API, "Getting updates")
+KEPT = timedelta(days=1)  # Telegram stores updates that nobody fetched for so long (Bot API, "Getting updates")
 
 
 async def tell_of_absence(connection: AsyncConnection, admins: Collection[int], now: datetime) -> bool:
-    """At the start, tell the admins if the bot was away for so long that what people wrote may be lost."""
+    """Notify the admins, at the start, if the bot was away so long that updates may be lost; return whether it did."""
     last = await sources.last_polled(connection)
     if last is None or now - last <= KEPT:
         return False
@@ -33,7 +33,7 @@ def _away(words: Words) -> Markup:
 async def tell_admins(
     connection: AsyncConnection, admins: Collection[int], sentence: Callable[[Words], Markup], now: datetime
 ) -> None:
-    """Owe each admin (by Telegram id) who has spoken to the bot a message: `sentence`, in their language."""
+    """Add a message to each admin (Telegram ids) whose chat is known: `sentence`, in their language."""
     for admin in sorted(admins):
         chat = await chats.find(connection, admin, 0)
         if chat is not None:

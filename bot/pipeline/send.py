@@ -1,6 +1,6 @@
-"""Send: claim, send, mark. The claim is committed before the request leaves; the mark after the answer came.
+"""Sender: claims, sends and marks deliveries. The claim is committed before the request, the mark after the answer.
 
-What a crash leaves in between is known to be in doubt, and is sent once more, marked (docs/delivery.md).
+A delivery that a crash leaves in between is in doubt, and is sent once more, marked (docs/delivery.md).
 """
 
 import asyncio
@@ -31,17 +31,17 @@ from bot.storage.runs import Role, acquire
 log = structlog.get_logger()
 
 SLOTS = 8  # in flight: a crash leaves at most as many in doubt
-SPARE_SLOTS = 1  # of those, for answers: the others may be on a slow way
-SOON = 0.05  # seconds that an answer can well wait for its turn
+SPARE_SLOTS = 1  # of those, for answers: the others may be in slow requests
+SOON = 0.05  # seconds that an answer may wait
 PAID_SLOTS = 128  # 1,000 a second at the 50 to 100 ms an answer takes
 REQUEST_TIMEOUT = timedelta(seconds=40)
 LEASE = REQUEST_TIMEOUT * 3  # a paused sender must be surely dead before its message counts as in doubt
 SLOWEST_RETRY = timedelta(minutes=5)
 TOKEN_REFUSED_WAIT = timedelta(minutes=1)
-TICK = 1.0  # seconds; at least this often the outbox is looked at
-BREATH = 0.01  # seconds between two looks at the least: at a high rate a look takes several messages
+TICK = 1.0  # seconds; the longest time between two claims
+BREATH = 0.01  # seconds; the shortest time between two claims: at a high rate one claims several messages
 DATABASE_RETRY = 0.5  # seconds between two tries to write a mark: it is known to have arrived, so it is worth many
-TURN_OF_THE_LAST = 10  # every so many claims one of these goes before alerts, in turn: nobody waits for ever
+TURN_OF_THE_LAST = 10  # every so many claims one of `LAST` goes before alerts, in turn, so that none waits for ever
 LAST = PRIORITY[DIGEST], PRIORITY[BROADCAST]
 Send = Callable[..., Awaitable[int]]  # as `bot.delivery.telegram.send.send` takes it, its bot given
 
@@ -55,7 +55,7 @@ class Flight:
 
 
 class Sender:
-    """The one sender of a bot token; where another process is that (PostgreSQL), it stands by."""
+    """The one sender of a bot token. On PostgreSQL it is idle while another process is the sender."""
 
     def __init__(
         self,
@@ -139,9 +139,9 @@ class Sender:
         if claimed:
             failpoint("claimed")
         leaving = self.clock.monotonic()
-        for one in claimed:
-            self.limiter.take(one.telegram_id, group=one.chat_kind != "private", now=leaving)
-        return [Flight(one, moment + LEASE.total_seconds()) for one in claimed]
+        for delivery in claimed:
+            self.limiter.take(delivery.telegram_id, group=delivery.chat_kind != "private", now=leaving)
+        return [Flight(delivery, moment + LEASE.total_seconds()) for delivery in claimed]
 
     async def _is_active(self, connection: AsyncConnection) -> bool:
         """Return whether this run is the one that sends; it stays so until the transaction ends.
@@ -162,7 +162,7 @@ class Sender:
         return min(slots, self.limiter.available(moment, urgent=True)), True
 
     async def look_after(self) -> None:
-        """Find what was left in doubt, resend what waited long enough, expire what waited too long."""
+        """Recover deliveries in doubt, resend those that waited long enough, expire those that waited too long."""
         now = self.clock.now()
         async with self.database.begin() as connection:
             doubtful = await deliveries.recover(connection, now, again_at=now + uncertain_delay())
@@ -173,7 +173,7 @@ class Sender:
             log.warning("deliveries left waiting", doubtful=doubtful, expired=expired)
 
     async def _deliver(self, flight: Flight) -> None:
-        """Send one delivery and record what became of it; nothing here may end the sender."""
+        """Send one delivery and record its outcome; nothing here may end the sender."""
         claimed, left_at = flight.claimed, self.clock.monotonic()
         payload = self._to_send(flight, left_at)
         if isinstance(payload, Outcome):
@@ -211,7 +211,7 @@ class Sender:
         except ValueError as error:
             return Outcome(Verdict.DEAD, str(error))
 
-    # ---- what arrived: marked together, for a commit costs the same for one as for fifty ----
+    # ---- arrived: marked together, since a commit costs the same for one as for fifty ----
 
     async def _mark_arrived(self) -> None:
         while not self._is_landing or self._arrived:
@@ -239,7 +239,7 @@ class Sender:
         self._free(len(marks))
 
     async def _record(self, write: Callable[[AsyncConnection], Awaitable[Any]], *, lands_by: float) -> Any:
-        """Commit what became of deliveries, trying until their lease ends: what is not marked counts as in doubt.
+        """Commit the outcome of deliveries, trying until their lease ends: an unmarked delivery is in doubt.
 
         Their slots stay taken meanwhile, so a full disk stops the sender instead of doubling what it sends.
         """
@@ -251,7 +251,7 @@ class Sender:
                 log.error("deliveries not marked", reason=str(error.orig))
                 if self.clock.monotonic() > lands_by:
                     return None
-            except SQLAlchemyError:  # ours to mend; its lease will end: in doubt, not lost
+            except SQLAlchemyError:  # a bug of ours; the lease will end: in doubt, not lost
                 log.exception("deliveries cannot be marked")
                 return None
             await asyncio.sleep(DATABASE_RETRY)
@@ -263,7 +263,7 @@ class Sender:
     def _count(self, ending: str) -> None:
         self.outcomes[ending] = self.outcomes.get(ending, 0) + 1
 
-    # ---- what did not ----
+    # ---- not arrived ----
 
     async def _failed(self, flight: Flight, failed: Outcome) -> None:
         claimed, moment = flight.claimed, self.clock.monotonic()
@@ -278,7 +278,7 @@ class Sender:
         self._free(1)
 
     async def _note(self, connection: AsyncConnection, claimed: Claimed, failed: Outcome) -> None:
-        """Write the transition that a failure means (docs/delivery.md)."""
+        """Write the transition of a failure (docs/delivery.md)."""
         now, reason = self.clock.now(), failed.reason
         match failed.verdict:
             case Verdict.RETRY:

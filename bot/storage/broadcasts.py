@@ -1,4 +1,4 @@
-"""The outbox as admins use it: one message to everybody, and what was not delivered."""
+"""Broadcasts: one message to every active chat; and the deliveries that were not sent, for admins."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from bot.storage.schema import chat, delivery
 
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    """A message that was not delivered (yet). `error` is the last attempt's, or why it was called back; or None."""
+    """A delivery that was not sent (yet). `error` is the last attempt's, or the reason it was cancelled; or None."""
 
     id: int
     kind: DeliveryKind
@@ -25,13 +25,13 @@ class Undelivered:
 
 
 async def reachable(connection: AsyncConnection) -> int:
-    """Return how many chats a broadcast would go to."""
+    """Return the number of chats that a broadcast would reach."""
     statement = sa.select(sa.func.count()).select_from(chat).where(chat.c.state == ACTIVE)
     return int((await connection.execute(statement)).scalar_one())
 
 
 async def broadcast(connection: AsyncConnection, payload: Mapping[str, Any], now: datetime) -> int:
-    """Owe every active chat a message, in one statement; return how many."""
+    """Add a message to every active chat, in one statement; return how many."""
     values = {
         "kind": sa.literal(BROADCAST),
         "priority": sa.literal(PRIORITY[BROADCAST]),
@@ -47,7 +47,7 @@ async def broadcast(connection: AsyncConnection, payload: Mapping[str, Any], now
 
 
 async def undelivered(connection: AsyncConnection, limit: int) -> list[Undelivered]:
-    """Return the newest messages that did not go through, or not at the first attempt; newest first."""
+    """Return the newest deliveries that were not sent, or not at the first attempt; newest first."""
     columns = [delivery.c[name] for name in Undelivered.__dataclass_fields__]
     on_its_way = sa.and_(delivery.c.state.in_([READY, SENDING]), delivery.c.error.is_(None))
     statement = sa.select(*columns).where(delivery.c.state != SENT, sa.not_(on_its_way))

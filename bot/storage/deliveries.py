@@ -54,10 +54,10 @@ REPLACED = "replaced by a newer edit"
 
 
 def is_in(state: DeliveryState) -> sa.ColumnElement[bool]:
-    """Return "is in this open state", so written that either database sees that `ix_delivery_open` will do.
+    """Return the condition "is in this open state", written so that both databases use `ix_delivery_open`.
 
-    The index holds only open deliveries, a few of all there are. A database uses it for a statement whose text says
-    that no other is wanted: a bound value does not, and SQLite asks for the very words of the index.
+    The index has only open deliveries, a few of all rows. A database uses it only if the text of the statement implies
+    its condition: a bound value does not, and SQLite requires the very words of the index.
     """
     is_open = delivery.c.state.in_(sa.bindparam("open_states", list(OPEN), expanding=True, literal_execute=True))
     return sa.and_(is_open, delivery.c.state == sa.literal(state, literal_execute=True))
@@ -89,7 +89,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a delivery tells a chat: this entry of this story, for this query."""
+    """One reported hit of a delivery: this entry of this story, for this query."""
 
     story_id: int
     text_id: int
@@ -242,12 +242,21 @@ async def _report(
 async def start_run(
     connection: AsyncConnection, *, chat_id: int, kind: str, period: str, stories: int, now: datetime
 ) -> int | None:
-    """Record that a chat's digest for this period is made; None if it was already."""
+    """Record that a chat's digest for this period is made and return its id; None if there is one already."""
     values = {"chat_id": chat_id, "kind": kind, "period": period, "stories": stories, "frozen_at": now}
 
     statement = insert_new(connection, digest_run).values(values).on_conflict_do_nothing().returning(digest_run.c.id)
     run_id: int | None = (await connection.execute(statement)).scalar_one_or_none()
     return run_id
+
+
+_CLAIMED = (
+    *(delivery.c[name] for name in ("id", "chat_id", "kind", "payload", "attempts", "uncertain_count", "edits")),
+    sa.select(delivery_file.c.content)
+    .where(delivery_file.c.delivery_id == delivery.c.id)
+    .scalar_subquery()
+    .label("file"),
+)
 
 
 async def claim(
@@ -261,7 +270,7 @@ async def claim(
     answers_only: bool = False,
     run: str = "",
 ) -> list[Claimed]:
-    """Take up to `free` deliveries, at most one a chat (topics are one), none of `busy_chats` (Telegram's ids).
+    """Claim up to `free` deliveries, at most one a chat (topics are one), none of `busy_chats` (Telegram's ids).
 
     Lower priorities go first, the oldest first within one; `favoured` is one that has its turn right after the answers.
     What waits: a chat with one in flight, a chat Telegram asked us to spare, a part whose earlier part has not ended,
@@ -287,9 +296,6 @@ async def claim(
         "lease_token": token,
         "attempts": delivery.c.attempts + 1,
     }
-    names = ("id", "chat_id", "kind", "payload", "attempts", "uncertain_count", "edits")
-    content = sa.select(delivery_file.c.content).where(delivery_file.c.delivery_id == delivery.c.id)
-    columns = [*(delivery.c[name] for name in names), content.scalar_subquery().label("file")]
     taken = delivery.update().where(delivery.c.id.in_(where_to), delivery.c.state == READY).values(values)
     claimed = [
         Claimed(
@@ -301,34 +307,42 @@ async def claim(
             lease_token=token,
             claimed_at=now,
         )
-        for row in (await connection.execute(taken.returning(*columns))).mappings()
+        for row in (await connection.execute(taken.returning(*_CLAIMED))).mappings()
     ]
-    return sorted(claimed, key=lambda one: (PRIORITY[one.kind], one.id))
+    return sorted(claimed, key=lambda delivery: (PRIORITY[delivery.kind], delivery.id))
+
+
+_other, _earlier, _edited = (delivery.alias(name) for name in ("other", "earlier", "edited"))
+_SENDABLE = (  # built once: a claim is made for every few messages
+    sa.select(
+        delivery.c.id,
+        chat.c.telegram_id,
+        chat.c.thread_id,
+        chat.c.kind.label("chat_kind"),
+        _edited.c.message_id.label("edited_message_id"),
+    )
+    .join(chat, chat.c.id == delivery.c.chat_id)
+    .outerjoin(_edited, _edited.c.id == delivery.c.edits)
+    .where(is_in(READY))
+    .where(sa.or_(chat.c.state == ACTIVE, delivery.c.kind == REPLY))
+    .where(sa.or_(delivery.c.edits.is_(None), _edited.c.message_id.is_not(None)))
+    .where(~sa.exists().where(_other.c.chat_id == delivery.c.chat_id, _other.c.state == SENDING))
+    .where(
+        ~sa.exists().where(
+            _earlier.c.digest_run_id == delivery.c.digest_run_id,
+            _earlier.c.part < delivery.c.part,
+            _earlier.c.state.in_(OPEN),
+        )
+    )
+    .order_by(delivery.c.priority, delivery.c.id)
+    .with_for_update(of=delivery, skip_locked=True)
+)
 
 
 def _ready(now: datetime, busy_chats: Collection[int]) -> sa.Select[tuple[int, int, int, str, int]]:
     """Return the deliveries that may be sent now, in their order: a walk along `ix_delivery_open`."""
-    other, earlier = delivery.alias("other"), delivery.alias("earlier")
-    in_flight = sa.exists().where(other.c.chat_id == delivery.c.chat_id, other.c.state == SENDING)
-    blocked_by_part = sa.exists().where(
-        earlier.c.digest_run_id == delivery.c.digest_run_id,
-        earlier.c.part < delivery.c.part,
-        earlier.c.state.in_(OPEN),
-    )
-    edited = delivery.alias("edited")
-    message_id = sa.select(edited.c.message_id).where(edited.c.id == delivery.c.edits).scalar_subquery()
-    destination = (chat.c.telegram_id, chat.c.thread_id, chat.c.kind.label("chat_kind"))
-    return (
-        sa.select(delivery.c.id, *destination, message_id.label("edited_message_id"))
-        .join(chat, chat.c.id == delivery.c.chat_id)
-        .where(is_in(READY), delivery.c.not_before <= now)
-        .where(sa.or_(chat.c.hold_until.is_(None), chat.c.hold_until <= now))
-        .where(sa.or_(chat.c.state == ACTIVE, delivery.c.kind == REPLY))
-        .where(sa.or_(delivery.c.edits.is_(None), message_id.is_not(None)))
-        .where(chat.c.telegram_id.not_in(list(busy_chats)), sa.not_(in_flight), sa.not_(blocked_by_part))
-        .order_by(delivery.c.priority, delivery.c.id)
-        .with_for_update(of=delivery, skip_locked=True)
-    )
+    is_free = sa.or_(chat.c.hold_until.is_(None), chat.c.hold_until <= now)
+    return _SENDABLE.where(delivery.c.not_before <= now, is_free, chat.c.telegram_id.not_in(list(busy_chats)))
 
 
 async def _leave_sending(connection: AsyncConnection, claimed: Claimed, **values: Any) -> bool:
@@ -361,7 +375,7 @@ async def find_sent(connection: AsyncConnection, chat_id: int, message_id: int) 
 
 
 async def sent(connection: AsyncConnection, claimed: Claimed, now: datetime, message_id: int) -> bool:
-    """Telegram has it. An answer that came after its lease still counts, while nobody has sent it again."""
+    """Mark a delivery as sent. An answer after its lease ended still counts, unless it was sent again."""
     return await sent_many(connection, [(claimed, message_id)], now) == 1
 
 
@@ -410,7 +424,7 @@ async def retry(
     payload: Mapping[str, Any] | None = None,
     counted: bool = True,
 ) -> bool:
-    """It surely did not arrive: send it again later. A 429 is no attempt (`counted` false)."""
+    """Requeue a delivery that surely did not arrive. A 429 is no attempt (`counted` false)."""
     values: dict[str, Any] = {"state": READY, "not_before": not_before, "error": error}
     if not counted:
         values["attempts"] = claimed.attempts - 1
@@ -422,7 +436,7 @@ async def retry(
 async def uncertain(
     connection: AsyncConnection, claimed: Claimed, now: datetime, *, again_at: datetime, error: str
 ) -> bool:
-    """It may have arrived. The first time it is sent once more, marked; the second time it is left in doubt.
+    """Record that a delivery may have arrived. The first time it is sent once more, marked; the second time it ends.
 
     An edit is tried again, however often: two edits with one text are one.
     """
@@ -437,7 +451,7 @@ async def uncertain(
 
 
 async def _wait(connection: AsyncConnection, claimed: Claimed, now: datetime, **values: Any) -> bool:
-    """Leave a delivery for later, unless it stopped being wanted while it was in flight."""
+    """Requeue a delivery, unless its chat paused or unsubscribed from its items while it was in flight."""
     if claimed.edits is not None and await _is_replaced(connection, claimed.edits):
         return await cancel(connection, claimed, now, REPLACED)
     if not await _leave_sending(connection, claimed, **values):
@@ -454,7 +468,7 @@ async def _is_replaced(connection: AsyncConnection, edits: int) -> bool:
 
 
 async def _drop_unwanted(connection: AsyncConnection, ids: Sequence[int], now: datetime) -> None:
-    """Cancel those of `ids` whose chat was paused, or has unsubscribed from all they tell, since they were claimed."""
+    """Cancel those of `ids` whose chat was paused, or unsubscribed from all their items, since they were claimed."""
     asked_off = sa.exists().where(chat.c.id == delivery.c.chat_id, chat.c.state != ACTIVE)
     mine = sa.and_(told.c.delivery_id == delivery.c.id, told.c.chat_id == delivery.c.chat_id)
     wanted = sa.exists().where(
@@ -466,17 +480,17 @@ async def _drop_unwanted(connection: AsyncConnection, ids: Sequence[int], now: d
 
 
 async def dead(connection: AsyncConnection, claimed: Claimed, now: datetime, error: str) -> bool:
-    """It can never arrive."""
+    """End a delivery that can never arrive."""
     return await _end(connection, claimed, state=DEAD, ended_at=now, error=error)
 
 
 async def cancel(connection: AsyncConnection, claimed: Claimed, now: datetime, error: str) -> bool:
-    """Its chat does not want it any more, or cannot be reached."""
+    """End a delivery whose chat stopped it, or cannot be reached."""
     return await _end(connection, claimed, state=CANCELLED, ended_at=now, error=error)
 
 
 async def _end(connection: AsyncConnection, claimed: Claimed, **values: Any) -> bool:
-    """End a delivery in anything but SENT: what it would have told is owed again."""
+    """End a delivery in anything but SENT: its items are pending again."""
     if not await _leave_sending(connection, claimed, **values):
         return False
     await _give_back(connection, [claimed.id], values["ended_at"])
@@ -493,7 +507,7 @@ async def _give_back(connection: AsyncConnection, ids: Sequence[int], now: datet
 async def recover(
     connection: AsyncConnection, now: datetime, *, again_at: datetime, runs: Collection[str] | None = None
 ) -> int:
-    """Deliveries whose sender is gone (only those of `runs`, if given) may have arrived: UNCERTAIN. Return how many.
+    """Make deliveries UNCERTAIN whose sender is gone (only those of `runs`, if given); return how many.
 
     The token stays: if the sender was only slow, its answer can still settle the doubt (`sent`).
     """
@@ -527,33 +541,33 @@ async def _recovered(
 
 
 async def revive_uncertain(connection: AsyncConnection, now: datetime) -> int:
-    """Make what is in doubt, and has waited long enough, ready for its one marked resend; return how many."""
+    """Make deliveries in doubt that waited long enough READY for their one marked resend; return how many."""
     doubtful = delivery.update().where(is_in(UNCERTAIN), delivery.c.not_before <= now)
     return (await connection.execute(doubtful.values(state=READY))).rowcount
 
 
 async def expire(connection: AsyncConnection, now: datetime) -> int:
-    """End what waited too long to be sent; alerts are owed to the next digest. Return how many."""
+    """End deliveries that waited too long; their items are pending for the next digest. Return how many."""
     old = is_in(READY), delivery.c.expires_at <= now
     return await _close(connection, sa.and_(*old), now, EXPIRED, "waited too long")
 
 
 async def cancel_chat(connection: AsyncConnection, chat_id: int, now: datetime, reason: str) -> int:
-    """Cancel what a chat is still to get, replies to its own people aside; return how many."""
+    """Cancel the pending deliveries of a chat, except replies; return how many."""
     waiting = sa.and_(delivery.c.chat_id == chat_id, delivery.c.state.in_([READY, UNCERTAIN]), delivery.c.kind != REPLY)
     return await _close(connection, waiting, now, CANCELLED, reason)
 
 
 async def cancel_queries(connection: AsyncConnection, chat_id: int, query_ids: Sequence[int], now: datetime) -> int:
-    """Cancel a chat's waiting messages that tell of nothing but these queries; return how many."""
+    """Cancel a chat's pending messages that report nothing but these queries; return how many."""
     mine = sa.and_(told.c.delivery_id == delivery.c.id, told.c.chat_id == chat_id)
-    tells = sa.exists().where(mine, told.c.query_id.in_(query_ids))
-    tells_more = sa.exists().where(mine, told.c.query_id.not_in(query_ids))
+    reports = sa.exists().where(mine, told.c.query_id.in_(query_ids))
+    reports_more = sa.exists().where(mine, told.c.query_id.not_in(query_ids))
     waiting = sa.and_(
         delivery.c.chat_id == chat_id,
         delivery.c.state.in_([READY, UNCERTAIN]),
-        tells,
-        sa.not_(tells_more),
+        reports,
+        sa.not_(reports_more),
     )
     return await _close(connection, waiting, now, CANCELLED, "unsubscribed")
 
@@ -569,7 +583,7 @@ async def _close(
 
 
 async def alerts_since(connection: AsyncConnection, chat_id: int, since: datetime) -> int:
-    """Return how many alerts a chat was owed since a time: what the hourly cap counts."""
+    """Return the number of alerts added for a chat since a time: the hourly cap counts these."""
     mine = (delivery.c.chat_id == chat_id, delivery.c.kind == ALERT, delivery.c.created_at >= since)
     return int((await connection.execute(sa.select(sa.func.count()).where(*mine))).scalar_one())
 
@@ -581,7 +595,7 @@ async def counts(connection: AsyncConnection) -> dict[DeliveryState, int]:
 
 
 async def purge(connection: AsyncConnection, before: datetime, limit: int) -> int:
-    """Remove up to `limit` messages that ended before a time. What was told stays known while its entry does."""
+    """Remove up to `limit` deliveries that ended before a time and have no `told` rows left; return how many."""
     held = sa.exists().where(told.c.delivery_id == delivery.c.id)
     old = sa.select(delivery.c.id).where(delivery.c.ended_at < before, sa.not_(held)).limit(limit)
     ids = list((await connection.execute(old)).scalars())
@@ -591,7 +605,7 @@ async def purge(connection: AsyncConnection, before: datetime, limit: int) -> in
 
 
 async def forget_told(connection: AsyncConnection, before: datetime, limit: int) -> int:
-    """Forget what messages ended before a time told: their hits are too old to be pending. Return how many."""
+    """Remove `told` rows of deliveries that ended before a time: their hits are too old. Return how many."""
     old = (
         sa.select(told.c.chat_id, told.c.text_id, told.c.query_id)
         .join(delivery, delivery.c.id == told.c.delivery_id)

@@ -1,7 +1,7 @@
-"""Hits: that a query matched an entry, and which of them a chat is still owed.
+"""Hits: that a query matched an entry, and which of them are pending for a chat.
 
 A hit is written once per query and entry, whatever the number of subscribers; subscribers are joined only when
-a message is made for them. What a chat is owed ("pending") is: hits of its queries, found after it subscribed, of
+a message is made for them. Pending for a chat are: hits of its queries, found after it subscribed, of
 the last 14 days, minus the texts it was told for that query.
 """
 
@@ -44,7 +44,7 @@ class PendingHit:
     source_url: str
 
 
-_OWED = (
+_PENDING_COLUMNS = (
     subscription.c.chat_id,
     subscription.c.query_id,
     subscription.c.label,
@@ -97,16 +97,16 @@ async def add(connection: AsyncConnection, found: Sequence[New], now: datetime, 
     """Write hits; known ones stay as they are."""
     rows = [
         {
-            "query_id": one.query_id,
-            "entry_id": one.entry_id,
-            "story_id": one.placement.story,
-            "text_id": one.placement.text,
-            "score": one.match.score,
-            "terms": [[term.text, term.field, term.start, term.end, term.rule] for term in one.match.terms],
+            "query_id": new.query_id,
+            "entry_id": new.entry_id,
+            "story_id": new.placement.story,
+            "text_id": new.placement.text,
+            "score": new.match.score,
+            "terms": [[term.text, term.field, term.start, term.end, term.rule] for term in new.match.terms],
             "past": past,
             "found_at": now,
         }
-        for one in found
+        for new in found
     ]
     await insert_many(connection, hit, rows)
 
@@ -129,7 +129,7 @@ async def to_alert(
     Starts after chat `after_chat`; about `limit` rows, but never some of a chat's without the others.
     """
     statement = (
-        _wanted(*_OWED)
+        _wanted(*_PENDING_COLUMNS)
         .join(chat, chat.c.id == subscription.c.chat_id)
         .where(hit.c.entry_id == entry_id, subscription.c.chat_id > after_chat, chat.c.state == "active")
         .where(subscription.c.schedule == Schedule.INSTANT.value, _pending(now), _story_untold())
@@ -145,13 +145,13 @@ async def to_alert(
 async def pending(
     connection: AsyncConnection, chat_id: int, now: datetime, schedules: Sequence[Schedule]
 ) -> list[PendingHit]:
-    """Return what a chat is owed for its subscriptions with these schedules, oldest first.
+    """Return the pending hits of a chat for its subscriptions with these schedules, oldest first.
 
-    A hit that is to be sent at once is owed here only when its alerts are written: what an alert did not carry.
+    A hit that is to be sent at once is pending here only when its alerts are written: what an alert did not carry.
     """
     alerted = sa.or_(subscription.c.schedule != Schedule.INSTANT.value, entry.c.alerted_to.is_(None))
     statement = (
-        _wanted(*_OWED)
+        _wanted(*_PENDING_COLUMNS)
         .where(subscription.c.chat_id == chat_id, _pending(now), alerted)
         .where(subscription.c.schedule.in_([schedule.value for schedule in schedules]))
         .order_by(hit.c.found_at, hit.c.entry_id, hit.c.query_id)
@@ -166,7 +166,7 @@ async def latest(connection: AsyncConnection, chat_id: int, limit: int, offset: 
     chosen = _joined(hit.c.story_id).where(mine).group_by(hit.c.story_id).order_by(newest.desc(), hit.c.story_id.desc())
     stories = list((await connection.execute(chosen.limit(limit).offset(offset))).scalars())
     statement = (
-        _joined(*_OWED)
+        _joined(*_PENDING_COLUMNS)
         .where(mine, hit.c.story_id.in_(stories))
         .order_by(entry.c.published_at.desc(), hit.c.entry_id.desc(), hit.c.score.desc(), hit.c.query_id)
     )

@@ -1,7 +1,7 @@
-"""What an exception means for a delivery: one table, cut by what happens next, with a default for the unknown.
+"""Errors: classifies the exceptions of a send as outcomes, in one table with a default for unknown ones.
 
-The class of python-telegram-bot's error does not tell: it raises `NetworkError` both for what never left and for
-what may have arrived. The cause does (`bot.delivery.telegram.http` chains aiohttp's).
+The class of python-telegram-bot's error does not suffice: it raises `NetworkError` both for what never left and for
+what may have arrived. The cause tells them apart (`bot.delivery.telegram.http` chains aiohttp's).
 """
 
 from datetime import timedelta
@@ -54,7 +54,7 @@ ODD_ANSWER = (KeyError, TypeError, ValueError, AttributeError)
 
 
 def outcome(error: Exception) -> Outcome:
-    """Return what a failed attempt means. What nobody foresaw may have arrived."""
+    """Return the outcome of a failed attempt. After an unknown exception the message may have arrived."""
     match error:
         case RetryAfter():
             wait = error.retry_after
