@@ -25,6 +25,7 @@ from bot.messages.callbacks import (
     WhyButton,
 )
 from bot.messages.limits import LIMIT, measure
+from bot.messages.news import Item
 from bot.messages.signing import Signer
 from bot.models import FeedEntry, Schedule
 from bot.pipeline.aliases import AliasBook
@@ -36,6 +37,7 @@ from bot.sources.http.guard import AddressGuard
 from bot.sources.reading.pool import FeedParser
 from bot.storage import aliases, deliveries, entries, inbox, sources
 from bot.storage.database import Database
+from bot.storage.deliveries import DeliveryKind, DeliveryState
 from bot.storage.schema import delivery
 from bot.storage.subscriptions import Subscription
 from tests.storage.world import NOW, World
@@ -178,14 +180,24 @@ async def test_what_is_too_long_to_be_edited_in_place_is_replied_in_several_mess
     assert "Somewhere9x19" in answers[-1]
 
 
-@pytest.mark.parametrize("mark", ["", RESENT])
-async def test_an_alert_that_grows_keeps_the_mark_it_was_sent_again_with(chat: Chat, mark: str) -> None:
+@pytest.mark.parametrize("doubts", [0, 1])
+async def test_an_alert_that_grows_keeps_the_mark_it_was_sent_again_with(chat: Chat, doubts: int) -> None:
+    async with chat.database.read() as connection:
+        entry = (await entries.unmatched(connection, chat.services.clock.now(), 10))[0]
+    shown = Item(entry.id, entry.id, "Rain", LINK, "E", NOW, ("Rain",))
     async with chat.database.begin() as connection:
-        told = await deliveries.add(
-            connection, chat_id=chat.watched.chat_id, kind=deliveries.REPLY, payload={"text": "Rain"}, now=NOW
+        sent = await deliveries.add(
+            connection,
+            chat_id=chat.watched.chat_id,
+            kind=DeliveryKind.ALERT,
+            payload={"text": "Rain"},
+            now=NOW,
+            reported_items=[deliveries.Told(entry.id, entry.id, entry.id, chat.watched.query_id)],
+            shown={entry.id: shown.to_json()},
         )
-        await connection.execute(delivery.update().where(delivery.c.id == told).values(message_id=1))
-    request = await chat.turn(text=f"{mark}Rain")
-    shown, _note = await buttons._press(request, WhyButton(1))
-    assert shown is not None
-    assert shown.text.startswith(f"{mark}Rain\n\n")
+        values = {"message_id": 1, "state": DeliveryState.SENT, "uncertain_count": doubts}
+        await connection.execute(delivery.update().where(delivery.c.id == sent).values(values))
+    grown, _note = await buttons._press(await chat.turn(text="Rain"), WhyButton(entry.id))
+    assert grown is not None
+    assert grown.text.startswith(RESENT) == bool(doubts)
+    assert grown.text.removeprefix(RESENT).startswith("<b><a href=")
