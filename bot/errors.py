@@ -117,7 +117,6 @@ class SourceFault(StrEnum):
     WEB_PAGE = "web-page", FaultKind.NOT_A_FEED
     OTHER_JSON = "other-json", FaultKind.NOT_A_FEED
     NO_FEED_FOUND = "no-feed-found", FaultKind.NOT_A_FEED
-    NAMED_FEED_FAILS = "named-feed-fails", FaultKind.NOT_A_FEED
 
     ENTITIES = "entities", FaultKind.PARSE
     UNREADABLE = "unreadable", FaultKind.PARSE

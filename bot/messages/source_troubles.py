@@ -54,7 +54,6 @@ SENTENCES: Mapping[SourceFault, str] = {
     SourceFault.WEB_PAGE: _("This is a web page, not a feed."),
     SourceFault.OTHER_JSON: _("This is JSON, but not a JSON Feed."),
     SourceFault.NO_FEED_FOUND: _("This is not a feed, and no working feed was found there."),
-    SourceFault.NAMED_FEED_FAILS: _("That page names a feed that does not work."),
     SourceFault.ENTITIES: _("The document declares XML entities, which are not accepted."),
     SourceFault.UNREADABLE: _("The document could not be read ({error})."),
     SourceFault.READING_TOO_LONG: _("Reading the document took too long."),

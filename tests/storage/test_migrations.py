@@ -63,7 +63,7 @@ SENTENCES = [  # as version 0007 stored them, one of each template
     "A sentence of a version that nobody remembers, “quoted”.",
 ]
 NOT_OF_POLLS = {
-    *(SourceFault.NO_FEED_FOUND, SourceFault.NAMED_FEED_FAILS),
+    SourceFault.NO_FEED_FOUND,
     *(SourceFault.NOT_OPML, SourceFault.DEEP_OPML, SourceFault.LARGE_OPML, SourceFault.MANY_FEEDS),
     *(SourceFault.PAGE_UNREADABLE, SourceFault.PAGE_ADDS_NOTHING, SourceFault.PAGE_OF_SOMETHING_ELSE),
     *(SourceFault.PAGE_TOO_LONG, SourceFault.ROBOTS_UNREADABLE, SourceFault.ROBOTS_DISALLOW),
