@@ -17,6 +17,7 @@ from bot.chat.services import Services, Settings
 from bot.chat.user import subscribe, why
 from bot.delivery.telegram.send import RESENT
 from bot.messages.limits import LIMIT, measure
+from bot.messages.news import Item
 from bot.messages.signing import Signer
 from bot.models import FeedEntry, Schedule
 from bot.pipeline.aliases import AliasBook
@@ -171,13 +172,21 @@ async def test_what_is_too_long_to_be_edited_in_place_is_replied_in_several_mess
 
 @pytest.mark.parametrize("mark", ["", RESENT])
 async def test_an_alert_that_grows_keeps_the_mark_it_was_sent_again_with(chat: Chat, mark: str) -> None:
+    item = Item(1, 1, "Rain", None, "Demo Times", None, ("rain",))
     async with chat.database.begin() as connection:
         told = await deliveries.add(
-            connection, chat_id=chat.watched.chat_id, kind=deliveries.REPLY, payload={"text": "Rain"}, now=NOW
+            connection,
+            chat_id=chat.watched.chat_id,
+            kind=deliveries.ALERT,
+            payload={"text": "Rain"},
+            now=NOW,
+            reported_items=[deliveries.Told(1, 1, 1, chat.watched.query_id)],
+            shown={1: item.to_json()},
         )
-        await connection.execute(delivery.update().where(delivery.c.id == told).values(message_id=1))
+        values = {"message_id": 1, "uncertain_count": 1 if mark else 0}
+        await connection.execute(delivery.update().where(delivery.c.id == told).values(values))
     request = await chat.turn(text=f"{mark}Rain")
     await request.load_chat()
     shown, _note = await buttons._press(request, "why", ["1"])
     assert shown is not None
-    assert shown.text.startswith(f"{mark}Rain\n\n")
+    assert shown.text.startswith(f"{mark}<b>Rain</b>\nDemo Times\n\n🔎 ")
