@@ -6,13 +6,13 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What becomes of a delivery whose attempt failed."""
+    """The next step for a delivery whose attempt failed."""
 
     RETRY = "retry"  # it surely did not arrive
     WAIT = "wait"  # 429: Telegram says how long
     UNCERTAIN = "uncertain"  # it may have arrived
     PLAIN = "plain"  # its markup was refused: once more as plain text
-    UNREACHABLE = "unreachable"  # the chat does not want us, or is gone
+    UNREACHABLE = "unreachable"  # the chat blocked the bot, or is gone
     MIGRATED = "migrated"  # the group became a supergroup
     STOP = "stop"  # the token is refused: nothing can be sent
     GONE = "gone"  # the message to edit is deleted, or too old
@@ -21,7 +21,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A verdict with its reason, and what two of the verdicts need."""
+    """A verdict with its reason; `retry_after` belongs to WAIT, `new_chat_id` to MIGRATED."""
 
     verdict: Verdict
     reason: str

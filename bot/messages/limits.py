@@ -1,4 +1,4 @@
-"""Telegram's limits on one message: what a text measures, and how a long one is split."""
+"""Telegram's limits on one message: measures a text, and splits one that is too long."""
 
 import html
 import re
@@ -12,14 +12,14 @@ TAG = re.compile(r"<[^>]*>")
 
 
 class Size(NamedTuple):
-    """How much room a text takes: code points as shown, entities, and bytes as sent."""
+    """The size of a text: code points as shown, entities, and bytes as sent."""
 
     points: int
     entities: int
     octets: int
 
     def plus(self, other: "Size") -> "Size":
-        """Return the room both take."""
+        """Return the sum of both sizes."""
         return Size(*map(sum, zip(self, other, strict=True)))
 
     def within(self, other: "Size") -> bool:
@@ -39,13 +39,13 @@ def split(text: Markup) -> list[Markup]:
     A line too long for any message is clipped, and loses its tags: better than an answer that never comes.
     """
     messages: list[Markup] = []
-    for one in text.split("\n"):
-        grown = messages[-1] + Markup("\n") + one if messages else one
+    for line in text.split("\n"):
+        grown = messages[-1] + Markup("\n") + line if messages else line
         if messages and measure(grown).within(LIMIT):
             messages[-1] = grown
         else:
-            fits = measure(one).within(LIMIT)
-            messages.append(one if fits else escape(clip(str(one.striptags()), LIMIT.points)))
+            fits = measure(line).within(LIMIT)
+            messages.append(line if fits else escape(clip(str(line.striptags()), LIMIT.points)))
     return [message for message in messages if message.strip()]
 
 

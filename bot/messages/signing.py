@@ -1,8 +1,8 @@
-"""What makes a button ours: a signature over its data and its chat, so that nobody can make one up.
+"""Signatures of buttons: over the data and the chat, so that nobody can invent a button.
 
 Telegram shows callback data to whoever runs a modified client, and returns what they send. 96 bits of HMAC-SHA256 fit
-beside an action and its ids in the 64 bytes there are. Signed data says that we made this button for this chat; whether
-who presses it may is asked at every press.
+beside a prefix and its ids in the 64 bytes of callback data. A signature proves that the bot made the button for this
+chat; permissions are checked at every press.
 """
 
 import hmac

@@ -1,6 +1,6 @@
-"""When digests are due: pure functions of a moment, a time of day and a zone.
+"""Due times of digests: pure functions of a moment, a time of day and a zone.
 
-Every existing local date has exactly one digest, whatever its clocks do that day:
+Every local date that exists has exactly one digest, however its clocks change that day:
 - the time is skipped (spring): the first moment after the gap;
 - it comes twice (autumn): the first of the two;
 - the gap runs past midnight (Nuuk goes from 23:00 to 00:00): the last second before it, for that is still the date;
@@ -18,22 +18,22 @@ SECOND = timedelta(seconds=1)
 MONDAY = 0
 LATE_AFTER = timedelta(minutes=30)  # a popular hour's digests are spread and sent one by one: that is not late
 MISSED_AFTER = timedelta(hours=12)  # nearer to the next digest than to this one
-FARTHEST = timedelta(hours=48)  # nobody who changes a setting waits longer than this
+FARTHEST = timedelta(hours=48)  # the longest wait after a change of the time or zone
 
 
 class Lateness(StrEnum):
-    """How a digest found due is treated."""
+    """The lateness of a digest that is found due, which decides what is sent."""
 
     ON_TIME = "on time"
-    LATE = "late"  # sent now, and says so
-    MISSED = "missed"  # what it would have told is told by the next
+    LATE = "late"  # sent now, with a line that says so
+    MISSED = "missed"  # its items are in the next digest
 
 
 def next_run_at(schedule: Schedule, after: datetime, at: time, zone: str, *, weekday: int = MONDAY) -> datetime:
     """Return the first moment (UTC) after `after` when a digest of this kind is due.
 
     Hourly digests come with the full UTC hour, weekly ones on `weekday` (0 is Monday). An instant subscription has a
-    daily slot, for what is owed to it.
+    daily slot, for hits that no alert could carry.
     """
     if schedule is Schedule.HOURLY:
         return after.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)

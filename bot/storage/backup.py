@@ -99,8 +99,8 @@ async def restore(source: Path, database: Database) -> None:
 
 
 def _remove(path: Path) -> None:
-    for one in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
-        one.unlink(missing_ok=True)
+    for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        file.unlink(missing_ok=True)
 
 
 def _make(path: Path) -> None:

@@ -21,7 +21,7 @@ CHAT_KINDS = ("message", "channel_post", "my_chat_member", "chat_member")  # of 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """How much was deleted. `code` is random; the row of table `forgotten` is found by it."""
+    """The receipt of a deletion, with its counts. `code` is random; the row of table `forgotten` is found by it."""
 
     code: str
     subscriptions: int

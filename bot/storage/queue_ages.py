@@ -20,7 +20,7 @@ Oldest = Callable[[datetime], sa.Select[Any]]  # selects since when the oldest o
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How long one entry took from its publication to a chat."""
+    """The time from an entry's publication until a chat had it."""
 
     source_id: int
     kind: str  # alert or digest

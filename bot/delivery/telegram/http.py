@@ -1,4 +1,4 @@
-"""python-telegram-bot's HTTP over aiohttp: its own client slows down with every connection in its pool.
+"""HTTP client for python-telegram-bot, over aiohttp: the library's own slows down with every connection in its pool.
 
 Every failure is raised as python-telegram-bot's `TimedOut` or `NetworkError` *from* aiohttp's exception, so that a
 caller can tell a request that never left (`ClientConnectorError`, `ConnectionTimeoutError`, `InvalidURL`) from one
@@ -23,12 +23,12 @@ UPLOAD = timedelta(minutes=2)  # writing a request that carries files: 50 MB at 
 IDLE = timedelta(seconds=15)  # a connection unused for so long is closed by us, before the server can do it mid-request
 UNNAMED_WAIT = 5  # seconds
 NAMED_WAIT = re.compile(rb'"retry_after"\s*:\s*[1-9]')
-UNSAFE = re.compile(r'[\x00-\x1f\x7f"\\]')  # in a file name: they would end the header they stand in
+UNSAFE = re.compile(r'[\x00-\x1f\x7f"\\]')  # in a file name: they would end the header around them
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long each step of a request may take. `read` is to the last byte of the answer for a method call."""
+    """Time limits of the steps of a request. For a method call, `read` lasts to the last byte of the answer."""
 
     pool: timedelta = timedelta(seconds=10)  # waiting for a free connection
     connect: timedelta = timedelta(seconds=10)
@@ -106,7 +106,7 @@ class AiohttpRequest(BaseRequest):
 
 
 def _with_wait(status: int, body: bytes) -> bytes:
-    """Return an answer's body; a 429 that does not say how long gets one: it would pass for any error."""
+    """Return an answer's body. A 429 without a wait gets UNNAMED_WAIT, or the library would take it for any error."""
     if status != HTTPStatus.TOO_MANY_REQUESTS or NAMED_WAIT.search(body):
         return body
     waiting = {"ok": False, "error_code": status, "description": "Too Many Requests"}

@@ -1,13 +1,13 @@
-"""Who may be sent to now: Telegram's limits, kept a little below.
+"""Limiter: decides which chats may be sent to now, a little below Telegram's limits.
 
 Telegram allows about 30 messages a second in all, one a second to a chat, 20 a minute to a group or channel (Bots
 FAQ, "My bot is hitting limits"); the true numbers are unpublished, so a 429 is obeyed besides, and one that concerns
-everybody slows the pace for a while. One sender runs for a bot token, so memory is the right place: what must outlive
-a restart (a chat's 429) is in the database.
+all chats slows the pace for a while. A bot token has one sender, so the state is in memory; a chat's 429, which must
+outlive a restart, is in the database.
 
-Messages go at an even pace, and what a busy moment lost is made up for; but no second gets more than its share. That
-second is Telegram's: a message counts when it lands there, which is somewhere between its leaving and its answer. So
-one on its way always counts, and one that was slower than the fastest counts for as much longer.
+Messages leave at an even pace. Places that a busy moment lost are used later, but no second gets more than its share.
+The second is Telegram's: a message counts when it lands there, at some moment between its departure and its answer. So
+a message on its way always counts, and a message slower than the fastest counts for that much longer.
 
 python-telegram-bot's own `AIORateLimiter` has no lane for a private chat, lifts a pause early (its issue #5338) and
 lets two seconds' worth through at its start.
@@ -22,13 +22,13 @@ PRIVATE_INTERVAL = 1.05  # seconds between two messages to one private chat
 GROUP_INTERVAL = 60 / 18  # the same for a group or channel
 CHAT_BURST = 2  # messages to one chat that may follow each other at once, after a rest: an answer and an alert
 WINDOW = 1.01  # seconds: the one in which Telegram counts, and a hair
-OVER = 0.02  # more than the pace that may fall into one such second: else nothing lost could be made up for
-SPARE = 1  # messages that may be over besides, for what is urgent: the others may have filled the second
-LOST = 0.35  # seconds of the pace that are made up for at the most
+OVER = 0.02  # more than the pace that may fall into one such second, so that lost places can be used
+SPARE = 1  # urgent messages that may exceed the pace: the others may have filled the second
+LOST = 0.35  # seconds of lost pace that are used later, at most
 LEARNING = 3.0  # seconds until the fastest trip seen is taken to be the fastest there is
 SLOWER_TRIPS = 0.002  # how much slower, each second in use, the fastest trip is taken to have become
-TOGETHER = 10.0  # seconds within which two chats' 429 mean that all of us are too fast
-SLOWER = 0.8  # what is left of the pace then
+TOGETHER = 10.0  # seconds within which the 429s of two chats mean that the whole bot is too fast
+SLOWER = 0.8  # the part of the pace that is left then
 SLOWEST = 0.2
 RECOVERY = 600.0  # seconds from nothing to the whole pace
 
@@ -39,28 +39,28 @@ class Limiter:
     def __init__(self, rate: float) -> None:
         self.rate = rate
         self._flying = 0  # messages without an answer yet
-        self._landed: deque[float] = deque()  # when those of the last second were answered
+        self._landed: deque[float] = deque()  # times of the answers of the last second
         self._fastest = math.inf  # seconds from leaving to the answer
         self._answered_at = 0.0  # when the last answer came
-        self._trusted_from = math.inf  # from when on so many were seen that the fastest is known
+        self._trusted_from = math.inf  # the time from which on `_fastest` is reliable
         self._next = 0.0  # when the next message would go at an even pace
         self._held_until = 0.0
         self._lanes: dict[int, tuple[float, float]] = {}  # chat → (free again, wholly rested)
         self._ends: list[tuple[float, int]] = []  # a heap: when lanes can be forgotten
         self._busy: dict[int, float] = {}  # those that are not free, and when they will be
         self._last_429: tuple[int, float] | None = None
-        self._arrived_since = False  # a message that left after it
+        self._arrived_since = False  # whether a message that left after it arrived
         self._slowed = (1.0, 0.0)  # the part of the pace that was left, and when
 
     def pace(self, now: float) -> float:
-        """Return how many messages a second may go now: the whole rate, less for a while after a 429."""
+        """Return the messages per second allowed now: the whole rate, less for a while after a 429."""
         left, at = self._slowed
         return self.rate * min(1.0, left + max(0.0, now - at) / RECOVERY)
 
     def available(self, now: float, *, urgent: bool = False) -> int:
-        """Return how many messages may be sent at this moment, whoever gets them.
+        """Return the number of messages that may be sent at this moment, to any chats.
 
-        What is urgent keeps no even pace, and has SPARE places a second to itself.
+        Urgent messages need not keep an even pace, and have SPARE places a second of their own.
         """
         if now < self._held_until:
             return 0
@@ -73,7 +73,7 @@ class Limiter:
         return max(0, min(left, int((now - self._earliest(now, pace)) * pace + 1e-9)))
 
     def take(self, chat_id: int, *, group: bool, now: float) -> None:
-        """Count a message to a chat, about to be sent; `landed` has to follow."""
+        """Count a message that is about to be sent to a chat; `landed` must follow."""
         pace = self.pace(now)
         self._next = self._earliest(now, pace) + 1 / pace
         self._flying += 1
@@ -89,7 +89,7 @@ class Limiter:
             self._busy[chat_id] = free
 
     def landed(self, left_at: float, now: float, *, arrived: bool) -> None:
-        """Note that a message that was taken is answered, or given up: it counts until a second after it landed."""
+        """Record that a counted message was answered or given up: it counts until a second after it landed."""
         self._flying -= 1
         if arrived:
             slower = SLOWER_TRIPS * min(1.0, now - self._answered_at)
@@ -100,11 +100,11 @@ class Limiter:
             self._arrived_since = True
 
     def _counts_until(self, landed_at: float) -> float:
-        """Return until when a message counts that was answered at `landed_at`; it came there that much earlier."""
+        """Return the time until which a message answered at `landed_at` counts; it landed up to `_fastest` earlier."""
         return landed_at - (self._fastest if landed_at > self._trusted_from else 0.0) + WINDOW
 
     def _earliest(self, now: float, pace: float) -> float:
-        """Return when the next message would have gone; what was lost long ago is not made up for."""
+        """Return when the next message would have left; places lost long ago are not used."""
         return max(self._next, now - max(LOST, 1 / pace))
 
     def busy(self, now: float) -> AbstractSet[int]:
@@ -117,9 +117,9 @@ class Limiter:
         return self._busy.keys()
 
     def refused(self, chat_id: int, seconds: float, now: float) -> None:
-        """Obey a 429: hold this chat; a second chat refused soon after means that all of us are too fast.
+        """Obey a 429: hold this chat. If another chat got one shortly before, the whole bot is too fast.
 
-        Then the pace goes down; and if nothing arrived between the two, nobody is let through: all wait.
+        Then the pace goes down, and if no message arrived between the two, all chats wait.
         """
         free, rested = self._lanes.get(chat_id, (now, now))
         self._set_lane(chat_id, max(free, now + seconds), rested, now)
@@ -134,7 +134,7 @@ class Limiter:
         self._held_until = max(self._held_until, now + seconds)
 
     def next_at(self, now: float) -> float:
-        """Return when more may be sent than now: infinity if nobody has to wait, or only for an answer."""
+        """Return when more messages may be sent than now; infinity if nothing waits, or only for an answer."""
         if now < self._held_until:
             return self._held_until
         if self.available(now) == 0:

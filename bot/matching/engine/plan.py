@@ -50,7 +50,7 @@ class Bigram(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """How candidate articles for a query are found.
+    """The conditions under which an article is a candidate for a query.
 
     An article with any of `triggers`, or any adjacent pair in `bigrams`, is a candidate if it also has one of
     `required` (where there are any; only beside `triggers`). `needs_check`: a candidate must still be verified.
