@@ -94,7 +94,7 @@ def _to_json(method: BotMethod, payload: Payload) -> dict[str, Any]:
 def from_json(stored: Mapping[str, Any], content: bytes | None = None) -> Payload:
     """Return the record of a stored payload, `content` being the bytes of its file; ValueError if it is none.
 
-    Before revision 0009 no payload named its method: with a file it was a document, else a text.
+    Before revision 0009 no payload named its method: with a file, whose text was in the payload, it was a document.
     """
     try:
         method = BotMethod(stored.get("method", BotMethod.SEND_DOCUMENT if "file" in stored else "sendMessage"))
@@ -108,7 +108,8 @@ def from_json(stored: Mapping[str, Any], content: bytes | None = None) -> Payloa
                 return TextPayload(text, rows, plain, bool(stored.get("silent")), stored.get("reply_to"))
             case BotMethod.EDIT_TEXT:
                 return EditPayload(text, rows, plain)
-        return FilePayload(method, stored["file"]["name"], content or b"", text, rows, plain)
+        content = stored["file"].get("content", "").encode() if content is None else content
+        return FilePayload(method, stored["file"]["name"], content, text, rows, plain)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"no payload: {type(error).__name__}") from error
 

@@ -3,6 +3,7 @@
 The table SENTENCES has one sentence for each fault; its placeholders are the `values` of the `SourceError`.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 
 from markupsafe import Markup
@@ -84,7 +85,7 @@ def explain(error: SourceError, reader: Words | None = None) -> str:
     reader = reader or words(DEFAULT)
     sentence = reader.gettext(SENTENCES[error.fault])
     values = {name: reader.isolate(value) if isinstance(value, str) else value for name, value in error.values.items()}
-    return sentence.format(**values)
+    return sentence.format_map(defaultdict(lambda: "?", values))  # of another version, it may lack a value
 
 
 def _paused(source: Source, reader: Words) -> Markup:

@@ -166,11 +166,14 @@ async def add_edit(
 ) -> int | None:
     """Add an edit of the message of the delivery `edits`, sent after it; None if that message was never sent.
 
-    A newer edit takes the place of one that waits, and of its items: it has the whole text of the message.
+    A newer edit takes the place of one that waits, and of its items: it has the whole text of the message. It lasts
+    from when its message may be sent.
     """
     target = await _lock_target(connection, edits)
     if target is None or target.state in NEVER_SENT:
         return None
+    if target.state == READY:
+        not_before = max(not_before or now, target.not_before)
     values = {"payload": dict(payload), "attempts": 0, "error": None, **_schedule(now, not_before, lasts)}
     waiting = delivery.update().where(delivery.c.edits == edits, delivery.c.state == READY).values(values)
     edit_id: int | None = (await connection.execute(waiting.returning(delivery.c.id))).scalar_one_or_none()
@@ -184,9 +187,11 @@ async def add_edit(
     return edit_id
 
 
-async def _lock_target(connection: AsyncConnection, delivery_id: int) -> sa.Row[Any, Any] | None:
+async def _lock_target(connection: AsyncConnection, delivery_id: int) -> sa.Row[Any, Any, Any] | None:
     """Lock the delivery that edits are of: one that is added and one that comes back never meet."""
-    statement = sa.select(delivery.c.chat_id, delivery.c.state).where(delivery.c.id == delivery_id)
+    statement = sa.select(delivery.c.chat_id, delivery.c.state, delivery.c.not_before).where(
+        delivery.c.id == delivery_id
+    )
     return (await connection.execute(statement.with_for_update())).first()
 
 

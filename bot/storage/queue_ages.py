@@ -73,7 +73,7 @@ def digest(now: datetime) -> sa.Select[Any]:
 
 
 def send(now: datetime) -> sa.Select[Any]:
-    """Messages to be sent, those that wait for their next try too.
+    """Messages to be sent, those that wait for their next try too. Not edits: they may wait as long as they last.
 
     Counted since the message was first due: each try that fails puts off the next, and no message would ever wait long.
     """
@@ -82,7 +82,9 @@ def send(now: datetime) -> sa.Select[Any]:
     free = sa.or_(chat.c.hold_until.is_(None), chat.c.hold_until <= now)
     wanted = sa.or_(chat.c.state == "active", delivery.c.kind == deliveries.REPLY)
     ready = sa.select(sa.func.min(since)).join(chat, chat.c.id == delivery.c.chat_id)
-    return ready.where(deliveries.is_in(deliveries.READY), due_at <= now, free, wanted)
+    return ready.where(
+        deliveries.is_in(deliveries.READY), due_at <= now, free, wanted, delivery.c.kind != deliveries.EDIT
+    )
 
 
 def answer(now: datetime) -> sa.Select[Any]:
@@ -92,12 +94,13 @@ def answer(now: datetime) -> sa.Select[Any]:
 
 
 async def lags(connection: AsyncConnection, since: datetime) -> list[Lag]:
-    """Return how long entries took that arrived since a time."""
+    """Return how long entries took that arrived since a time in an alert or a digest."""
     statement = (
         sa.select(entry.c.source_id, delivery.c.kind, delivery.c.ended_at, entry.c.published_at)
         .join(delivery_item, delivery_item.c.delivery_id == delivery.c.id)
         .join(entry, entry.c.id == delivery_item.c.entry_id)
         .where(delivery.c.state == deliveries.SENT, delivery.c.ended_at >= since)
+        .where(delivery.c.kind.in_([deliveries.ALERT, deliveries.DIGEST]))
         .order_by(delivery.c.id.desc())
         .limit(LAGS)
     )

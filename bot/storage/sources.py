@@ -264,11 +264,14 @@ def _dump_error(error: SourceError) -> str:
 
 
 def _load_error(text: str | None) -> SourceError | None:
-    """Return the failure that `_dump_error` wrote."""
+    """Return the failure that `_dump_error` wrote; one of another version, or in words, as UNKNOWN with its text."""
     if text is None:
         return None
-    stored = json.loads(text)
-    return SourceError(SourceFault(stored["fault"]), **stored["values"])
+    try:
+        stored = json.loads(text)
+        return SourceError(SourceFault(stored["fault"]), **stored["values"])
+    except (ValueError, KeyError, TypeError):
+        return SourceError(SourceFault.UNKNOWN, text=text)
 
 
 async def lock_active(connection: AsyncConnection, source_id: int, now: datetime) -> Source | None:

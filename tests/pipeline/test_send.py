@@ -16,7 +16,7 @@ from telegram import Bot
 from bot.delivery.telegram.errors import outcome
 from bot.delivery.telegram.http import AiohttpRequest
 from bot.delivery.telegram.send import send
-from bot.messages.payload import document, edit, photo, to_payload
+from bot.messages.payload import FilePayload, document, edit, from_json, photo, to_payload
 from bot.models import Button, Message
 from bot.pipeline.send import Flight, Sender
 from bot.runtime.clock import Clock
@@ -24,13 +24,13 @@ from bot.runtime.liveness import Pulse
 from bot.runtime.steps import QUEUES
 from bot.runtime.wakeups import Wakeups
 from bot.sandbox.faults import FailureMode
-from bot.sandbox.people import BEN
+from bot.sandbox.people import ADA, BEN
 from bot.sandbox.server import Sandbox
 from bot.storage import deliveries, schema
 from bot.storage.chats import Chat
 from bot.storage.database import Database
 from bot.storage.deliveries import DeliveryKind, Told
-from bot.storage.queue_ages import waits
+from bot.storage.queue_ages import lags, waits
 from tests.pipeline.rig import SetClock
 from tests.storage.world import World
 
@@ -302,6 +302,39 @@ async def test_messages_for_later_are_not_overdue(outbox: Outbox) -> None:
     async with outbox.database.read() as connection:
         assert (await waits(connection, now, QUEUES))["send"] == timedelta()
         assert (await waits(connection, now + LASTS + timedelta(minutes=1), QUEUES))["send"] == timedelta(minutes=1)
+
+
+async def test_an_edit_of_a_message_for_later_lasts_from_then_and_is_not_overdue(outbox: Outbox) -> None:
+    now = outbox.clock.now()
+    later = now + LASTS * 2
+    first = await outbox.add(await outbox.world.chat(BEN), not_before=later)
+    newer = await outbox.row(await outbox.edit(first, "Newer"))
+    assert (newer["not_before"], newer["expires_at"]) == (later, later + LASTS)
+    second = await outbox.add(await outbox.world.chat(ADA))
+    await outbox.edit(second, "Newer")
+    await outbox.claim()
+    async with outbox.database.read() as connection:
+        assert (await waits(connection, now + LASTS, QUEUES))["send"] == timedelta()
+
+
+async def test_only_alerts_and_digests_measure_how_long_news_took(outbox: Outbox) -> None:
+    now, chat = outbox.clock.now(), await outbox.world.chat(BEN)
+    entry_id = await outbox.world.entry()
+    subscription = await outbox.world.subscribe(chat, "Rain")
+    items = [Told(entry_id, entry_id, entry_id, subscription.query_id)]
+    alert = await outbox.add(chat, reported_items=items)
+    await outbox.send()
+    await outbox.edit(alert, "Newer", reported_items=items)
+    await outbox.send()
+    async with outbox.database.read() as connection:
+        assert [lag.kind for lag in await lags(connection, now - LASTS)] == ["alert"]
+
+
+def test_a_file_of_an_older_version_has_its_text_in_the_payload() -> None:
+    stored = {"text": "Caption", "file": {"name": "a.json", "content": "{}"}}
+    payload = from_json(stored)
+    assert isinstance(payload, FilePayload)
+    assert (payload.name, payload.content) == ("a.json", b"{}")
 
 
 def test_the_bytes_of_a_file_are_bounded() -> None:

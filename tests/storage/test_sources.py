@@ -1,8 +1,10 @@
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import sqlalchemy as sa
 
 from bot.errors import SourceError, SourceFault
+from bot.messages.source_troubles import SENTENCES, explain
 from bot.models import Validators
 from bot.storage import sources
 from bot.storage.database import Database
@@ -113,3 +115,19 @@ async def test_all_active_sources_can_be_made_due(database: Database) -> None:
         await sources.set_state(connection, first, sources.PAUSED, NOW)
         assert await sources.make_due(connection, NOW) == 1
     assert await claim(database) == ["https://b"]
+
+
+@pytest.mark.parametrize("stored", ["The server could not be reached.", "{}", "null", "7", '{"fault": "later"}'])
+async def test_a_failure_written_by_another_version_is_shown_as_it_is(database: Database, stored: str) -> None:
+    async with database.begin() as connection:
+        await sources.add(connection, url="https://e.org/feed", title="E", now=NOW)
+        await connection.execute(source.update().values(error=stored, failures=1))
+        (listed,) = await sources.listing(connection)
+    assert listed.error is not None
+    assert explain(listed.error) == stored
+
+
+def test_a_failure_that_lacks_a_value_still_has_its_sentence() -> None:
+    faults = [fault for fault in SourceFault if "{" in SENTENCES[fault]]
+    assert faults
+    assert all("?" in explain(SourceError(fault)) for fault in faults)
