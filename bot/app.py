@@ -1,4 +1,4 @@
-"""The running bot: builds every object, starts the steps, stops them in order. The only file that knows them all."""
+"""Application: builds every object, starts the steps and stops them in order. The only file that imports them all."""
 
 import asyncio
 import contextlib
@@ -49,7 +49,7 @@ from bot.sources.http.fetch import Fetcher
 from bot.sources.http.guard import AddressGuard
 from bot.sources.reading.pool import FeedParser
 from bot.storage import secrets, sources
-from bot.storage import websub as subscriptions
+from bot.storage import websub as hub_subscriptions
 from bot.storage.backup import BackupError, backup_before_migrating
 from bot.storage.database import Database
 from bot.storage.runs import Presence, present
@@ -58,14 +58,14 @@ from bot.web.server import Status, serving
 
 log = structlog.get_logger()
 
-GRACE = timedelta(seconds=18)  # for what is in flight at SIGTERM to finish
+GRACE = timedelta(seconds=18)  # for work in flight at SIGTERM
 
 
 async def run(config: Config) -> None:
-    """Run until SIGTERM or SIGINT; ConfigError if Telegram refuses the token or the database is too new."""
+    """Run until SIGTERM or SIGINT. Raise ConfigError if Telegram refuses the token or the database is too new."""
     stop, wakeups = asyncio.Event(), Wakeups()
     on_signal(stop, wakeups)
-    assert config.telegram.token is not None  # the command line has seen to it
+    assert config.telegram.token is not None  # checked by the command line
     token = config.telegram.token.get_secret_value()
     failpoints.arm(token)
     clock = clock_for(token)
@@ -74,7 +74,7 @@ async def run(config: Config) -> None:
 
 
 async def serve(config: Config, clock: Clock, wakeups: Wakeups, stop: asyncio.Event) -> None:
-    """Run until `stop` is set (and all are woken, for a quick end)."""
+    """Run until `stop` is set. Wake all steps after setting it, or they end only at their next tick."""
     async with AsyncExitStack() as stack:
         services, presence = await _services(config, clock, wakeups, stack)
         application = await stack.enter_async_context(_application(config))
@@ -120,7 +120,7 @@ async def _services(config: Config, clock: Clock, wakeups: Wakeups, stack: Async
             log.warning("away for more than a day: what people wrote before that is lost")
     if not config.web.public_url:
         async with database.begin() as connection:
-            await subscriptions.remove_all(connection)
+            await hub_subscriptions.remove_all(connection)
     signer = await _signer(database)
     week = Week(database, clock, aliases)
     stack.callback(week.close)
@@ -148,7 +148,7 @@ def _settings(config: Config) -> Settings:
 
 
 async def _save_old_tables(config: Config, database: Database) -> None:
-    """Back up what an older version left, where backups are made; without one the tables are not changed."""
+    """Back up the tables of an older version, if backups are configured; ConfigError if that fails."""
     if config.storage.backup_dir is not None:
         try:
             saved = await backup_before_migrating(database, config.storage.backup_dir)
@@ -159,7 +159,7 @@ async def _save_old_tables(config: Config, database: Database) -> None:
 
 
 async def _add_sources(config: Config, database: Database, clock: Clock) -> None:
-    """Add the configured sources that were never there: what admins do in chat wins, a removal stays removed."""
+    """Add configured sources that were never stored: changes by admins in chat win, a removed source stays removed."""
     async with database.begin() as connection:
         for number, source in enumerate(config.sources):
             try:
@@ -179,8 +179,8 @@ async def _add_sources(config: Config, database: Database, clock: Clock) -> None
 
 @asynccontextmanager
 async def _application(config: Config) -> AsyncIterator[App]:
-    """Yield python-telegram-bot's application over our own HTTP; it fetches nothing by itself."""
-    assert config.telegram.token is not None  # the command line has seen to it
+    """Yield python-telegram-bot's application over our own HTTP client. It fetches no updates by itself."""
+    assert config.telegram.token is not None  # checked by the command line
     base = config.telegram.api_base_url
     files = config.telegram.file_base_url or f"{base.removesuffix('/bot')}/file/bot"
     request, updates = AiohttpRequest(), AiohttpRequest()
@@ -196,10 +196,10 @@ async def _application(config: Config) -> AsyncIterator[App]:
 
 
 async def _work(config: Config, services: Services, presence: Presence, application: App, stop: asyncio.Event) -> None:
-    """Start every step and page, and end them when `stop` is set."""
+    """Start every step and HTTP server, and end them when `stop` is set."""
     pulse = Pulse(services.clock)
     receiver = Receiver(application, services.database, services.clock, services.wakeups, pulse)
-    async with FeedParser(workers=1) as page_parser:  # its own: a page that takes long to read holds up no feed
+    async with FeedParser(workers=1) as page_parser:  # a separate one: a slow page delays no feed
         parts = _parts(config, services, presence, receiver, _sender(config, services, application, pulse), page_parser)
         await parts.matcher.warm()
         outcomes = parts.sender.outcomes
@@ -297,18 +297,18 @@ def _hubs(config: Config, services: Services, ingester: Ingester) -> Hubs | None
 
 
 def _callbacks(config: Config) -> str | None:
-    """Return the address below which hubs reach this bot; None where they cannot."""
+    """Return the prefix of the callback addresses of hubs; None without `web.public_url`."""
     return f"{config.web.public_url}/websub/" if config.web.public_url else None
 
 
 def _routes(config: Config, receiver: Receiver, hubs: Hubs | None) -> list[web.RouteDef]:
-    """Return the public pages: of Telegram's webhook and of hubs, where configured."""
+    """Return the public routes: Telegram's webhook and the callbacks of hubs, where configured."""
     routes = [_webhook(config.telegram, receiver)] if config.telegram.mode == "webhook" else []
     return routes + (websub(hubs) if hubs else [])
 
 
 def _serving(app: web.Application, listen: str) -> AbstractAsyncContextManager[object]:
-    """Serve `app` at an address ("host:port"), or not at all where that is empty."""
+    """Serve `app` at an address ("host:port"); do nothing if the address is empty."""
     host, _, port = listen.rpartition(":")
     return serving(app, host.strip("[]"), int(port)) if listen else contextlib.nullcontext()
 
@@ -316,9 +316,9 @@ def _serving(app: web.Application, listen: str) -> AbstractAsyncContextManager[o
 async def _talk(
     config: Config, application: App, services: Services, receiver: Receiver, parts: Parts, stop: asyncio.Event
 ) -> None:
-    """Reach Telegram, then receive, answer and send; polling and matching do not wait for this."""
+    """Connect to Telegram, then receive, answer and send. Polling and matching do not wait for it."""
     if config.telegram.mode == "polling":
-        receiver.pulse.beat("updates")  # from now on silence is a fault
+        receiver.pulse.beat("updates")  # silence is a fault from now on
     if not await _reach_telegram(application, stop):
         return
     await set_menu(application, services)
@@ -326,17 +326,17 @@ async def _talk(
         receiving = group.create_task(_receive(config, receiver, application, stop))
         start_steps(group, parts, receiver.pulse, stop, needs_telegram=True)
         await stop.wait()
-        receiving.cancel()  # it waits for updates; what it has not stored, Telegram gives out again
+        receiving.cancel()  # Telegram repeats the updates that are not stored yet
 
 
 async def _receive(config: Config, receiver: Receiver, application: App, stop: asyncio.Event) -> None:
-    """Let updates come: fetched from Telegram, or brought by it. The other way is switched off there first."""
+    """Receive updates by polling or webhook, after switching the other way off at Telegram."""
     telegram, bot = config.telegram, application.bot
     if telegram.mode == "polling":
         await _until_done(lambda: bot.delete_webhook(drop_pending_updates=False), stop)
         await receiver.receive(stop)
         return
-    assert telegram.webhook_url is not None  # the configuration has seen to it
+    assert telegram.webhook_url is not None  # checked by the configuration
     assert telegram.webhook_secret is not None
     url, secret = telegram.webhook_url, telegram.webhook_secret.get_secret_value()
     await _until_done(lambda: bot.set_webhook(url, secret_token=secret, allowed_updates=KINDS), stop)
@@ -344,16 +344,16 @@ async def _receive(config: Config, receiver: Receiver, application: App, stop: a
 
 
 def _webhook(telegram: Telegram, receiver: Receiver) -> web.RouteDef:
-    assert telegram.webhook_url is not None  # the configuration has seen to it
+    assert telegram.webhook_url is not None  # checked by the configuration
     assert telegram.webhook_secret is not None
     path = urlsplit(telegram.webhook_url).path or "/"
     return webhook(path, telegram.webhook_secret.get_secret_value(), receiver.keep)
 
 
-async def _until_done(ask: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:
+async def _until_done(request: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
-            await ask()
+            await request()
         except (TelegramError, *ODD_ANSWER) as error:
             log.warning("Telegram not told how updates come", reason=type(error).__name__)
             await wait(stop, RETRY)

@@ -1,8 +1,8 @@
-"""Aliases as they are now: those of the configuration's file, and those admins made in chat.
+"""Alias book: a cache of the current aliases, from the configured file and from admins in chat.
 
-One book a process, whatever it does there: whoever matches or explains asks it first (`refresh`), and it looks at one
-number in the database to know whether anything changed. What admins do in chat wins: a name that stands in the
-file and in the database belongs to the alias that was made in chat, with the other names of the file's.
+One book a process. Matching and explaining call `refresh` first, which compares a version number in the database.
+Chat wins: a name in both the file and the database belongs to the alias made in chat, together with the other names
+of its line in the file.
 """
 
 import asyncio
@@ -16,38 +16,40 @@ from bot.errors import ConfigError
 from bot.matching.engine.aliases import Aliases, Group, joined, read_lines
 from bot.storage import aliases
 
-LARGEST_FILE = 5 << 20  # bytes: all the aliases there can be, and remarks
+LARGEST_FILE = 5 << 20  # bytes: room for the most aliases there can be, and comments
 
 
 class AliasBook:
-    """The aliases of one process. `configured` are those of the file."""
+    """Cache of the aliases of one process. `configured` are the groups of the file."""
 
     def __init__(self, configured: Sequence[Group] = ()) -> None:
         self.configured = tuple(configured)
         self.current = Aliases(joined(self.configured))
         self._version = 0
-        self._one_at_a_time = asyncio.Lock()
+        self._refresh_lock = asyncio.Lock()
 
     async def refresh(self, connection: AsyncConnection) -> Aliases:
-        """Take over what changed in the database, and return the aliases: the same object if nothing did.
+        """Load changed aliases from the database, and return all: the same object if nothing changed.
 
-        Of those who come at once one takes over, in a thread; the others wait, so that none goes on with old ones.
+        One caller at a time loads, in a thread; concurrent callers wait, so that none continues with old aliases.
         """
-        async with self._one_at_a_time:
+        async with self._refresh_lock:
             version = await aliases.version(connection)
-            if version > self._version:  # less: whoever asks reads what was, in a transaction begun before
+            if version > self._version:  # lower: the caller's transaction began before the last refresh
                 stored = await aliases.listing(connection)
                 groups = [*(group.names for group in stored), *self.configured]
-                self.current = await asyncio.to_thread(lambda: Aliases(joined(groups)))  # seconds for 1,000
+                self.current = await asyncio.to_thread(
+                    lambda: Aliases(joined(groups))
+                )  # takes seconds for 1,000 aliases
                 self._version = version
             return self.current
 
 
 def read_file(path: Path) -> list[Group]:
-    """Return the aliases of a file. ConfigError names every mistake in it, with its line."""
+    """Return the groups of names in a file. ConfigError lists every mistake, with its line."""
     key = "matching.aliases"
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would block
             raise ConfigError([f"{key}: {path} is not a regular file"])
         with path.open("rb") as file:
             written = file.read(LARGEST_FILE + 1)

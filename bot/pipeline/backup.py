@@ -1,4 +1,4 @@
-"""Back up: a copy of the database is written whenever the newest one is older than it should be."""
+"""Backup step: writes a copy of the database whenever the newest backup is older than the configured period."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -11,11 +11,11 @@ from bot.storage.database import Database
 
 log = structlog.get_logger()
 
-RETRY = timedelta(minutes=10)  # after a backup that could not be made
+RETRY = timedelta(minutes=10)  # after a backup that failed
 
 
 class Backups:
-    """Makes a backup whenever the newest one is older than it should be."""
+    """Makes a backup whenever the newest is older than `every`, and keeps `keep` of them; none without a `folder`."""
 
     def __init__(self, database: Database, clock: Clock, folder: Path | None, *, every: timedelta, keep: int) -> None:
         self.database = database

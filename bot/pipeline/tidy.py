@@ -1,4 +1,4 @@
-"""Tidy: what is too old to matter is removed, in chunks small enough to delay nobody."""
+"""Tidy step: removes rows that are past their retention, in chunks small enough not to delay other writers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,16 +15,16 @@ from bot.storage.database import Database
 log = structlog.get_logger()
 
 CHUNK = 500
-SEEN_LASTS = timedelta(days=90)  # since a feed last showed it: what left a feed and returns is not new
+SEEN_LASTS = timedelta(days=90)  # since a feed last showed the item: an item that returns within it is not new
 MESSAGES_LAST = timedelta(days=30)
-DIGESTS_LAST = timedelta(days=60)  # that they were made: nobody asks for one of so long ago
-QUERIES_AT_ONCE = 50  # each is looked for in all that was told
-SITES_LAST = timedelta(days=7)  # that no page was fetched from
+DIGESTS_LAST = timedelta(days=60)  # records that a digest was made
+QUERIES_AT_ONCE = 50  # each is searched for in the whole table `told`
+SITES_LAST = timedelta(days=7)  # since a page was last fetched from it
 UPDATES_LAST = timedelta(days=2)  # Telegram repeats an update for a day at most
 
 
 async def tidy(database: Database, clock: Clock, *, retention: timedelta) -> None:
-    """Remove entries older than `retention`, and what nothing refers to any more."""
+    """Remove entries older than `retention`, and rows that nothing refers to any more."""
     now = clock.now()
     work: dict[str, Callable[[AsyncConnection], Awaitable[int]]] = {
         "entries": lambda connection: entries.purge(connection, now - retention, CHUNK),
@@ -53,4 +53,4 @@ async def _all(database: Database, remove: Callable[[AsyncConnection], Awaitable
         total += removed
         if removed < CHUNK:
             return total
-        await asyncio.sleep(0)  # whoever waits to write goes first
+        await asyncio.sleep(0)  # let waiting writers go first

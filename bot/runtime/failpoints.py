@@ -1,25 +1,25 @@
-"""Failpoints: named places in the code where `make chaos` kills the process. Without the sandbox's token: nothing.
+"""Failpoints: named places in the code where `make chaos` kills the process. Disabled without the sandbox's token.
 
-`WATCHWORD_CRASH_AT=claimed:3` ends it when it comes to "claimed" for the third time. A name in -ing is a moment
-before a commit, the others come after one.
+`WATCHWORD_CRASH_AT=claimed:3` kills it when it reaches "claimed" for the third time. A name in -ing is a moment
+before a commit, the others are after one.
 """
 
 import os
 import signal
 
 VARIABLE = "WATCHWORD_CRASH_AT"
-SANDBOX_TOKEN = "7000000001:"  # noqa: S105 - how the tokens of `bot.sandbox` begin: no bot of Telegram's has one
+SANDBOX_TOKEN = "7000000001:"  # noqa: S105 - the prefix of `bot.sandbox`'s tokens; Telegram issues none like it
 
 _left: dict[str, int] = {}
 
 
 def is_sandbox(token: str) -> bool:
-    """Return whether a token is the sandbox's: only with one can the program be made to crash or misread the time."""
+    """Return whether a token is the sandbox's; only such a token enables failpoints and `SetClock`."""
     return token.startswith(SANDBOX_TOKEN)
 
 
 def arm(token: str) -> None:
-    """Read where to crash from the environment, if `token` is the sandbox's."""
+    """Read the failpoint from the environment, if `token` is the sandbox's."""
     name, _, count = os.environ.get(VARIABLE, "").partition(":")
     if name and is_sandbox(token):
         _left[name] = int(count or 1)

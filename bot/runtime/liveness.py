@@ -1,23 +1,24 @@
-"""Signs of life of one process: when each part last did its work, and how late the event loop runs."""
+"""Signs of life of one process: the last success of each part, and the lateness of the event loop."""
 
 import asyncio
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
+from datetime import timedelta
 
 from bot.runtime.clock import Clock
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0)  # seconds
-EVERY = 0.5  # seconds between two looks at the loop
-REMEMBERED = 600  # looks: five minutes
+EVERY = 0.5  # seconds between two measurements of the loop; a float, as asyncio takes it
+REMEMBERED = 600  # measurements: five minutes
 
 
 class Histogram:
-    """Counts values by the smallest of `bounds` that they do not exceed; they can be added up over many runs."""
+    """Histogram of Prometheus: counts values by the smallest of `bounds` (ascending) that they do not exceed."""
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)  # the last: beyond all bounds
+        self.counts = [0] * (len(bounds) + 1)  # the last: above all bounds
         self.total = 0.0
 
     def add(self, value: float) -> None:
@@ -27,32 +28,32 @@ class Histogram:
 
 
 class Pulse:
-    """Beats with the parts of the bot. Times are seconds of the clock's monotonic time."""
+    """Record of the last success of each part of the bot, and of the lateness of its event loop."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.beats: dict[str, float] = {}
+        self.beats: dict[str, float] = {}  # monotonic time of the last success, in seconds
         self.failures: dict[str, int] = {}  # in a row
-        self.delays: deque[float] = deque(maxlen=REMEMBERED)  # how late the loop was, in seconds
+        self.delays: deque[float] = deque(maxlen=REMEMBERED)  # lateness of the loop, in seconds
         self.lateness = Histogram(BUCKETS)  # the same, since the start
-        self.blocked = Histogram(BUCKETS)  # the same, without what it waited for a processor that others had
+        self.blocked = Histogram(BUCKETS)  # the same, without time spent waiting for a processor
 
     def beat(self, part: str) -> None:
-        """Note that a part did its work."""
+        """Record that a part did its work."""
         self.beats[part] = self.clock.monotonic()
         self.failures[part] = 0
 
     def fail(self, part: str) -> None:
-        """Note that a part could not do its work."""
+        """Record that a part failed."""
         self.failures[part] = self.failures.get(part, 0) + 1
 
-    def since(self, part: str) -> float | None:
-        """Return for how many seconds a part has been silent, or None if it was never heard."""
+    def since(self, part: str) -> timedelta | None:
+        """Return the time since the last beat of a part, or None before its first."""
         at = self.beats.get(part)
-        return None if at is None else self.clock.monotonic() - at
+        return None if at is None else timedelta(seconds=self.clock.monotonic() - at)
 
     async def listen(self) -> None:
-        """Measure how late the loop runs, until cancelled."""
+        """Measure the lateness of the event loop, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             before, starved = loop.time(), _starved()
@@ -64,7 +65,7 @@ class Pulse:
 
 
 def _starved() -> float:
-    """Return for how many seconds this thread has been ready to run while others had the processors (Linux; else 0).
+    """Return the seconds for which this thread was ready to run but had no processor (Linux; else 0).
 
     The second number of /proc/thread-self/schedstat, in nanoseconds (Linux: Documentation/scheduler/sched-stats.rst).
     """

@@ -1,7 +1,7 @@
-"""The log: one line for a unit of work, ids rather than texts, and never a secret.
+"""Log configuration: one line for a unit of work, ids rather than texts, and never a secret.
 
-Every line, ours or a library's, passes `Redactor` as its last step: whatever was registered as secret, and whatever
-looks like a bot token or a password in a URL, is masked in the finished text, tracebacks included.
+Every line, ours or a library's, passes `Redactor` as its last step: registered secrets, and text in the form of a
+bot token or of a password in a URL, are masked in the finished line, tracebacks included.
 """
 
 import logging
@@ -17,7 +17,7 @@ from structlog.typing import EventDict, Processor
 MASK = "[secret]"
 TOKEN = re.compile(r"\d{4,20}:[A-Za-z0-9_-]{20,}")
 PASSWORD_IN_URL = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)")
-TALKATIVE = ("httpx", "httpcore", "aiohttp", "apscheduler", "alembic", "telegram", "asyncio", "aiosqlite")
+VERBOSE_LIBRARIES = ("httpx", "httpcore", "aiohttp", "apscheduler", "alembic", "telegram", "asyncio", "aiosqlite")
 
 
 class Redactor(logging.Formatter):
@@ -67,18 +67,18 @@ def configure(level: str, style: str, secrets: Iterable[str] = ()) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Redactor(formatter, secrets))
-    logging.raiseExceptions = False  # a full disk or a closed stderr must not end up in the bot's own work
+    logging.raiseExceptions = False  # a full disk or a closed stderr must not raise in the bot's own work
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name in TALKATIVE:  # at INFO httpx writes the Bot API's URL, which holds the token
+    for name in VERBOSE_LIBRARIES:  # at INFO httpx writes the Bot API's URL, which holds the token
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Write what ends the program the way everything is written: python itself would show it unmasked."""
+    """Log an uncaught exception through the handlers: Python itself would print it unmasked."""
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
         return

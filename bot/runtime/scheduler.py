@@ -1,7 +1,7 @@
-"""Periodic wake-ups: APScheduler wakes each step of the pipeline at its interval, and owns no truth.
+"""Periodic wake-ups: APScheduler wakes each step of the pipeline at its interval, and keeps no state.
 
-What is due is a query, so a lost or a doubled tick changes nothing but the time. Digests are not jobs here: a job at
-02:30 would run twice on one night of the year and not at all on another (bot/schedules/digests.py).
+Due work is found by a query, so a lost or a doubled tick changes nothing but the time. Digests are not jobs here: a job
+at 02:30 would run twice on one night of the year and not at all on another (bot/schedules/digests.py).
 """
 
 from datetime import UTC
@@ -16,12 +16,12 @@ def build(wakeups: Wakeups) -> AsyncIOScheduler:
     """Return a scheduler with a tick for every step; the caller starts it and shuts it down."""
     scheduler = AsyncIOScheduler(timezone=UTC)
 
-    async def ring(step: Step) -> None:  # async: it runs in the event loop, where the wake-ups are
+    async def wake(step: Step) -> None:  # async, so that it runs in the event loop, as `Wakeups` requires
         wakeups.wake(step)
 
     for spec in STEPS:
         scheduler.add_job(
-            ring,
+            wake,
             "interval",
             args=[spec.step],
             seconds=spec.tick.total_seconds(),

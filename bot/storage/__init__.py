@@ -3,5 +3,5 @@
 In: frozen records and an open transaction (`Database.begin`). Out: frozen records, never rows.
 The same statements run on SQLite and PostgreSQL, and every test runs on both.
 
-Not here: deciding anything. What is due, new, told or sent is decided by the stages and written down here.
+Not here: decisions. The stages decide which work is due, new or sent; this folder stores the result.
 """

@@ -1,8 +1,8 @@
-"""Backups: the whole database as one SQLite file, whichever database is in use, while it is in use.
+"""Backups: the whole database, SQLite or PostgreSQL, as one SQLite file, made while the database is in use.
 
 SQLite is copied with its online backup (a copy of the file alone would miss what is still in its log); PostgreSQL is
-read in one snapshot, table by table. The file is made under another name, flushed to the disk, checked and only then
-renamed: what carries a backup's name is whole. `restore` fills an empty database of either kind.
+read in one snapshot, table by table. The file is made under another name, checked, flushed to the disk and only then
+renamed: a file with the name of a backup is whole. `restore` fills an empty database of either kind.
 """
 
 import os
@@ -27,11 +27,11 @@ SHAPE = re.compile(r"watchword-\d{8}T\d{6}Z\.db")
 
 
 class BackupError(WatchwordError):
-    """A backup could not be made; the text says why."""
+    """Failure to make a backup; the text has the reason."""
 
 
 async def backup(database: Database, target: Path) -> None:
-    """Write a backup to `target`, which is replaced if it is there. Raises BackupError and leaves nothing behind."""
+    """Write a backup to `target`, replacing it if it exists. On failure raise BackupError and leave nothing behind."""
     unfinished = target.with_name(f".{target.name}.unfinished")
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -59,9 +59,9 @@ async def backup_to_folder(database: Database, folder: Path, now: datetime, *, k
 
 
 async def backup_before_migrating(database: Database, folder: Path) -> Path | None:
-    """Write a backup of a SQLite file whose tables are about to be changed; None if they are not, or it is PostgreSQL.
+    """Write a backup of a SQLite file that `migrate` will change, and return its path; None if it changes nothing.
 
-    New tables cannot be made old again: this is the way back. It is named for its tables, and never gives way.
+    Migrations have no way back but this file. It is named for the old revision, and `backup_to_folder` keeps it.
     """
     revision = await database.revision_before()
     if revision is None:
@@ -77,16 +77,16 @@ def backups_in(folder: Path) -> list[Path]:
 
 
 def newest_backup_at(folder: Path, now: datetime) -> datetime | None:
-    """Return when the newest backup in a folder was made (its name says so), or None if there is none.
+    """Return when the newest backup in a folder was made (by its name), or None.
 
-    One from the future was made while the clock was wrong: it keeps no other from being made.
+    A backup from the future was made while the clock was wrong, and is ignored.
     """
     made = [datetime.strptime(path.name, NAME).replace(tzinfo=UTC) for path in backups_in(folder)]
     return max((at for at in made if at <= now), default=None)
 
 
 async def restore(source: Path, database: Database) -> None:
-    """Fill `database` with a backup. ConfigError if that is no backup of ours, or the database is not empty."""
+    """Fill `database` with a backup. ConfigError if `source` is not a backup, or the database is not empty."""
     if not source.is_file():  # noqa: ASYNC240 - nothing else runs
         raise ConfigError([f"{source}: there is no such file"])
     _refuse_strange(source)
@@ -95,7 +95,7 @@ async def restore(source: Path, database: Database) -> None:
         await _refuse_full(writing)
         await _copy_tables(reading, writing)
         if not database.is_sqlite:
-            await _count_on(writing)
+            await _set_sequences(writing)
 
 
 def _remove(path: Path) -> None:
@@ -126,15 +126,15 @@ async def _copy(database: Database, target: Path) -> None:
 async def _copy_tables(reading: AsyncConnection, writing: AsyncConnection) -> None:
     for table in meta.sorted_tables:
         rows = await reading.stream(sa.select(table).execution_options(yield_per=CHUNK))
-        async for some in rows.mappings().partitions(CHUNK):
-            await writing.execute(sa.insert(table), [dict(row) for row in some])
+        async for chunk in rows.mappings().partitions(CHUNK):
+            await writing.execute(sa.insert(table), [dict(row) for row in chunk])
 
 
 def _refuse_strange(path: Path) -> None:
-    """Refuse a file with anything but plain tables and indexes in it, or that no version of ours has made.
+    """Raise ConfigError for a file that is not one of Watchword, or has more than plain tables and indexes.
 
-    A view, a trigger or a virtual table is code of whoever made the file: it could run for ever, or change what is
-    restored.
+    A view, a trigger or a virtual table is code of the file's author: it could run for ever, or change the restored
+    data.
     """
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
@@ -152,8 +152,8 @@ async def _refuse_full(connection: AsyncConnection) -> None:
             raise ConfigError(["storage.url: this database is not empty; restore into a new one"])
 
 
-async def _count_on(connection: AsyncConnection) -> None:
-    """Let PostgreSQL number new rows after those that were restored."""
+async def _set_sequences(connection: AsyncConnection) -> None:
+    """Set PostgreSQL's sequences to the highest restored ids."""
     for table in meta.sorted_tables:
         column = table.autoincrement_column
         if column is None:
@@ -175,7 +175,7 @@ def _check(path: Path) -> None:
 
 
 def _flush(path: Path) -> None:
-    """Wait until a file, or a folder's list of files, is on the disk."""
+    """Flush a file, or the list of files of a folder, to the disk."""
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)

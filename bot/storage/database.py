@@ -1,4 +1,4 @@
-"""Opening the database, its transactions, and bringing its tables up to date.
+"""Database: its connections and transactions, and the migration of its tables.
 
 SQLite has one writer: a lock here queues the writers of this process, BEGIN IMMEDIATE takes the file's lock at
 once (a read that later turns into a write fails with BUSY_SNAPSHOT whatever the timeout), and readers have
@@ -45,7 +45,7 @@ class Database:
         else:
             self._writer = self._reader = _postgresql_engine(self.url)
         self._write_lock = asyncio.Lock()
-        self.run = secrets.token_hex(4)  # the name of this run of the program, on what it leases
+        self.run = secrets.token_hex(4)  # the name of this run of the program, in its lease tokens
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
@@ -59,13 +59,13 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction that only reads: a snapshot, next to any writer."""
+        """Open a transaction that only reads, concurrently with any writer."""
         async with self._reader.begin() as connection:
             yield connection
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
-        """Open a long read of one moment: all its statements see the same rows."""
+        """Open a long transaction that only reads a snapshot: all its statements see the same rows."""
         async with self._reader.connect() as connection:
             if not self.is_sqlite:
                 await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -73,7 +73,7 @@ class Database:
             yield connection
 
     async def session(self) -> AsyncConnection:
-        """Return a connection for the caller alone, in no transaction: its locks last until it is closed."""
+        """Return a connection of the caller's own, in autocommit mode: its session locks last until it is closed."""
         connection = await self._writer.connect()
         await connection.execution_options(isolation_level="AUTOCOMMIT")
         return connection
@@ -84,9 +84,9 @@ class Database:
         return Path(self.url.database) if self.is_sqlite and self.url.database else None
 
     async def migrate(self) -> None:
-        """Bring the tables up to this version.
+        """Migrate the tables to this version.
 
-        ConfigError if they belong to a newer one, cannot be reached, or are in a file that is damaged.
+        ConfigError if a newer version wrote them, or the database cannot be reached or its file is damaged.
         """
         try:
             if self.path:
@@ -99,18 +99,18 @@ class Database:
             raise cannot_be_opened(error) from error
 
     async def revision_before(self) -> str | None:
-        """Return which version made the tables of a SQLite file that `migrate` is to change; None if it is not."""
+        """Return the revision of a SQLite file's tables if `migrate` would change them, else None."""
         if self.path is None or not self.path.exists():
             return None
         try:
             async with self.read() as connection:
                 current = await connection.run_sync(_revision)
         except (sqlite3.Error, DBAPIError):
-            return None  # `migrate` says what is wrong with it
+            return None  # `migrate` reports the error
         return None if current == ScriptDirectory.from_config(alembic_config()).get_current_head() else current
 
     async def empty_log(self) -> None:
-        """Write SQLite's log back into its file and cut it, if no reader holds it: by itself it only grows."""
+        """Write SQLite's log back into its file and truncate it, if no reader uses it: by itself it only grows."""
         if not self.is_sqlite:
             return
         async with self._write_lock, self._writer.connect() as connection:
@@ -119,7 +119,7 @@ class Database:
             await raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def log_bytes(self) -> int:
-        """Return how large SQLite's log is; 0 for PostgreSQL."""
+        """Return the size of SQLite's log; 0 for PostgreSQL."""
         log = self.path.with_name(f"{self.path.name}-wal") if self.path else None
         return log.stat().st_size if log and log.exists() else 0
 
@@ -138,7 +138,7 @@ class Database:
 
 
 def cannot_be_opened(error: Exception) -> ConfigError:
-    """Return what to tell the operator of a database that cannot be reached, read or written."""
+    """Return the error for a database that cannot be reached, read or written."""
     reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
     return ConfigError([f"storage.url: the database cannot be opened: {reason[:200]}"])
 
@@ -150,9 +150,9 @@ async def _refuse_damaged(connection: AsyncConnection) -> None:
 
 
 def _make_file(path: Path) -> None:
-    """Make the database file readable by its owner alone, before SQLite makes it readable by all; and in WAL mode.
+    """Create the database file in WAL mode, readable by its owner alone (SQLite would make it readable by all).
 
-    That mode stays with the file. Setting it on every connection would find the file locked whenever two are opened.
+    The mode stays with the file. To set it on each connection fails with a locked file when two are opened at once.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.touch(mode=0o600)
@@ -161,12 +161,12 @@ def _make_file(path: Path) -> None:
 
 
 def insert_new(connection: AsyncConnection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-    """Return an INSERT for `table` that can say ON CONFLICT, in this database's dialect."""
+    """Return an INSERT into `table` in this database's dialect, which supports ON CONFLICT."""
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
 async def insert_many(connection: AsyncConnection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert `rows`, passing over those whose unique key is there already."""
+    """Insert `rows`, except those whose unique key exists already."""
     if rows:
         await connection.execute(insert_new(connection, table).on_conflict_do_nothing(), list(rows))
 
@@ -174,8 +174,8 @@ async def insert_many(connection: AsyncConnection, table: sa.Table, rows: Sequen
 async def next_value(connection: AsyncConnection, name: str) -> int:
     """Return the next number of a counter (1 is the first).
 
-    The counter's row stays locked until the transaction ends, so numbers commit in order: whoever has seen
-    number n has seen all below it. A sequence would not promise that.
+    The counter's row stays locked until the transaction ends, so numbers commit in order: a reader that sees
+    number n sees all below it. A sequence does not guarantee that.
     """
     statement = insert_new(connection, counter).values(name=name, value=1)
     statement = statement.on_conflict_do_update(index_elements=["name"], set_={"value": counter.c.value + 1})
@@ -210,8 +210,8 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> AsyncEngine:
         connection.exec_driver_sql(begin)
 
     @sa.event.listens_for(engine.sync_engine, "commit")
-    def refuse_a_half(connection: Connection) -> None:
-        """Refuse to commit what a full disk has ended already (sqlite.org/lang_transaction.html), without a word."""
+    def refuse_ended(connection: Connection) -> None:
+        """Refuse to commit a transaction that a full disk has ended silently (sqlite.org/lang_transaction.html)."""
         driver = connection.connection.driver_connection
         assert driver is not None
         if not driver.in_transaction:
@@ -226,7 +226,7 @@ def _postgresql_engine(url: sa.URL) -> AsyncEngine:
         url.set(drivername="postgresql+psycopg"),
         pool_size=9,  # one is held by `presence`
         max_overflow=4,
-        hide_parameters=True,  # of a statement that fails: they are people's words, and addresses that hold keys
+        hide_parameters=True,  # of a failed statement: they contain people's words, and addresses with keys
         pool_pre_ping=True,  # a server that restarted costs one reconnect, not one failed unit
         connect_args={
             "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC"
@@ -236,7 +236,7 @@ def _postgresql_engine(url: sa.URL) -> AsyncEngine:
 
 
 def alembic_config() -> AlembicConfig:
-    """Return Alembic's settings, without a file of their own."""
+    """Return the settings of Alembic, which has no configuration file here."""
     config = AlembicConfig()
     config.set_main_option("script_location", str(MIGRATIONS))
     return config

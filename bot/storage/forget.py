@@ -21,7 +21,7 @@ CHAT_KINDS = ("message", "channel_post", "my_chat_member", "chat_member")  # of 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The receipt of a deletion, with its counts. `code` is random; the row of table `forgotten` is found by it."""
+    """Receipt of a deletion: its counts, and a random `code` that finds the row of table `forgotten`."""
 
     code: str
     subscriptions: int

@@ -1,4 +1,4 @@
-"""Queue ages: how long the oldest of each queue has been waiting, and how long news took to arrive."""
+"""Queue ages: the wait of the oldest item of each queue, and the time from publication to delivery."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from bot.storage import deliveries
 from bot.storage.schema import chat, delivery, delivery_item, digest_slot, entry, inbox, site, source, websub
 from bot.storage.schema import page as web_page
 
-LAGS = 20_000  # deliveries read; the newest
+LAGS = 20_000  # at most so many deliveries are read, the newest
 
 
-Oldest = Callable[[datetime], sa.Select[Any]]  # selects since when the oldest of a queue has been waiting, or NULL
+Oldest = Callable[[datetime], sa.Select[Any]]  # selects the time since which the oldest item has been waiting, or NULL
 
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """The time from an entry's publication until a chat had it."""
+    """Lag of one entry: the time from its publication to its message in a chat."""
 
     source_id: int
     kind: str  # alert or digest
@@ -28,7 +28,7 @@ class Lag:
 
 
 async def waits(connection: AsyncConnection, now: datetime, queues: Mapping[str, Oldest]) -> dict[str, timedelta]:
-    """Return for how long the oldest of each queue has been waiting for its turn; zero where the queue is empty."""
+    """Return the wait of the oldest item of each queue; zero where the queue is empty."""
     found = {}
     for name, oldest in queues.items():
         at: datetime | None = (await connection.execute(oldest(now))).scalar_one()
@@ -73,9 +73,9 @@ def digest(now: datetime) -> sa.Select[Any]:
 
 
 def send(now: datetime) -> sa.Select[Any]:
-    """Messages to be sent, those that wait for their next try too. Not edits: they may wait as long as they last.
+    """Messages to send, including those that wait for their next attempt. Not edits: they may wait as long as they last.
 
-    Counted since the message was first due: each try that fails puts off the next, and no message would ever wait long.
+    Counted since the message was first due: each failed attempt postpones the next, so no wait would ever be long.
     """
     due_at = sa.func.coalesce(delivery.c.due_at, delivery.c.created_at)
     since = sa.case((chat.c.hold_until > due_at, chat.c.hold_until), else_=due_at)
@@ -94,7 +94,7 @@ def answer(now: datetime) -> sa.Select[Any]:
 
 
 async def lags(connection: AsyncConnection, since: datetime) -> list[Lag]:
-    """Return how long entries took that arrived since a time in an alert or a digest."""
+    """Return the lags of entries that arrived since a time in an alert or a digest."""
     statement = (
         sa.select(entry.c.source_id, delivery.c.kind, delivery.c.ended_at, entry.c.published_at)
         .join(delivery_item, delivery_item.c.delivery_id == delivery.c.id)
@@ -111,7 +111,7 @@ async def lags(connection: AsyncConnection, since: datetime) -> list[Lag]:
 
 
 async def states(connection: AsyncConnection) -> dict[tuple[str, str], int]:
-    """Return how many deliveries there are by (kind, state); those that ended long ago were removed."""
+    """Return the number of deliveries by (kind, state). Those that ended long ago were removed."""
     statement = sa.select(delivery.c.kind, delivery.c.state, sa.func.count().label("n"))
     rows = await connection.execute(statement.group_by(delivery.c.kind, delivery.c.state))
     return {(row.kind, row.state): row.n for row in rows}

@@ -1,6 +1,6 @@
-"""The tables, as docs/design.md explains them. A change here needs a migration in `migrations/versions`.
+"""Schema: the tables (docs/design.md explains them). A change here needs a migration in `migrations/versions`.
 
-State columns hold the words of the state machine in docs/delivery.md. Times are aware UTC (`UtcDateTime`).
+State columns contain the states of docs/delivery.md. Times are aware UTC (`UtcDateTime`).
 """
 
 from datetime import UTC, datetime
@@ -12,13 +12,13 @@ from sqlalchemy.engine.interfaces import Dialect
 
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
-    """An aware time, kept in UTC. SQLite has no zones: SQLAlchemy alone would give back a naive time, hours off."""
+    """Aware time, stored in UTC. SQLite has no zones: SQLAlchemy alone would return a naive time, hours off."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a naive time: whose clock it meant is unknown."""
+        """Raise ValueError for a naive time: its zone is unknown."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -27,7 +27,7 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        """Give the time back aware, in UTC."""
+        """Return the time, aware, in UTC."""
         if value is None:
             return None
         assert isinstance(value, datetime)
@@ -55,7 +55,7 @@ def _ref(name: str, target: str, *, nullable: bool = False) -> Column[int]:
 
 
 def _text(name: str, default: str | None = None) -> Column[str]:
-    """A text that is always there, unless it has no default and is told to be null by the caller."""
+    """Return a column of text that is not null."""
     return Column(name, sa.Text, nullable=False, server_default=default)
 
 
@@ -72,7 +72,7 @@ def _at(name: str, *, nullable: bool = False) -> Column[datetime]:
 
 
 def _part_index(name: str, where: sa.ColumnElement[bool], *columns: Column[Any]) -> None:
-    """Index only the rows that are still to be worked on: it stays small however old the table grows."""
+    """Add an index of only the rows with pending work: it stays small as the table grows."""
     Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
@@ -92,7 +92,7 @@ source = Table(
     _text("state"),  # active, paused, removed
     Column("etag", sa.Text),
     Column("last_modified", sa.Text),
-    _at("validators_at", nullable=True),  # since when they are kept: dropped every 8 days
+    _at("validators_at", nullable=True),  # when they were first stored: dropped every 8 days
     Column("body_hash", sa.Text),
     _at("next_poll_at"),
     _at("polled_at", nullable=True),
@@ -103,19 +103,19 @@ source = Table(
     _at("lease_until", nullable=True),
     Column("lease_token", sa.Text),
     _flag("baseline_done"),
-    Column("wishes", sa.JSON),  # how its document asks to be polled
-    Column("moved_to", sa.Text),  # where it was permanently redirected,
-    _count("moves"),  # so many times in a row
+    Column("wishes", sa.JSON),  # polling hints of its document
+    Column("moved_to", sa.Text),  # the target of a permanent redirect,
+    _count("moves"),  # seen so many times in a row
     _count("size"),  # items of the document, when it was last read whole
     Column("rhythm", sa.Text),  # when it publishes
-    _flag("ids_distinct"),  # of the items of its document, when it was last read whole
-    Column("troubles", sa.JSON),  # that document's, of which admins were told
+    _flag("ids_distinct"),  # each item of its document had its own id, when it was last read whole
+    Column("troubles", sa.JSON),  # those of the document that admins were informed about
     _at("created_at"),
     Index("ix_source_due", "state", "next_poll_at"),
     Index("ix_source_lease_until", "lease_until"),
 )
 
-source_alias = Table(  # where sources were before they moved: adding an old address finds the source
+source_alias = Table(  # former addresses of sources that moved: adding one finds the source
     "source_alias",
     meta,
     Column("url", sa.Text, primary_key=True),
@@ -129,11 +129,11 @@ websub = Table(  # subscriptions to hubs: wanted, live until they expire, or to 
     _ref("source_id", "source.id"),
     _text("topic"),
     _text("hub"),
-    Column("token", sa.Text, nullable=False, unique=True),  # the end of the callback's address: nobody can guess it
+    Column("token", sa.Text, nullable=False, unique=True),  # the unguessable end of the callback's address
     _text("callback"),
     _text("secret"),
     _flag("wanted"),
-    _at("due_at"),  # when the hub is to be asked next
+    _at("due_at"),  # the next request to the hub
     _at("asked_at", nullable=True),
     _at("verified_at", nullable=True),
     _at("expires_at", nullable=True),  # live until then
@@ -145,7 +145,7 @@ websub = Table(  # subscriptions to hubs: wanted, live until they expire, or to 
     Index("ix_websub_source_id", "source_id"),
 )
 
-seen = Table(  # what a source has ever shown; outlives the entry, so what returns is not new
+seen = Table(  # keys of all items of a source; a row outlives its entry, so that a returning item is not new
     "seen",
     meta,
     Column("source_id", Id, ForeignKey("source.id", ondelete="CASCADE"), primary_key=True),
@@ -170,10 +170,10 @@ entry = Table(
     _at("seen_at"),
     _at("edited_at", nullable=True),
     Column("story_id", Id),  # None until clustered
-    Column("text_id", Id),  # the first entry with the same text: what was told for one need not be told for the other
+    Column("text_id", Id),  # the first entry with the same text: only one of them is reported to a chat
     _flag("baseline"),
     Column("page", sa.Text),  # the article of its web page, where the source is read in full
-    _at("match_after", nullable=True),  # it waits so long for its page, and then no more
+    _at("match_after", nullable=True),  # the matcher waits until then for its page
     Column("matched_at_version", Id),  # None: waits for the matcher
     Column("alerted_to", Id),  # chats with a lower or equal id have had their alerts; None: all have
 )
@@ -213,7 +213,7 @@ site = Table(  # an origin that pages are fetched from: when the next may be, an
     _at("free_at"),
     _count("failures"),  # in a row
     Column("robots", sa.Text),  # None: never fetched
-    _at("robots_until", nullable=True),  # then it is fetched anew
+    _at("robots_until", nullable=True),  # then it is fetched again
 )
 
 story = Table(
@@ -236,7 +236,7 @@ query = Table(
     Index("ix_query_version", "version"),
 )
 
-alias = Table(  # names that an admin said are one; a change takes the next number of the counter "alias"
+alias = Table(  # names that an admin declared equal; a change takes the next number of the counter "alias"
     "alias",
     meta,
     _id(),
@@ -295,7 +295,7 @@ hit = Table(
     Column("text_id", Id, nullable=False),
     Column("score", sa.Float, nullable=False),
     Column("terms", sa.JSON, nullable=False),  # [[text, field, start, end, rule], …]
-    _flag("past"),  # known before anybody could be told: never pending
+    _flag("past"),  # never pending: of an entry of a first poll, or found for a preview
     _at("found_at"),
     Index("ix_hit_entry_id", "entry_id"),
     Index("ix_hit_query_id_found_at", "query_id", "found_at"),
@@ -350,7 +350,7 @@ Index(
     postgresql_where=_OPEN,
 )
 
-Index(  # a newer edit of a message takes the place of the one that waits
+Index(  # a newer edit of a message replaces a waiting edit
     "ix_delivery_pending_edit",
     delivery.c.edits,
     unique=True,
@@ -401,12 +401,12 @@ inbox = Table(
 )
 _part_index("ix_inbox_new", inbox.c.state == "NEW", inbox.c.chat_id, inbox.c.update_id)
 
-offer = Table(  # what the bot offered and may be taken up once, before it expires; what a button or an answer means
+offer = Table(  # an offer of the bot, accepted at most once, before it expires, by a button or an answer
     "offer",
     meta,
     _id(),
     _ref("chat_id", "chat.id"),
-    Column("user_id", sa.BigInteger, nullable=False),  # who was offered it
+    Column("user_id", sa.BigInteger, nullable=False),  # the person who may accept it
     _text("kind"),
     Column("payload", sa.JSON, nullable=False),
     _at("created_at"),
@@ -414,15 +414,15 @@ offer = Table(  # what the bot offered and may be taken up once, before it expir
     _at("taken_at", nullable=True),
     Index("ix_offer_chat_id", "chat_id", "user_id", "kind"),
     Index("ix_offer_expires_at", "expires_at"),
-    sqlite_autoincrement=True,  # an id is never given out again: an old button must not mean a new offer
+    sqlite_autoincrement=True,  # an id is never reused: an old button must not mean a new offer
 )
 
-person = Table(  # who was let in or put out; people nobody decided about have no row
+person = Table(  # people who were allowed or banned; others have no row
     "person",
     meta,
-    Column("telegram_id", sa.BigInteger, primary_key=True, autoincrement=False),  # a group's where one was let in
+    Column("telegram_id", sa.BigInteger, primary_key=True, autoincrement=False),  # or of a group that was allowed
     _text("access"),  # allowed, banned
-    Column("invite_id", Id, ForeignKey("invite.id", ondelete="SET NULL")),  # None: an admin named them
+    Column("invite_id", Id, ForeignKey("invite.id", ondelete="SET NULL")),  # None: by an admin's command
     _at("decided_at"),
 )
 
@@ -431,7 +431,7 @@ invite = Table(
     meta,
     _id(),
     Column("code", sa.Text, nullable=False, unique=True),
-    Column("uses_left", sa.Integer),  # None: as many as come
+    Column("uses_left", sa.Integer),  # None: unlimited
     _count("used"),
     _at("created_at"),
     _at("expires_at"),
@@ -439,7 +439,7 @@ invite = Table(
     sqlite_autoincrement=True,
 )
 
-role = Table(  # what one run alone may do at a time
+role = Table(  # roles that a single run has at a time
     "role",
     meta,
     Column("name", sa.Text, primary_key=True),
@@ -447,11 +447,11 @@ role = Table(  # what one run alone may do at a time
     _at("lease_until"),
 )
 
-secret = Table(  # made once, at the first start
+secret = Table(  # generated at the first start
     "secret", meta, Column("name", sa.Text, primary_key=True), Column("value", sa.Text, nullable=False)
 )
 
-forgotten = Table(  # the receipts of /forget: nothing that names anybody
+forgotten = Table(  # receipts of /forget, without any name
     "forgotten",
     meta,
     Column("receipt", sa.Text, primary_key=True),
@@ -459,7 +459,7 @@ forgotten = Table(  # the receipts of /forget: nothing that names anybody
     Column("counts", sa.JSON, nullable=False),
 )
 
-admin_act = Table(  # append-only: who changed what
+admin_act = Table(  # append-only log of admins' changes
     "admin_act",
     meta,
     _id(),

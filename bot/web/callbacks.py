@@ -1,6 +1,6 @@
-"""The pages at which others bring something: Telegram its updates, hubs (W3C WebSub) what is new in a feed.
+"""Public callbacks: Telegram posts updates, hubs (W3C WebSub) post the new content of feeds.
 
-They are the public's: whoever comes is judged by a secret, and sees nothing but a status.
+Anybody can reach them: a request is authenticated by a secret, and its response reveals nothing but a status.
 """
 
 import asyncio
@@ -8,6 +8,7 @@ import hmac
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,31 +21,31 @@ from bot.pipeline.hubs import Hubs
 log = structlog.get_logger()
 
 MOST_BYTES = 1024 * 1024  # of one update; Telegram's are a few kilobytes
-SLOWEST = 20.0  # seconds for a body to arrive
-BODIES, BODIES_OF_ONE = 16, 2  # that hubs bring at once: in all, and for one subscription
-TOKEN = "[A-Za-z0-9_-]{20,100}"  # noqa: S105 - what one looks like
-SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the header's name
+BODY_TIMEOUT = timedelta(seconds=20)  # for a whole body
+BODIES, BODIES_EACH = 16, 2  # of hubs, at once: in all, and for each subscription
+TOKEN = "[A-Za-z0-9_-]{20,100}"  # noqa: S105 - a pattern, no password
+SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the name of the header
 
 Keep = Callable[[list[dict[str, Any]]], Awaitable[None]]
 
 
 def public(routes: Sequence[web.RouteDef]) -> web.Application:
-    """Return what is served to the public: these pages and nothing else."""
+    """Return the public application: `routes` and nothing else."""
     app = web.Application()
     app.add_routes(routes)
     return app
 
 
 def webhook(path: str, secret: str, keep: Keep) -> web.RouteDef:
-    """Return what takes Telegram's updates at `path`: a POST that knows `secret`, answered when `keep` has stored it.
+    """Return the route of Telegram's updates: a POST with `secret` in its header, answered once `keep` has stored it.
 
-    Telegram sends an update again until it is answered with 2xx, so whatever fails here costs nothing but time.
+    Telegram repeats an update until the status is 2xx, so a failure here costs nothing but time.
     """
-    known = secret.encode()
+    expected = secret.encode()
 
     async def take(request: web.Request) -> web.Response:
-        told = request.headers.get(SECRET_HEADER, "").encode("utf-8", "surrogateescape")
-        if not hmac.compare_digest(told, known):  # in a time that does not tell how much of it was right
+        given = request.headers.get(SECRET_HEADER, "").encode("utf-8", "surrogateescape")
+        if not hmac.compare_digest(given, expected):  # in constant time
             return web.Response(status=403)
         try:
             update = json.loads(await _body(request, MOST_BYTES))
@@ -63,49 +64,49 @@ def webhook(path: str, secret: str, keep: Keep) -> web.RouteDef:
 
 
 def websub(hubs: Hubs) -> list[web.RouteDef]:
-    """Return what hubs come to: a GET that asks whether we meant it, and a POST that brings something."""
+    """Return the routes of hubs: a GET that verifies the intent of a subscription, and a POST with new content."""
     path = f"{urlsplit(hubs.callbacks).path}{{token:{TOKEN}}}"
-    in_hand: Counter[str] = Counter()  # bodies by token, from before they are read until they are taken
+    in_progress: Counter[str] = Counter()  # bodies by token, from before they are read until they are processed
 
     async def answer(request: web.Request) -> web.Response:
-        said = await hubs.answer(request.match_info["token"], request.query)
-        if said is None:
+        text = await hubs.answer(request.match_info["token"], request.query)
+        if text is None:
             return web.Response(status=404)
-        return web.Response(text=said, headers={"X-Content-Type-Options": "nosniff"})  # text/plain: nothing to run
+        return web.Response(text=text, headers={"X-Content-Type-Options": "nosniff"})  # text/plain: no script runs
 
     async def take(request: web.Request) -> web.Response:
         token = request.match_info["token"]
-        one = await hubs.accepts(token)
-        if one is None:
+        subscription = await hubs.accepts(token)
+        if subscription is None:
             return web.Response(status=410)
-        if in_hand.total() >= BODIES:
+        if in_progress.total() >= BODIES:
             return _later(503)
-        if in_hand[token] >= BODIES_OF_ONE or hubs.is_too_much(one):
+        if in_progress[token] >= BODIES_EACH or hubs.is_too_much(subscription):
             return _later(429)
-        in_hand[token] += 1
+        in_progress[token] += 1
         try:
-            status = await hubs.take(one, await _body(request, hubs.max_bytes), request.headers)
+            status = await hubs.take(subscription, await _body(request, hubs.max_bytes), request.headers)
         finally:
-            in_hand[token] -= 1
-            if not in_hand[token]:
-                del in_hand[token]
+            in_progress[token] -= 1
+            if not in_progress[token]:
+                del in_progress[token]
         return web.Response(status=status) if status < 400 else _later(status)
 
     return [web.get(path, answer, allow_head=False), web.post(path, take)]
 
 
 def _later(status: int) -> web.Response:
-    """Say that it should be brought again; what is still to come of it is not read, so the connection ends."""
+    """Return a response that requests a retry. The rest of the body stays unread, so the connection is closed."""
     response = web.Response(status=status, headers={"Retry-After": "60"})
     response.force_close()
     return response
 
 
 async def _body(request: web.Request, limit: int) -> bytes:
-    """Return what was posted, as it came: 413 for more than `limit` bytes, 408 for too slow."""
+    """Return the raw body. HTTP 413 for more than `limit` bytes, 408 if it arrives too slowly."""
     body = bytearray()
     try:
-        async with asyncio.timeout(SLOWEST):
+        async with asyncio.timeout(BODY_TIMEOUT.total_seconds()):
             async for chunk in request.content.iter_any():
                 body += chunk
                 if len(body) > limit:

@@ -1,12 +1,12 @@
-"""Health: one sentence for each fault, such as a queue whose oldest item has been waiting too long."""
+"""Health checks: one sentence for each fault, such as a queue whose oldest item has been waiting too long."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-SILENCE = 300.0  # seconds without one message sent, while some wait
-UPDATES = 180.0  # seconds without an answer to getUpdates, which comes every 25 seconds
-LATE = 5.0  # seconds the event loop was late within the last minutes
-LONGEST_LOG = 64 * 2**20  # bytes; it is cut whenever nobody reads it
+SILENCE = timedelta(minutes=5)  # without a message sent, while messages wait
+UPDATES = timedelta(minutes=3)  # without a response to getUpdates, which comes every 25 seconds
+LATE = 5.0  # seconds, of the event loop within the last minutes (`Pulse.delays`)
+LONGEST_LOG = 64 * 2**20  # bytes; SQLite's log is cut whenever nobody reads it
 FAILURES = 3  # of one step, in a row
 
 
@@ -14,17 +14,17 @@ def problems(
     waits: Mapping[str, timedelta],
     patience: Mapping[str, timedelta],
     *,
-    sent: float | None,
-    fetched: float | None,
+    sent: timedelta | None,
+    fetched: timedelta | None,
     delays: Sequence[float],
     failures: dict[str, int],
     log_bytes: int = 0,
 ) -> list[str]:
     """Return one sentence for each fault.
 
-    `sent` and `fetched` are the seconds since the last message was sent and since Telegram last gave updates (None:
-    not yet, or not asked); `delays` how late the loop ran, in seconds; `failures` of each step, in a row; `log_bytes`
-    how large SQLite's log is.
+    `sent` and `fetched` are the times since the last message was sent and since getUpdates last returned (None: not
+    yet, or not polling); `delays` is the lateness of the event loop, in seconds; `failures` counts those of each step
+    in a row; `log_bytes` is the size of SQLite's log.
     """
     found = []
     for name, waited in waits.items():
@@ -32,7 +32,7 @@ def problems(
             continue
         found.append(f"{name}: the oldest has been waiting for {round(waited.total_seconds())} s")
     if fetched is not None and fetched > UPDATES:
-        found.append(f"updates: Telegram has given none for {round(fetched)} s")
+        found.append(f"updates: Telegram has given none for {round(fetched.total_seconds())} s")
     if delays and max(delays) > LATE:
         found.append(f"loop: was late by {max(delays):.1f} s")
     if log_bytes > LONGEST_LOG:
@@ -42,5 +42,5 @@ def problems(
 
 
 def percentile(values: Sequence[float], part: float) -> float:
-    """Return the value that `part` of `values` (sorted, not empty) do not exceed."""
+    """Return the quantile of `values` (sorted, not empty) at `part`, a number between 0 and 1."""
     return values[min(len(values) - 1, int(len(values) * part))]

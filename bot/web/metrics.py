@@ -1,4 +1,4 @@
-"""Prometheus' text format (prometheus.io/docs/instrumenting/exposition_formats), as far as it is needed."""
+"""Metrics page, in the text format of Prometheus (prometheus.io/docs/instrumenting/exposition_formats)."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ def render(
     lengths: Mapping[str, int],
     hubs: Mapping[str, int],
 ) -> str:
-    """Return the page."""
+    """Return the page. `waits` and `lengths` are by queue, `states` by (kind, state), `hubs` by state."""
     families: list[tuple[str, str, str, Sequence[Sample]]] = [
         ("up", "gauge", "1 while nothing is wrong.", [({}, float(not problems))]),
         (

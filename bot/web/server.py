@@ -1,4 +1,4 @@
-"""The pages for whoever runs the bot, and how pages are served."""
+"""Status pages for the operator, and the HTTP server for every page."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -23,7 +23,7 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Status:
-    """Answers how the bot is doing: `/healthz`, `/readyz` and `/metrics`."""
+    """Status pages: `/healthz`, `/readyz` and `/metrics`."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Status:
         self.is_ready = False
 
     def app(self) -> web.Application:
-        """Return what is to be served."""
+        """Return the application with the three pages."""
         app = web.Application()
         app.router.add_get("/healthz", self.health)
         app.router.add_get("/readyz", self.ready)
@@ -52,12 +52,12 @@ class Status:
         return app
 
     async def health(self, request: web.Request) -> web.Response:
-        """200 while all goes on; 503 with one line for each thing that does not."""
-        wrong = await self._problems()
-        return web.Response(text="\n".join(wrong or ["ok"]) + "\n", status=503 if wrong else 200)
+        """Return 200, or 503 with one line for each fault."""
+        faults = await self._problems()
+        return web.Response(text="\n".join(faults or ["ok"]) + "\n", status=503 if faults else 200)
 
     async def ready(self, request: web.Request) -> web.Response:
-        """200 once everything has started, and while the database answers."""
+        """Return 200 once everything has started and while the database answers; else 503."""
         try:
             async with self.database.read():
                 pass
@@ -66,7 +66,7 @@ class Status:
         return web.Response(text="ok\n") if self.is_ready else web.Response(text="starting\n", status=503)
 
     async def metrics(self, request: web.Request) -> web.Response:
-        """Everything countable, for Prometheus."""
+        """Return the metrics for Prometheus; 503 if the database does not answer."""
         now = self.clock.now()
         try:
             async with self.database.read() as connection:
@@ -77,17 +77,17 @@ class Status:
                 hubs = await websub.states(connection, now)
         except SQLAlchemyError:
             return web.Response(text="the database does not answer\n", status=503)
-        page = render(waits, lags, states, self.outcomes, self.pulse, self._wrong(waits), lengths, hubs)
+        page = render(waits, lags, states, self.outcomes, self.pulse, self._faults(waits), lengths, hubs)
         return web.Response(body=page.encode(), headers={"Content-Type": TEXT})
 
     async def _problems(self) -> list[str]:
         try:
             async with self.database.read() as connection:
-                return self._wrong(await queue_ages.waits(connection, self.clock.now(), self.queues))
+                return self._faults(await queue_ages.waits(connection, self.clock.now(), self.queues))
         except SQLAlchemyError as error:
             return [f"database: {type(error).__name__}"]
 
-    def _wrong(self, waits: Mapping[str, timedelta]) -> list[str]:
+    def _faults(self, waits: Mapping[str, timedelta]) -> list[str]:
         pulse = self.pulse
         return problems(
             waits,
@@ -102,7 +102,7 @@ class Status:
 
 @asynccontextmanager
 async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """Serve until the end of the block; yields the port. OSError if it is taken. Bodies are given as they come."""
+    """Serve until the end of the block; yield the port. OSError if it is taken. Bodies are not decompressed."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0, auto_decompress=False)
     await runner.setup()
     try:

@@ -1,4 +1,4 @@
-"""Names that an admin says are one: made in chat, in force at once, taken back with one tap."""
+"""Aliases that an admin makes in chat: in force at once, undone with one tap."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What strangers, feeds and networks do wrong: one clear sentence each, and nothing of it stops anybody's news."""
+"""Bad input from people, feeds and networks: one clear sentence each, and everybody's news still arrives."""
 
 import gzip
 

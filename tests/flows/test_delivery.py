@@ -1,4 +1,4 @@
-"""What becomes of a message when Telegram's answer fails, with the whole bot and the sandbox's faults."""
+"""Delivery when requests to Telegram fail, with the whole bot and the sandbox's faults."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Who has a say in a group is asked once a minute; a chosen language reaches the menu; /latest has pages."""
+"""Groups: their admins are requested once a minute; a chosen language reaches the menu; /latest has pages."""
 
 import json
 from functools import partial

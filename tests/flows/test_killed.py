@@ -1,4 +1,4 @@
-"""The real program, ended in the middle by SIGKILL, goes on where it was."""
+"""SIGKILL in the middle of work: the real program continues where it was."""
 
 import asyncio
 import os

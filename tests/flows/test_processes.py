@@ -1,4 +1,4 @@
-"""The program in processes of its own: several on one database, stopped and resumed, in poor surroundings, broken."""
+"""Separate processes of the program: several on one database, stopped and resumed, in poor surroundings, broken."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What Telegram, and whoever uses its Bot API beside us, may do to a running bot."""
+"""Faults of Telegram, and of other clients of the same bot, while the bot runs."""
 
 import asyncio
 import time

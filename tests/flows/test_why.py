@@ -1,4 +1,4 @@
-"""Why a story came, or did not: one sentence, exact."""
+"""/why: one exact sentence on the reason why a story was sent or was not."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""How wide a query is, and other forms of it with one tap."""
+"""Width of a query, and wider or narrower forms of it with one tap."""
 
 import pytest
 

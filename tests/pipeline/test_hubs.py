@@ -533,9 +533,9 @@ async def test_bodies_in_hand_are_counted_before_they_are_read(world: World, mon
             while await world.hub.distribute(b"", signature="") != status:
                 pass
 
-    stalled = [await stall() for _ in range(callbacks.BODIES_OF_ONE)]
+    stalled = [await stall() for _ in range(callbacks.BODIES_EACH)]
     await until(429)
-    monkeypatch.setattr(callbacks, "BODIES", callbacks.BODIES_OF_ONE)
+    monkeypatch.setattr(callbacks, "BODIES", callbacks.BODIES_EACH)
     assert await world.hub.distribute(b"", signature="") == 503  # of all: whoever else it is
     for writer in stalled:
         writer.close()

@@ -127,8 +127,9 @@ async def test_metrics_tell_the_lag_of_each_source(status: tuple[Status, str, La
 
 
 def test_each_thing_that_is_wrong_has_a_sentence() -> None:
-    assert problems(CALM, PATIENCE, sent=None, fetched=30, delays=[0.1], failures={"match": 1}) == []
-    found = problems(CALM, PATIENCE, sent=None, fetched=500, delays=[9.0], failures={"match": 3}, log_bytes=65 * 2**20)
+    assert problems(CALM, PATIENCE, sent=None, fetched=timedelta(seconds=30), delays=[0.1], failures={"match": 1}) == []
+    late = timedelta(seconds=500)
+    found = problems(CALM, PATIENCE, sent=None, fetched=late, delays=[9.0], failures={"match": 3}, log_bytes=65 * 2**20)
     assert [line.split(":")[0] for line in found] == ["updates", "loop", "database", "match"]
 
 
