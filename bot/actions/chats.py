@@ -2,16 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Schedule
 from bot.pipeline.digest import freeze_now
 from bot.schedules.digests import next_run_at, reschedule
-from bot.storage import chats, deliveries, forget
+from bot.storage import chats, deliveries, forget, offers
 from bot.storage.chats import Chat, ChatState
 from bot.storage.forget import Receipt
+from bot.storage.offers import OfferKind
+
+QUESTION_LASTS = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,19 @@ async def block(connection: AsyncConnection, chat: Chat, reason: str, now: datet
         return
     await chats.set_state(connection, chat.id, ChatState.BLOCKED, now, reason)
     await deliveries.cancel_chat(connection, chat.id, now, "the bot was put out")
+
+
+async def ask_forget(connection: AsyncConnection, chat: Chat, user_id: int, now: datetime) -> int:
+    """Offer to delete all that is stored for a chat; return the offer's id."""
+    return await offers.make(
+        connection,
+        chat_id=chat.id,
+        user_id=user_id,
+        kind=OfferKind.FORGET,
+        payload={},
+        now=now,
+        lasts=QUESTION_LASTS,
+    )
 
 
 async def forget_chat(

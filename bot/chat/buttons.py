@@ -20,6 +20,7 @@ from telegram.error import BadRequest, TelegramError
 from bot.actions import subscriptions as actions
 from bot.chat import permissions
 from bot.chat.admin import aliases, operations, people, sources
+from bot.chat.replies import reply_message
 from bot.chat.request import Request
 from bot.chat.user import edit, news, pause, privacy, settings, subscription_views, why
 from bot.delivery.telegram.send import keyboard
@@ -139,7 +140,7 @@ async def _fitting(request: Request, connection: AsyncConnection, result: Result
     shown, note = result
     if shown is None or measure(shown.text).within(LIMIT):
         return result
-    await request.show(connection, shown)
+    await reply_message(request, connection, shown)
     return None, note
 
 
@@ -164,7 +165,7 @@ async def _edit(request: Request, shown: Message) -> None:
             return
         log.warning("edit refused", reason=error.message)
         async with request.services.database.begin() as connection:
-            await request.show(connection, shown)
+            await reply_message(request, connection, shown)
         request.services.wakeups.wake(Step.SEND)
     except TelegramError as error:  # the press had its effect; only its picture is late
         log.info("edit not shown", reason=type(error).__name__)

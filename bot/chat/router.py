@@ -37,7 +37,8 @@ from bot.actions.refused import Refused
 from bot.chat import buttons, membership, permissions, refusals
 from bot.chat.admin import aliases, operations, opml, people, sources
 from bot.chat.rate_limit import RateLimiter, RateVerdict
-from bot.chat.request import AlreadyApplied, Request
+from bot.chat.replies import reply
+from bot.chat.request import AlreadyApplied, Request, load_chat
 from bot.chat.services import Services
 from bot.chat.user import edit, news, pause, privacy, settings, start, subscribe, why
 from bot.delivery.telegram.errors import ODD_ANSWER
@@ -191,7 +192,7 @@ class GuardedHandler:
         if not self.guard.is_in_time(request):
             return False
         await permissions.check(request, for_admins=self.for_admins, for_all=self.for_all)
-        await request.load_chat()
+        await load_chat(request)
         return True
 
 
@@ -213,7 +214,7 @@ async def _explain(request: Request, error: UserError | SourceError) -> None:
     try:
         async with request.transaction() as connection:
             if query is None:
-                await request.reply(connection, escape(said))
+                await reply(request, connection, escape(said))
     except AlreadyApplied:
         return
     if query is not None:

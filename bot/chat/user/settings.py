@@ -8,12 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.actions import chats as actions
 from bot.chat import permissions
+from bot.chat.replies import reply_message
 from bot.chat.request import Request
 from bot.chat.user import pause, subscription_views
 from bot.locales import LANGUAGES
 from bot.messages.callbacks import ButtonData, ButtonTooOld, Setting, SettingButton, TimeButton
 from bot.models import Button, Message, Schedule
 from bot.schedules.zones import parse_time, parse_zone
+from bot.storage import chats
 from bot.storage.chats import ChatState
 
 TIMES = (time(6), time(7), time(8), time(9), time(12), time(18), time(20), time(22))
@@ -24,13 +26,13 @@ async def settings(request: Request) -> None:
     """Show the settings, or change them: a time, a zone, or both ("08:30 Europe/Berlin")."""
     if not request.args.strip():
         async with request.transaction() as connection:
-            await request.show(connection, page(request))
+            await reply_message(request, connection, page(request))
         return
     await permissions.require_group_admin(request)
     at, zone = read_settings(request)
     async with request.transaction() as connection:
         await set_digest(request, connection, at or request.chat.digest_time, zone or request.chat.zone)
-        await request.show(connection, page(request))
+        await reply_message(request, connection, page(request))
 
 
 def read_settings(request: Request) -> tuple[time | None, str | None]:
@@ -103,8 +105,15 @@ async def pressed(request: Request, connection: AsyncConnection, button: Setting
             pass
         case _:
             raise ButtonTooOld(button)
-    await request.reload(connection)
+    await _reload_chat(request, connection)
     return page(request), note
+
+
+async def _reload_chat(request: Request, connection: AsyncConnection) -> None:
+    """Load the chat again after a change: the answer is in its new language."""
+    changed = await chats.get(connection, request.chat.id)
+    assert changed is not None
+    request.use_chat(changed)
 
 
 def _clock(at: time) -> str:

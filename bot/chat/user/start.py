@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from bot.chat import permissions
 from bot.chat.admin import people
+from bot.chat.replies import reply
 from bot.chat.request import Request
 from bot.chat.user.subscription_views import no_sources
 from bot.errors import UserError
@@ -23,7 +24,7 @@ async def start(request: Request) -> None:
         say = request.words.say
         if request.chat.state is ChatState.PAUSED:
             text = say("Welcome back. News is paused: /resume brings what gathered.")
-            await request.reply(connection, text, ((ResumeButton().labelled(request.words.gettext("Resume")),),))
+            await reply(request, connection, text, ((ResumeButton().labelled(request.words.gettext("Resume")),),))
             return
         lines = [
             say("I watch the news for the words you care about."),
@@ -43,7 +44,7 @@ async def start(request: Request) -> None:
             lines += ["", no_sources(request)]
         elif await subscriptions.of_chat(connection, request.chat.id):
             lines += ["", say("/list shows what you watch already.")]
-        await request.reply(connection, Markup("\n").join(lines))
+        await reply(request, connection, Markup("\n").join(lines))
 
 
 async def help_(request: Request) -> None:
@@ -62,7 +63,7 @@ async def help_(request: Request) -> None:
     if request.is_admin:
         lines += [Markup(), say("<b>For admins</b>"), *_explained(request, _admins(request))]
     async with request.transaction() as connection:
-        await request.reply(connection, Markup("\n").join(lines))
+        await reply(request, connection, Markup("\n").join(lines))
 
 
 def _explained(request: Request, pairs: Sequence[tuple[str, Markup]]) -> list[Markup]:
@@ -101,4 +102,4 @@ def _admins(request: Request) -> list[tuple[str, Markup]]:
 async def unknown(request: Request) -> None:
     """Answer a command that does not exist."""
     async with request.transaction() as connection:
-        await request.reply(connection, request.words.say("I don't know that command. /help lists what I can do."))
+        await reply(request, connection, request.words.say("I don't know that command. /help lists what I can do."))

@@ -9,6 +9,7 @@ from operator import attrgetter
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.chat.replies import reply
 from bot.chat.request import Request
 from bot.chat.user.subscription_views import when
 from bot.delivery.telegram.send import RESENT
@@ -46,10 +47,10 @@ async def why(request: Request) -> None:
     looked = await _look_up(request, request.args.split()[0]) if request.args.strip() else None
     async with request.transaction() as connection:
         if looked is not None:
-            await request.reply(connection, await _of_link(request, connection, looked))
+            await reply(request, connection, await _of_link(request, connection, looked))
         elif answered is not None:
             told = await hits.entries_told_in(connection, request.chat.id, answered.message_id)
-            await request.reply(connection, await _of_entries(request, connection, told))
+            await reply(request, connection, await _of_entries(request, connection, told))
         else:
             raise UserError(request.words.gettext("Answer an alert or a digest with /why, or send /why with a link."))
 
@@ -61,12 +62,12 @@ async def pressed(request: Request, connection: AsyncConnection, button: WhyButt
     sent = await deliveries.find_sent(connection, request.chat.id, message.message_id) if message else None
     alert = _render_again(request, sent) if sent else None
     if alert is None:
-        await request.reply(connection, explained)
+        await reply(request, connection, explained)
         return None, ""
     grown = Markup("{alert}\n\n🔎 {mark}{explained}").format(alert=alert, mark=request.words.mark, explained=explained)
     if measure(grown).within(LIMIT):
         return Message(grown), ""
-    await request.reply(connection, explained)
+    await reply(request, connection, explained)
     return None, ""
 
 
