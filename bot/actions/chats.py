@@ -1,4 +1,4 @@
-"""Actions on a chat: meeting it, pausing, resuming, its settings, when its digests are due, and its end."""
+"""Actions on a chat: create it at its first update, pause, resume, change its settings, make a digest, delete it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ class MetChat:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """The end of a pause; `stories` is how many the digest of that time has."""
+    """The end of a pause; `stories` is the number of stories in the digest of that time."""
 
     was_paused: bool
     stories: int = 0
@@ -52,9 +52,9 @@ async def meet(
     digest_time: time,
     now: datetime,
 ) -> MetChat:
-    """Return the chat that an update came from; a new one gets these settings and a daily digest.
+    """Return the chat of an update; a new one gets these settings and a daily digest.
 
-    A chat that had blocked the bot becomes active: it has just written.
+    A chat that had blocked the bot becomes active: an update proves that it has not any more.
     """
     chat, is_new = await chats.get_or_create(
         connection,

@@ -35,7 +35,7 @@ def _undo(words: Words, offer_id: int) -> tuple[Button, ...]:
 
 
 def named(labels: Sequence[str], words: Words) -> Markup:
-    """Return several queries as a sentence names them."""
+    """Return the labels of several queries, in bold and with separators, for a sentence."""
     separator = words.say(", ")
     return separator.join(Markup("<b>{label}</b>").format(label=words.isolate(label)) for label in labels)
 
@@ -44,7 +44,7 @@ def named(labels: Sequence[str], words: Words) -> Markup:
 
 
 async def plain_text(request: Request) -> None:
-    """Take a message as the new words that were asked for, or else as queries to propose."""
+    """Take a message as the answer to an open question for new words, or else as queries to propose."""
     message = request.update.effective_message
     text = " ".join(((message.text if message else None) or "").split())
     if not text:
@@ -81,7 +81,7 @@ async def search_proposed(request: Request, offer: Offer, choice: Choice | int) 
 async def watch_taken(
     request: Request, connection: AsyncConnection, offer: Offer, choice: Choice | int, found: list[Preview]
 ) -> Shown:
-    """Subscribe to the proposed queries, or leave it."""
+    """Subscribe to the proposed queries, unless the answer is No."""
     queries = actions.read_queries(offer.payload["text"], request.words)
     if choice is not Choice.YES:
         labels = named([query.label for query in queries], request.words)
@@ -130,7 +130,7 @@ def _removed(result: RemovedSubscriptions, words: Words) -> Message:
 async def stop_all_taken(
     request: Request, connection: AsyncConnection, offer: Offer, choice: Choice | int, prepared: None
 ) -> Shown:
-    """Remove all subscriptions, or leave it."""
+    """Remove all subscriptions, unless the answer is No."""
     if choice is not Choice.YES:
         return Message(request.words.say("All right, nothing changed.")), ""
     watched = await of_chat(connection, request.chat.id)

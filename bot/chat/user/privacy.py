@@ -22,7 +22,7 @@ from bot.storage.offers import Offer
 
 
 async def export(request: Request) -> None:
-    """Send what is stored for this chat as JSON, and to admins the sources as OPML and the aliases."""
+    """Send the stored data of this chat as JSON, and to admins also the sources as OPML and the aliases."""
     await permissions.require_group_admin(request)
     async with request.transaction() as connection:
         say = request.words.say
@@ -93,7 +93,7 @@ async def forget_(request: Request) -> None:
 
 
 async def asked_twice(request: Request, connection: AsyncConnection, button: ForgetButton) -> tuple[Message, str]:
-    """Ask for the second time, or leave it."""
+    """Ask for the second time, unless the answer is to keep the data."""
     if button.answer is not Deletion.ASK:
         return _kept(request), ""
     offer_id = await actions.ask_forget(connection, request.chat, request.user_id, request.now)
@@ -111,9 +111,9 @@ async def forget_taken(
     """Delete the chat's data; the message becomes the receipt."""
     if choice is not Choice.YES:
         return _kept(request), ""
-    who = request.user_id if request.is_private else None
+    user_id = request.user_id if request.is_private else None
     pseudonym = request.services.signer.pseudonym
-    receipt = await actions.forget_chat(connection, request.chat, who, pseudonym, request.now)
+    receipt = await actions.forget_chat(connection, request.chat, user_id, pseudonym, request.now)
     say, many = request.words.say, request.words.say_many
     lines = [
         say("<b>Forgotten.</b> Nothing of this chat is left here."),

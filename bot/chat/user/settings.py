@@ -1,4 +1,4 @@
-"""/settings: one message, edited in place: when the digest comes, in which language, and what new subscriptions get."""
+"""/settings: one message, edited in place, for the digest's time and zone, the language, and new subscriptions."""
 
 import re
 from datetime import time
@@ -36,7 +36,7 @@ async def settings(request: Request) -> None:
 
 
 def read_settings(request: Request) -> tuple[time | None, str | None]:
-    """Return the time and the zone that were typed, in either order, or None for what was not."""
+    """Return the time and the zone that were typed, in either order, or None for the part that was not."""
     typed = MERIDIEM.sub(r"\1\2", request.args).split()
     times = [word for word in typed if word[0].isdigit() or word.casefold() in ("noon", "midnight")]
     zone = " ".join(word for word in typed if word not in times)
@@ -67,9 +67,9 @@ def page(request: Request) -> Message:
     pause_ = SettingButton(Setting.PAUSE).labelled(_("Pause"))
     resume_ = SettingButton(Setting.RESUME).labelled(_("Resume"))
     rest = resume_ if chat.state is ChatState.PAUSED else pause_
-    what_new_gets = SettingButton(Setting.NEW).labelled(_("New subscriptions: {schedule}").format(schedule=new))
+    new_schedule = SettingButton(Setting.NEW).labelled(_("New subscriptions: {schedule}").format(schedule=new))
     return Message(
-        Markup("\n").join(lines), (tuple(times[:4]), tuple(times[4:]), (what_new_gets,), tuple(languages), (rest,))
+        Markup("\n").join(lines), (tuple(times[:4]), tuple(times[4:]), (new_schedule,), tuple(languages), (rest,))
     )
 
 
@@ -79,7 +79,10 @@ def _choice(label: str, data: ButtonData, *, chosen: bool) -> Button:
 
 def _new_page(request: Request) -> Message:
     names = subscription_views.schedule_names(request.words)
-    row = [_choice(names[one], SettingButton(Setting.NEW, one), chosen=one is request.schedule) for one in Schedule]
+    row = [
+        _choice(names[schedule], SettingButton(Setting.NEW, schedule), chosen=schedule is request.schedule)
+        for schedule in Schedule
+    ]
     back = SettingButton(Setting.PAGE).labelled("‹ " + request.words.gettext("Settings"))
     return Message(
         request.words.say("When should news come for what you subscribe to from now on?"), (tuple(row), (back,))
