@@ -6,7 +6,7 @@ that an admin wrote, nor two of the file. `configured` are the aliases of the fi
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,11 +15,14 @@ from bot.actions.refused import Refused
 from bot.matching.engine.aliases import MOST_ALIASES, Group, joined, place_first, place_of, shared
 from bot.matching.query.ast import Exact
 from bot.search.recent import Week
-from bot.storage import aliases, stats
+from bot.storage import aliases, offers, stats
 from bot.storage.aliases import StoredAlias
+from bot.storage.chats import Chat
+from bot.storage.offers import OfferKind
 
 ENOUGH = 200  # articles of a week: of fewer, the share that has a name says nothing
 COMMON = 10  # of 100 articles
+UNDO_LASTS = timedelta(hours=1)
 LONGEST_ACT = 200  # characters of an act that are stored
 
 Check = Callable[[Group], object]  # raises UserError for names that cannot be one alias
@@ -111,6 +114,20 @@ async def remove_by_id(connection: AsyncConnection, alias_id: int, admin_id: int
         if alias.id == alias_id:
             return await _remove(connection, alias, (), admin_id, now)
     return None
+
+
+async def offer_undo(connection: AsyncConnection, chat: Chat, change: AliasChange, admin_id: int, now: datetime) -> int:
+    """Offer the admin to undo a change; return the offer's id."""
+    payload = {"alias": change.alias_id, "before": list(change.before), "after": list(change.after)}
+    return await offers.make(
+        connection,
+        chat_id=chat.id,
+        user_id=admin_id,
+        kind=OfferKind.ALIAS_UNDO,
+        payload=payload,
+        now=now,
+        lasts=UNDO_LASTS,
+    )
 
 
 async def undo(

@@ -1,17 +1,20 @@
-"""Actions on a chat: meeting it, pausing, resuming, its settings, when its digests are due, and its end."""
+"""Actions on a chat: create it at its first update, pause, resume, change its settings, make a digest, delete it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Schedule
 from bot.pipeline.digest import freeze_now
 from bot.schedules.digests import next_run_at, reschedule
-from bot.storage import chats, deliveries, forget
+from bot.storage import chats, deliveries, forget, offers
 from bot.storage.chats import Chat, ChatState
 from bot.storage.forget import Receipt
+from bot.storage.offers import OfferKind
+
+QUESTION_LASTS = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class MetChat:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """The end of a pause; `stories` is how many the digest of that time has."""
+    """The end of a pause; `stories` is the number of stories in the digest of that time."""
 
     was_paused: bool
     stories: int = 0
@@ -49,9 +52,9 @@ async def meet(
     digest_time: time,
     now: datetime,
 ) -> MetChat:
-    """Return the chat that an update came from; a new one gets these settings and a daily digest.
+    """Return the chat of an update; a new one gets these settings and a daily digest.
 
-    A chat that had blocked the bot becomes active: it has just written.
+    A chat that had blocked the bot becomes active: an update proves that it has not any more.
     """
     chat, is_new = await chats.get_or_create(
         connection,
@@ -129,6 +132,19 @@ async def block(connection: AsyncConnection, chat: Chat, reason: str, now: datet
         return
     await chats.set_state(connection, chat.id, ChatState.BLOCKED, now, reason)
     await deliveries.cancel_chat(connection, chat.id, now, "the bot was put out")
+
+
+async def ask_forget(connection: AsyncConnection, chat: Chat, user_id: int, now: datetime) -> int:
+    """Offer to delete all that is stored for a chat; return the offer's id."""
+    return await offers.make(
+        connection,
+        chat_id=chat.id,
+        user_id=user_id,
+        kind=OfferKind.FORGET,
+        payload={},
+        now=now,
+        lasts=QUESTION_LASTS,
+    )
 
 
 async def forget_chat(

@@ -11,10 +11,13 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.actions.refused import Refused
-from bot.storage import broadcasts, chats, deliveries, people, stats
+from bot.storage import broadcasts, chats, deliveries, offers, people, stats
+from bot.storage.chats import Chat
+from bot.storage.offers import OfferKind
 from bot.storage.people import Decision, Invite
 
 INVITES_LAST = timedelta(days=7)
+QUESTION_LASTS = timedelta(minutes=10)
 MOST_USES = 10_000  # of an invitation with a limit
 LONGEST_BROADCAST = 3000  # characters: one message, with room to spare
 
@@ -56,6 +59,11 @@ def check_ban(telegram_id: int, admins: Collection[int]) -> None:
         raise Refused(PeopleRefusal.IS_ADMIN)
 
 
+async def ask_ban(connection: AsyncConnection, chat: Chat, telegram_id: int, admin_id: int, now: datetime) -> int:
+    """Offer the admin to ban a person; return the offer's id."""
+    return await _ask(connection, chat, OfferKind.BAN, {"person": telegram_id}, admin_id, now)
+
+
 async def ban(
     connection: AsyncConnection, telegram_id: int, admins: Collection[int], admin_id: int, now: datetime
 ) -> None:
@@ -90,6 +98,11 @@ async def audience(connection: AsyncConnection, text: str) -> int:
     return await broadcasts.reachable(connection)
 
 
+async def ask_broadcast(connection: AsyncConnection, chat: Chat, text: str, admin_id: int, now: datetime) -> int:
+    """Offer the admin to send a text to every active chat; return the offer's id."""
+    return await _ask(connection, chat, OfferKind.BROADCAST, {"text": text}, admin_id, now)
+
+
 async def broadcast(
     connection: AsyncConnection, payload: Mapping[str, Any], offer_id: int, admin_id: int, now: datetime
 ) -> int:
@@ -100,3 +113,11 @@ async def broadcast(
     count = await broadcasts.broadcast(connection, payload, now)
     await stats.record_act(connection, admin_id, f"broadcast {offer_id} to {count}", now)
     return count
+
+
+async def _ask(
+    connection: AsyncConnection, chat: Chat, kind: OfferKind, payload: dict[str, Any], admin_id: int, now: datetime
+) -> int:
+    return await offers.make(
+        connection, chat_id=chat.id, user_id=admin_id, kind=kind, payload=payload, now=now, lasts=QUESTION_LASTS
+    )

@@ -50,7 +50,7 @@ class FullTextChange:
 
 @dataclass(frozen=True, slots=True)
 class ImportedSources:
-    """How many feeds of an OPML file were added, were sources already, and have no address that can be polled."""
+    """The numbers of feeds of an OPML file that were added, were sources already, and have no address to poll."""
 
     added: int
     known: int

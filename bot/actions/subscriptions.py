@@ -389,7 +389,7 @@ async def _replace_query(
     return new
 
 
-# ---- what they share ----
+# ---- helpers ----
 
 
 async def found_since(week: Week, offer: Offer) -> list[Preview]:
@@ -400,7 +400,7 @@ async def found_since(week: Week, offer: Offer) -> list[Preview]:
 
 
 async def _stop_queries(connection: AsyncConnection, chat: Chat, query_ids: Sequence[int], now: datetime) -> None:
-    """Cancel the chat's messages on their way that report hits of these queries only."""
+    """Cancel the chat's unsent messages that report hits of these queries only."""
     await deliveries.cancel_queries(connection, chat.id, query_ids, now)
 
 

@@ -3,15 +3,17 @@
 In: updates of Telegram, kept in the inbox. Out: replies in the outbox. Not here: rules (`bot.actions`), and how a
 message looks (`bot.messages`).
 
-- inbox.py         updates, stored before Telegram may forget them, and answered in order
-- router.py        which handler answers which command
-- request.py       one update being answered: who, where, what was typed, in which language
-- buttons.py       which handler answers which button
-- permissions.py   who may use the bot, and who is an admin of it
-- group_admins.py  cache of who administers a group
+- inbox.py         updates: stored before they are acknowledged, and applied in order
+- router.py        the handler of each command
+- request.py       one update being answered: person, chat, arguments, language, and its transaction
+- replies.py       answers, written to the outbox
+- refusals.py      the sentence for each refusal of an action
+- buttons.py       the handler of each button
+- permissions.py   the rights of people: admins, members of groups, the banned
+- group_admins.py  cache of the status of members of groups
 - membership.py    the bot is added to a chat or removed from it
-- rate_limit.py    how many commands a person may send a minute
-- services.py      the long-lived objects handlers are given
-- user/            what everybody may do
-- admin/           what admins may do
+- rate_limit.py    limit of commands per person and minute
+- services.py      the long-lived objects that handlers use
+- user/            commands for everybody
+- admin/           commands for admins
 """

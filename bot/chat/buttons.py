@@ -1,15 +1,17 @@
 """Buttons: the handler of each class of `bot.messages.callbacks`, and how a press reaches it.
 
-Button data is signed for its chat; that its ids belong to this chat, and that this person may press it, is checked at
-every press. A press is applied like a command. The message of the button is then edited in place; that edit, and the
+Button data is signed for its chat. Every press checks that its ids belong to this chat, and that this person may press
+it. A press is applied like a command. The message of the button is then edited in place; that edit, and the
 answer that ends the button's spinner, are best effort.
+
+PRESSES is made by `press` and `prepared_press`: by their types, mypy checks that a handler takes its button's class.
 """
 
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import time
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,6 +22,7 @@ from telegram.error import BadRequest, TelegramError
 from bot.actions import subscriptions as actions
 from bot.chat import permissions
 from bot.chat.admin import aliases, operations, people, sources
+from bot.chat.replies import reply_message
 from bot.chat.request import Request
 from bot.chat.user import edit, news, pause, privacy, settings, subscription_views, why
 from bot.delivery.telegram.send import keyboard
@@ -55,28 +58,65 @@ from bot.storage.offers import Offer, OfferKind
 
 log = structlog.get_logger()
 
-AS_IT_WAS = ("not modified", "to edit not found", "can't be edited", "message_id_invalid")  # nothing to do about it
-Result = tuple[Message | None, str]  # what the message becomes (None: it stays), and what the press is answered
-Act = Callable[..., Awaitable[Result]]  # (request, connection, button data), and the result of `prepare` if it has one
+UNCHANGED = (
+    "not modified",
+    "to edit not found",
+    "can't be edited",
+    "message_id_invalid",
+)  # errors of Telegram after which the message stays
+Result = tuple[Message | None, str]  # the new message (None: it stays), and the note that answers the press
+ButtonType = TypeVar("ButtonType", bound=ButtonData)
+Prepared = TypeVar("Prepared")
 
 
 @dataclass(frozen=True, slots=True)
-class Press:
-    """What a press does, and who may: a group's admins where it changes something, else everybody there.
+class Press(Generic[ButtonType]):
+    """The handler of a button, and the people who may press it.
 
-    `prepare` is what takes long, and is done before the transaction: SQLite has one writer.
+    In a group, only its admins may press a button that `changes` anything. `prepare` does the slow part before the
+    transaction, as SQLite has one writer; its result is the last argument of `act`.
     """
 
-    act: Act
-    prepare: Callable[[Request, Any], Awaitable[Any]] | None = None
+    button: type[ButtonType]
+    act: Callable[[Request, AsyncConnection, ButtonType, Any], Awaitable[Result]]
+    prepare: Callable[[Request, ButtonType], Awaitable[Any]]
     for_admins: bool = False
-    for_all: bool = False  # even for who was not let in (any more)
+    for_all: bool = False  # even for people who were not let in (any more)
     changes: bool = True
+
+
+def press(
+    button: type[ButtonType],
+    act: Callable[[Request, AsyncConnection, ButtonType], Awaitable[Result]],
+    *,
+    for_admins: bool = False,
+    for_all: bool = False,
+    changes: bool = True,
+) -> Press[ButtonType]:
+    """Return the press of a button whose handler needs no preparation."""
+
+    async def unprepared(request: Request, connection: AsyncConnection, data: ButtonType, prepared: None) -> Result:
+        return await act(request, connection, data)
+
+    return Press(button, unprepared, _nothing, for_admins, for_all, changes)
+
+
+def prepared_press(
+    button: type[ButtonType],
+    prepare: Callable[[Request, ButtonType], Awaitable[Prepared]],
+    act: Callable[[Request, AsyncConnection, ButtonType, Prepared], Awaitable[Result]],
+) -> Press[ButtonType]:
+    """Return the press of a button whose handler takes the result of `prepare`."""
+    return Press(button, act, prepare)
+
+
+async def _nothing(request: Request, data: ButtonData) -> None:
+    """Prepare nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class OfferHandler:
-    """What taking up an offer does. `prepare` is what has to be looked up before, outside of the transaction."""
+    """The handler of an offer that is taken up. `prepare` runs before the transaction, as that of `Press` does."""
 
     act: Callable[[Request, AsyncConnection, Offer, Choice | int, Any], Awaitable[Result]]
     prepare: Callable[[Request, Offer, Choice | int], Awaitable[Any]] | None = None
@@ -107,39 +147,39 @@ def _data(request: Request) -> ButtonData:
 
 
 async def _press(request: Request, data: ButtonData) -> Result:
-    press = PRESSES[type(data)]
-    await permissions.check(request, for_admins=press.for_admins, for_all=press.for_all)
-    if press.changes:
+    handler = PRESSES[type(data)]
+    await permissions.check(request, for_admins=handler.for_admins, for_all=handler.for_all)
+    if handler.changes:
         await permissions.require_group_admin(request)
-    prepared = [await press.prepare(request, data)] if press.prepare else []
+    prepared = await handler.prepare(request, data)
     async with request.transaction() as connection:
-        return await _fitting(request, connection, await press.act(request, connection, data, *prepared))
+        return await _fitting(request, connection, await handler.act(request, connection, data, prepared))
 
 
 async def _take(request: Request, data: OfferButton) -> Result:
-    """Take up an offer once, if it is still open and was made to whoever presses."""
+    """Take up an offer once, if it is still open and was made to the person who presses."""
     async with request.services.database.read() as connection:
         offer = await offers.get(connection, request.chat.id, data.offer_id, request.now)
-    taking = OFFER_HANDLERS.get(offer.kind) if offer else None
-    if offer is None or taking is None:
+    handler = OFFER_HANDLERS.get(offer.kind) if offer else None
+    if offer is None or handler is None:
         raise ButtonTooOld
-    await permissions.check(request, for_admins=taking.for_admins, for_all=taking.for_all)
+    await permissions.check(request, for_admins=handler.for_admins, for_all=handler.for_all)
     await permissions.require_group_admin(request)
     if offer.user_id != request.user_id:
         raise UserError(request.words.gettext("That question was for somebody else."))
-    prepared = await taking.prepare(request, offer, data.choice) if taking.prepare else None
+    prepared = await handler.prepare(request, offer, data.choice) if handler.prepare else None
     async with request.transaction() as connection:
         if not await offers.take(connection, offer.id, request.now):
             raise ButtonTooOld
-        return await _fitting(request, connection, await taking.act(request, connection, offer, data.choice, prepared))
+        return await _fitting(request, connection, await handler.act(request, connection, offer, data.choice, prepared))
 
 
 async def _fitting(request: Request, connection: AsyncConnection, result: Result) -> Result:
-    """Return what fits in the one message that is edited; what does not is replied, in several."""
+    """Return the result if it fits in the one message that is edited; else reply with it, in several messages."""
     shown, note = result
     if shown is None or measure(shown.text).within(LIMIT):
         return result
-    await request.show(connection, shown)
+    await reply_message(request, connection, shown)
     return None, note
 
 
@@ -160,13 +200,13 @@ async def _edit(request: Request, shown: Message) -> None:
             link_preview_options=LinkPreviewOptions(is_disabled=True),
         )
     except BadRequest as error:
-        if any(known in error.message.casefold() for known in AS_IT_WAS):
+        if any(known in error.message.casefold() for known in UNCHANGED):
             return
         log.warning("edit refused", reason=error.message)
         async with request.services.database.begin() as connection:
-            await request.show(connection, shown)
+            await reply_message(request, connection, shown)
         request.services.wakeups.wake(Step.SEND)
-    except TelegramError as error:  # the press had its effect; only its picture is late
+    except TelegramError as error:  # the press had its effect; only its message is as before
         log.info("edit not shown", reason=type(error).__name__)
 
 
@@ -218,23 +258,26 @@ async def _resume(request: Request, connection: AsyncConnection, button: ResumeB
     return Message(await pause.resume_in(request, connection)), ""
 
 
-PRESSES: dict[type[ButtonData], Press] = {
-    ListButton: Press(_show_list, _list_page),
-    SubscriptionButton: Press(_show_subscription, _week_of),
-    ScheduleButton: Press(_set_schedule, _week_of),
-    StopButton: Press(_stop),
-    EditButton: Press(_edit_query),
-    TimeButton: Press(_set_time),
-    ResumeButton: Press(_resume),
-    SettingButton: Press(settings.pressed),
-    LatestButton: Press(news.latest_pressed, changes=False),
-    WhyButton: Press(why.pressed, changes=False),
-    ForgetButton: Press(privacy.asked_twice, for_all=True),
-    SampleAlertButton: Press(operations.test_pressed, for_admins=True),
-    AliasPageButton: Press(aliases.page_pressed, for_admins=True),
-    UnaliasButton: Press(aliases.removal_pressed, for_admins=True),
-    FullTextButton: Press(sources.full_pressed, for_admins=True),
-    RevokeButton: Press(people.revoke_pressed, for_admins=True),
+PRESSES: dict[type[ButtonData], Press[Any]] = {
+    handler.button: handler
+    for handler in (
+        prepared_press(ListButton, _list_page, _show_list),
+        prepared_press(SubscriptionButton, _week_of, _show_subscription),
+        prepared_press(ScheduleButton, _week_of, _set_schedule),
+        press(StopButton, _stop),
+        press(EditButton, _edit_query),
+        press(TimeButton, _set_time),
+        press(ResumeButton, _resume),
+        press(SettingButton, settings.pressed),
+        press(LatestButton, news.latest_pressed, changes=False),
+        press(WhyButton, why.pressed, changes=False),
+        press(ForgetButton, privacy.asked_twice, for_all=True),
+        press(SampleAlertButton, operations.test_pressed, for_admins=True),
+        press(AliasPageButton, aliases.page_pressed, for_admins=True),
+        press(UnaliasButton, aliases.removal_pressed, for_admins=True),
+        press(FullTextButton, sources.full_pressed, for_admins=True),
+        press(RevokeButton, people.revoke_pressed, for_admins=True),
+    )
 }
 OFFER_HANDLERS: dict[OfferKind, OfferHandler] = {
     OfferKind.WATCH: OfferHandler(edit.watch_taken, prepare=edit.search_proposed),

@@ -1,10 +1,10 @@
-"""Updates: fetched from Telegram, stored, and only then acknowledged; then each applied once.
+"""Inbox: fetches updates from Telegram, stores them, and only then acknowledges them; then applies each once.
 
 python-telegram-bot's own updater acknowledges updates before they are handled: a kill loses up to a hundred of them.
-Here the next `getUpdates`, or the webhook's 200, acknowledges only what the inbox has committed. Updates of one chat
-are applied in order, those of different chats side by side: one admin's slow feed keeps nobody waiting.
+Here the next `getUpdates`, or the webhook's 200, acknowledges only updates that are committed. Updates of one chat are
+applied in order, those of different chats in parallel, so that no chat waits for another's slow feed.
 
-Updates are stored as they came and read only when they are applied: one that cannot be read holds up none behind it.
+Updates are stored as they came and parsed only when they are applied: one that cannot be parsed delays no other.
 """
 
 import asyncio
@@ -34,22 +34,22 @@ from bot.runtime.liveness import Pulse
 from bot.runtime.wakeups import Step, Wakeups
 from bot.storage import inbox
 from bot.storage.database import Database
-from bot.storage.inbox import Waiting
+from bot.storage.inbox import PendingUpdate
 
 log = structlog.get_logger()
 
 KINDS = ["message", "channel_post", "callback_query", "my_chat_member", "chat_member"]
-LONG_POLL = 25  # seconds Telegram may hold a getUpdates
-SIDE_BY_SIDE = 16
-IN_HAND = 5.0  # seconds
-PAUSE_AFTER_ERROR = 3.0  # seconds
-PAUSE_AFTER_CONFLICT = 15.0
-PAUSES = (1.0, 5.0)  # seconds before an update that failed is tried again
-EXCUSED = timedelta(hours=1)  # so long a failure of the network or the database is not the update's own
+LONG_POLL = timedelta(seconds=25)  # the longest that Telegram leaves a getUpdates unanswered
+SIDE_BY_SIDE = 16  # updates applied in parallel
+GRACE = timedelta(seconds=5)  # for the updates that are being applied when the program stops
+PAUSE_AFTER_ERROR = timedelta(seconds=3)
+PAUSE_AFTER_CONFLICT = timedelta(seconds=15)
+PAUSES = (timedelta(seconds=1), timedelta(seconds=5))  # before an update that failed is tried again
+EXCUSED = timedelta(hours=1)  # for so long, failures of the network or the database are not counted
 
 
 class Receiver:
-    """The way from Telegram to the handlers."""
+    """Receiver of updates, by long polling or a webhook: stores them and has the application handle them."""
 
     def __init__(self, application: App, database: Database, clock: Clock, wakeups: Wakeups, pulse: Pulse) -> None:
         self.application = application
@@ -58,22 +58,22 @@ class Receiver:
         self.wakeups = wakeups
         self.pulse = pulse
         self._errors: dict[int, Exception] = {}
-        self._busy: dict[int, int] = {}  # update in hand → its chat
+        self._busy: dict[int, int] = {}  # update being applied → its chat
         application.add_error_handler(self._note_error)
 
     async def receive(self, stop: asyncio.Event) -> None:
         """Fetch and store updates until `stop` is set.
 
         An offset is sent once, to acknowledge what was stored, and never remembered: after a week without updates
-        Telegram numbers them anew (Bot API, `Update`), and an old high offset would throw the new ones away. What is
-        not acknowledged comes again, and the inbox knows it.
+        Telegram numbers them anew (Bot API, `Update`), and an old high offset would drop the new ones. An update that
+        was not acknowledged comes again, and is stored once.
         """
         offset = None
         while not stop.is_set():
             offset = await self._fetch(offset, stop)
 
     async def _fetch(self, offset: int | None, stop: asyncio.Event) -> int | None:
-        """Fetch once, store what came, and return the offset that acknowledges it, or None if there is nothing to."""
+        """Fetch and store updates once; return the offset that acknowledges them, None if there were none."""
         try:
             updates = await self._get_updates(offset)
             self.pulse.beat("updates")
@@ -92,26 +92,27 @@ class Receiver:
             await _pause(stop, PAUSE_AFTER_CONFLICT)
         except RetryAfter as error:
             wait = error.retry_after
-            await _pause(stop, wait if isinstance(wait, int) else wait.total_seconds())
+            await _pause(stop, timedelta(seconds=wait) if isinstance(wait, int) else wait)
         except (TelegramError, SQLAlchemyError, *ODD_ANSWER) as error:
             log.warning("updates not fetched", reason=type(error).__name__)
             await _pause(stop, PAUSE_AFTER_ERROR)
         else:
             return following
-        return offset  # not heard: to be said again
+        return offset  # not received: sent again
 
     async def _get_updates(self, offset: int | None) -> list[dict[str, Any]]:
-        """Return updates as Telegram writes them: python-telegram-bot raises for all when it cannot read one."""
-        asked = {"timeout": LONG_POLL, "allowed_updates": json.dumps(KINDS)}
+        """Return updates as Telegram's JSON: python-telegram-bot raises for all of them if it cannot parse one."""
+        seconds = int(LONG_POLL.total_seconds())
+        parameters: dict[str, Any] = {"timeout": seconds, "allowed_updates": json.dumps(KINDS)}
         if offset is not None:
-            asked["offset"] = offset
-        # Telegram's names are case-blind; `getUpdates` itself would only earn a hint to call the method of this name.
-        method, read_timeout = "GetUpdates", LONG_POLL + 10
-        found: Any = await self.application.bot.do_api_request(method, api_kwargs=asked, read_timeout=read_timeout)
+            parameters["offset"] = offset
+        # Telegram's names ignore case; for "getUpdates" python-telegram-bot warns that it has a method of this name.
+        method, read_timeout = "GetUpdates", seconds + 10
+        found: Any = await self.application.bot.do_api_request(method, api_kwargs=parameters, read_timeout=read_timeout)
         return list(found)
 
     async def keep(self, updates: list[dict[str, Any]]) -> None:
-        """Store updates, so that they may be acknowledged. Raises SQLAlchemyError if that cannot be done now."""
+        """Store updates, so that they may be acknowledged. Raises SQLAlchemyError."""
         failpoint("updates-fetched")
         async with self.database.begin() as connection:
             await inbox.keep(connection, updates, self.clock.now())
@@ -119,25 +120,29 @@ class Receiver:
         self.wakeups.wake(Step.ANSWER)
 
     async def answer(self, stop: asyncio.Event) -> None:
-        """Apply stored updates until `stop` is set; then finish those in hand that take no longer than IN_HAND.
+        """Apply stored updates until `stop` is set; then finish those being applied that take no longer than GRACE.
 
-        What takes longer waits for somebody else's server. It has had no effect yet: the next start begins it anew.
+        Any that takes longer waits for another server. It has had no effect yet: the next start begins it anew.
         """
-        in_hand: set[asyncio.Task[None]] = set()
+        running: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as group:
             while not stop.is_set():
-                for waiting in await self._next():
-                    self._busy[waiting.update_id] = waiting.chat_id
-                    task = group.create_task(self._apply(waiting, stop))
-                    in_hand.add(task)
-                    task.add_done_callback(in_hand.discard)
+                for pending in await self._next():
+                    self._busy[pending.update_id] = pending.chat_id
+                    task = group.create_task(self._apply(pending, stop))
+                    running.add(task)
+                    task.add_done_callback(running.discard)
                 await self.wakeups.wait(Step.ANSWER)
-            __, late = await asyncio.wait(in_hand, timeout=IN_HAND) if in_hand else (None, set[asyncio.Task[None]]())
+            __, late = (
+                await asyncio.wait(running, timeout=GRACE.total_seconds())
+                if running
+                else (None, set[asyncio.Task[None]]())
+            )
             for task in late:
                 task.cancel()
 
-    async def _next(self) -> list[Waiting]:
-        """Return updates to apply now: the oldest of each chat that has none in hand."""
+    async def _next(self) -> list[PendingUpdate]:
+        """Return the updates to apply now: the oldest of each chat of which none is being applied."""
         free = SIDE_BY_SIDE - len(self._busy)
         if not free:
             return []
@@ -145,42 +150,42 @@ class Receiver:
             async with self.database.read() as connection:
                 return await inbox.waiting(connection, free, set(self._busy.values()))
         except SQLAlchemyError:
-            log.exception("inbox not read")  # the next tick looks again
+            log.exception("inbox not read")  # the next tick tries again
             return []
 
-    async def _apply(self, waiting: Waiting, stop: asyncio.Event) -> None:
-        """Apply one update; nothing it does may end the receiver. Its chat's next ones wait for it."""
+    async def _apply(self, pending: PendingUpdate, stop: asyncio.Event) -> None:
+        """Apply one update; no error of it ends the receiver. The next updates of its chat wait for it."""
         try:
-            update = Update.de_json(waiting.payload, self.application.bot)
+            update = Update.de_json(pending.payload, self.application.bot)
             await self.application.process_update(update)
-            error = self._errors.pop(waiting.update_id, None)
-            await self._settle(waiting, error)
+            error = self._errors.pop(pending.update_id, None)
+            await self._settle(pending, error)
         except Exception as found:  # the boundary of one update
             error = found
-            await self._settle_error(waiting, found)
+            await self._settle_error(pending, found)
         if error is not None:
-            await _pause(stop, PAUSES[min(waiting.attempts, len(PAUSES) - 1)])
-        del self._busy[waiting.update_id]
+            await _pause(stop, PAUSES[min(pending.attempts, len(PAUSES) - 1)])
+        del self._busy[pending.update_id]
         self.wakeups.wake(Step.ANSWER)
 
-    async def _settle(self, waiting: Waiting, error: Exception | None) -> None:
-        """Note that an update is done, or count its failure: what fails three times by itself is parked."""
-        if error is not None and _is_excused(error) and self.clock.now() - waiting.received_at < EXCUSED:
-            log.warning("update waits", update_id=waiting.update_id, reason=type(error).__name__)
+    async def _settle(self, pending: PendingUpdate, error: Exception | None) -> None:
+        """Mark an update done, or count its failure: one that failed three times is parked."""
+        if error is not None and _is_excused(error) and self.clock.now() - pending.received_at < EXCUSED:
+            log.warning("update waits", update_id=pending.update_id, reason=type(error).__name__)
             return
         async with self.database.begin() as connection:
             if error is None:
-                await inbox.apply(connection, waiting.update_id)  # nothing handled it: it is done all the same
+                await inbox.apply(connection, pending.update_id)  # no handler took it: it is done all the same
                 return
-            log.error("update failed", update_id=waiting.update_id, attempts=waiting.attempts + 1, exc_info=error)
-            if await inbox.failed(connection, waiting.update_id, type(error).__name__):
-                log.error("update parked", update_id=waiting.update_id)
+            log.error("update failed", update_id=pending.update_id, attempts=pending.attempts + 1, exc_info=error)
+            if await inbox.failed(connection, pending.update_id, type(error).__name__):
+                log.error("update parked", update_id=pending.update_id)
 
-    async def _settle_error(self, waiting: Waiting, error: Exception) -> None:
+    async def _settle_error(self, pending: PendingUpdate, error: Exception) -> None:
         try:
-            await self._settle(waiting, error)
+            await self._settle(pending, error)
         except SQLAlchemyError:
-            log.exception("inbox not written", update_id=waiting.update_id)
+            log.exception("inbox not written", update_id=pending.update_id)
 
     async def _note_error(self, update: object, context: CallbackContext[Any, Any, Any, Any]) -> None:
         if isinstance(update, Update) and context.error is not None:
@@ -188,15 +193,15 @@ class Receiver:
 
 
 def _is_excused(error: Exception) -> bool:
-    """Say whether an update failed for a reason that is not its own: Telegram or the database out of reach."""
+    """Whether an update failed for a reason that is not its own: Telegram or the database was out of reach."""
     if isinstance(error, (OperationalError, InterfaceError, InternalError, RetryAfter)):
         return True
     return isinstance(error, NetworkError) and not isinstance(error, BadRequest)
 
 
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
+async def _pause(stop: asyncio.Event, lasts: timedelta) -> None:
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(lasts.total_seconds()):
             await stop.wait()
     except TimeoutError:
         pass

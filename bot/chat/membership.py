@@ -10,10 +10,10 @@ OUT = (ChatMember.LEFT, ChatMember.BANNED)
 
 
 async def changed(request: Request) -> None:
-    """A person blocked the bot or unblocked it; a group removed it or took it in."""
+    """Block a chat when its person blocked the bot or its group removed it; unblock it when that is undone."""
     member = request.update.my_chat_member
     assert member is not None
-    async with request.transaction() as connection:  # this alone makes a blocked chat active again
+    async with request.transaction() as connection:  # it makes a blocked chat active again
         if member.new_chat_member.status in OUT:
             await actions.block(connection, request.chat, member.new_chat_member.status, request.now)
 
@@ -28,12 +28,12 @@ async def member_changed(request: Request) -> None:
 
 
 async def migrated(request: Request) -> None:
-    """A group became a supergroup: its chats get the new id."""
+    """Give the chats of a group the id of the supergroup it became."""
     message = request.update.effective_message
     assert message is not None
     old, new = message.chat.id, message.migrate_to_chat_id
     if message.migrate_from_chat_id is not None:
         old, new = message.migrate_from_chat_id, message.chat.id
     assert new is not None
-    async with request.transaction(meet=False) as connection:  # Telegram tells it twice; the old id must not come back
+    async with request.transaction(meet=False) as connection:  # sent twice: for the old id and the new
         await chats.migrate(connection, old, new)

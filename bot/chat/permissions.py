@@ -1,4 +1,4 @@
-"""Who may do what, asked at every update: admins everything; the banned nothing; others what `[access]` lets them."""
+"""Permissions, checked at every update: admins may do everything; the banned nothing; others as `[access]` allows."""
 
 from telegram.error import TelegramError
 
@@ -12,7 +12,7 @@ GROUP_ADMINS = ("creator", "administrator")
 
 
 async def check(request: Request, *, for_admins: bool = False, for_all: bool = False) -> None:
-    """Raise UserError unless whoever sent this update may do it. `for_all`: even who was not let in."""
+    """Raise UserError unless the sender of this update may do it. `for_all`: even people who were not let in."""
     if request.is_admin:
         return
     _ = request.words.gettext
@@ -25,7 +25,7 @@ async def check(request: Request, *, for_admins: bool = False, for_all: bool = F
 
 
 async def require_group_admin(request: Request) -> None:
-    """Raise UserError unless this person may change what this chat gets: in a group its admins may."""
+    """Raise UserError unless this person may change this chat's news: in a group, its admins may."""
     chat = request.update.effective_chat
     if chat is None or request.is_private or request.is_admin:
         return
@@ -42,7 +42,7 @@ async def require_group_admin(request: Request) -> None:
 
 
 def refusal(request: Request) -> str:
-    """Return what somebody is told who was not let in."""
+    """Return the sentence for a person who was not let in."""
     _ = request.words.gettext
     if request.services.settings.access is Access.INVITE:
         return _("You need an invitation to use this bot. Ask whoever runs it for a link.")
@@ -58,7 +58,7 @@ async def is_let_in(request: Request) -> bool:
     ids = {request.user_id, chat.id if chat else 0} - {0}
     if ids & settings.allowed:
         return True
-    return any([await _decision(request, one) is Decision.ALLOWED for one in ids])
+    return any([await _decision(request, telegram_id) is Decision.ALLOWED for telegram_id in ids])
 
 
 async def _decision(request: Request, telegram_id: int) -> Decision | None:

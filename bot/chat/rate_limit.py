@@ -1,13 +1,14 @@
-"""Rate limit of commands: so many a minute for each person, one warning, then silence until they slow down.
+"""Rate limit of commands: a number per minute for each person, one warning, then no answer until they slow down.
 
-What is remembered is bounded: whoever was quiet longest is forgotten first, and is new when they come back.
+It remembers a bounded number of people: the one whose last command is oldest is forgotten first.
 """
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum, auto
 
-MINUTE = 60.0  # seconds
+MINUTE = timedelta(minutes=1)
 PEOPLE = 10_000  # remembered: about 2 MB
 
 
@@ -15,7 +16,7 @@ class RateVerdict(Enum):
     """The decision about a command."""
 
     GO = auto()
-    WARN = auto()  # say once that it was too much
+    WARN = auto()  # answer, once, that it was too much
     SILENCE = auto()
 
 
@@ -27,26 +28,26 @@ class _Allowance:
 
 
 class RateLimiter:
-    """Counts what each person asked. `per_minute` commands may come at once; they grow back evenly over a minute."""
+    """Token bucket for each person: `per_minute` commands may come at once, and are refilled evenly over a minute."""
 
     def __init__(self, per_minute: int, *, people: int = PEOPLE) -> None:
         self._per_minute = per_minute
         self._people = people
-        self._asked: OrderedDict[int, _Allowance] = OrderedDict()
+        self._allowances: OrderedDict[int, _Allowance] = OrderedDict()
 
     def judge(self, person: int, now: float) -> RateVerdict:
-        """Count a command of a person's at `now` (seconds that never go back), and say what becomes of it."""
-        asked = self._asked.setdefault(person, _Allowance(left=self._per_minute, at=now))
-        self._asked.move_to_end(person)
-        if len(self._asked) > self._people:
-            self._asked.popitem(last=False)
-        grown = (now - asked.at) * self._per_minute / MINUTE
-        asked.left, asked.at = min(self._per_minute, asked.left + grown), now
-        if asked.left >= 1:
-            asked.left -= 1
-            asked.warned = False
+        """Count a command of a person and return the decision about it; `now` is in seconds of a monotonic clock."""
+        allowance = self._allowances.setdefault(person, _Allowance(left=self._per_minute, at=now))
+        self._allowances.move_to_end(person)
+        if len(self._allowances) > self._people:
+            self._allowances.popitem(last=False)
+        grown = (now - allowance.at) * self._per_minute / MINUTE.total_seconds()
+        allowance.left, allowance.at = min(self._per_minute, allowance.left + grown), now
+        if allowance.left >= 1:
+            allowance.left -= 1
+            allowance.warned = False
             return RateVerdict.GO
-        if asked.warned:
+        if allowance.warned:
             return RateVerdict.SILENCE
-        asked.warned = True
+        allowance.warned = True
         return RateVerdict.WARN

@@ -1,4 +1,4 @@
-"""Refusals: the one table from the reason why an action was refused to the sentence that says it."""
+"""Refusals: the table from the reason why an action was refused to its sentence."""
 
 from enum import Enum
 
@@ -13,7 +13,7 @@ AROUND = 40  # characters shown on each side of a mistake in a query
 
 
 def _(sentence: str) -> str:
-    """Mark a sentence for the catalogue; it is looked up in the reader's language."""
+    """Mark a sentence for the catalogue; it is translated for the reader."""
     return sentence
 
 

@@ -1,46 +1,41 @@
-"""One update being answered.
+"""Request: one update from Telegram that is being answered.
 
-`Request.apply` is the transaction that applies it: the effect, the reply and the mark in the inbox commit together, or
-none of them does. What has to wait for the network (looking at a feed, say) is done before.
+In: an update. Out: the person, the chat, the arguments that were typed, the language and the time; and the one
+transaction that applies the update. Not here: answers (`bot.chat.replies`), rights (`bot.chat.permissions`) and offers
+(`bot.actions`). These are functions that take a request, so that a request has no more to it than every handler needs.
+
+`transaction` is a method because an update is applied once, in one transaction: its effect, its reply and its mark in
+the inbox commit together, or none of them does. Waiting for the network, such as fetching a feed, is done before.
 """
 
-import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 from telegram import Bot, Update
-from telegram.constants import ChatAction
-from telegram.error import TelegramError
 
-from bot.actions.chats import meet
+from bot.actions.chats import meet as meet_chat
 from bot.chat.services import Services
 from bot.locales import Words, words
 from bot.matching.engine.aliases import Aliases
-from bot.messages.limits import split
-from bot.messages.payload import document, to_payload
-from bot.models import Button, Message, Schedule
+from bot.models import Schedule
 from bot.runtime.failpoints import failpoint
 from bot.runtime.wakeups import Step
-from bot.storage import chats, deliveries, inbox, offers
+from bot.storage import chats, inbox
 from bot.storage.chats import Chat, ChatState
-from bot.storage.offers import OfferKind
 
-REPLIES_LAST = timedelta(minutes=10)  # an answer nobody waits for any more
 NOT_STORED = 0  # the id of a chat that has no row yet: nothing belongs to it
 
 
-class AlreadyApplied(Exception):  # noqa: N818 - not an error: somebody was faster
+class AlreadyApplied(Exception):  # noqa: N818 - not an error: another delivery of the update was faster
     """The update had its effect before: after a crash, or a second delivery by Telegram."""
 
 
 @dataclass(slots=True)
 class Request:
-    """An update and what is needed to answer it. `chat` is the stored one, or a new one until the first transaction."""
+    """An update and its context. `chat` is the stored one (`load_chat`), or a new one until the first transaction."""
 
     services: Services
     update: Update
@@ -52,25 +47,31 @@ class Request:
     locale_changed: bool = field(init=False, default=False)  # the chat chose a language: its menu of commands follows
 
     def __post_init__(self) -> None:
-        """Read the clock once, and begin in the language Telegram says its reader uses."""
+        """Read the clock once, and begin in the language of the person's Telegram app."""
         self.now = self.services.clock.now()
         user = self.update.effective_user
         self.words = words((user.language_code if user else None) or "en")
-        self.chat = self._new_chat()
+        self.chat = _new_chat(self)
 
     @property
     def user_id(self) -> int:
-        """Telegram's number of who wrote or pressed; 0 for a channel, which is nobody."""
+        """Telegram's number of the person who wrote or pressed; 0 for a channel."""
         return self.update.effective_user.id if self.update.effective_user else 0
 
     @property
     def is_admin(self) -> bool:
-        """Whether that is one of the bot's admins."""
+        """Whether that person is one of the bot's admins."""
         return self.user_id in self.services.settings.admins
 
     @property
+    def is_private(self) -> bool:
+        """Whether the chat is with one person."""
+        chat = self.update.effective_chat
+        return chat is not None and chat.type == "private"
+
+    @property
     def aliases(self) -> Aliases:
-        """Names that are one, as of when this request looked."""
+        """The current aliases."""
         return self.services.aliases.current
 
     @property
@@ -78,129 +79,66 @@ class Request:
         """The schedule that a new subscription of this chat gets."""
         return self.chat.schedule or self.services.settings.schedule
 
-    @property
-    def is_private(self) -> bool:
-        """Whether nobody else reads this chat."""
-        chat = self.update.effective_chat
-        return chat is not None and chat.type == "private"
-
-    async def load_chat(self) -> None:
-        """Load the chat if it is stored, and the current aliases."""
-        async with self.services.database.read() as connection:
-            telegram_id, thread_id = self._where()
-            stored = await chats.find(connection, telegram_id, thread_id)
-            await self.services.aliases.refresh(connection)
-        if stored is not None:
-            self.use_chat(stored)
-
-    async def show_typing(self) -> None:
-        """Show "typing…" while an answer takes a moment; for five seconds, or until it is there. Best effort."""
-        chat_id, thread_id = self._where()
-        with contextlib.suppress(TelegramError):
-            await self.bot.send_chat_action(chat_id, ChatAction.TYPING, message_thread_id=thread_id or None)
+    def use_chat(self, chat: Chat) -> None:
+        """Answer this chat from now on, in its language."""
+        self.chat = chat
+        self.words = words(chat.locale)
 
     @asynccontextmanager
     async def transaction(self, *, meet: bool = True) -> AsyncIterator[AsyncConnection]:
         """Open the transaction that applies this update; AlreadyApplied if that was done before.
 
-        A chat that is not known yet is met, unless `meet` is false: then there is no `chat`, and no reply.
+        A chat that is not stored yet is created. With `meet` false it is not: then there can be no reply.
         """
         async with self.services.database.begin() as connection:
             if not await inbox.apply(connection, self.update.update_id):
                 raise AlreadyApplied
             if meet:
-                await self._meet(connection)
+                await _meet(self, connection)
             yield connection
             failpoint("applying")
         failpoint("applied")
         self.services.wakeups.wake(Step.SEND)
 
-    async def reply(
-        self, connection: AsyncConnection, text: Markup, buttons: tuple[tuple[Button, ...], ...] = ()
-    ) -> None:
-        """Owe the chat an answer, in several messages if it is long; in a group it answers the message."""
-        message = self.update.effective_message
-        reply_to = message.message_id if message is not None and not self.is_private else None
-        parts = split(text)
-        for number, part in enumerate(parts, start=1):
-            shown = Message(part, buttons if number == len(parts) else ())
-            await deliveries.add(
-                connection,
-                chat_id=self.chat.id,
-                kind=deliveries.REPLY,
-                payload=to_payload(self.services.signer.sign_buttons(self.chat.id, shown), reply_to=reply_to),
-                now=self.now,
-                lasts=REPLIES_LAST,
-            )
 
-    async def show(self, connection: AsyncConnection, message: Message) -> None:
-        """Owe the chat an answer that is a whole message."""
-        await self.reply(connection, message.text, message.buttons)
+async def load_chat(request: Request) -> None:
+    """Load the chat of a request if it is stored, and the current aliases."""
+    async with request.services.database.read() as connection:
+        stored = await chats.find(connection, *_address(request.update))
+        await request.services.aliases.refresh(connection)
+    if stored is not None:
+        request.use_chat(stored)
 
-    async def reload(self, connection: AsyncConnection) -> None:
-        """Read the chat again after it was changed: what is said next is in its language and zone."""
-        changed = await chats.get(connection, self.chat.id)
-        assert changed is not None
-        self.use_chat(changed)
 
-    async def reply_file(self, connection: AsyncConnection, name: str, content: str, caption: Markup) -> None:
-        """Owe the chat a document: its name, its text and what is said under it."""
-        payload = document(name, content.encode(), caption)
-        await deliveries.add(
-            connection,
-            chat_id=self.chat.id,
-            kind=deliveries.REPLY,
-            payload=payload.to_json(),
-            file=payload.content,
-            now=self.now,
-            lasts=REPLIES_LAST,
-        )
+async def _meet(request: Request, connection: AsyncConnection) -> None:
+    new = request.chat
+    met = await meet_chat(
+        connection,
+        telegram_id=new.telegram_id,
+        thread_id=new.thread_id,
+        kind=new.kind,
+        locale=request.words.locale,
+        zone=new.zone,
+        digest_time=new.digest_time,
+        now=request.now,
+    )
+    request.use_chat(met.chat)
 
-    async def offer(
-        self, connection: AsyncConnection, kind: OfferKind, payload: Mapping[str, Any], lasts: timedelta
-    ) -> int:
-        """Write what this person may take up by a button or an answer; return its id."""
-        return await offers.make(
-            connection,
-            chat_id=self.chat.id,
-            user_id=self.user_id,
-            kind=kind,
-            payload=payload,
-            now=self.now,
-            lasts=lasts,
-        )
 
-    def _new_chat(self) -> Chat:
-        """Return the chat as it will be stored: NOT_STORED is its id until then."""
-        (telegram_id, thread_id), chat = self._where(), self.update.effective_chat
-        assert chat is not None
-        settings, locale = self.services.settings, self.words.locale
-        kind, zone, digest_time = chat.type, settings.zone, settings.digest_time
-        return Chat(
-            NOT_STORED, telegram_id, thread_id, kind, locale, zone, digest_time, schedule=None, state=ChatState.ACTIVE
-        )
+def _new_chat(request: Request) -> Chat:
+    """Return the chat as it will be stored: NOT_STORED is its id until then."""
+    (telegram_id, thread_id), chat = _address(request.update), request.update.effective_chat
+    assert chat is not None
+    settings, locale = request.services.settings, request.words.locale
+    kind, zone, digest_time = chat.type, settings.zone, settings.digest_time
+    return Chat(
+        NOT_STORED, telegram_id, thread_id, kind, locale, zone, digest_time, schedule=None, state=ChatState.ACTIVE
+    )
 
-    def _where(self) -> tuple[int, int]:
-        chat, message = self.update.effective_chat, self.update.effective_message
-        assert chat is not None  # register.py passes on nothing without a chat
-        in_topic = message is not None and message.is_topic_message and message.message_thread_id
-        return chat.id, int(in_topic or 0)
 
-    async def _meet(self, connection: AsyncConnection) -> None:
-        new = self.chat
-        met = await meet(
-            connection,
-            telegram_id=new.telegram_id,
-            thread_id=new.thread_id,
-            kind=new.kind,
-            locale=self.words.locale,
-            zone=new.zone,
-            digest_time=new.digest_time,
-            now=self.now,
-        )
-        self.use_chat(met.chat)
-
-    def use_chat(self, chat: Chat) -> None:
-        """Answer this chat from now on, in its language."""
-        self.chat = chat
-        self.words = words(chat.locale)
+def _address(update: Update) -> tuple[int, int]:
+    """Return Telegram's id of the chat, and of the topic in it; 0 is no topic."""
+    chat, message = update.effective_chat, update.effective_message
+    assert chat is not None  # the router drops an update without a chat
+    in_topic = message is not None and message.is_topic_message and message.message_thread_id
+    return chat.id, int(in_topic or 0)

@@ -1,7 +1,6 @@
-"""The table of commands, and how an update reaches its function.
+"""Router: the table of commands, and the registration of every handler with python-telegram-bot.
 
-Every handler of python-telegram-bot that is registered is `guarded`: who may do it, and how often, is decided at each
-update, and denied by default.
+Every registered handler is `guarded`: permission and rate are checked at each update, and denied by default.
 """
 
 import contextlib
@@ -37,7 +36,8 @@ from bot.actions.refused import Refused
 from bot.chat import buttons, membership, permissions, refusals
 from bot.chat.admin import aliases, operations, opml, people, sources
 from bot.chat.rate_limit import RateLimiter, RateVerdict
-from bot.chat.request import AlreadyApplied, Request
+from bot.chat.replies import reply
+from bot.chat.request import AlreadyApplied, Request, load_chat
 from bot.chat.services import Services
 from bot.chat.user import edit, news, pause, privacy, settings, start, subscribe, why
 from bot.delivery.telegram.errors import ODD_ANSWER
@@ -48,7 +48,7 @@ from bot.storage import chats
 
 log = structlog.get_logger()
 
-# Marks that keyboards of right-to-left languages put around what is typed; letters never need them.
+# Marks that keyboards of right-to-left languages put around typed text; no command needs them.
 DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 Act = Callable[[Request], Awaitable[None]]
@@ -57,18 +57,18 @@ App = Application[Any, Any, Any, Any, Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: its name, what it does, and what Telegram's menu says of it (English, looked up later)."""
+    """A command: its name, its handler, and its line in Telegram's menu (English; translated when the menu is set)."""
 
     name: str
     act: Act
     menu: str
     for_admins: bool = False
-    for_all: bool = False  # even for who was not let in
+    for_all: bool = False  # even for people who were not let in
     in_groups: bool = True  # in a group's menu, too
 
 
 def _(sentence: str) -> str:
-    """Mark a sentence for the catalogue; it is looked up when the reader is known."""
+    """Mark a sentence for the catalogue; it is translated when the reader is known."""
     return sentence
 
 
@@ -110,7 +110,7 @@ COMMANDS = (
 
 
 def register(application: App, services: Services) -> None:
-    """Teach the application every command, button and change of membership."""
+    """Register the handlers of commands, buttons, files, plain messages and changes of membership."""
     guarded = Guard(services).guarded
     new = filters.UpdateType.MESSAGE | filters.UpdateType.CHANNEL_POST  # an edited command does nothing
     for command in COMMANDS:
@@ -134,7 +134,7 @@ def register(application: App, services: Services) -> None:
 
 
 class Guard:
-    """Checks every update before its handler: may this person do it, and how often."""
+    """Guard of handlers: checks the permission and the rate of the person before each update."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
@@ -147,7 +147,7 @@ class Guard:
         return GuardedHandler(self, act, for_admins, for_all, by_telegram)
 
     def is_in_time(self, request: Request) -> bool:
-        """Whether this person may ask now; the first time they may not, UserError says so. Admins always may."""
+        """Whether this person is within the rate limit; UserError the first time they are not. Admins have no limit."""
         chat = request.update.effective_chat
         person = request.user_id or (chat.id if chat else 0)
         verdict = RateVerdict.GO if request.is_admin else self.pace.judge(person, self.services.clock.monotonic())
@@ -171,7 +171,7 @@ class GuardedHandler:
 
     async def __call__(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         """Handle an update."""
-        if update.effective_chat is None:  # a button of a message sent by way of a person: we make none
+        if update.effective_chat is None:  # a button of an inline message: the bot sends none
             return
         request = Request(self.guard.services, update, context.bot, args=_arguments(update))
         try:
@@ -191,68 +191,70 @@ class GuardedHandler:
         if not self.guard.is_in_time(request):
             return False
         await permissions.check(request, for_admins=self.for_admins, for_all=self.for_all)
-        await request.load_chat()
+        await load_chat(request)
         return True
 
 
 def _arguments(update: Update) -> str:
-    """Return what follows the command, as typed."""
+    """Return the text behind the command, as typed."""
     message = update.effective_message
     text = DIRECTION.sub("", ((message.text or message.caption) if message else None) or "")
     return text.partition(" ")[2] if " " in text.split("\n")[0] else text.partition("\n")[2]
 
 
 async def _explain(request: Request, error: UserError | SourceError) -> None:
-    """Apply the update with nothing but the sentence that says why."""
-    said: str
+    """Apply the update with no effect but an answer that has the reason."""
+    sentence: str
     if isinstance(error, Refused):
-        said = refusals.sentence(error, request.words)
+        sentence = refusals.sentence(error, request.words)
     else:
-        said = explain(error, request.words) if isinstance(error, SourceError) else error.args[0]
+        sentence = explain(error, request.words) if isinstance(error, SourceError) else error.args[0]
     query = request.update.callback_query
     try:
         async with request.transaction() as connection:
             if query is None:
-                await request.reply(connection, escape(said))
+                await reply(request, connection, escape(sentence))
     except AlreadyApplied:
         return
     if query is not None:
         with contextlib.suppress(TelegramError):  # "query is too old": its spinner ended by itself
-            await query.answer(str(escape(said).striptags())[:200], show_alert=True)
+            await query.answer(str(escape(sentence).striptags())[:200], show_alert=True)
 
 
 async def set_menu(application: App, services: Services) -> None:
-    """Tell Telegram the command menus, for each scope and language. A failure costs that menu, nothing else."""
-    everybodys = [one for one in COMMANDS if not one.for_admins]
+    """Set Telegram's command menus, for each scope and language. A failure leaves that menu as it was."""
+    everybodys = [command for command in COMMANDS if not command.for_admins]
     scopes: list[tuple[BotCommandScope, Sequence[Command]]] = [
         (BotCommandScopeDefault(), everybodys),
         (BotCommandScopeAllPrivateChats(), everybodys),
-        (BotCommandScopeAllGroupChats(), [one for one in everybodys if one.in_groups]),
+        (BotCommandScopeAllGroupChats(), [command for command in everybodys if command.in_groups]),
     ]
     for scope, commands in scopes:
-        await _tell_menus(application.bot, scope, commands, _spoken(None))
+        await _set_menus(application.bot, scope, commands, _menu_languages(None))
     for admin in sorted(services.settings.admins):
         async with services.database.read() as connection:
             chat = await chats.find(connection, admin, 0)
-        await _tell_menus(application.bot, BotCommandScopeChat(admin), COMMANDS, _spoken(chat.locale if chat else None))
+        await _set_menus(
+            application.bot, BotCommandScopeChat(admin), COMMANDS, _menu_languages(chat.locale if chat else None)
+        )
 
 
-def _spoken(chosen: str | None) -> dict[str, str]:
+def _menu_languages(chosen: str | None) -> dict[str, str]:
     """Return, for each language an app may have, the language of the menu: the chosen one, or else its own."""
     return {language: chosen or language for language in LANGUAGES}
 
 
 async def _set_menu_of(request: Request) -> None:
-    """Let the menu of a chat that chose a language speak it, whatever the language of the app is. Best effort."""
-    shown = [one for one in COMMANDS if (request.is_admin and request.is_private) or not one.for_admins]
+    """Set the menu of a chat that chose a language: in that language, in every language of the app. Best effort."""
+    shown = [command for command in COMMANDS if (request.is_admin and request.is_private) or not command.for_admins]
     if not request.is_private:
-        shown = [one for one in shown if one.in_groups]
+        shown = [command for command in shown if command.in_groups]
     scope = BotCommandScopeChat(request.chat.telegram_id)
-    await _tell_menus(request.bot, scope, shown, _spoken(request.chat.locale))
+    await _set_menus(request.bot, scope, shown, _menu_languages(request.chat.locale))
 
 
-async def _tell_menus(bot: Bot, scope: BotCommandScope, commands: Sequence[Command], spoken: dict[str, str]) -> None:
-    for app, language in spoken.items():
+async def _set_menus(bot: Bot, scope: BotCommandScope, commands: Sequence[Command], languages: dict[str, str]) -> None:
+    for app, language in languages.items():
         menu = [BotCommand(command.name, words(language).gettext(command.menu)) for command in commands]
         code = None if app == DEFAULT else app  # English is for every app without a menu of its own
         try:

@@ -1,4 +1,4 @@
-"""What handlers and steps are given: every long-lived object, built by `bot.app`, and the few settings they need."""
+"""Services: the long-lived objects that handlers and steps use, built by `bot.app`, and the few settings they need."""
 
 from dataclasses import dataclass
 from datetime import time
@@ -17,16 +17,16 @@ from bot.storage.database import Database
 
 
 class Access(StrEnum):
-    """Who may use the bot, admins aside: everybody; who was invited or let in; or who was let in."""
+    """The people, besides admins, who may use the bot."""
 
-    OPEN = "open"
-    INVITE = "invite"
-    LIST = "list"
+    OPEN = "open"  # everybody
+    INVITE = "invite"  # people who followed an invitation, or were allowed
+    LIST = "list"  # people who were allowed
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The part of the configuration that chats meet. `allowed` are people and groups named by the configuration."""
+    """The part of the configuration that handlers use. `allowed` are the people and groups that it names."""
 
     admins: frozenset[int] = frozenset()
     access: Access = Access.OPEN
@@ -40,7 +40,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One running bot."""
+    """The services of one running bot."""
 
     database: Database
     clock: Clock

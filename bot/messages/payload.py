@@ -1,6 +1,7 @@
 """Payloads: messages as the outbox stores them, frozen, so that a retry sends exactly what was decided.
 
-In: a `Message`, or the bytes of a file. Out: JSON that names a method of the Bot API, and the record read back from it.
+In: a `Message` whose buttons are signed (`bot.messages.signing`), or the bytes of a file. Out: JSON that names a method
+of the Bot API, and the record read back from it.
 Not here: the bytes themselves, which have a table of their own (`delivery_file`).
 """
 
@@ -13,6 +14,7 @@ from typing import Any, Literal
 from markupsafe import Markup
 
 from bot.messages.limits import FILE_BYTES, PHOTO_BYTES, TAG
+from bot.messages.signing import is_signed
 from bot.models import Button, Message
 
 Rows = tuple[tuple[Button, ...], ...]
@@ -115,8 +117,8 @@ def from_json(stored: Mapping[str, Any], content: bytes | None = None) -> Payloa
 
 
 def to_payload(message: Message, *, silent: bool = False, reply_to: int | None = None) -> dict[str, Any]:
-    """Return a new message as the outbox stores it."""
-    return TextPayload(str(message.text), message.buttons, silent=silent, reply_to=reply_to).to_json()
+    """Return a new message as the outbox stores it; ValueError if a button is not signed."""
+    return TextPayload(str(message.text), _check_signed(message.buttons), silent=silent, reply_to=reply_to).to_json()
 
 
 def document(name: str, content: bytes, caption: Markup) -> FilePayload:
@@ -125,13 +127,21 @@ def document(name: str, content: bytes, caption: Markup) -> FilePayload:
 
 
 def photo(name: str, content: bytes, caption: Markup, buttons: Rows = ()) -> FilePayload:
-    """Return the payload of a picture (PNG or JPEG)."""
-    return FilePayload(BotMethod.SEND_PHOTO, name, content, str(caption), buttons)
+    """Return the payload of a picture (PNG or JPEG); ValueError if a button is not signed."""
+    return FilePayload(BotMethod.SEND_PHOTO, name, content, str(caption), _check_signed(buttons))
 
 
 def edit(message: Message) -> EditPayload:
-    """Return the payload that gives an earlier message this text and these buttons."""
-    return EditPayload(str(message.text), message.buttons)
+    """Return the payload that gives an earlier message this text and these buttons; ValueError if one is not signed."""
+    return EditPayload(str(message.text), _check_signed(message.buttons))
+
+
+def _check_signed(rows: Rows) -> Rows:
+    """Return the rows; ValueError if a button is not signed: its readers would be told that it is too old."""
+    unsigned = [button.data for row in rows for button in row if button.data and not is_signed(button.data)]
+    if unsigned:
+        raise ValueError(f"buttons without a signature: {unsigned}")
+    return rows
 
 
 def as_plain(payload: Payload) -> Payload:

@@ -1,4 +1,4 @@
-"""Chats: who is spoken to, in which language and zone, and whether Telegram lets us."""
+"""Chats: their language, zone and state, and when their next digests are due (slots)."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ def _chat(row: Mapping[Any, Any]) -> Chat:
 
 
 async def get(connection: AsyncConnection, chat_id: int) -> Chat | None:
-    """Return the chat with this id of ours."""
+    """Return the chat with this id (`chat.id`, not Telegram's)."""
     row = (await connection.execute(sa.select(*_CHAT).where(chat.c.id == chat_id))).mappings().first()
     return _chat(row) if row else None
 
@@ -67,7 +67,7 @@ async def find(connection: AsyncConnection, telegram_id: int, thread_id: int) ->
 
 
 async def get_all(connection: AsyncConnection, chat_ids: Collection[int]) -> dict[int, Chat]:
-    """Return the chats with these ids of ours, by id."""
+    """Return the chats with these ids (`chat.id`), by id."""
     rows = (await connection.execute(sa.select(*_CHAT).where(chat.c.id.in_(chat_ids)))).mappings()
     return {row["id"]: _chat(row) for row in rows}
 
@@ -100,13 +100,13 @@ async def get_or_create(
     )
     new = statement.on_conflict_do_nothing().returning(chat.c.id)
     added = (await connection.execute(new)).first() is not None
-    met = await find(connection, telegram_id, thread_id)
-    assert met is not None
-    return met, added
+    stored = await find(connection, telegram_id, thread_id)
+    assert stored is not None
+    return stored, added
 
 
 async def set_locale(connection: AsyncConnection, chat_id: int, locale: str) -> None:
-    """Change the language a chat is spoken to in."""
+    """Change the language of a chat's messages."""
     await connection.execute(chat.update().where(chat.c.id == chat_id).values(locale=locale))
 
 
@@ -116,7 +116,7 @@ async def set_schedule(connection: AsyncConnection, chat_id: int, schedule: Sche
 
 
 async def set_digest(connection: AsyncConnection, chat_id: int, *, zone: str, digest_time: time) -> None:
-    """Change when, and in which zone, a chat's digests come; the caller moves the slots (`set_slot`)."""
+    """Change the time and zone of a chat's digests; the caller moves the slots (`set_slot`)."""
     values = {"zone": zone, "digest_time": digest_time.isoformat("minutes")}
     await connection.execute(chat.update().where(chat.c.id == chat_id).values(values))
 
@@ -146,19 +146,19 @@ async def hold(connection: AsyncConnection, telegram_id: int, until: datetime) -
 async def migrate(connection: AsyncConnection, old: int, new: int) -> None:
     """Give the chats of group `old` the id of the supergroup it became (both are Telegram's ids).
 
-    Where both are known, all that the new one has moves to the old one's row first. Repeating it changes nothing.
+    Where both are stored, the rows of the new one move to the old one first. Repeating it changes nothing.
     """
     topics = sa.select(chat.c.id, chat.c.thread_id).where(chat.c.telegram_id == old)
     for keeper in (await connection.execute(topics)).all():
-        other = await find(connection, new, keeper.thread_id)
-        if other is not None:
-            await _merge(connection, other.id, keeper.id)
+        duplicate = await find(connection, new, keeper.thread_id)
+        if duplicate is not None:
+            await _merge(connection, duplicate.id, keeper.id)
         values = {"telegram_id": new, "kind": "supergroup"}
         await connection.execute(chat.update().where(chat.c.id == keeper.id).values(values))
 
 
-async def _merge(connection: AsyncConnection, other: int, keeper: int) -> None:
-    """Move what chat `other` has to chat `keeper`, which keeps its own where both have it, and remove `other`."""
+async def _merge(connection: AsyncConnection, duplicate: int, keeper: int) -> None:
+    """Move the rows of chat `duplicate` to chat `keeper`, except those of which it has its own; remove `duplicate`."""
     owned = {
         subscription: [subscription.c.query_id],
         told: [told.c.text_id, told.c.query_id],
@@ -168,15 +168,17 @@ async def _merge(connection: AsyncConnection, other: int, keeper: int) -> None:
         offer: [],
     }
     for table, key in owned.items():
-        mine = table.alias("mine")
-        same = [mine.c[column.name] == column for column in key]
-        taken = sa.exists().where(mine.c.chat_id == keeper, *same) if key else sa.false()
-        await connection.execute(table.update().where(table.c.chat_id == other, sa.not_(taken)).values(chat_id=keeper))
-    await connection.execute(chat.delete().where(chat.c.id == other))
+        kept = table.alias("kept")
+        same = [kept.c[column.name] == column for column in key]
+        taken = sa.exists().where(kept.c.chat_id == keeper, *same) if key else sa.false()
+        await connection.execute(
+            table.update().where(table.c.chat_id == duplicate, sa.not_(taken)).values(chat_id=keeper)
+        )
+    await connection.execute(chat.delete().where(chat.c.id == duplicate))
 
 
 async def set_slot(connection: AsyncConnection, chat_id: int, kind: str, due_at: datetime) -> None:
-    """Say when a chat's next digest of a kind is due."""
+    """Set when a chat's next digest of a kind is due."""
     statement = insert_new(connection, digest_slot).values(chat_id=chat_id, kind=kind, due_at=due_at)
     statement = statement.on_conflict_do_update(index_elements=["chat_id", "kind"], set_={"due_at": due_at})
     await connection.execute(statement)
@@ -186,8 +188,8 @@ async def advance_slot(
     connection: AsyncConnection, chat_id: int, kind: str, due_at: datetime, next_at: datetime
 ) -> bool:
     """Move a slot from the run that is made now to the next; False if it was moved already."""
-    mine = (digest_slot.c.chat_id == chat_id, digest_slot.c.kind == kind, digest_slot.c.due_at == due_at)
-    return (await connection.execute(digest_slot.update().where(*mine).values(due_at=next_at))).rowcount == 1
+    slot = (digest_slot.c.chat_id == chat_id, digest_slot.c.kind == kind, digest_slot.c.due_at == due_at)
+    return (await connection.execute(digest_slot.update().where(*slot).values(due_at=next_at))).rowcount == 1
 
 
 async def slots(connection: AsyncConnection, chat_id: int) -> dict[str, datetime]:

@@ -1,8 +1,9 @@
-"""Updates from Telegram: stored before they are acknowledged, applied once."""
+"""Inbox: updates from Telegram, stored before they are acknowledged, and applied once."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,13 +12,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.storage.database import insert_many
 from bot.storage.schema import inbox
 
-NEW, DONE, POISON = "NEW", "DONE", "POISON"
 ATTEMPTS = 3  # then an update is parked, so that those behind it proceed
 
 
+class UpdateState(StrEnum):
+    """The state of a stored update."""
+
+    NEW = "NEW"  # not applied yet
+    DONE = "DONE"
+    POISON = "POISON"  # parked: it failed ATTEMPTS times
+
+
+NEW, DONE, POISON = UpdateState
+
+
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """An update that has not been applied yet, as Telegram sent it. `chat_id` is Telegram's, 0 where it has none."""
+class PendingUpdate:
+    """An update that has not been applied yet, as Telegram sent it. `chat_id` is Telegram's; 0 if it has no chat."""
 
     update_id: int
     chat_id: int
@@ -27,7 +38,7 @@ class Waiting:
 
 
 async def keep(connection: AsyncConnection, updates: list[dict[str, Any]], now: datetime) -> None:
-    """Store updates; one that is there already stays as it is."""
+    """Store updates; an update that is stored already stays as it is."""
     rows = [
         {
             "update_id": update["update_id"],
@@ -42,50 +53,50 @@ async def keep(connection: AsyncConnection, updates: list[dict[str, Any]], now: 
 
 
 def chat_of(payload: dict[str, Any]) -> int:
-    """Return the chat an update belongs to; 0 where it has none, or is not what an update looks like."""
-    for kind, what in payload.items():
+    """Return Telegram's id of an update's chat; 0 if it has none, or is malformed."""
+    for kind, content in payload.items():
         try:
             if kind != "update_id":
-                chat_id = int(what.get("message", what)["chat"]["id"])
+                chat_id = int(content.get("message", content)["chat"]["id"])
                 return chat_id if abs(chat_id) < 2**63 else 0
         except (AttributeError, KeyError, TypeError, ValueError):
             pass
     return 0
 
 
-async def waiting(connection: AsyncConnection, limit: int, busy_chats: Collection[int] = ()) -> list[Waiting]:
-    """Return the oldest update of each chat to apply now, oldest first, none of `busy_chats` (Telegram's ids).
+async def waiting(connection: AsyncConnection, limit: int, busy_chats: Collection[int] = ()) -> list[PendingUpdate]:
+    """Return the oldest pending update of each chat but `busy_chats` (Telegram's ids), oldest first, up to `limit`.
 
-    However much one person sends, it is one update of many chats: it keeps nobody else waiting.
+    A person who sends many updates has one of them in the result, so that the other chats need not wait.
     """
     oldest = (
         sa.select(sa.func.min(inbox.c.update_id).label("update_id"))
-        .where(inbox.c.state == sa.literal(NEW, literal_execute=True))  # as `ix_inbox_new` says it
+        .where(inbox.c.state == sa.literal(NEW, literal_execute=True))  # the condition of `ix_inbox_new`
         .where(inbox.c.chat_id.not_in(list(busy_chats)))
         .group_by(inbox.c.chat_id)
         .order_by(sa.text("1"))
         .limit(limit)
         .subquery()
     )
-    columns = [inbox.c[name] for name in Waiting.__dataclass_fields__]
+    columns = [inbox.c[name] for name in PendingUpdate.__dataclass_fields__]
     statement = sa.select(*columns).join(oldest, oldest.c.update_id == inbox.c.update_id).order_by(inbox.c.update_id)
-    return [Waiting(**row) for row in (await connection.execute(statement)).mappings()]
+    return [PendingUpdate(**row) for row in (await connection.execute(statement)).mappings()]
 
 
 async def apply(connection: AsyncConnection, update_id: int) -> bool:
-    """Mark an update applied, in the transaction that holds its effect; False if it was applied before."""
-    mine = inbox.update().where(inbox.c.update_id == update_id, inbox.c.state == NEW)
-    return (await connection.execute(mine.values(state=DONE))).rowcount == 1
+    """Mark an update applied, in the transaction that has its effect; False if it was applied before."""
+    new = inbox.update().where(inbox.c.update_id == update_id, inbox.c.state == NEW)
+    return (await connection.execute(new.values(state=DONE))).rowcount == 1
 
 
 async def failed(connection: AsyncConnection, update_id: int, error: str) -> bool:
-    """Count a failure to apply an update; True if that was the last try and it is parked."""
-    mine = inbox.update().where(inbox.c.update_id == update_id, inbox.c.state == NEW)
-    counted = mine.values(attempts=inbox.c.attempts + 1, error=error[:500]).returning(inbox.c.attempts)
+    """Count a failure to apply an update; True if that was the last attempt and it is parked."""
+    new = inbox.update().where(inbox.c.update_id == update_id, inbox.c.state == NEW)
+    counted = new.values(attempts=inbox.c.attempts + 1, error=error[:500]).returning(inbox.c.attempts)
     attempts = (await connection.execute(counted)).scalar_one_or_none()
     if attempts is None or attempts < ATTEMPTS:
         return False
-    await connection.execute(mine.values(state=POISON))
+    await connection.execute(new.values(state=POISON))
     return True
 
 

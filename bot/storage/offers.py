@@ -1,6 +1,6 @@
 """Offers: questions and proposals of the bot that are open until a person takes them up or they expire.
 
-A button has an offer's id and never its text. An offer can be taken once: for a second press it does not exist.
+A button has an offer's id, never its text. An offer can be taken once: a second press does not find it.
 """
 
 from collections.abc import Mapping
@@ -73,8 +73,8 @@ def _open(now: datetime) -> sa.ColumnElement[bool]:
 async def get(connection: AsyncConnection, chat_id: int, offer_id: int, now: datetime) -> Offer | None:
     """Return an offer of this chat that is still open."""
     known = offer.c.kind.in_(list(OfferKind))  # a newer version may have written others
-    mine = (offer.c.id == offer_id, offer.c.chat_id == chat_id, known, _open(now))
-    row = (await connection.execute(sa.select(*_COLUMNS).where(*mine))).mappings().first()
+    this = (offer.c.id == offer_id, offer.c.chat_id == chat_id, known, _open(now))
+    row = (await connection.execute(sa.select(*_COLUMNS).where(*this))).mappings().first()
     return _offer(row) if row else None
 
 
@@ -82,8 +82,8 @@ async def newest(
     connection: AsyncConnection, chat_id: int, user_id: int, kind: OfferKind, now: datetime
 ) -> Offer | None:
     """Return the last open offer of a kind that was made to this person in this chat."""
-    mine = (offer.c.chat_id == chat_id, offer.c.user_id == user_id, offer.c.kind == kind, _open(now))
-    statement = sa.select(*_COLUMNS).where(*mine).order_by(offer.c.id.desc()).limit(1)
+    personal = (offer.c.chat_id == chat_id, offer.c.user_id == user_id, offer.c.kind == kind, _open(now))
+    statement = sa.select(*_COLUMNS).where(*personal).order_by(offer.c.id.desc()).limit(1)
     row = (await connection.execute(statement)).mappings().first()
     return _offer(row) if row else None
 
@@ -96,8 +96,8 @@ async def take(connection: AsyncConnection, offer_id: int, now: datetime) -> boo
 
 async def drop(connection: AsyncConnection, chat_id: int, user_id: int, kind: OfferKind, now: datetime) -> int:
     """Withdraw the open offers of a kind to this person in this chat; return how many there were."""
-    mine = (offer.c.chat_id == chat_id, offer.c.user_id == user_id, offer.c.kind == kind, _open(now))
-    return (await connection.execute(offer.delete().where(*mine))).rowcount
+    personal = (offer.c.chat_id == chat_id, offer.c.user_id == user_id, offer.c.kind == kind, _open(now))
+    return (await connection.execute(offer.delete().where(*personal))).rowcount
 
 
 async def purge(connection: AsyncConnection, before: datetime, limit: int) -> int:

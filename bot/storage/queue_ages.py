@@ -73,7 +73,7 @@ def digest(now: datetime) -> sa.Select[Any]:
 
 
 def send(now: datetime) -> sa.Select[Any]:
-    """Messages to send, including those that wait for their next attempt. Not edits: they may wait as long as they last.
+    """Messages to send, including those that wait for their next attempt. Not edits: these may wait.
 
     Counted since the message was first due: each failed attempt postpones the next, so no wait would ever be long.
     """

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.deliveries import OPEN, DeliveryState
+from bot.storage.inbox import UpdateState
 from bot.storage.schema import admin_act, chat, delivery, entry, inbox, query, source, subscription
 
 
@@ -45,7 +46,7 @@ async def since(connection: AsyncConnection, start: datetime) -> Stats:
         "waiting": (delivery, delivery.c.state.in_(OPEN)),
         "uncertain": (delivery, sa.and_(delivery.c.state == DeliveryState.UNCERTAIN_FINAL, has_ended)),
         "dead": (delivery, sa.and_(delivery.c.state == DeliveryState.DEAD, has_ended)),
-        "updates_parked": (inbox, inbox.c.state == "POISON"),
+        "updates_parked": (inbox, inbox.c.state == UpdateState.POISON),
     }
     columns = [
         sa.select(sa.func.count()).select_from(table).where(where).scalar_subquery().label(name)

@@ -1,6 +1,6 @@
 """Subscriptions and the unique queries behind them.
 
-A query is live while somebody subscribes to it. Each change of that takes the next version; versions commit in
+A query is live while it has a subscription. Each change of that takes the next version; versions commit in
 order, so a matcher that has loaded version n has missed nothing below it.
 """
 
@@ -41,7 +41,7 @@ async def _select(connection: AsyncConnection, *where: sa.ColumnElement[bool]) -
 
 
 async def of_chat(connection: AsyncConnection, chat_id: int) -> list[Subscription]:
-    """Return a chat's subscriptions in the order they were made: what `/list` numbers."""
+    """Return a chat's subscriptions in the order they were made: the numbers of `/list`."""
     return await _select(connection, subscription.c.chat_id == chat_id)
 
 
@@ -61,12 +61,12 @@ async def subscribe(
     )
     new = statement.on_conflict_do_nothing().returning(subscription.c.id)
     added = (await connection.execute(new)).first() is not None
-    mine = (subscription.c.chat_id == chat_id, subscription.c.query_id == query_id)
-    return (await _select(connection, *mine))[0], added
+    this = (subscription.c.chat_id == chat_id, subscription.c.query_id == query_id)
+    return (await _select(connection, *this))[0], added
 
 
 async def _live_query(connection: AsyncConnection, text: str) -> int:
-    """Return the id of the live query with this text; it is made, or brought back to life, where needed."""
+    """Return the id of the live query with this text; it is created, or made live again, if needed."""
     found = sa.select(query.c.id, query.c.live).where(query.c.text == text)
     row = (await connection.execute(found.with_for_update())).first()  # locked: its last subscriber may be leaving
     if row is not None and row.live:
@@ -78,43 +78,43 @@ async def _live_query(connection: AsyncConnection, text: str) -> int:
 
 
 async def unsubscribe(connection: AsyncConnection, chat_id: int, subscription_ids: list[int]) -> list[Subscription]:
-    """Remove a chat's subscriptions and return what was removed; a query nobody wants any more rests."""
-    mine = (subscription.c.chat_id == chat_id, subscription.c.id.in_(subscription_ids))
-    gone = await _select(connection, *mine)
-    await connection.execute(subscription.delete().where(*mine))
-    for query_id in sorted({one.query_id for one in gone}):
-        await _rest_if_unwanted(connection, query_id)
-    return gone
+    """Remove a chat's subscriptions and return them; a query without a subscription is not live any more."""
+    chosen = (subscription.c.chat_id == chat_id, subscription.c.id.in_(subscription_ids))
+    removed = await _select(connection, *chosen)
+    await connection.execute(subscription.delete().where(*chosen))
+    for query_id in sorted({former.query_id for former in removed}):
+        await _retire_if_unused(connection, query_id)
+    return removed
 
 
-async def _rest_if_unwanted(connection: AsyncConnection, query_id: int) -> None:
-    """Let a query rest that nobody wants. Its row is locked first: somebody may just be subscribing to it."""
+async def _retire_if_unused(connection: AsyncConnection, query_id: int) -> None:
+    """Mark a query not live if no chat subscribes to it. Its row is locked first: one may be doing so now."""
     await connection.execute(sa.select(query.c.id).where(query.c.id == query_id).with_for_update())
-    wanted = sa.select(subscription.c.id).where(subscription.c.query_id == query_id).limit(1)
-    if (await connection.execute(wanted)).first() is None:
+    used = sa.select(subscription.c.id).where(subscription.c.query_id == query_id).limit(1)
+    if (await connection.execute(used)).first() is None:
         version = await next_value(connection, "query")
-        rest = query.update().where(query.c.id == query_id)
-        await connection.execute(rest.values(live=False, version=version))
+        retired = query.update().where(query.c.id == query_id)
+        await connection.execute(retired.values(live=False, version=version))
 
 
 async def change(
     connection: AsyncConnection, old: Subscription, *, text: str, label: str, now: datetime
 ) -> Subscription:
-    """Give a subscription another query (canonical `text`); its schedule stays. What the new one finds begins now."""
+    """Give a subscription another query (canonical `text`); its schedule stays. A new query is dated `now`."""
     query_id = await _live_query(connection, text)
     values = {"query_id": query_id, "label": label}
     if query_id != old.query_id:
         values["created_at"] = now
     await connection.execute(subscription.update().where(subscription.c.id == old.id).values(values))
     if query_id != old.query_id:
-        await _rest_if_unwanted(connection, old.query_id)
+        await _retire_if_unused(connection, old.query_id)
     return (await _select(connection, subscription.c.id == old.id))[0]
 
 
 async def set_schedule(connection: AsyncConnection, chat_id: int, subscription_id: int, schedule: Schedule) -> bool:
     """Change when a subscription's hits are sent; False if this chat has no such subscription."""
-    mine = (subscription.c.chat_id == chat_id, subscription.c.id == subscription_id)
-    statement = subscription.update().where(*mine).values(schedule=schedule.value)
+    this = (subscription.c.chat_id == chat_id, subscription.c.id == subscription_id)
+    statement = subscription.update().where(*this).values(schedule=schedule.value)
     return (await connection.execute(statement)).rowcount == 1
 
 
@@ -125,7 +125,7 @@ async def queries_since(connection: AsyncConnection, version: int, limit: int) -
 
 
 async def existing(connection: AsyncConnection, query_ids: Sequence[int]) -> set[int]:
-    """Return which of these queries exist: `purge_queries` removes one that no subscription wants."""
+    """Return which of these queries exist: `purge_queries` removes those without a subscription."""
     found: set[int] = set()
     for start in range(0, len(query_ids), CHUNK):
         chunk = query_ids[start : start + CHUNK]
@@ -134,7 +134,7 @@ async def existing(connection: AsyncConnection, query_ids: Sequence[int]) -> set
 
 
 async def purge_queries(connection: AsyncConnection, limit: int) -> int:
-    """Remove up to `limit` queries that nobody wants and no article of the archive matched; return how many."""
+    """Remove up to `limit` queries without a subscription and without a hit; return how many."""
     matched = sa.exists().where(hit.c.query_id == query.c.id)
     idle = sa.select(query.c.id).where(sa.not_(query.c.live), sa.not_(matched)).limit(limit)
     ids = list((await connection.execute(idle)).scalars())

@@ -26,4 +26,4 @@ def test_what_is_remembered_is_bounded() -> None:
     pace = RateLimiter(1, people=100)
     for person in range(10_000):
         pace.judge(person, 0.0)
-    assert len(pace._asked) == 100
+    assert len(pace._allowances) == 100

@@ -17,6 +17,7 @@ from bot.delivery.telegram.errors import outcome
 from bot.delivery.telegram.http import AiohttpRequest
 from bot.delivery.telegram.send import send
 from bot.messages.payload import FilePayload, document, edit, from_json, photo, to_payload
+from bot.messages.signing import Signer
 from bot.models import Button, Message
 from bot.pipeline.send import Flight, Sender
 from bot.runtime.clock import Clock
@@ -125,7 +126,8 @@ async def opened(database: Database) -> AsyncIterator[Outbox]:
 
 async def test_a_picture_and_a_document_arrive_byte_for_byte_and_leave_with_their_delivery(outbox: Outbox) -> None:
     chat = await outbox.world.chat(BEN)
-    picture = photo("chart.png", png(), Markup("<b>March</b>"), ((Button("More", "more"),),))
+    more = Signer(b"key").sign(chat.id, "more")
+    picture = photo("chart.png", png(), Markup("<b>March</b>"), ((Button("More", more),),))
     binary = document("all bytes.bin", bytes(range(256)) * 40, Markup("Every byte"))
     for payload in (picture, binary):
         await outbox.add(chat, payload=payload.to_json(), file=payload.content)
@@ -135,7 +137,7 @@ async def test_a_picture_and_a_document_arrive_byte_for_byte_and_leave_with_thei
     stored = [outbox.sandbox.world.files[str(one["file_id"])] for one in sent]
     assert [one.content for one in stored] == [picture.content, binary.content]
     assert [one.name for one in stored] == ["chart.png", "all bytes.bin"]
-    assert sent[0]["reply_markup"] == {"inline_keyboard": [[{"text": "More", "callback_data": "more"}]]}
+    assert sent[0]["reply_markup"] == {"inline_keyboard": [[{"text": "More", "callback_data": more}]]}
     assert await outbox.files() == 2
     async with outbox.database.begin() as connection:
         assert await deliveries.purge(connection, outbox.clock.now() + LASTS, 10) == 2

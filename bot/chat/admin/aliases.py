@@ -1,6 +1,5 @@
 """Command of admins for aliases: /alias lists them, adds names and removes them, all with Undo."""
 
-from datetime import timedelta
 from functools import partial
 
 from markupsafe import Markup
@@ -8,15 +7,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.actions import aliases
 from bot.actions.aliases import AliasChange
+from bot.chat.replies import reply_message
 from bot.chat.request import Request
 from bot.locales import Words
 from bot.matching.engine.aliases import Group, check, read
 from bot.messages.callbacks import AliasPageButton, Choice, OfferButton, UnaliasButton
 from bot.models import Button, Message
 from bot.storage.aliases import listing
-from bot.storage.offers import Offer, OfferKind
+from bot.storage.offers import Offer
 
-UNDO_LASTS = timedelta(hours=1)
 PAGE = 10  # aliases
 BUTTONS_IN_A_ROW = 5
 REMOVE = ("remove", "delete", "احذف")
@@ -33,7 +32,7 @@ async def alias(request: Request) -> None:
         await _add(request, rest if word.casefold() in ADD and "=" in rest else typed)
     else:
         async with request.transaction() as connection:
-            await request.show(connection, await _page(request, connection, 0))
+            await reply_message(request, connection, await _page(request, connection, 0))
 
 
 async def _add(request: Request, typed: str) -> None:
@@ -48,7 +47,7 @@ async def _add(request: Request, typed: str) -> None:
             admin_id=request.user_id,
             now=request.now,
         )
-        await request.show(connection, await _added(request, connection, change))
+        await reply_message(request, connection, await _added(request, connection, change))
 
 
 async def _remove(request: Request, typed: str) -> None:
@@ -57,7 +56,7 @@ async def _remove(request: Request, typed: str) -> None:
         change = await aliases.remove(
             connection, typed, configured=configured, admin_id=request.user_id, now=request.now
         )
-        await request.show(connection, await _removed(request, connection, change))
+        await reply_message(request, connection, await _removed(request, connection, change))
 
 
 # ---- the list ----
@@ -141,8 +140,7 @@ async def removal_pressed(request: Request, connection: AsyncConnection, button:
 
 
 async def _undo_button(request: Request, connection: AsyncConnection, change: AliasChange) -> Button:
-    payload = {"alias": change.alias_id, "before": list(change.before), "after": list(change.after)}
-    offer_id = await request.offer(connection, OfferKind.ALIAS_UNDO, payload, UNDO_LASTS)
+    offer_id = await aliases.offer_undo(connection, request.chat, change, request.user_id, request.now)
     return OfferButton(offer_id, Choice.UNDO).labelled(request.words.gettext("Undo"))
 
 

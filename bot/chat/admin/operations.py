@@ -6,6 +6,7 @@ from datetime import timedelta
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.chat.replies import reply
 from bot.chat.request import Request
 from bot.locales import Words
 from bot.messages import news
@@ -35,7 +36,7 @@ async def stats_(request: Request) -> None:
             say("<b>Now</b>: {waiting} messages waiting, {updates_parked} commands parked", **counts),
         ]
         test = SampleAlertButton().labelled(request.words.gettext("Send me a test alert"))
-        await request.reply(connection, Markup("\n").join(lines), ((test,),))
+        await reply(request, connection, Markup("\n").join(lines), ((test,),))
 
 
 async def queue(request: Request) -> None:
@@ -43,11 +44,11 @@ async def queue(request: Request) -> None:
     async with request.transaction() as connection:
         messages = await broadcasts.undelivered(connection, SHOWN)
         if not messages:
-            await request.reply(connection, request.words.say("Every message was delivered."))
+            await reply(request, connection, request.words.say("Every message was delivered."))
             return
         lines = [request.words.say("<b>Not delivered</b>, the last first:")]
         lines += [_line(request, message) for message in messages]
-        await request.reply(connection, Markup("\n").join(lines))
+        await reply(request, connection, Markup("\n").join(lines))
 
 
 def _line(request: Request, message: Undelivered) -> Markup:

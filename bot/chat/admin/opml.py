@@ -5,6 +5,7 @@ from telegram import Document
 from telegram.error import TelegramError
 
 from bot.actions.sources import ImportedSources, import_opml
+from bot.chat.replies import reply, show_typing
 from bot.chat.request import Request
 from bot.errors import UserError
 from bot.locales import Words
@@ -15,11 +16,11 @@ from bot.sources.opml import LARGEST, read_opml
 async def import_(request: Request) -> None:
     """Add every feed of the file that is no source yet; none is fetched before its first poll."""
     document = _document(request)
-    await request.show_typing()
+    await show_typing(request)
     opml = await request.services.parser.run(read_opml, await _download(request, document))
     async with request.transaction() as connection:
         imported = await import_opml(connection, opml, request.user_id, request.now)
-        await request.reply(connection, _imported(imported, request.words))
+        await reply(request, connection, _imported(imported, request.words))
     request.services.wakeups.wake(Step.POLL)
 
 

@@ -1,7 +1,6 @@
 """Commands of admins for people: /invite, /allow, /ban, /unban, /admins and /broadcast."""
 
 import re
-from datetime import timedelta
 
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,6 +9,7 @@ from yarl import URL
 from bot.actions import people
 from bot.actions.people import PeopleRefusal
 from bot.actions.refused import Refused
+from bot.chat.replies import reply, reply_message
 from bot.chat.request import Request
 from bot.chat.services import Access
 from bot.chat.user.edit import yes_no
@@ -20,11 +20,10 @@ from bot.messages.news import when as shown_time
 from bot.messages.payload import to_payload
 from bot.models import Button, Message
 from bot.storage import stats
-from bot.storage.offers import Offer, OfferKind
+from bot.storage.offers import Offer
 from bot.storage.people import Invite, invites
 from bot.storage.people import redeem as redeem_code
 
-LASTS = timedelta(minutes=10)
 ACTS = 10  # of the admins, shown
 PAYLOAD = re.compile(r"i_([A-Za-z0-9_-]{1,62})", re.ASCII)  # Telegram allows 64 characters in the link of a bot
 
@@ -51,10 +50,10 @@ async def invite(request: Request) -> None:
         raise Refused(PeopleRefusal.INVITATIONS_OFF)
     async with request.transaction() as connection:
         if typed == "list":
-            await request.show(connection, _invites(request, await invites(connection, request.now)))
+            await reply_message(request, connection, _invites(request, await invites(connection, request.now)))
             return
         created = await people.invite(connection, _uses(typed), request.user_id, request.now)
-        await request.show(connection, _created(request, created))
+        await reply_message(request, connection, _created(request, created))
 
 
 def _uses(typed: str) -> int | None:
@@ -123,7 +122,7 @@ async def allow(request: Request) -> None:
     telegram_id = _number(request, "/allow 123456789")
     async with request.transaction() as connection:
         await people.allow(connection, telegram_id, request.user_id, request.now)
-        await request.reply(connection, request.words.say("<b>{person}</b> may use the bot.", person=telegram_id))
+        await reply(request, connection, request.words.say("<b>{person}</b> may use the bot.", person=telegram_id))
 
 
 def _number(request: Request, example: str) -> int:
@@ -139,12 +138,12 @@ async def ban(request: Request) -> None:
     telegram_id = _number(request, "/ban 123456789")
     people.check_ban(telegram_id, request.services.settings.admins)
     async with request.transaction() as connection:
-        offer_id = await request.offer(connection, OfferKind.BAN, {"person": telegram_id}, LASTS)
+        offer_id = await people.ask_ban(connection, request.chat, telegram_id, request.user_id, request.now)
         question = request.words.say(
             "Ban <b>{person}</b>? They get no more news. /unban takes it back.",
             person=telegram_id,
         )
-        await request.reply(connection, question, yes_no(request.words, offer_id))
+        await reply(request, connection, question, yes_no(request.words, offer_id))
 
 
 async def ban_taken(
@@ -163,7 +162,7 @@ async def unban(request: Request) -> None:
     telegram_id = _number(request, "/unban 123456789")
     async with request.transaction() as connection:
         await people.unban(connection, telegram_id, request.user_id, request.now)
-        await request.reply(connection, request.words.say("<b>{person}</b> is welcome again.", person=telegram_id))
+        await reply(request, connection, request.words.say("<b>{person}</b> is welcome again.", person=telegram_id))
 
 
 # ---- admins ----
@@ -181,7 +180,7 @@ async def admins(request: Request) -> None:
             ago = shown_time(act.at, request.words, zone=request.chat.zone, now=request.now)
             line = Markup("{ago} · {person} · {act}")
             lines.append(line.format(ago=ago, person=act.user_id, act=request.words.isolate(act.act)))
-        await request.reply(connection, Markup("\n").join(lines))
+        await reply(request, connection, Markup("\n").join(lines))
 
 
 async def broadcast(request: Request) -> None:
@@ -193,10 +192,10 @@ async def broadcast(request: Request) -> None:
         )
     async with request.transaction() as connection:
         count = await people.audience(connection, text)
-        offer_id = await request.offer(connection, OfferKind.BROADCAST, {"text": text}, LASTS)
+        offer_id = await people.ask_broadcast(connection, request.chat, text, request.user_id, request.now)
         question = request.words.say_many("Send this to {number} chat?", "Send this to {number} chats?", count)
         lines = [_announcement(text), Markup(), question]
-        await request.reply(connection, Markup("\n").join(lines), yes_no(request.words, offer_id))
+        await reply(request, connection, Markup("\n").join(lines), yes_no(request.words, offer_id))
 
 
 def _announcement(text: str) -> Markup:

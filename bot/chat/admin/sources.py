@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.actions import sources
 from bot.actions.sources import AddedSource, FullTextChange, shown_host
+from bot.chat.replies import reply, reply_message, show_typing
 from bot.chat.request import Request
 from bot.errors import UserError
 from bot.locales import Words
@@ -35,7 +36,7 @@ async def sources_(request: Request) -> None:
         listed = await listing(connection)
         lines = [_line(request, number, source) for number, source in enumerate(listed, start=1)]
         empty = request.words.say("There are no sources yet. Add one: /addsource https://…")
-        await request.reply(connection, Markup("\n").join(lines) if lines else empty)
+        await reply(request, connection, Markup("\n").join(lines) if lines else empty)
 
 
 def _line(request: Request, number: int, source: SourceStatus) -> Markup:
@@ -87,14 +88,14 @@ async def addsource(request: Request) -> None:
         )
     async with request.services.database.read() as connection:
         url = await sources.check_new(connection, typed)
-    await request.show_typing()
+    await show_typing(request)
     found = await sources.find_feed(url, request.services.fetcher, request.services.parser)
     async with request.transaction() as connection:
         if found.feed is None:
-            await request.reply(connection, _choice(found.found, request.words))
+            await reply(request, connection, _choice(found.found, request.words))
             return
         added = await sources.add(connection, found.url, found.feed, request.user_id, request.now)
-        await request.show(connection, _added(added, request.words))
+        await reply_message(request, connection, _added(added, request.words))
     request.services.wakeups.wake(Step.POLL)
 
 
@@ -143,7 +144,7 @@ async def _change(request: Request, action: SourceAction, sentence: str) -> None
     async with request.transaction() as connection:
         source = await sources.choose(connection, request.args.strip())
         changed = await action(connection, source, request.user_id, request.now)
-        await request.reply(connection, request.words.say(sentence, title=shown_title(changed)))
+        await reply(request, connection, request.words.say(sentence, title=shown_title(changed)))
 
 
 async def fulltext(request: Request) -> None:
@@ -151,14 +152,14 @@ async def fulltext(request: Request) -> None:
     async with request.transaction() as connection:
         source = await sources.choose(connection, request.args.strip())
         change = await sources.toggle_full_text(connection, source, request.user_id, request.now)
-        await request.reply(connection, _full_text(change, request.words))
+        await reply(request, connection, _full_text(change, request.words))
 
 
 async def full_pressed(request: Request, connection: AsyncConnection, button: FullTextButton) -> tuple[None, str]:
     """Start reading the whole articles of the source that was just added; a second press does nothing."""
     change = await sources.start_full_text(connection, button.source_id, request.user_id, request.now)
     if change.changed:
-        await request.reply(connection, _full_text(change, request.words))
+        await reply(request, connection, _full_text(change, request.words))
     return None, ""
 
 
@@ -179,5 +180,5 @@ async def pollnow(request: Request) -> None:
         source = await sources.choose(connection, typed) if typed else None
         number = await sources.poll_now(connection, source, request.now)
         text = request.words.say_many("Asking {number} source now.", "Asking {number} sources now.", number)
-        await request.reply(connection, text)
+        await reply(request, connection, text)
     request.services.wakeups.wake(Step.POLL)

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.actions import subscriptions as actions
 from bot.actions.subscriptions import ChangedSubscription, RemovedSubscriptions, TypedQuery
 from bot.chat import permissions
+from bot.chat.replies import reply, reply_message
 from bot.chat.request import Request
 from bot.chat.user import subscribe, subscription_views
 from bot.errors import UserError
@@ -34,7 +35,7 @@ def _undo(words: Words, offer_id: int) -> tuple[Button, ...]:
 
 
 def named(labels: Sequence[str], words: Words) -> Markup:
-    """Return several queries as a sentence names them."""
+    """Return the labels of several queries, in bold and with separators, for a sentence."""
     separator = words.say(", ")
     return separator.join(Markup("<b>{label}</b>").format(label=words.isolate(label)) for label in labels)
 
@@ -43,7 +44,7 @@ def named(labels: Sequence[str], words: Words) -> Markup:
 
 
 async def plain_text(request: Request) -> None:
-    """Take a message as the new words that were asked for, or else as queries to propose."""
+    """Take a message as the answer to an open question for new words, or else as queries to propose."""
     message = request.update.effective_message
     text = " ".join(((message.text if message else None) or "").split())
     if not text:
@@ -68,7 +69,7 @@ async def _propose(request: Request, text: str) -> None:
                 subscription_views.reading(query.expr, words, request.aliases),
                 subscription_views.week(request, outcome, proposed=True),
             ]
-        await request.reply(connection, Markup("\n").join(lines), yes_no(words, offer_id))
+        await reply(request, connection, Markup("\n").join(lines), yes_no(words, offer_id))
 
 
 async def search_proposed(request: Request, offer: Offer, choice: Choice | int) -> list[Preview]:
@@ -80,7 +81,7 @@ async def search_proposed(request: Request, offer: Offer, choice: Choice | int) 
 async def watch_taken(
     request: Request, connection: AsyncConnection, offer: Offer, choice: Choice | int, found: list[Preview]
 ) -> Shown:
-    """Subscribe to the proposed queries, or leave it."""
+    """Subscribe to the proposed queries, unless the answer is No."""
     queries = actions.read_queries(offer.payload["text"], request.words)
     if choice is not Choice.YES:
         labels = named([query.label for query in queries], request.words)
@@ -99,13 +100,13 @@ async def unsubscribe(request: Request) -> None:
     async with request.transaction() as connection:
         watched = await of_chat(connection, request.chat.id)
         if listed is not None:
-            await request.show(connection, listed)
+            await reply_message(request, connection, listed)
         elif not watched:
-            await request.reply(connection, subscription_views.nothing_watched(request.words))
+            await reply(request, connection, subscription_views.nothing_watched(request.words))
         elif typed.casefold() in ALL:
             await _ask_stop_all(request, connection, len(watched))
         else:
-            await request.show(connection, await remove(request, connection, actions.choose(watched, typed)))
+            await reply_message(request, connection, await remove(request, connection, actions.choose(watched, typed)))
 
 
 async def _ask_stop_all(request: Request, connection: AsyncConnection, count: int) -> None:
@@ -113,7 +114,7 @@ async def _ask_stop_all(request: Request, connection: AsyncConnection, count: in
     sentence = request.words.say_many(
         "Stop watching {number} thing, all you have?", "Stop watching all {number} things?", count
     )
-    await request.reply(connection, sentence, yes_no(request.words, offer_id))
+    await reply(request, connection, sentence, yes_no(request.words, offer_id))
 
 
 async def remove(request: Request, connection: AsyncConnection, chosen: Sequence[Subscription]) -> Message:
@@ -129,7 +130,7 @@ def _removed(result: RemovedSubscriptions, words: Words) -> Message:
 async def stop_all_taken(
     request: Request, connection: AsyncConnection, offer: Offer, choice: Choice | int, prepared: None
 ) -> Shown:
-    """Remove all subscriptions, or leave it."""
+    """Remove all subscriptions, unless the answer is No."""
     if choice is not Choice.YES:
         return Message(request.words.say("All right, nothing changed.")), ""
     watched = await of_chat(connection, request.chat.id)
@@ -163,7 +164,7 @@ async def edit(request: Request) -> None:
     if not number:
         listed = await subscription_views.list_page(request, 0)
         async with request.transaction() as connection:
-            await request.show(connection, listed)
+            await reply_message(request, connection, listed)
         return
     async with request.services.database.read() as connection:
         subscription = actions.numbered(await of_chat(connection, request.chat.id), number)
@@ -171,7 +172,7 @@ async def edit(request: Request) -> None:
         await _rewrite(request, subscription.id, text.strip())
         return
     async with request.transaction() as connection:
-        await request.show(connection, await ask(request, connection, subscription))
+        await reply_message(request, connection, await ask(request, connection, subscription))
 
 
 async def ask(request: Request, connection: AsyncConnection, subscription: Subscription) -> Message:
@@ -195,7 +196,7 @@ async def _rewrite(request: Request, subscription_id: int, text: str, question: 
         changed = await actions.change(
             connection, request.chat, subscription_id, query, found, request.user_id, request.now, question=question
         )
-        await request.show(connection, _changed(request, changed))
+        await reply_message(request, connection, _changed(request, changed))
 
 
 def _changed(request: Request, changed: ChangedSubscription) -> Message:
@@ -250,4 +251,4 @@ async def cancel(request: Request) -> None:
         cancelled = await actions.cancel_questions(connection, request.chat, request.user_id, request.now)
         say = request.words.say
         sentence = say("All right, nothing changed.") if cancelled else say("There is nothing to cancel.")
-        await request.reply(connection, sentence)
+        await reply(request, connection, sentence)

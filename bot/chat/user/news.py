@@ -3,6 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.actions import chats as actions
+from bot.chat.replies import reply, reply_message
 from bot.chat.request import Request
 from bot.chat.user.settings import settings
 from bot.messages.callbacks import LatestButton, ResumeButton
@@ -23,20 +24,20 @@ async def digest(request: Request) -> None:
         made = await actions.digest_now(connection, request.chat, request.now)
         if made.is_paused:
             resume = ResumeButton().labelled(request.words.gettext("Resume"))
-            await request.reply(connection, request.words.say("News is paused."), ((resume,),))
+            await reply(request, connection, request.words.say("News is paused."), ((resume,),))
         elif not made.stories:
             nothing = request.words.say(
                 "Nothing new since your last digest. The next one comes at {time} ({zone}).",
                 time=request.chat.digest_time.isoformat("minutes"),
                 zone=request.chat.zone,
             )
-            await request.reply(connection, nothing)
+            await reply(request, connection, nothing)
 
 
 async def latest(request: Request) -> None:
     """Show the newest stories of the chat's subscriptions, sent or not."""
     async with request.transaction() as connection:
-        await request.show(connection, await _latest_page(request, connection, 0))
+        await reply_message(request, connection, await _latest_page(request, connection, 0))
 
 
 async def latest_pressed(request: Request, connection: AsyncConnection, button: LatestButton) -> tuple[Message, str]:

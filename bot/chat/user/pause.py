@@ -5,6 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.actions import chats as actions
 from bot.chat import permissions
+from bot.chat.replies import reply
 from bot.chat.request import Request
 from bot.messages.callbacks import ResumeButton
 
@@ -14,7 +15,7 @@ async def pause(request: Request) -> None:
     await permissions.require_group_admin(request)
     async with request.transaction() as connection:
         text = await pause_in(request, connection)
-        await request.reply(connection, text, ((ResumeButton().labelled(request.words.gettext("Resume")),),))
+        await reply(request, connection, text, ((ResumeButton().labelled(request.words.gettext("Resume")),),))
 
 
 async def pause_in(request: Request, connection: AsyncConnection) -> Markup:
@@ -27,7 +28,7 @@ async def resume(request: Request) -> None:
     """End the pause; the hits since come as one digest."""
     await permissions.require_group_admin(request)
     async with request.transaction() as connection:
-        await request.reply(connection, await resume_in(request, connection))
+        await reply(request, connection, await resume_in(request, connection))
 
 
 async def resume_in(request: Request, connection: AsyncConnection) -> Markup:

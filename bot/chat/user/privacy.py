@@ -1,7 +1,6 @@
 """/export and /forget: a copy of a chat's data, or its deletion."""
 
 import json
-from datetime import timedelta
 from typing import Any
 
 from babel import Locale
@@ -11,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.actions import chats as actions
 from bot.chat import permissions
+from bot.chat.replies import reply, reply_file
 from bot.chat.request import Request
 from bot.matching.engine.aliases import joined, write_lines
 from bot.messages.callbacks import Choice, Deletion, ForgetButton, OfferButton
@@ -18,26 +18,24 @@ from bot.models import Message
 from bot.runtime.zone_rules import zone_info
 from bot.sources.opml import Outline, write_opml
 from bot.storage import aliases, sources, subscriptions
-from bot.storage.offers import Offer, OfferKind
-
-LASTS = timedelta(minutes=10)
+from bot.storage.offers import Offer
 
 
 async def export(request: Request) -> None:
-    """Send what is stored for this chat as JSON, and to admins the sources as OPML and the aliases."""
+    """Send the stored data of this chat as JSON, and to admins also the sources as OPML and the aliases."""
     await permissions.require_group_admin(request)
     async with request.transaction() as connection:
         say = request.words.say
         content = json.dumps(await _stored(request, connection), ensure_ascii=False, indent=2) + "\n"
-        await request.reply_file(connection, "watchword.json", content, say("What you watch, and your settings."))
+        await reply_file(request, connection, "watchword.json", content, say("What you watch, and your settings."))
         if request.is_admin:
             known = await sources.listing(connection)
             outlines = [
                 Outline(source.url, source.title or source.url, source.language, source.full_text) for source in known
             ]
             opml = write_opml(outlines, request.now)
-            await request.reply_file(
-                connection, "sources.opml", opml, say("The news sources. /import reads this file.")
+            await reply_file(
+                request, connection, "sources.opml", opml, say("The news sources. /import reads this file.")
             )
             await _export_aliases(request, connection)
 
@@ -48,7 +46,7 @@ async def _export_aliases(request: Request, connection: AsyncConnection) -> None
     groups = joined([*request.services.aliases.configured, *made])
     if groups:
         caption = request.words.say("Names that are one: a file for [matching] aliases in the configuration.")
-        await request.reply_file(connection, "aliases.txt", write_lines(groups), caption)
+        await reply_file(request, connection, "aliases.txt", write_lines(groups), caption)
 
 
 async def _stored(request: Request, connection: AsyncConnection) -> dict[str, Any]:
@@ -91,14 +89,14 @@ async def forget_(request: Request) -> None:
             (ForgetButton(Deletion.ASK).labelled(_("Delete everything")),),
             (ForgetButton(Deletion.KEEP).labelled(_("Keep it")),),
         )
-        await request.reply(connection, Markup("\n").join(lines), rows)
+        await reply(request, connection, Markup("\n").join(lines), rows)
 
 
 async def asked_twice(request: Request, connection: AsyncConnection, button: ForgetButton) -> tuple[Message, str]:
-    """Ask for the second time, or leave it."""
+    """Ask for the second time, unless the answer is to keep the data."""
     if button.answer is not Deletion.ASK:
         return _kept(request), ""
-    offer_id = await request.offer(connection, OfferKind.FORGET, {}, LASTS)
+    offer_id = await actions.ask_forget(connection, request.chat, request.user_id, request.now)
     _ = request.words.gettext
     yes, no = (
         OfferButton(offer_id, Choice.YES).labelled(_("Yes, delete it for good")),
@@ -113,9 +111,9 @@ async def forget_taken(
     """Delete the chat's data; the message becomes the receipt."""
     if choice is not Choice.YES:
         return _kept(request), ""
-    who = request.user_id if request.is_private else None
+    user_id = request.user_id if request.is_private else None
     pseudonym = request.services.signer.pseudonym
-    receipt = await actions.forget_chat(connection, request.chat, who, pseudonym, request.now)
+    receipt = await actions.forget_chat(connection, request.chat, user_id, pseudonym, request.now)
     say, many = request.words.say, request.words.say_many
     lines = [
         say("<b>Forgotten.</b> Nothing of this chat is left here."),

@@ -1,4 +1,4 @@
-"""/settings: one message, edited in place: when the digest comes, in which language, and what new subscriptions get."""
+"""/settings: one message, edited in place, for the digest's time and zone, the language, and new subscriptions."""
 
 import re
 from datetime import time
@@ -8,12 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.actions import chats as actions
 from bot.chat import permissions
+from bot.chat.replies import reply_message
 from bot.chat.request import Request
 from bot.chat.user import pause, subscription_views
 from bot.locales import LANGUAGES
 from bot.messages.callbacks import ButtonData, ButtonTooOld, Setting, SettingButton, TimeButton
 from bot.models import Button, Message, Schedule
 from bot.schedules.zones import parse_time, parse_zone
+from bot.storage import chats
 from bot.storage.chats import ChatState
 
 TIMES = (time(6), time(7), time(8), time(9), time(12), time(18), time(20), time(22))
@@ -24,17 +26,17 @@ async def settings(request: Request) -> None:
     """Show the settings, or change them: a time, a zone, or both ("08:30 Europe/Berlin")."""
     if not request.args.strip():
         async with request.transaction() as connection:
-            await request.show(connection, page(request))
+            await reply_message(request, connection, page(request))
         return
     await permissions.require_group_admin(request)
     at, zone = read_settings(request)
     async with request.transaction() as connection:
         await set_digest(request, connection, at or request.chat.digest_time, zone or request.chat.zone)
-        await request.show(connection, page(request))
+        await reply_message(request, connection, page(request))
 
 
 def read_settings(request: Request) -> tuple[time | None, str | None]:
-    """Return the time and the zone that were typed, in either order, or None for what was not."""
+    """Return the time and the zone that were typed, in either order, or None for the part that was not."""
     typed = MERIDIEM.sub(r"\1\2", request.args).split()
     times = [word for word in typed if word[0].isdigit() or word.casefold() in ("noon", "midnight")]
     zone = " ".join(word for word in typed if word not in times)
@@ -65,9 +67,9 @@ def page(request: Request) -> Message:
     pause_ = SettingButton(Setting.PAUSE).labelled(_("Pause"))
     resume_ = SettingButton(Setting.RESUME).labelled(_("Resume"))
     rest = resume_ if chat.state is ChatState.PAUSED else pause_
-    what_new_gets = SettingButton(Setting.NEW).labelled(_("New subscriptions: {schedule}").format(schedule=new))
+    new_schedule = SettingButton(Setting.NEW).labelled(_("New subscriptions: {schedule}").format(schedule=new))
     return Message(
-        Markup("\n").join(lines), (tuple(times[:4]), tuple(times[4:]), (what_new_gets,), tuple(languages), (rest,))
+        Markup("\n").join(lines), (tuple(times[:4]), tuple(times[4:]), (new_schedule,), tuple(languages), (rest,))
     )
 
 
@@ -77,7 +79,10 @@ def _choice(label: str, data: ButtonData, *, chosen: bool) -> Button:
 
 def _new_page(request: Request) -> Message:
     names = subscription_views.schedule_names(request.words)
-    row = [_choice(names[one], SettingButton(Setting.NEW, one), chosen=one is request.schedule) for one in Schedule]
+    row = [
+        _choice(names[schedule], SettingButton(Setting.NEW, schedule), chosen=schedule is request.schedule)
+        for schedule in Schedule
+    ]
     back = SettingButton(Setting.PAGE).labelled("‹ " + request.words.gettext("Settings"))
     return Message(
         request.words.say("When should news come for what you subscribe to from now on?"), (tuple(row), (back,))
@@ -103,8 +108,15 @@ async def pressed(request: Request, connection: AsyncConnection, button: Setting
             pass
         case _:
             raise ButtonTooOld(button)
-    await request.reload(connection)
+    await _reload_chat(request, connection)
     return page(request), note
+
+
+async def _reload_chat(request: Request, connection: AsyncConnection) -> None:
+    """Load the chat again after a change: the answer is in its new language."""
+    changed = await chats.get(connection, request.chat.id)
+    assert changed is not None
+    request.use_chat(changed)
 
 
 def _clock(at: time) -> str:

@@ -1,4 +1,4 @@
-"""/start, /help, and what the bot says to what it does not understand."""
+"""/start and /help: an introduction, and all commands; and the answer to a command that does not exist."""
 
 from collections.abc import Sequence
 
@@ -6,16 +6,18 @@ from markupsafe import Markup
 
 from bot.chat import permissions
 from bot.chat.admin import people
+from bot.chat.replies import reply
 from bot.chat.request import Request
 from bot.chat.user.subscription_views import no_sources
 from bot.errors import UserError
+from bot.locales import Words
 from bot.messages.callbacks import ResumeButton
 from bot.storage import sources, subscriptions
 from bot.storage.chats import ChatState
 
 
 async def start(request: Request) -> None:
-    """Say what this is and how to begin; who had blocked the bot is welcome back."""
+    """Introduce the bot. An invitation's link sends this command with its code, which lets the person in."""
     let_in = await permissions.is_let_in(request)
     async with request.transaction() as connection:
         if not let_in and not await people.redeem(request, connection, request.args.strip()):
@@ -23,7 +25,7 @@ async def start(request: Request) -> None:
         say = request.words.say
         if request.chat.state is ChatState.PAUSED:
             text = say("Welcome back. News is paused: /resume brings what gathered.")
-            await request.reply(connection, text, ((ResumeButton().labelled(request.words.gettext("Resume")),),))
+            await reply(request, connection, text, ((ResumeButton().labelled(request.words.gettext("Resume")),),))
             return
         lines = [
             say("I watch the news for the words you care about."),
@@ -43,12 +45,18 @@ async def start(request: Request) -> None:
             lines += ["", no_sources(request)]
         elif await subscriptions.of_chat(connection, request.chat.id):
             lines += ["", say("/list shows what you watch already.")]
-        await request.reply(connection, Markup("\n").join(lines))
+        await reply(request, connection, Markup("\n").join(lines))
 
 
 async def help_(request: Request) -> None:
     """Explain the commands and the query language."""
-    say = request.words.say
+    async with request.transaction() as connection:
+        await reply(request, connection, help_text(request.words, for_admin=request.is_admin))
+
+
+def help_text(words: Words, *, for_admin: bool) -> Markup:
+    """Return the text of /help."""
+    say = words.say
     explained = [
         (say("/subscribe Syria"), say("a name or word, in any form")),
         (say("/subscribe Egypt–Russia"), say("both in one article")),
@@ -57,22 +65,19 @@ async def help_(request: Request) -> None:
         (say('/subscribe "joint military committee"'), say("exactly these words")),
         (say("/subscribe Syria, Libya"), say("two at once")),
     ]
-    lines = [say("<b>What to watch for</b>"), *_explained(request, explained), Markup()]
-    lines += [say("<b>What you get</b>"), *_explained(request, _everybodys(request))]
-    if request.is_admin:
-        lines += [Markup(), say("<b>For admins</b>"), *_explained(request, _admins(request))]
-    async with request.transaction() as connection:
-        await request.reply(connection, Markup("\n").join(lines))
+    lines = [say("<b>What to watch for</b>"), *_explained(words, explained), Markup()]
+    lines += [say("<b>What you get</b>"), *_explained(words, _everybodys(words))]
+    if for_admin:
+        lines += [Markup(), say("<b>For admins</b>"), *_explained(words, _admins(words))]
+    return Markup("\n").join(lines)
 
 
-def _explained(request: Request, pairs: Sequence[tuple[str, Markup]]) -> list[Markup]:
-    return [
-        request.words.say("{command} — {meaning}", command=str(command), meaning=meaning) for command, meaning in pairs
-    ]
+def _explained(words: Words, pairs: Sequence[tuple[str, Markup]]) -> list[Markup]:
+    return [words.say("{command} — {meaning}", command=str(command), meaning=meaning) for command, meaning in pairs]
 
 
-def _everybodys(request: Request) -> list[tuple[str, Markup]]:
-    say = request.words.say
+def _everybodys(words: Words) -> list[tuple[str, Markup]]:
+    say = words.say
     return [
         ("/list", say("what you watch; change or stop it")),
         ("/digest", say("what is new, now")),
@@ -84,8 +89,8 @@ def _everybodys(request: Request) -> list[tuple[str, Markup]]:
     ]
 
 
-def _admins(request: Request) -> list[tuple[str, Markup]]:
-    say = request.words.say
+def _admins(words: Words) -> list[tuple[str, Markup]]:
+    say = words.say
     return [
         ("/sources, /addsource, /removesource", say("the news sources")),
         ("/pausesource, /resumesource, /pollnow", say("rest one, or ask now")),
@@ -101,4 +106,4 @@ def _admins(request: Request) -> list[tuple[str, Markup]]:
 async def unknown(request: Request) -> None:
     """Answer a command that does not exist."""
     async with request.transaction() as connection:
-        await request.reply(connection, request.words.say("I don't know that command. /help lists what I can do."))
+        await reply(request, connection, request.words.say("I don't know that command. /help lists what I can do."))

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.actions import subscriptions as actions
 from bot.actions.subscriptions import Subscribed, TypedQuery
 from bot.chat import permissions
+from bot.chat.replies import reply_message
 from bot.chat.request import Request
 from bot.chat.user import subscription_views as views
 from bot.errors import UserError
@@ -24,7 +25,7 @@ async def subscribe(request: Request) -> None:
     queries = actions.read_queries(request.args, request.words)
     found = await preview.search(request.services.week, [query.expr for query in queries])
     async with request.transaction() as connection:
-        await request.show(connection, await add(request, connection, queries, found))
+        await reply_message(request, connection, await add(request, connection, queries, found))
 
 
 async def add(
@@ -69,4 +70,4 @@ async def list_(request: Request) -> None:
     """Show what the chat watches."""
     listed = await views.list_page(request, 0)
     async with request.transaction() as connection:
-        await request.show(connection, listed)
+        await reply_message(request, connection, listed)

@@ -28,19 +28,19 @@ from bot.storage.subscriptions import Subscription
 SAMPLES = 3
 PAGE = 12  # subscriptions on one page of the list
 CHECK = "✓ "
-JUDGED = 300  # entries are judged for one line of the list
+JUDGED = 300  # entries are matched for one line of the list
 FORM = 36  # characters of a query on a button
 
 
 def no_sources(request: Request) -> Markup:
-    """Say that there is nothing to watch yet, and to an admin what to do."""
+    """Return the sentence for a bot without sources; an admin's has the command that adds one."""
     if request.is_admin:
         return request.words.say("There are no sources yet. Add one: /addsource https://…")
     return request.words.say("No news sources are set up yet. I keep your words, and begin when there are some.")
 
 
 def confirmation(request: Request, made: Subscription, *, added: bool, expr: Expr, found: Preview) -> Markup:
-    """Say what is watched now, how it was read, and what the last week had."""
+    """Return the confirmation of a subscription: its label, the parsed query, and the last week's stories."""
     say = request.words.say
     first = say("Watching <b>{label}</b>", label=made.label)
     if not added:
@@ -56,13 +56,13 @@ def confirmation(request: Request, made: Subscription, *, added: bool, expr: Exp
 
 
 def reading(expr: Expr, words: Words, aliases: Aliases | None = None) -> Markup:
-    """Say how a query was read, and as what else a name of it is known."""
+    """Return a description of a query as it was parsed, with the aliases of its names."""
     bound = aliases.bind(expr) if aliases else expr
     return Markup("🔎 {mark}{reading}").format(mark=words.mark, reading=describe(bound, words))
 
 
 def week(request: Request, found: Preview, *, proposed: bool = False) -> Markup:
-    """Say how much the last seven days had of what is watched (or only `proposed`), and how much that is a day."""
+    """Return a query's number of stories in the last seven days, and per day. `proposed`: not watched yet."""
     say, say_many, days = request.words.say, request.words.say_many, Markup("{} · {}")
     if not found.is_filled:
         return say_many(
@@ -91,12 +91,12 @@ def _nothing_yet(request: Request, found: Preview) -> Markup:
 
 
 def a_day(stories: int, words: Words) -> Markup:
-    """Say how many stories of a week that is a day, where it is one at least."""
+    """Return a week's number of stories as a number per day; for at least one a day."""
     return words.say_many("about {number} a day", "about {number} a day", round(stories / DAYS.days))
 
 
 def better(request: Request, stories: int) -> Markup:
-    """Say what the other forms under a message are."""
+    """Return the sentence above the buttons of other forms."""
     if stories:
         return request.words.say("That is a lot. These find less; tap one to watch it instead:")
     return request.words.say("These found something; tap one to watch it instead:")
@@ -115,7 +115,7 @@ async def form_buttons(
 
 
 def width(stories: int, words: Words) -> str:
-    """Return how much a week with so many stories is, short."""
+    """Return a week's number of stories, in few words."""
     if stories >= 2 * DAYS.days:
         return str(a_day(stories, words))
     if not stories:
@@ -124,7 +124,7 @@ def width(stories: int, words: Words) -> str:
 
 
 def when(request: Request, schedule: Schedule) -> Markup:
-    """Say when hits of a subscription come."""
+    """Return the sentence that says when hits of a schedule are sent."""
     say, zone = request.words.say, request.chat.zone
     time = request.chat.digest_time.isoformat("minutes")
     match schedule:
@@ -139,7 +139,7 @@ def when(request: Request, schedule: Schedule) -> Markup:
 
 
 def schedule_names(words: Words) -> dict[Schedule, str]:
-    """Return what a reader calls each schedule."""
+    """Return the reader's name of each schedule."""
     _ = words.gettext
     return {
         Schedule.INSTANT: _("At once"),
@@ -167,14 +167,17 @@ def schedule_buttons(subscription: Subscription, words: Words, *, named: bool = 
 
 @dataclass(frozen=True, slots=True)
 class Width:
-    """How many stories the last week had for a subscription, whether that is all, and other forms of its query."""
+    """The number of stories that the last week had for a subscription, and other forms of its query.
+
+    Not `is_whole`: the search ended before the whole week was read.
+    """
 
     stories: int
     is_whole: bool = True
     forms: list[Form] = field(default_factory=list)
 
     def shown(self, words: Words) -> str:
-        """Return it as a list shows it."""
+        """Return the number as a list shows it."""
         if not self.is_whole and not self.stories:
             return words.gettext("nothing in the newest")
         if not self.is_whole:
@@ -183,7 +186,7 @@ class Width:
 
 
 async def look_at(request: Request, subscription_id: int) -> Width:
-    """Return how much the week had for a subscription, and what to watch instead; UserError if it is gone."""
+    """Return the width of a subscription, with other forms to watch instead; UserError if the subscription is gone."""
     async with request.services.database.read() as connection:
         subscription = await actions.require(connection, request.chat, subscription_id)
         if not request.services.week.is_filled:
@@ -196,7 +199,7 @@ async def look_at(request: Request, subscription_id: int) -> Width:
 async def item_page(
     request: Request, connection: AsyncConnection, subscription: Subscription, page: int, had: Width
 ) -> Message:
-    """Return one subscription, with buttons to change it; `page` of the list is where it came from."""
+    """Return one subscription, with buttons to change it; `page` is the page of the list to go back to."""
     _ = request.words.gettext
     expr = actions.read_query(subscription.text, request.words).expr
     lines = [
@@ -236,14 +239,14 @@ async def _widths(request: Request, shown: Sequence[Subscription]) -> list[Width
 
 
 def nothing_watched(words: Words) -> Markup:
-    """Say that there is nothing, and what to do."""
+    """Return the sentence for a chat without subscriptions."""
     return words.say("You are not watching anything yet. Try: /subscribe Idlib")
 
 
 async def list_page(request: Request, page: int) -> Message:
     """Return a page of the list (0 is the first): its text, a button for each subscription, and the other pages.
 
-    Called before the transaction that applies the request: to count takes seconds at worst, and SQLite has one writer.
+    Used before the transaction that applies the request: counting takes seconds at worst, and SQLite has one writer.
     """
     async with request.services.database.read() as connection:
         have = await subscriptions.of_chat(connection, request.chat.id)

@@ -9,6 +9,7 @@ from operator import attrgetter
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.chat.replies import reply
 from bot.chat.request import Request
 from bot.chat.user.subscription_views import when
 from bot.delivery.telegram.send import RESENT
@@ -35,43 +36,43 @@ from bot.storage.deliveries import SentMessageRecord
 from bot.storage.hits import Finding
 
 MOST = 10  # stories explained at once
-WORDS = 4  # of what matched, named
+WORDS = 4  # of those that matched, shown
 TITLE = 120
 
 
 async def why(request: Request) -> None:
-    """Explain the message this answers, or the article whose link was sent."""
+    """Explain the message that this replies to, or the article whose link was sent."""
     message = request.update.effective_message
     answered = message.reply_to_message if message else None
     looked = await _look_up(request, request.args.split()[0]) if request.args.strip() else None
     async with request.transaction() as connection:
         if looked is not None:
-            await request.reply(connection, await _of_link(request, connection, looked))
+            await reply(request, connection, await _of_link(request, connection, looked))
         elif answered is not None:
             told = await hits.entries_told_in(connection, request.chat.id, answered.message_id)
-            await request.reply(connection, await _of_entries(request, connection, told))
+            await reply(request, connection, await _of_entries(request, connection, told))
         else:
             raise UserError(request.words.gettext("Answer an alert or a digest with /why, or send /why with a link."))
 
 
 async def pressed(request: Request, connection: AsyncConnection, button: WhyButton) -> tuple[Message | None, str]:
-    """Explain the alert whose button was pressed, in place: it grows by what matched."""
+    """Explain the alert whose button was pressed, in place: the matched words are added to it."""
     explained = await _of_entries(request, connection, [button.entry_id])
     message = request.update.effective_message
     sent = await deliveries.find_sent(connection, request.chat.id, message.message_id) if message else None
     alert = _render_again(request, sent) if sent else None
     if alert is None:
-        await request.reply(connection, explained)
+        await reply(request, connection, explained)
         return None, ""
     grown = Markup("{alert}\n\n🔎 {mark}{explained}").format(alert=alert, mark=request.words.mark, explained=explained)
     if measure(grown).within(LIMIT):
         return Message(grown), ""
-    await request.reply(connection, explained)
+    await reply(request, connection, explained)
     return None, ""
 
 
 def _render_again(request: Request, sent: SentMessageRecord) -> Markup | None:
-    """Return an alert's text as it was sent, without its labels, which the explanation names.
+    """Return an alert's text as it was sent, without its labels, which the explanation has.
 
     None where Telegram refused its markup, or where its item is unknown: alerts from before revision 0009 have none.
     """
@@ -91,10 +92,10 @@ async def _of_entries(request: Request, connection: AsyncConnection, entry_ids: 
         return request.words.say("You no longer watch what this was found by.")
     blocks = []
     for __, group in groupby(found, key=attrgetter("entry_id")):
-        one = list(group)
-        title = request.words.isolate(clip(clean(one[0].title), TITLE))
+        story = list(group)
+        title = request.words.isolate(clip(clean(story[0].title), TITLE))
         lines = [Markup("<b>{title}</b>").format(title=title)] if len(entry_ids) > 1 else []
-        blocks.append(Markup("\n").join(lines + [sentence(finding, request.words) for finding in one]))
+        blocks.append(Markup("\n").join(lines + [sentence(finding, request.words) for finding in story]))
     if len(entry_ids) > MOST:
         rest = len(entry_ids) - MOST
         blocks.append(request.words.say_many("… and {number} more story.", "… and {number} more stories.", rest))
@@ -102,7 +103,7 @@ async def _of_entries(request: Request, connection: AsyncConnection, entry_ids: 
 
 
 def sentence(finding: Finding, words: Words) -> Markup:
-    """Say where a query was found, and as which words."""
+    """Return the sentence with the words that a query matched, and where they are."""
     say, label = words.say, finding.label
     title, text = (_shown_terms(finding, field, words) for field in ("title", "text"))
     match (bool(title), bool(text)):
@@ -120,7 +121,7 @@ def sentence(finding: Finding, words: Words) -> Markup:
 
 
 def _where(finding: Finding, words: Words) -> Markup:
-    """Say where a query was found that was found as it was typed, or in no word of the article."""
+    """Return the sentence for a query that matched as it was typed, or in no word of the article."""
     say, label = words.say, finding.label
     fields = {field for __, field, *__rest in finding.terms}
     if fields == {"title", "text"}:
@@ -133,7 +134,7 @@ def _where(finding: Finding, words: Words) -> Markup:
 
 
 def _shown_terms(finding: Finding, field: str, words: Words) -> Markup:
-    """Return the words of a field that matched, each once; none where all that matched is what was typed."""
+    """Return the words of a field that matched, each once; none if every match is the query as it was typed."""
     if {(text, rule) for text, __, __start, __end, rule in finding.terms} <= {(finding.label, "exact")}:
         return Markup()
     kinds = {
@@ -149,15 +150,15 @@ def _shown_terms(finding: Finding, field: str, words: Words) -> Markup:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """The entries at an address, the newest first, and what the first of them has of each query the chat watches."""
+class LookedUp:
+    """The entries at an address, the newest first, and the `explain` of the first for the chat's queries."""
 
     entry_ids: list[int]
     reasons: dict[str, list[str] | None]
 
 
-async def _look_up(request: Request, typed: str) -> Looked:
-    """Look at the article at an address, before the transaction that answers: a long one takes a while to read."""
+async def _look_up(request: Request, typed: str) -> LookedUp:
+    """Find the article at an address and match it, before the transaction: a long article takes a while."""
     url = canonical_link(typed)
     if url is None:
         raise UserError(
@@ -168,34 +169,34 @@ async def _look_up(request: Request, typed: str) -> Looked:
         rows = await entries.by_ids(connection, found[:1])
         watched = await subscriptions.of_chat(connection, request.chat.id)
     if not rows:
-        return Looked(found, {})
-    texts = [one.text for one in watched]
-    return Looked(found, await asyncio.to_thread(explain, texts, rows[0].article(), request.aliases))
+        return LookedUp(found, {})
+    texts = [subscription.text for subscription in watched]
+    return LookedUp(found, await asyncio.to_thread(explain, texts, rows[0].article(), request.aliases))
 
 
-async def _of_link(request: Request, connection: AsyncConnection, looked: Looked) -> Markup:
-    """Say what became of the article at an address."""
+async def _of_link(request: Request, connection: AsyncConnection, looked: LookedUp) -> Markup:
+    """Return the explanation of the article at an address: each query it matched, and its message."""
     say, found = request.words.say, looked.entry_ids
     if not found:
         return say("None of my sources has shown me that article.")
     if not await subscriptions.of_chat(connection, request.chat.id):
         return say("You are not watching anything yet. Try: /subscribe Idlib")
     findings = await hits.findings(connection, request.chat.id, found)
-    lines = [sentence(one, request.words) + " " + _fate(request, one) for one in findings]
+    lines = [sentence(finding, request.words) + " " + _fate(request, finding) for finding in findings]
     if await entries.is_waiting(connection, found[:1]):
         return Markup("\n").join([*lines, say("I am still reading that article. Ask again in two minutes.")])
-    lines += await _not_found(request, connection, looked.reasons, {one.query_id for one in findings})
+    lines += await _not_found(request, connection, looked.reasons, {finding.query_id for finding in findings})
     return Markup("\n").join(lines) if lines else say("I have read that article: it has none of what you watch.")
 
 
 async def _not_found(
     request: Request, connection: AsyncConnection, explained: dict[str, list[str] | None], found: set[int]
 ) -> list[Markup]:
-    """Say why an article was no hit of the other subscriptions, where there is a reason: what they exclude, or time."""
+    """Return why an article was no hit of the other subscriptions: a word they exclude, or its time."""
     say, lines = request.words.say, []
-    watched = [one for one in await subscriptions.of_chat(connection, request.chat.id) if one.query_id not in found]
-    for one in watched:
-        reasons = explained.get(one.text)
+    existing = await subscriptions.of_chat(connection, request.chat.id)
+    for subscription in (subscription for subscription in existing if subscription.query_id not in found):
+        reasons = explained.get(subscription.text)
         if reasons is None:
             continue
         if reasons:
@@ -203,13 +204,17 @@ async def _not_found(
                 Markup("<i>{}</i>").format(request.words.isolate(text)) for text in reasons
             )
             lines.append(
-                say("<b>{label}</b> is in it, but so is {terms}, which you left out.", label=one.label, terms=terms)
+                say(
+                    "<b>{label}</b> is in it, but so is {terms}, which you left out.",
+                    label=subscription.label,
+                    terms=terms,
+                )
             )
         else:
             lines.append(
                 say(
                     "<b>{label}</b> is in it, but it was there before you began to watch, so it was no news.",
-                    label=one.label,
+                    label=subscription.label,
                 )
             )
     return lines
@@ -232,26 +237,30 @@ def _reasons(query: str, document: Document, aliases: Aliases) -> list[str] | No
     if match_document(expr, document) is not None:
         return []
     left_out: dict[str, None] = {}
-    for one in unwanted:
-        if match := match_document(one, document):
-            left_out |= dict.fromkeys([term.text for term in match.terms] or [format_query(one)])
+    for excluded in unwanted:
+        if match := match_document(excluded, document):
+            left_out |= dict.fromkeys([term.text for term in match.terms] or [format_query(excluded)])
     return list(left_out)[:WORDS] or None
 
 
-def _fate(request: Request, one: Finding) -> Markup:
-    """Say whether a finding was sent, or when it will be, or why it will not."""
+def _fate(request: Request, finding: Finding) -> Markup:
+    """Return whether a finding was sent, or when it will be, or why it will not."""
     say = request.words.say
-    if one.told:
-        at = shown_time(one.told_at, request.words, zone=request.chat.zone, now=request.now) if one.told_at else ""
+    if finding.told:
+        at = (
+            shown_time(finding.told_at, request.words, zone=request.chat.zone, now=request.now)
+            if finding.told_at
+            else ""
+        )
         return say("You were told ({time}).", time=at) if at else say("A message on its way tells you.")
-    if one.past or one.found_at < one.subscribed_at:
+    if finding.past or finding.found_at < finding.subscribed_at:
         return say("It was there before you began to watch, so it was no news.")
-    if request.now - one.found_at > hits.PENDING_FOR:
+    if request.now - finding.found_at > hits.PENDING_FOR:
         return say("It was too old to be sent when its turn came.")
     if request.chat.state is ChatState.PAUSED:
         return say("News is paused: /resume brings it.")
-    if one.schedule is Schedule.INSTANT and one.story_told:
+    if finding.schedule is Schedule.INSTANT and finding.story_told:
         return say("You had this story from another source; it comes in your next digest.")
-    if one.schedule is Schedule.INSTANT:
+    if finding.schedule is Schedule.INSTANT:
         return say("It comes in your next digest: there were too many at once.")
-    return say("It is not sent yet.") + " " + when(request, one.schedule)
+    return say("It is not sent yet.") + " " + when(request, finding.schedule)

@@ -12,7 +12,7 @@ from telegram import Bot, Update
 
 from bot.chat import buttons
 from bot.chat.group_admins import Members
-from bot.chat.request import Request
+from bot.chat.request import Request, load_chat
 from bot.chat.services import Services, Settings
 from bot.chat.user import subscribe, why
 from bot.delivery.telegram.send import RESENT
@@ -37,7 +37,7 @@ from bot.sources.http.guard import AddressGuard
 from bot.sources.reading.pool import FeedParser
 from bot.storage import aliases, deliveries, entries, inbox, sources
 from bot.storage.database import Database
-from bot.storage.deliveries import DeliveryKind, DeliveryState
+from bot.storage.deliveries import Told
 from bot.storage.schema import delivery
 from bot.storage.subscriptions import Subscription
 from tests.storage.world import NOW, World
@@ -80,7 +80,7 @@ class Chat:
             await inbox.keep(connection, [raw], self.services.clock.now())
         update = Update.de_json(raw, None)
         request = Request(self.services, update, Bot("1:token"), args)
-        await request.load_chat()
+        await load_chat(request)
         return request
 
     async def press(self, button: ButtonData) -> Any:
@@ -180,24 +180,23 @@ async def test_what_is_too_long_to_be_edited_in_place_is_replied_in_several_mess
     assert "Somewhere9x19" in answers[-1]
 
 
-@pytest.mark.parametrize("doubts", [0, 1])
-async def test_an_alert_that_grows_keeps_the_mark_it_was_sent_again_with(chat: Chat, doubts: int) -> None:
-    async with chat.database.read() as connection:
-        entry = (await entries.unmatched(connection, chat.services.clock.now(), 10))[0]
-    shown = Item(entry.id, entry.id, "Rain", LINK, "E", NOW, ("Rain",))
+@pytest.mark.parametrize("mark", ["", RESENT])
+async def test_an_alert_that_grows_keeps_the_mark_it_was_sent_again_with(chat: Chat, mark: str) -> None:
+    rain = Item(1, 1, title="Rain", url=None, source="E", published_at=None, queries=("rain",))
     async with chat.database.begin() as connection:
-        sent = await deliveries.add(
+        alert = await deliveries.add(
             connection,
             chat_id=chat.watched.chat_id,
-            kind=DeliveryKind.ALERT,
+            kind=deliveries.ALERT,
             payload={"text": "Rain"},
             now=NOW,
-            reported_items=[deliveries.Told(entry.id, entry.id, entry.id, chat.watched.query_id)],
-            shown={entry.id: shown.to_json()},
+            reported_items=[Told(1, 1, 1, chat.watched.query_id)],
+            shown={1: rain.to_json()},
         )
-        values = {"message_id": 1, "state": DeliveryState.SENT, "uncertain_count": doubts}
-        await connection.execute(delivery.update().where(delivery.c.id == sent).values(values))
-    grown, _note = await buttons._press(await chat.turn(text="Rain"), WhyButton(entry.id))
-    assert grown is not None
-    assert grown.text.startswith(RESENT) == bool(doubts)
-    assert grown.text.removeprefix(RESENT).startswith("<b><a href=")
+        sent = {"message_id": 1, "uncertain_count": int(bool(mark))}
+        await connection.execute(delivery.update().where(delivery.c.id == alert).values(sent))
+    request = await chat.turn(text=f"{mark}Rain")
+    shown, _note = await buttons._press(request, WhyButton(1))
+    assert shown is not None
+    assert shown.text.startswith(f"{mark}<b>Rain</b>\n")
+    assert "🔎" in shown.text

@@ -1,0 +1,31 @@
+"""Each handler takes the class of its button: mypy refuses another, and an ignore that it does not need."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.chat.buttons import OFFER_HANDLERS, PRESSES, Result, prepared_press, press
+from bot.chat.request import Request
+from bot.messages.callbacks import BUTTONS, ListButton, OfferButton, StopButton
+from bot.storage.offers import OfferKind
+
+
+async def _stop(request: Request, connection: AsyncConnection, button: StopButton) -> Result:
+    return None, ""
+
+
+async def _count(request: Request, button: StopButton) -> int:
+    return button.subscription_id
+
+
+async def _stop_named(request: Request, connection: AsyncConnection, button: StopButton, name: str) -> Result:
+    return None, name
+
+
+def test_every_button_and_every_offer_that_is_shown_has_a_handler() -> None:
+    assert set(PRESSES) == set(BUTTONS.values()) - {OfferButton}
+    assert set(OFFER_HANDLERS) == set(OfferKind) - {OfferKind.EDIT}  # answered by a plain message
+
+
+def test_a_press_is_typed_by_its_button() -> None:
+    assert press(StopButton, _stop).button is StopButton
+    press(ListButton, _stop)  # type: ignore[arg-type]
+    prepared_press(StopButton, _count, _stop_named)  # type: ignore[misc]
