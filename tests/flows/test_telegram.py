@@ -69,6 +69,9 @@ async def test_a_second_program_with_the_token_is_said_and_waited_for(
 
 
 async def test_what_telegram_could_not_be_told_for_six_hours_comes_in_the_digest(bot: Bot) -> None:
+    now = bot.clock.now()
+    nine = now.replace(hour=9, minute=0) + timedelta(days=1)
+    bot.clock.ahead = nine - now  # seven hours from now no daily digest is due, which would bring the news first
     async with bot.running():
         before = await watch(bot)
         bot.sandbox.fail(FailureMode.FLOOD, method="sendMessage", chat_id=BEN, retry_after=3)
