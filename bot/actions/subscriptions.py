@@ -33,7 +33,6 @@ PROPOSAL_LASTS = timedelta(days=1)
 FORMS_LAST = timedelta(days=1)
 UNDO_LASTS = timedelta(hours=1)
 QUESTION_LASTS = timedelta(minutes=15)
-LONGEST_SHOWN = 100  # characters of a label that was not found
 
 
 class SubscriptionRefusal(Enum):
@@ -125,39 +124,6 @@ def read_queries(text: str, words: Words) -> list[TypedQuery]:
     if len(labels) > AT_ONCE:
         raise Refused(SubscriptionRefusal.TOO_MANY_AT_ONCE, most=AT_ONCE)
     return [read_query(label, words) for label in labels]
-
-
-def choose(subscriptions_: Sequence[Subscription], typed: str) -> list[Subscription]:
-    """Return the subscriptions with the numbers that were typed (1 is the first), or with the words between commas.
-
-    Refused if a number or a query has no subscription.
-    """
-    numbers = typed.replace(",", " ").replace("،", " ").split()
-    if all(number.isdecimal() for number in numbers):
-        return [numbered(subscriptions_, number) for number in dict.fromkeys(numbers)]
-    return [_named(subscriptions_, label) for label in dict.fromkeys(split_queries(typed))]
-
-
-def numbered(subscriptions_: Sequence[Subscription], typed: str) -> Subscription:
-    """Return the subscription with a number of the list; Refused if there is none, or no number was typed."""
-    if not typed.isdecimal():
-        raise Refused(SubscriptionRefusal.NUMBER_FIRST)
-    number, count = int(typed[:9]), len(subscriptions_)
-    if not 1 <= number <= count:
-        raise Refused(SubscriptionRefusal.NO_SUCH_NUMBER, number=typed[:9], count=count)
-    return subscriptions_[number - 1]
-
-
-def _named(subscriptions_: Sequence[Subscription], label: str) -> Subscription:
-    text = label.strip().casefold()
-    try:
-        canonical = format_query(parse(label)).casefold()
-    except QueryError:
-        canonical = text
-    for subscription in subscriptions_:
-        if subscription.label.strip().casefold() == text or subscription.text.casefold() in (text, canonical):
-            return subscription
-    raise Refused(SubscriptionRefusal.NOT_WATCHED, label=label[:LONGEST_SHOWN])
 
 
 async def require(connection: AsyncConnection, chat: Chat, subscription_id: int) -> Subscription:

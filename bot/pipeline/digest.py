@@ -18,7 +18,7 @@ from bot.pipeline.items import item, reported_items, shown_items, stories
 from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
 from bot.schedules.digests import Lateness, lateness, next_run_at, period
-from bot.storage import chats, deliveries, hits
+from bot.storage import chats, deliveries, digest_runs, hits
 from bot.storage.chats import Chat
 from bot.storage.database import Database
 
@@ -84,7 +84,7 @@ async def _freeze(
 ) -> tuple[int | None, int]:
     """Write a run and its messages; return its id (None if it was made before) and how many stories it has."""
     pending = stories(await hits.pending(connection, chat.id, now, schedules))
-    run_id = await deliveries.start_run(
+    run_id = await digest_runs.start_run(
         connection, chat_id=chat.id, kind=kind, period=period, stories=len(pending), now=now
     )
     if run_id is None:

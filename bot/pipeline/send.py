@@ -23,7 +23,7 @@ from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
 from bot.runtime.liveness import Pulse
 from bot.runtime.wakeups import Step, Wakeups
-from bot.storage import chats, deliveries
+from bot.storage import chats, deliveries, delivery_claims
 from bot.storage.database import Database
 from bot.storage.deliveries import BROADCAST, DIGEST, PRIORITY, Claimed
 from bot.storage.runs import Role, acquire
@@ -122,7 +122,7 @@ class Sender:
             async with self.database.begin() as connection:
                 if not await self._is_active(connection):
                     return []
-                claimed = await deliveries.claim(
+                claimed = await delivery_claims.claim(
                     connection,
                     self.clock.now(),
                     free=free,

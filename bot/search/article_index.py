@@ -18,8 +18,9 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from bot.matching.engine.aliases import Aliases
-from bot.matching.engine.document import PLACE, Document, DocumentField
+from bot.matching.engine.document import PLACE, Document
 from bot.matching.engine.evaluate import is_match
+from bot.matching.engine.field import DocumentField
 from bot.matching.engine.plan import LANGUAGE, SOURCE, Bigram, Plan, plan
 from bot.matching.engine.spelling import near, skeleton
 from bot.matching.engine.terms import JOINED, TermKey, TermType, plurals

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.chats import ACTIVE
-from bot.storage.database import insert_many, insert_new
-from bot.storage.lease import held_by, new_token
-from bot.storage.schema import chat, delivery, delivery_file, delivery_item, digest_run, subscription, told
+from bot.storage.database import insert_many
+from bot.storage.lease import held_by
+from bot.storage.schema import chat, delivery, delivery_file, delivery_item, subscription, told
 
 
 class DeliveryState(StrEnum):
@@ -242,112 +242,6 @@ async def _report(
         for position, (story_id, entry_id) in enumerate(entries)
     ]
     await insert_many(connection, delivery_item, items)
-
-
-async def start_run(
-    connection: AsyncConnection, *, chat_id: int, kind: str, period: str, stories: int, now: datetime
-) -> int | None:
-    """Record that a chat's digest for this period is made and return its id; None if there is one already."""
-    values = {"chat_id": chat_id, "kind": kind, "period": period, "stories": stories, "frozen_at": now}
-
-    statement = insert_new(connection, digest_run).values(values).on_conflict_do_nothing().returning(digest_run.c.id)
-    run_id: int | None = (await connection.execute(statement)).scalar_one_or_none()
-    return run_id
-
-
-_CLAIMED = (
-    *(delivery.c[name] for name in ("id", "chat_id", "kind", "payload", "attempts", "uncertain_count", "edits")),
-    sa.select(delivery_file.c.content)
-    .where(delivery_file.c.delivery_id == delivery.c.id)
-    .scalar_subquery()
-    .label("file"),
-)
-
-
-async def claim(
-    connection: AsyncConnection,
-    now: datetime,
-    *,
-    free: int,
-    lease: timedelta,
-    busy_chats: Collection[int] = (),
-    favoured: int | None = None,
-    answers_only: bool = False,
-    run: str = "",
-) -> list[Claimed]:
-    """Claim up to `free` deliveries, at most one a chat (topics are one), none of `busy_chats` (Telegram's ids).
-
-    Lower priorities go first, the oldest first within one; `favoured` is one that has its turn right after the answers.
-    What waits: a chat with one in flight, a chat Telegram asked us to spare, a part whose earlier part has not ended,
-    and all but answers for a chat that is paused or blocked. `run` signs the leases (`Database.run`).
-    """
-    everything = _ready(now, busy_chats)
-    answers = everything.where(delivery.c.priority == PRIORITY[REPLY])
-    turns = [answers] if answers_only else [everything]
-    if favoured is not None:
-        turns[:0] = [answers, everything.where(delivery.c.priority == favoured)]
-    chosen: dict[int, sa.Row[Any]] = {}  # by Telegram's id of the chat
-    for ready in turns:
-        if len(chosen) < free:
-            for row in await connection.execute(ready.limit(free * 2)):
-                chosen.setdefault(row.telegram_id, row)
-    where_to = {row.id: row for row in list(chosen.values())[:free]}
-    if not where_to:
-        return []
-    token = new_token(run)
-    values = {
-        "state": SENDING,
-        "lease_until": now + lease,
-        "lease_token": token,
-        "attempts": delivery.c.attempts + 1,
-    }
-    taken = delivery.update().where(delivery.c.id.in_(where_to), delivery.c.state == READY).values(values)
-    claimed = [
-        Claimed(
-            **{**row, "kind": DeliveryKind(row["kind"])},
-            telegram_id=where_to[row["id"]].telegram_id,
-            thread_id=where_to[row["id"]].thread_id,
-            chat_kind=where_to[row["id"]].chat_kind,
-            edited_message_id=where_to[row["id"]].edited_message_id,
-            lease_token=token,
-            claimed_at=now,
-        )
-        for row in (await connection.execute(taken.returning(*_CLAIMED))).mappings()
-    ]
-    return sorted(claimed, key=lambda delivery: (PRIORITY[delivery.kind], delivery.id))
-
-
-_other, _earlier, _edited = (delivery.alias(name) for name in ("other", "earlier", "edited"))
-_SENDABLE = (  # built once: a claim is made for every few messages
-    sa.select(
-        delivery.c.id,
-        chat.c.telegram_id,
-        chat.c.thread_id,
-        chat.c.kind.label("chat_kind"),
-        _edited.c.message_id.label("edited_message_id"),
-    )
-    .join(chat, chat.c.id == delivery.c.chat_id)
-    .outerjoin(_edited, _edited.c.id == delivery.c.edits)
-    .where(is_in(READY))
-    .where(sa.or_(chat.c.state == ACTIVE, delivery.c.kind == REPLY))
-    .where(sa.or_(delivery.c.edits.is_(None), _edited.c.message_id.is_not(None)))
-    .where(~sa.exists().where(_other.c.chat_id == delivery.c.chat_id, _other.c.state == SENDING))
-    .where(
-        ~sa.exists().where(
-            _earlier.c.digest_run_id == delivery.c.digest_run_id,
-            _earlier.c.part < delivery.c.part,
-            _earlier.c.state.in_(OPEN),
-        )
-    )
-    .order_by(delivery.c.priority, delivery.c.id)
-    .with_for_update(of=delivery, skip_locked=True)
-)
-
-
-def _ready(now: datetime, busy_chats: Collection[int]) -> sa.Select[tuple[int, int, int, str, int]]:
-    """Return the deliveries that may be sent now, in their order: a walk along `ix_delivery_open`."""
-    is_free = sa.or_(chat.c.hold_until.is_(None), chat.c.hold_until <= now)
-    return _SENDABLE.where(delivery.c.not_before <= now, is_free, chat.c.telegram_id.not_in(list(busy_chats)))
 
 
 async def _leave_sending(connection: AsyncConnection, claimed: Claimed, **values: Any) -> bool:
@@ -622,15 +516,3 @@ async def forget_told(connection: AsyncConnection, before: datetime, limit: int)
         key = (told.c.chat_id == row.chat_id, told.c.text_id == row.text_id, told.c.query_id == row.query_id)
         await connection.execute(told.delete().where(*key))
     return len(rows)
-
-
-async def purge_runs(connection: AsyncConnection, before: datetime, limit: int) -> int:
-    """Remove up to `limit` records of digests made before a time; return how many."""
-    ids = list(
-        (
-            await connection.execute(sa.select(digest_run.c.id).where(digest_run.c.frozen_at < before).limit(limit))
-        ).scalars()
-    )
-    if ids:
-        await connection.execute(digest_run.delete().where(digest_run.c.id.in_(ids)))
-    return len(ids)

@@ -1,7 +1,6 @@
 """Sources: the queue of polls (due times and leases), and the results of polls."""
 
 import functools
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,11 +10,12 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.errors import SourceError, SourceFault
+from bot.errors import SourceError
 from bot.models import PollHints, Source, Validators
 from bot.storage.database import insert_many, insert_new
 from bot.storage.lease import held_by, new_token
 from bot.storage.schema import UtcDateTime, entry, source, source_alias
+from bot.storage.source_columns import dump_error, dump_hints, load_error, load_hints
 
 ACTIVE, PAUSED, REMOVED = "active", "paused", "removed"
 VALIDATORS_LAST = timedelta(days=8)  # some servers answer 304 for ever (NetNewsWire drops validators at this age too)
@@ -154,7 +154,7 @@ async def listing(connection: AsyncConnection) -> list[SourceStatus]:
         .order_by(source.c.id)
     )
     rows = (await connection.execute(statement)).mappings()
-    return [SourceStatus(**{**row, "error": _load_error(row["error"])}) for row in rows]
+    return [SourceStatus(**{**row, "error": load_error(row["error"])}) for row in rows]
 
 
 async def last_polled(connection: AsyncConnection) -> datetime | None:
@@ -237,41 +237,13 @@ def _source(row: Any, now: datetime) -> Source:
         failures=row["failures"],
         baseline_done=row["baseline_done"],
         lease_token=row["lease_token"],
-        poll_hints=_load_hints(row["wishes"] or {}),
+        poll_hints=load_hints(row["wishes"] or {}),
         moved_to=row["moved_to"],
         moves=row["moves"],
         rhythm=row["rhythm"],
         ids_distinct=row["ids_distinct"],
         troubles=frozenset(row["troubles"] or ()),
     )
-
-
-def _load_hints(stored: dict[str, Any]) -> PollHints:
-    ttl = stored.get("ttl")
-    return PollHints(
-        timedelta(seconds=ttl) if ttl else None, frozenset(stored.get("hours", ())), frozenset(stored.get("days", ()))
-    )
-
-
-def _dump_hints(hints: PollHints) -> dict[str, Any]:
-    ttl = hints.ttl.total_seconds() if hints.ttl else None
-    return {"ttl": ttl, "hours": sorted(hints.skip_hours), "days": sorted(hints.skip_days)}
-
-
-def _dump_error(error: SourceError) -> str:
-    """Return a failure as JSON: its fault and values, so that it can be shown in any language."""
-    return json.dumps({"fault": error.fault, "values": error.values})
-
-
-def _load_error(text: str | None) -> SourceError | None:
-    """Return the failure that `_dump_error` wrote; one of another version, or in words, as UNKNOWN with its text."""
-    if text is None:
-        return None
-    try:
-        stored = json.loads(text)
-        return SourceError(SourceFault(stored["fault"]), **stored["values"])
-    except (ValueError, KeyError, TypeError):
-        return SourceError(SourceFault.UNKNOWN, text=text)
 
 
 async def lock_active(connection: AsyncConnection, source_id: int, now: datetime) -> Source | None:
@@ -315,7 +287,7 @@ async def finish_poll(
         values |= {"etag": result.validators.etag, "last_modified": result.validators.last_modified}
         values |= {} if result.validators == polled.validators else {"validators_at": now}
     if result.poll_hints is not None:
-        values["wishes"] = _dump_hints(result.poll_hints)
+        values["wishes"] = dump_hints(result.poll_hints)
     values |= {"moved_to": result.moved_to, "moves": _moves(polled, result.moved_to)}
     values |= {"failures": 0, "error": None, "error_kind": None, "ok_at": now, "baseline_done": True}
     return await _release(connection, polled, now, next_poll_at, values)
@@ -370,7 +342,7 @@ async def fail_poll(
     error: SourceError,
 ) -> bool:
     """Record a poll that failed; False if the lease was lost to another poller."""
-    values = {"failures": polled.failures + 1, "error": _dump_error(error), "error_kind": str(error.kind)}
+    values = {"failures": polled.failures + 1, "error": dump_error(error), "error_kind": str(error.kind)}
     return await _release(connection, polled, now, next_poll_at, values)
 
 

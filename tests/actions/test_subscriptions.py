@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.actions import subscriptions
+from bot.actions import subscription_choice, subscriptions
 from bot.actions.refused import Refused
 from bot.actions.subscriptions import SubscriptionRefusal, TypedQuery, UnreadableQuery
 from bot.locales import words
@@ -133,14 +133,14 @@ async def test_a_query_with_a_mistake_or_too_many_are_refused(world: World) -> N
 async def test_subscriptions_are_chosen_by_number_or_by_words(world: World) -> None:
     chat = await world.chat()
     made = await subscribe(world, chat, "Syria, Idlib AND Aleppo, Homs")
-    assert subscriptions.choose(made, "3, 1 3") == [made[2], made[0]]
-    assert subscriptions.choose(made, "idlib AND aleppo, HOMS") == [made[1], made[2]]
+    assert subscription_choice.choose(made, "3, 1 3") == [made[2], made[0]]
+    assert subscription_choice.choose(made, "idlib AND aleppo, HOMS") == [made[1], made[2]]
     for typed, reason in (("4", SubscriptionRefusal.NO_SUCH_NUMBER), ("Hama", SubscriptionRefusal.NOT_WATCHED)):
         with pytest.raises(Refused) as refused:
-            subscriptions.choose(made, typed)
+            subscription_choice.choose(made, typed)
         assert refused.value.reason is reason
     with pytest.raises(Refused) as refused:
-        subscriptions.numbered(made, "two")
+        subscription_choice.numbered(made, "two")
     assert refused.value.reason is SubscriptionRefusal.NUMBER_FIRST
 
 

@@ -8,7 +8,7 @@ import random
 from functools import partial
 
 from bot.matching.engine.aliases import Aliases, Group, joined
-from bot.matching.engine.document import DocumentField
+from bot.matching.engine.field import DocumentField
 from bot.matching.engine.percolator import Percolator
 from bot.matching.query.parser import parse
 from tests.benchmarks.matching import load_articles, make_queries, match_all, seconds, show

@@ -9,7 +9,7 @@ import time
 from datetime import timedelta
 
 from bot.runtime.clock import Clock
-from bot.storage import deliveries
+from bot.storage import deliveries, delivery_claims
 from bot.storage.database import Database
 from tests.benchmarks.sending import make_people, owe
 
@@ -25,7 +25,7 @@ async def measure(url: str) -> list[float]:
         for _ in range(CLAIMS):
             began = time.perf_counter()
             async with database.begin() as connection:
-                await deliveries.claim(connection, Clock().now(), free=8, lease=timedelta(minutes=2))
+                await delivery_claims.claim(connection, Clock().now(), free=8, lease=timedelta(minutes=2))
             took.append((time.perf_counter() - began) * 1000)
     return took
 

@@ -14,14 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.cli import main as cli
 from bot.pipeline.ingest import Ingester
 from bot.runtime.failpoints import failpoint
-from bot.storage import deliveries, entries
+from bot.storage import deliveries, delivery_claims, entries
 from bot.storage.schema import delivery
 from bot.storage.schema import source as table
 
 
 def mark_before_send() -> None:
     """Mark a message as sent when it is claimed: a crash or failure before the sending loses it."""
-    claim = deliveries.claim
+    claim = delivery_claims.claim
 
     async def claim_and_mark(connection: AsyncConnection, now: datetime, **more: Any) -> list[deliveries.Claimed]:
         claimed = await claim(connection, now, **more)
@@ -34,7 +34,7 @@ def mark_before_send() -> None:
             await connection.execute(marked)
         return claimed
 
-    deliveries.claim = claim_and_mark
+    delivery_claims.claim = claim_and_mark
 
 
 def resend_without_limit() -> None:

@@ -12,7 +12,7 @@ from bot.messages.signing import Signer
 from bot.models import FeedEntry, Match, Placement, Schedule
 from bot.pipeline.alert import write_alerts
 from bot.pipeline.digest import freeze_now
-from bot.storage import chats, deliveries, entries, hits, schema, sources
+from bot.storage import chats, deliveries, delivery_claims, entries, hits, schema, sources
 from bot.storage.chats import Chat
 from bot.storage.database import Database
 from bot.storage.deliveries import SentMessageRecord
@@ -59,7 +59,7 @@ async def sent(database: Database, chat: Chat, now: datetime) -> list[SentMessag
     found: list[SentMessageRecord] = []
     while True:
         async with database.begin() as connection:
-            claimed = await deliveries.claim(connection, now, free=1, lease=timedelta(minutes=1))
+            claimed = await delivery_claims.claim(connection, now, free=1, lease=timedelta(minutes=1))
             if not claimed:
                 return found
             await deliveries.sent(connection, claimed[0], now, claimed[0].id)
@@ -114,11 +114,11 @@ async def test_whether_a_message_has_the_mark_of_a_resend_is_known(database: Dat
     chat = await reader(database, "en", "UTC", now)
     async with database.begin() as connection:
         await deliveries.add(connection, chat_id=chat.id, kind=deliveries.REPLY, payload={"text": "x"}, now=now)
-        (claimed,) = await deliveries.claim(connection, now, free=1, lease=lease)
+        (claimed,) = await delivery_claims.claim(connection, now, free=1, lease=lease)
         await deliveries.recover(connection, now + lease * 2, again_at=now)
         if not late:
             await deliveries.revive_uncertain(connection, now)
-            (claimed,) = await deliveries.claim(connection, now, free=1, lease=lease)
+            (claimed,) = await delivery_claims.claim(connection, now, free=1, lease=lease)
         assert await deliveries.sent(connection, claimed, now, 5)
         record = await deliveries.find_sent(connection, chat.id, 5)
     assert record is not None

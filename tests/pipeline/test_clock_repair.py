@@ -8,7 +8,7 @@ from bot.errors import ConfigError
 from bot.models import Schedule
 from bot.pipeline.clock_repair import ClockRepair
 from bot.runtime.clock import WRITTEN, Clock, refuse_impossible
-from bot.storage import chats, deliveries, sources, websub
+from bot.storage import chats, deliveries, delivery_claims, sources, websub
 from bot.storage.backup import backup_to_folder, backups_in, newest_backup_at
 from bot.storage.database import Database
 from bot.storage.schema import chat as chat_table
@@ -43,7 +43,7 @@ async def live(database: Database, at: datetime) -> None:
         await chats.set_slot(connection, chat.id, Schedule.DAILY, at + timedelta(hours=20))
         (polled,) = await sources.claim_due(connection, at, limit=1, lease=LEASE)
         await sources.finish_poll(connection, polled, at, sources.PollResult(), next_poll_at=at + SIX_HOURS)
-        (claimed,) = await deliveries.claim(connection, at, free=1, lease=LEASE)
+        (claimed,) = await delivery_claims.claim(connection, at, free=1, lease=LEASE)
         await deliveries.retry(connection, claimed, at, not_before=at + LEASE, error="no route")
         await connection.execute(chat_table.update().values(hold_until=at + LEASE))
 
@@ -57,7 +57,7 @@ async def is_due(database: Database, now: datetime) -> bool:
     """Return whether the source is polled and the message sent at this time."""
     async with database.begin() as connection:
         polled = await sources.claim_due(connection, now, limit=9, lease=LEASE)
-        return bool(polled and await deliveries.claim(connection, now, free=9, lease=LEASE))
+        return bool(polled and await delivery_claims.claim(connection, now, free=9, lease=LEASE))
 
 
 async def test_what_a_clock_a_year_ahead_put_off_is_due_when_it_is_right_again(database: Database) -> None:

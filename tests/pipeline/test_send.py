@@ -27,7 +27,7 @@ from bot.runtime.wakeups import Wakeups
 from bot.sandbox.faults import FailureMode
 from bot.sandbox.people import ADA, BEN
 from bot.sandbox.server import Sandbox
-from bot.storage import deliveries, schema
+from bot.storage import deliveries, delivery_claims, schema
 from bot.storage.chats import Chat
 from bot.storage.database import Database
 from bot.storage.deliveries import DeliveryKind, Told
@@ -284,7 +284,7 @@ async def test_edits_go_last(outbox: Outbox) -> None:
     await outbox.add(two, kind=DeliveryKind.BROADCAST)
     await outbox.add(three, kind=DeliveryKind.DIGEST)
     async with outbox.database.begin() as connection:
-        claimed = await deliveries.claim(connection, outbox.clock.now(), free=9, lease=LASTS)
+        claimed = await delivery_claims.claim(connection, outbox.clock.now(), free=9, lease=LASTS)
     assert [one.kind.value for one in claimed] == ["digest", "broadcast", "edit"]
     assert (claimed[-1].id, claimed[-1].edits) == (made, first)
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import command
 
 from bot.errors import ConfigError
-from bot.storage import deliveries
+from bot.storage import delivery_claims
 from bot.storage.backup import BackupError, backup, backup_before_migrating, backup_to_folder, backups_in, restore
 from bot.storage.database import Database, alembic_config
 from bot.storage.schema import meta
@@ -64,7 +64,7 @@ async def test_a_backup_restores_all_there_was_into_either_database(
         chat = await restored.chat(99)
         await restored.tell(chat, await restored.entry(one := await restored.subscribe(chat, "idlib")), one)
         async with empty.begin() as connection:
-            claimed = await deliveries.claim(connection, NOW, free=5, lease=timedelta(minutes=1))
+            claimed = await delivery_claims.claim(connection, NOW, free=5, lease=timedelta(minutes=1))
         assert sorted(one.telegram_id for one in claimed) == [7, 99]
 
 

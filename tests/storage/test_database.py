@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 
 from bot.errors import ConfigError
 from bot.messages.payload import FilePayload, TextPayload, from_json
-from bot.storage import deliveries
+from bot.storage import deliveries, delivery_claims
 from bot.storage.database import Database, alembic_config, next_value
 from bot.storage.schema import admin_act, meta
 
@@ -119,7 +119,7 @@ async def test_messages_of_before_edits_and_files_are_sent_as_they_were_meant(da
         sent = []
         for _ in range(2):
             async with database.begin() as connection:
-                (claimed,) = await deliveries.claim(connection, now, free=9, lease=timedelta(minutes=1))
+                (claimed,) = await delivery_claims.claim(connection, now, free=9, lease=timedelta(minutes=1))
                 sent.append(from_json(claimed.payload, claimed.file))
                 await deliveries.sent(connection, claimed, now, 100)
         async with database.read() as connection:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.pipeline.send import refuse
-from bot.storage import chats, deliveries, hits, subscriptions
+from bot.storage import chats, deliveries, delivery_claims, digest_runs, hits, subscriptions
 from bot.storage.chats import Chat
 from bot.storage.database import Database
 from bot.storage.deliveries import Claimed, DeliveryKind, DeliveryState
@@ -31,7 +31,7 @@ async def owe(
 
 async def claim(world: World, free: int = 10, now: datetime = NOW, *busy: int) -> list[Claimed]:
     async with world.database.begin() as connection:
-        return await deliveries.claim(connection, now, free=free, lease=LEASE, busy_chats=busy)
+        return await delivery_claims.claim(connection, now, free=free, lease=LEASE, busy_chats=busy)
 
 
 async def states(world: World) -> dict[DeliveryState, int]:
@@ -64,7 +64,7 @@ async def test_a_chat_has_one_message_in_flight(world: World) -> None:
 async def test_the_parts_of_a_digest_keep_their_order_even_in_doubt(world: World) -> None:
     chat = await world.chat()
     async with world.database.begin() as connection:
-        run = await deliveries.start_run(
+        run = await digest_runs.start_run(
             connection, chat_id=chat.id, kind="daily", period="2026-03-01", stories=2, now=NOW
         )
     await owe(world, chat, deliveries.DIGEST, part=1, run=run)
@@ -89,7 +89,7 @@ async def test_a_run_is_made_once(world: World) -> None:
     for _ in range(2):
         async with world.database.begin() as connection:
             made.append(
-                await deliveries.start_run(
+                await digest_runs.start_run(
                     connection, chat_id=chat.id, kind="daily", period="2026-03-01", stories=1, now=NOW
                 )
             )
@@ -201,7 +201,7 @@ async def test_now_and_then_a_digest_goes_before_an_alert(world: World) -> None:
     for number, kind in enumerate((deliveries.ALERT, deliveries.DIGEST, deliveries.REPLY)):
         await owe(world, await world.chat(number + 1), kind)
     async with world.database.begin() as connection:
-        taken = await deliveries.claim(
+        taken = await delivery_claims.claim(
             connection, NOW, free=2, lease=LEASE, favoured=deliveries.PRIORITY[deliveries.DIGEST]
         )
     assert sorted(one.kind for one in taken) == [deliveries.DIGEST, deliveries.REPLY]
@@ -211,7 +211,7 @@ async def test_where_others_have_to_wait_answers_are_claimed_alone(world: World)
     for number, kind in enumerate((deliveries.ALERT, deliveries.DIGEST, deliveries.REPLY)):
         await owe(world, await world.chat(number + 1), kind)
     async with world.database.begin() as connection:
-        taken = await deliveries.claim(connection, NOW, free=3, lease=LEASE, answers_only=True)
+        taken = await delivery_claims.claim(connection, NOW, free=3, lease=LEASE, answers_only=True)
     assert [one.kind for one in taken] == [deliveries.REPLY]
 
 

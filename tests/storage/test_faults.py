@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from bot.errors import ConfigError
-from bot.storage import deliveries, entries, inbox
+from bot.storage import digest_runs, entries, inbox
 from bot.storage.database import Database
 from bot.storage.schema import admin_act, entry, meta
 from tests.storage.world import NOW, World
@@ -166,7 +166,7 @@ async def test_a_unit_whose_commit_nobody_heard_of_is_done_again_and_changes_not
             await inbox.keep(connection, [{"update_id": 7}], NOW)
             (stored,) = (await connection.execute(sa.select(entry).where(entry.c.id == entry_id))).mappings()
             await entries.set_alerted_to(connection, entry_id, None)
-            await deliveries.start_run(
+            await digest_runs.start_run(
                 connection, chat_id=chat.id, kind="daily", period="2026-03-01", stories=1, now=NOW
             )
             await inbox.apply(connection, 7)

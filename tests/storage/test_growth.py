@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from bot.pipeline.tidy import tidy
 from bot.runtime.clock import Clock
-from bot.storage import chats, deliveries, entries, inbox, subscriptions
+from bot.storage import chats, deliveries, delivery_claims, digest_runs, entries, inbox, subscriptions
 from bot.storage.database import Database
 from bot.storage.schema import meta
 from tests.storage.world import NOW, World
@@ -40,8 +40,8 @@ async def one_week(world: World, number: int, now: datetime) -> None:
     alert = await world.tell(chat, entry_id, wanted, at=now)
     async with world.database.begin() as connection:
         await entries.set_alerted_to(connection, entry_id, None)
-        await deliveries.start_run(connection, chat_id=chat.id, kind="daily", period=str(number), stories=0, now=now)
-        claimed = await deliveries.claim(connection, now, free=5, lease=timedelta(minutes=1))
+        await digest_runs.start_run(connection, chat_id=chat.id, kind="daily", period=str(number), stories=0, now=now)
+        claimed = await delivery_claims.claim(connection, now, free=5, lease=timedelta(minutes=1))
         assert [one.id for one in claimed] == [alert]
         await deliveries.sent(connection, claimed[0], now, number)
         await subscriptions.unsubscribe(connection, chat.id, [wanted.id])

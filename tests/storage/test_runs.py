@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.errors import ConfigError
-from bot.storage import deliveries, runs, schema, sources
+from bot.storage import delivery_claims, runs, schema, sources
 from bot.storage.database import Database
 from bot.storage.runs import ROLE_LEASE, Role, acquire, present, renew
 from tests.storage.world import NOW, World
@@ -20,7 +20,7 @@ async def lease_all(database: Database) -> None:
     """Poll and send something, as a run does."""
     async with database.begin() as connection:
         assert await sources.claim_due(connection, NOW, limit=9, lease=LEASE, run=database.run)
-        assert await deliveries.claim(connection, NOW, free=9, lease=LEASE, run=database.run)
+        assert await delivery_claims.claim(connection, NOW, free=9, lease=LEASE, run=database.run)
 
 
 async def fill(database: Database) -> None:

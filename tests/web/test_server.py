@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from bot.runtime.clock import Clock
 from bot.runtime.liveness import Histogram, Pulse
 from bot.runtime.steps import PATIENCE, QUEUES
-from bot.storage import deliveries, sources
+from bot.storage import deliveries, delivery_claims, sources
 from bot.storage.database import Database
 from bot.storage.queue_ages import Lag
 from bot.web.callbacks import MOST_BYTES, SECRET_HEADER, public, webhook
@@ -93,7 +93,7 @@ async def test_a_message_that_fails_again_and_again_is_no_short_wait(
     for minute in range(0, 12, 2):
         clock.at = NOW + timedelta(minutes=minute)
         async with database.begin() as connection:
-            (claimed,) = await deliveries.claim(connection, clock.at, free=1, lease=timedelta(minutes=1))
+            (claimed,) = await delivery_claims.claim(connection, clock.at, free=1, lease=timedelta(minutes=1))
             later = clock.at + timedelta(minutes=2)
             await deliveries.retry(connection, claimed, clock.at, not_before=later, error="no route")
         assert (await get(f"{url}/healthz"))[0] == (200 if minute <= 5 else 503)
@@ -113,7 +113,7 @@ async def test_metrics_tell_the_lag_of_each_source(status: tuple[Status, str, La
     wanted = await world.subscribe(chat, "syria")
     await world.tell(chat, await world.entry(wanted), wanted)
     async with database.begin() as connection:
-        (claimed,) = await deliveries.claim(connection, NOW, free=1, lease=timedelta(minutes=1))
+        (claimed,) = await delivery_claims.claim(connection, NOW, free=1, lease=timedelta(minutes=1))
         await deliveries.sent(connection, claimed, NOW + timedelta(seconds=42), 5)
     clock.at = NOW + timedelta(minutes=1)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.actions import subscription_choice
 from bot.actions import subscriptions as actions
 from bot.actions.subscriptions import ChangedSubscription, RemovedSubscriptions, TypedQuery
 from bot.chat import permissions
@@ -106,7 +107,9 @@ async def unsubscribe(request: Request) -> None:
         elif typed.casefold() in ALL:
             await _ask_stop_all(request, connection, len(watched))
         else:
-            await reply_message(request, connection, await remove(request, connection, actions.choose(watched, typed)))
+            await reply_message(
+                request, connection, await remove(request, connection, subscription_choice.choose(watched, typed))
+            )
 
 
 async def _ask_stop_all(request: Request, connection: AsyncConnection, count: int) -> None:
@@ -167,7 +170,7 @@ async def edit(request: Request) -> None:
             await reply_message(request, connection, listed)
         return
     async with request.services.database.read() as connection:
-        subscription = actions.numbered(await of_chat(connection, request.chat.id), number)
+        subscription = subscription_choice.numbered(await of_chat(connection, request.chat.id), number)
     if text.strip():
         await _rewrite(request, subscription.id, text.strip())
         return

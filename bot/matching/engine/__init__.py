@@ -7,7 +7,9 @@ only modules above it in this list:
 - compact.py     sets and maps for millions of queries
 - spelling.py    close spellings of names, and an index of names by them
 - terms.py       index from words to the terms of queries
-- document.py    an article, analysed once: its words, places and names
+- field.py       the title or text of an article, analysed: its words, places and spans
+- document.py    an article, analysed once: its fields, and which mentions mean a place
+- hit.py         where a leaf of a query occurs, and by which rule
 - leaf.py        matcher of one leaf of a query (a name, a prefix, …): its hits in a document
 - plan.py        the terms that make an article a candidate for a query
 - aliases.py     names that an administrator declared to be one

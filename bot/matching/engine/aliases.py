@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 from bot.errors import QueryError, UserError
 from bot.locales import Words, words
-from bot.matching.engine.document import AliasMention, DocumentField
+from bot.matching.engine.document import AliasMention
+from bot.matching.engine.field import DocumentField
 from bot.matching.engine.leaf import make_word, of_name
 from bot.matching.engine.plan import word_key
 from bot.matching.engine.terms import QueryTerm, TermIndex

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from bot.matching.engine.aliases import Aliases
-from bot.matching.engine.document import Document, DocumentField
-from bot.matching.engine.leaf import Hit, HitRule, leaf_matcher
+from bot.matching.engine.document import Document
+from bot.matching.engine.field import DocumentField
+from bot.matching.engine.hit import Hit, HitRule
+from bot.matching.engine.leaf import leaf_matcher
 from bot.matching.query.ast import (
     Alias,
     And,

@@ -10,12 +10,13 @@ the document found once for all queries (a place, an alias, a compound).
 
 import re
 from collections.abc import Iterable, Iterator
-from enum import IntEnum
 from functools import lru_cache
 from itertools import takewhile
 from typing import NamedTuple, TypeAlias
 
-from bot.matching.engine.document import PLACE, WORDS_PER_UNIT, Document, DocumentField
+from bot.matching.engine.document import PLACE, WORDS_PER_UNIT, Document
+from bot.matching.engine.field import DocumentField
+from bot.matching.engine.hit import Hit, HitRule
 from bot.matching.engine.spelling import SHORTEST_MISSPELT, is_spelling, near, skeleton
 from bot.matching.engine.terms import JOINED, plurals
 from bot.matching.gazetteer import places
@@ -34,29 +35,6 @@ HYPHENS = ("-", "‐", "‑")
 MOST_JOINED = 3  # words that may also be written as one
 _INITIALS = "[A-Z]{2} |(?:..|[aA]..)(?: (?:..|[aA]..))*$"  # first, or with an "and": JK Rowling, AT and TT
 _SIMPLE_WORDS = re.compile(f"(?!{_INITIALS})[A-Za-z]{{2,}}(?: [A-Za-z]{{2,}})+")
-
-
-class HitRule(IntEnum):
-    """The reason why words matched, the best first."""
-
-    EXACT = 0
-    INFLECTION = 1
-    ALIAS = 2
-    SPELLING = 3
-    UNCERTAIN_CASE = 4
-
-    @property
-    def label(self) -> str:
-        """The public name, as in `bot.models.Term`."""
-        return self.name.lower().replace("_", "-")
-
-
-class Hit(NamedTuple):
-    """Tokens `start` to `end` (exclusive) of a field, matched by `rule`."""
-
-    start: int
-    end: int
-    rule: HitRule
 
 
 class Word(NamedTuple):

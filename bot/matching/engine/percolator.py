@@ -42,8 +42,9 @@ from typing import TypeAlias, cast
 
 from bot.matching.engine.aliases import Aliases
 from bot.matching.engine.compact import CompactSet, FilledMap, with_entry, with_value, without_entry, without_value
-from bot.matching.engine.document import PLACE, Document, DocumentField
+from bot.matching.engine.document import PLACE, Document
 from bot.matching.engine.evaluate import match_document
+from bot.matching.engine.field import DocumentField
 from bot.matching.engine.leaf import is_simple, simple_word
 from bot.matching.engine.plan import LANGUAGE, SOURCE, name_of, plan, word_key
 from bot.matching.engine.terms import JOINED, Posting, QueryTerm, TermIndex, TermKey

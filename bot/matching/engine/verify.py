@@ -10,8 +10,9 @@ that word alone. Anything else (NEAR, several words of a source) is evaluated in
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, TypeAlias
 
-from bot.matching.engine.document import PLACE, WORDS_PER_UNIT, Document, DocumentField
+from bot.matching.engine.document import PLACE, WORDS_PER_UNIT, Document
 from bot.matching.engine.evaluate import is_match
+from bot.matching.engine.field import DocumentField
 from bot.matching.engine.leaf import LeafMatcher, Words, make_leaf_matcher, may_have_initials
 from bot.matching.engine.plan import Plan, initial_key, plan, special_key, word_key
 from bot.matching.engine.terms import JOINED, QueryTerm, TermKey
