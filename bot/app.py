@@ -53,8 +53,8 @@ from bot.storage import websub as hub_subscriptions
 from bot.storage.backup import BackupError, backup_before_migrating
 from bot.storage.database import Database
 from bot.storage.runs import Presence, present
-from bot.web.callbacks import public, webhook, websub
 from bot.web.server import Status, serving
+from bot.web.webhooks import public, webhook, websub
 
 log = structlog.get_logger()
 

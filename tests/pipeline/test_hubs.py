@@ -17,10 +17,10 @@ from bot.runtime.steps import QUEUES
 from bot.sources.due import FALLBACK
 from bot.storage import queue_ages, schema, sources, websub
 from bot.storage.database import Database
-from bot.web import callbacks
-from bot.web.callbacks import public
-from bot.web.callbacks import websub as routes
+from bot.web import webhooks
 from bot.web.server import serving
+from bot.web.webhooks import public
+from bot.web.webhooks import websub as routes
 from tests.feedserver import item, rss
 from tests.hub import CHALLENGE, Hub
 from tests.pipeline.rig import MINUTE, SETTINGS, Rig
@@ -533,9 +533,9 @@ async def test_bodies_in_hand_are_counted_before_they_are_read(world: World, mon
             while await world.hub.distribute(b"", signature="") != status:
                 pass
 
-    stalled = [await stall() for _ in range(callbacks.BODIES_EACH)]
+    stalled = [await stall() for _ in range(webhooks.BODIES_EACH)]
     await until(429)
-    monkeypatch.setattr(callbacks, "BODIES", callbacks.BODIES_EACH)
+    monkeypatch.setattr(webhooks, "BODIES", webhooks.BODIES_EACH)
     assert await world.hub.distribute(b"", signature="") == 503  # of all: whoever else it is
     for writer in stalled:
         writer.close()

@@ -14,10 +14,10 @@ from bot.runtime.steps import PATIENCE, QUEUES
 from bot.storage import deliveries, delivery_claims, sources
 from bot.storage.database import Database
 from bot.storage.queue_ages import Lag
-from bot.web.callbacks import MOST_BYTES, SECRET_HEADER, public, webhook
 from bot.web.health import problems
 from bot.web.metrics import render
 from bot.web.server import Status, serving
+from bot.web.webhooks import MOST_BYTES, SECRET_HEADER, public, webhook
 from tests.storage.world import NOW, World
 
 SECRET = "a-secret-of-at-least-thirty-two-letters"
