@@ -160,7 +160,7 @@ async def publish_alike(bot: Bot, variant: str) -> None:
         stored = sa.select(sa.func.count()).select_from(schema.entry)
         return (await connection.execute(stored)).scalar_one() == len(bot.items) and await nothing_unmatched(connection)
 
-    await bot.until(matched, timeout=60)
+    await bot.until(matched, timeout=150)  # a process that is stopped within a transaction has its locks for a minute
 
 
 async def story_sizes(bot: Bot) -> list[int]:
@@ -208,6 +208,7 @@ sys.exit(cli.main(sys.argv[1:]))
 
 
 @POSTGRESQL
+@pytest.mark.timeout(300)
 async def test_a_matcher_that_was_stopped_past_its_lease_and_resumes_writes_nothing(bot: Bot, tmp_path: Path) -> None:
     """It stops with a batch analysed and not written. As the matcher again, it knows what others have placed."""
     await watch_palmyra(bot)
