@@ -145,6 +145,16 @@ def test_a_split_digest_numbers_its_parts_repeats_labels_and_ends_with_the_butto
         assert part.message.buttons == (buttons if number == len(parts) else ())
 
 
+def test_a_digest_of_two_parts_numbers_both_and_one_of_one_part_has_no_number() -> None:
+    first, second = compose([story(number, title="A long headline " * 12) for number in range(16)])
+    assert [Reader(part.message.text).plain.splitlines()[0] for part in (first, second)] == [
+        "Monday 23 November · 16 stories · 1/2",
+        "Monday 23 November · 2/2",
+    ]
+    (only,) = compose([story()])
+    assert Reader(only.message.text).plain.splitlines()[0] == "Monday 23 November · 1 story"
+
+
 def test_of_a_flood_the_biggest_are_told_and_the_rest_counted() -> None:
     items = [story(number, more_sources=number % 100) for number in range(173)]
     parts = compose(items)

@@ -25,7 +25,7 @@ from bot.runtime.liveness import Pulse
 from bot.runtime.steps import QUEUES
 from bot.runtime.wakeups import Wakeups
 from bot.sandbox.faults import FailureMode
-from bot.sandbox.people import ADA, BEN
+from bot.sandbox.people import ADA, BEN, GROUP
 from bot.sandbox.server import Sandbox
 from bot.storage import deliveries, delivery_claims, schema
 from bot.storage.chats import Chat
@@ -179,6 +179,17 @@ async def test_a_429_holds_the_whole_chat_even_for_the_next_sender(outbox: Outbo
     outbox.clock.time = until
     await outbox.send()
     assert [await outbox.state(number) for number in (refused, another)] == ["SENT", "SENT"]
+
+
+async def test_an_answer_stands_under_its_question_even_if_that_is_deleted_meanwhile(outbox: Outbox) -> None:
+    chat = await outbox.world.chat(GROUP, kind="group")
+    asked = outbox.sandbox.say("What is new?", user_id=BEN, chat_id=GROUP)
+    for question in (asked, asked + 1000):
+        payload = to_payload(Message(Markup("Nothing")), reply_to=question)
+        assert await outbox.add(chat, payload=payload)
+        await outbox.send()
+    answers = [outbox.sandbox.world.chats[GROUP].messages[sent["message_id"]] for sent in outbox.sandbox.sent_to(GROUP)]
+    assert [answer.get("reply_to_message", {}).get("message_id") for answer in answers] == [asked, None]
 
 
 async def test_a_message_for_later_is_sent_then_and_its_life_begins_then(outbox: Outbox) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bot.errors import UserError
 from bot.locales import words
 from bot.runtime.zone_rules import zone_info
-from bot.schedules.zones import parse_time, parse_zone
+from bot.schedules.zones import AMBIGUOUS, SHOWN, parse_time, parse_zone
 
 ENGLISH = words("en")
 
@@ -27,6 +27,8 @@ ENGLISH = words("en")
         ("8h30", time(8, 30)),
         ("20 Uhr", time(20)),
         ("noon", time(12)),
+        ("Midnight", time(0)),
+        ("23:59", time(23, 59)),
         (" 7:05 ", time(7, 5)),
         ("٨:٣٠", time(8, 30)),
     ],
@@ -85,6 +87,16 @@ def test_zones_are_found_by_name_city_country_or_offset(typed: str, key: str) ->
 def test_a_doubtful_zone_is_asked_back_with_a_choice(typed: str, offered: str) -> None:
     with pytest.raises(UserError, match=offered):
         parse_zone(typed, ENGLISH)
+
+
+@pytest.mark.parametrize("typed", AMBIGUOUS)
+def test_every_zone_that_an_abbreviation_is_answered_with_can_be_sent_back(typed: str) -> None:
+    keys = AMBIGUOUS[typed]
+    assert [parse_zone(key, ENGLISH) for key in keys] == list(keys)
+    if len(keys) > 1:
+        with pytest.raises(UserError) as asked:
+            parse_zone(typed.upper(), ENGLISH)
+        assert ", ".join(keys[:SHOWN]) in str(asked.value)
 
 
 @given(st.text(max_size=60) | st.from_regex(r"(\.\./)*[A-Za-z/]{0,20}", fullmatch=True))

@@ -3,6 +3,7 @@ import gzip
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
 import time
 import tracemalloc
@@ -11,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from bot.errors import SourceError
@@ -98,13 +100,26 @@ async def test_a_304_nobody_asked_for_is_an_error(server: FeedServer, fetcher: F
     assert (await failure(fetcher, server.url("/a.xml"))).kind == "http"
 
 
+async def test_a_connection_that_is_reset_is_told_as_one_that_was_closed(server: FeedServer, fetcher: Fetcher) -> None:
+    async def reset(request: Request, writer: asyncio.StreamWriter) -> None:
+        at_once = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST, as firewalls do
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        writer.transport.abort()
+
+    server.serve_raw("/a", reset)
+    error = await failure(fetcher, server.url("/a"))
+    assert (error.kind, explain(error)) == ("connect", "The server closed the connection without an answer.")
+
+
 @pytest.mark.parametrize("status", [301, 308, 302, 303, 307])
 async def test_a_redirect_is_followed_and_adopted_only_if_permanent(
     server: FeedServer, fetcher: Fetcher, status: int
 ) -> None:
     server.redirect("/old", "/new?x=1", status)
     server.serve("/new", rss([]))
-    fetched = await fetcher.fetch(server.url("/old"))
+    with structlog.testing.capture_logs() as logs:
+        fetched = await fetcher.fetch(server.url("/old"))
+    assert logs == []  # a warning is for a way that leaves https
     assert fetched.url == server.url("/new?x=1")
     assert fetched.permanent_url == (fetched.url if status in {301, 308} else None)
 
