@@ -62,6 +62,8 @@ def test_what_is_no_time_is_answered_with_an_example(typed: str) -> None:
         ("GMT", "UTC"),
         ("+0", "UTC"),
         ("UTC+3", "UTC+03:00"),
+        ("UTC-12", "UTC-12:00"),
+        ("UTC+14", "UTC+14:00"),
         ("+0530", "UTC+05:30"),
         ("GMT-3:30", "UTC-03:30"),
         ("utc−4", "UTC-04:00"),
@@ -82,6 +84,8 @@ def test_zones_are_found_by_name_city_country_or_offset(typed: str, key: str) ->
         ("Aleppo", "UTC\\+3"),
         ("+15", "UTC\\+14"),
         ("+0507", "UTC\\+5:30"),
+        ("-12:15", "from UTC-12 to UTC"),
+        ("qqqqqqqq", "a big city near you"),
     ],
 )
 def test_a_doubtful_zone_is_asked_back_with_a_choice(typed: str, offered: str) -> None:

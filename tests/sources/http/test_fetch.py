@@ -49,6 +49,8 @@ async def failure(fetcher: Fetcher, url: str, validators: Validators | None = No
 class Answers(AbstractResolver):
     """Answers each question with the next list of addresses, the last one for ever."""
 
+    is_closed = False
+
     def __init__(self, *answers: list[str]) -> None:
         self.answers = list(answers)
 
@@ -65,7 +67,7 @@ class Answers(AbstractResolver):
         ]  # fmt: skip
 
     async def close(self) -> None:
-        pass
+        self.is_closed = True
 
 
 async def test_a_feed_is_fetched_with_what_is_needed_to_ask_again(server: FeedServer, fetcher: Fetcher) -> None:
@@ -79,6 +81,8 @@ async def test_a_feed_is_fetched_with_what_is_needed_to_ask_again(server: FeedSe
     assert fetched.validators.last_modified == "then"
     assert fetched.fresh_for == timedelta(minutes=10)
     assert server.requests[0].headers["user-agent"] == "Watchword"
+    assert server.requests[0].headers["accept"].startswith("application/atom+xml, application/rss+xml")
+    assert server.requests[0].headers["accept-encoding"] == "gzip, deflate"
 
 
 async def test_what_has_not_changed_is_not_sent_again(server: FeedServer, fetcher: Fetcher) -> None:
@@ -98,6 +102,20 @@ async def test_what_has_not_changed_is_not_sent_again(server: FeedServer, fetche
 async def test_a_304_nobody_asked_for_is_an_error(server: FeedServer, fetcher: Fetcher) -> None:
     server.serve("/a.xml", b"", status=304)
     assert (await failure(fetcher, server.url("/a.xml"))).kind == "http"
+
+
+async def test_a_port_where_nobody_listens_is_told_as_a_server_that_is_not_reached(fetcher: Fetcher) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        error = await failure(fetcher, f"http://127.0.0.1:{unused.getsockname()[1]}/")
+    assert (error.kind, explain(error)) == ("connect", "The server could not be reached.")
+
+
+async def test_its_resolver_ends_with_a_fetcher() -> None:
+    resolver = Answers(["127.0.0.1"])
+    async with Fetcher(LOOPBACK, resolver=resolver):
+        assert not resolver.is_closed
+    assert resolver.is_closed
 
 
 async def test_a_connection_that_is_reset_is_told_as_one_that_was_closed(server: FeedServer, fetcher: Fetcher) -> None:
@@ -299,8 +317,9 @@ async def test_a_gzip_bomb_takes_little_memory(server: FeedServer, fetcher: Fetc
 
 
 async def test_a_compressed_body_is_decoded(server: FeedServer, fetcher: Fetcher) -> None:
-    server.serve("/a", gzip.compress(rss([item("One")])), headers={"Content-Encoding": "gzip"})
-    assert (await fetcher.fetch(server.url("/a"))).body == rss([item("One")])
+    for encoding in ("gzip", "identity\r\nContent-Encoding: gzip"):
+        server.serve("/a", gzip.compress(rss([item("One")])), headers={"Content-Encoding": encoding})
+        assert (await fetcher.fetch(server.url("/a"))).body == rss([item("One")])
 
 
 @pytest.mark.parametrize("encoding", ["br", "gzip, gzip", "gzip\r\nContent-Encoding: gzip"])
@@ -311,7 +330,8 @@ async def test_nested_and_unknown_encodings_are_refused(server: FeedServer, fetc
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(401, "blocked"), (403, "blocked"), (404, "http"), (410, "gone"), (429, "http"), (500, "http"), (503, "http"),
+    [(401, "blocked"), (403, "blocked"), (407, "blocked"), (451, "blocked"), (404, "http"), (410, "gone"),
+     (429, "http"), (500, "http"), (503, "http"),
      (204, "http"), (206, "http"), (226, "http"), (600, "http")],
 )  # fmt: skip
 async def test_each_status_has_its_class(server: FeedServer, fetcher: Fetcher, status: int, kind: str) -> None:
