@@ -145,6 +145,11 @@ def test_a_split_digest_numbers_its_parts_repeats_labels_and_ends_with_the_butto
         assert part.message.buttons == (buttons if number == len(parts) else ())
 
 
+def test_a_part_is_nearly_full_before_the_next_one_begins() -> None:
+    parts = compose([story(number, title="A long headline " * 12) for number in range(40)])
+    assert all(3000 < len(Reader(part.message.text).plain) <= 4096 for part in parts[:-1])
+
+
 def test_a_digest_of_two_parts_numbers_both_and_one_of_one_part_has_no_number() -> None:
     first, second = compose([story(number, title="A long headline " * 12) for number in range(16)])
     assert [Reader(part.message.text).plain.splitlines()[0] for part in (first, second)] == [

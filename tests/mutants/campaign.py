@@ -196,7 +196,7 @@ class Campaign:
         taken: list[str] = []
         seconds = 0.0
         for test in sorted(executing | near, key=rank):
-            seconds += self._seconds(test)
-            if seconds <= self._most_seconds or not taken:
+            if seconds + self._seconds(test) <= self._most_seconds or not taken:
+                seconds += self._seconds(test)
                 taken.append(test)
         return taken
