@@ -46,7 +46,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("-j", "--jobs", type=int, default=1, help="mutants at once, each in a copy of its own")
     parser.add_argument("--part", type=float, default=1.0, help="the part of the chosen mutants that is tried")
     parser.add_argument("--seed", type=int, default=chosen.SEED)
-    parser.add_argument("--only", default="", help="the beginning of the paths of the mutants that are tried")
+    parser.add_argument("--only", default="", help="the beginnings of the paths of the mutants that are tried")
     parser.add_argument("--steps", default="1,2,3", help="of: 1 tests of the line, 2 mirror and flows, 3 all, of ten")
     parser.add_argument("--most-seconds", type=float, default=MOST_SECONDS, help="of tests, in step 1, per mutant")
     parser.add_argument("--report", action="store_true", help="only print what is known")
@@ -70,7 +70,7 @@ def selected(options: argparse.Namespace) -> tuple[list[Mutant], list[Mutant]]:
     made = [
         mutant
         for mutant in chosen.chosen(ROOT, part=options.part, seed=options.seed)
-        if mutant.path.startswith(options.only)
+        if mutant.path.startswith(tuple(options.only.split(",")))
     ]
     return [one for one in made if one.id not in EQUIVALENT], [one for one in made if one.id in EQUIVALENT]
 
