@@ -51,6 +51,7 @@ from bot.messages.callbacks import (
     unpack,
 )
 from bot.messages.limits import LIMIT, measure
+from bot.messages.safe_text import clip
 from bot.models import Message
 from bot.runtime.wakeups import Step
 from bot.storage import offers
@@ -64,6 +65,7 @@ UNCHANGED = (
     "can't be edited",
     "message_id_invalid",
 )  # errors of Telegram after which the message stays
+NOTE = 200  # characters that Telegram shows of the answer to a press (Bot API, answerCallbackQuery)
 Result = tuple[Message | None, str]  # the new message (None: it stays), and the note that answers the press
 ButtonType = TypeVar("ButtonType", bound=ButtonData)
 Prepared = TypeVar("Prepared")
@@ -132,7 +134,7 @@ async def pressed(request: Request) -> None:
         shown, note = await (_take(request, data) if isinstance(data, OfferButton) else _press(request, data))
     except ButtonTooOld as error:
         raise UserError(request.words.gettext("That button is too old.")) from error
-    await _answer(request, note)
+    await _answer(request, note, in_pop_up=shown is None)
     if shown is not None:
         await _edit(request, shown)
 
@@ -183,10 +185,12 @@ async def _fitting(request: Request, connection: AsyncConnection, result: Result
     return None, note
 
 
-async def _answer(request: Request, note: str) -> None:
+async def _answer(request: Request, note: str, *, in_pop_up: bool) -> None:
+    """End the button's spinner with a note; it stays until it is closed if nothing else answers the press."""
     assert request.update.callback_query is not None
+    text = clip(note, NOTE)
     with contextlib.suppress(TelegramError):  # "query is too old": its spinner ended by itself
-        await request.update.callback_query.answer(note[:200] or None)
+        await request.update.callback_query.answer(text or None, show_alert=bool(text) and in_pop_up)
 
 
 async def _edit(request: Request, shown: Message) -> None:
@@ -251,7 +255,7 @@ async def _set_time(request: Request, connection: AsyncConnection, button: TimeB
     if not 0 <= button.hour < 24:
         raise ButtonTooOld(button)
     await settings.set_digest(request, connection, time(button.hour), request.chat.zone)
-    return settings.page(request), ""
+    return await settings.page(request, connection), ""
 
 
 async def _resume(request: Request, connection: AsyncConnection, button: ResumeButton) -> Result:

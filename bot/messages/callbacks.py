@@ -122,10 +122,11 @@ class EditButton(ButtonData):
 
 @dataclass(frozen=True)
 class LatestButton(ButtonData):
-    """Shows the newest stories after the first `skipped`."""
+    """Shows the newest stories after the first `skipped`: of one subscription, or of all (0)."""
 
     prefix = "latest"
     skipped: int
+    subscription_id: int = 0
 
 
 @dataclass(frozen=True)

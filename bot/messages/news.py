@@ -157,6 +157,12 @@ def when(moment: datetime, words: Words, *, zone: str, now: datetime) -> str:
     return _when(moment, _reader(words, zone, now))
 
 
+def coming(moment: datetime, words: Words, *, zone: str) -> str:
+    """Return a time to come with its day: "Mon 08:00" within the week, as a digest's always is."""
+    reader = _reader(words, zone, moment)
+    return format_skeleton("EHm", _local(moment, reader), locale=reader.locale)
+
+
 def choose(items: Iterable[Item]) -> tuple[list[Item], list[Item]]:
     """Return the items a digest tells and those it only counts, each story once, the biggest stories first."""
     best: dict[int, Item] = {}

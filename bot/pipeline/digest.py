@@ -66,9 +66,17 @@ async def _freeze_slot(
     log.info("digest made", chat_id=chat.id, kind=schedule.value, run_id=run_id, stories=told)
 
 
-async def freeze_now(connection: AsyncConnection, chat: Chat, now: datetime, *, kind: str) -> int:
-    """Make a digest of all pending hits of a chat, outside its slots; return how many stories it has."""
-    __, told = await _freeze(connection, chat, now, kind=kind, period=now.isoformat(), schedules=tuple(Schedule))
+async def freeze_now(
+    connection: AsyncConnection,
+    chat: Chat,
+    now: datetime,
+    *,
+    kind: str,
+    schedules: tuple[Schedule, ...] = tuple(Schedule),
+    since: datetime | None = None,
+) -> int:
+    """Make a digest of a chat's pending hits (found at `since` or later), outside its slots; return its stories."""
+    __, told = await _freeze(connection, chat, now, kind=kind, period=now.isoformat(), schedules=schedules, since=since)
     return told
 
 
@@ -81,9 +89,10 @@ async def _freeze(
     period: str,
     schedules: tuple[Schedule, ...],
     late_since: datetime | None = None,
+    since: datetime | None = None,
 ) -> tuple[int | None, int]:
     """Write a run and its messages; return its id (None if it was made before) and how many stories it has."""
-    pending = stories(await hits.pending(connection, chat.id, now, schedules))
+    pending = stories(await hits.pending(connection, chat.id, now, schedules, since=since))
     run_id = await digest_runs.start_run(
         connection, chat_id=chat.id, kind=kind, period=period, stories=len(pending), now=now
     )

@@ -18,8 +18,21 @@ def stories(pending: Iterable[PendingHit]) -> dict[int, list[PendingHit]]:
 
 def item(pending: Sequence[PendingHit]) -> Item:
     """Return the item of one story: its best entry, with the labels of all queries that matched it."""
-    ranked = sorted(pending, key=lambda hit: (-hit.score, hit.entry_id, hit.query_id))
-    best = ranked[0]
+    return _item(pending, min(pending, key=_by_score))
+
+
+def newest_item(found: Sequence[PendingHit]) -> Item:
+    """Return the item of one story by its newest entry."""
+    newest = max((hit.published_at, hit.entry_id) for hit in found)
+    return _item(found, next(hit for hit in found if (hit.published_at, hit.entry_id) == newest))
+
+
+def _by_score(hit: PendingHit) -> tuple[float, int, int]:
+    return -hit.score, hit.entry_id, hit.query_id
+
+
+def _item(pending: Sequence[PendingHit], best: PendingHit) -> Item:
+    ranked = sorted(pending, key=_by_score)
     sources = {hit.source_url for hit in pending}
     return Item(
         story_id=best.story_id,

@@ -143,9 +143,16 @@ async def to_alert(
 
 
 async def pending(
-    connection: AsyncConnection, chat_id: int, now: datetime, schedules: Sequence[Schedule]
+    connection: AsyncConnection,
+    chat_id: int,
+    now: datetime,
+    schedules: Sequence[Schedule],
+    *,
+    since: datetime | None = None,
 ) -> list[PendingHit]:
     """Return the pending hits of a chat for its subscriptions with these schedules, oldest first.
+
+    With `since`, only those found then or later.
 
     A hit that is to be sent at once is pending here only when its alerts are written: what an alert did not carry.
     """
@@ -156,13 +163,23 @@ async def pending(
         .where(subscription.c.schedule.in_([schedule.value for schedule in schedules]))
         .order_by(hit.c.found_at, hit.c.entry_id, hit.c.query_id)
     )
+    if since is not None:
+        statement = statement.where(hit.c.found_at >= since)
     return [PendingHit(**row) for row in (await connection.execute(statement)).mappings()]
 
 
-async def latest(connection: AsyncConnection, chat_id: int, limit: int, offset: int = 0) -> list[PendingHit]:
-    """Return the hits of a chat's queries, told or not, of the `limit` newest stories after the `offset` newest."""
+async def latest(
+    connection: AsyncConnection, chat_id: int, limit: int, offset: int = 0, subscription_id: int | None = None
+) -> list[PendingHit]:
+    """Return the hits of a chat's queries, told or not, of the `limit` newest stories after the `offset` newest.
+
+    With `subscription_id`, only those of that subscription. The newest entry comes first, and a story is as new as its
+    newest entry.
+    """
     newest = sa.func.max(entry.c.published_at)
     mine = subscription.c.chat_id == chat_id
+    if subscription_id is not None:
+        mine = sa.and_(mine, subscription.c.id == subscription_id)
     chosen = _joined(hit.c.story_id).where(mine).group_by(hit.c.story_id).order_by(newest.desc(), hit.c.story_id.desc())
     stories = list((await connection.execute(chosen.limit(limit).offset(offset))).scalars())
     statement = (

@@ -99,6 +99,10 @@ class Bot:
         await self.sandbox.until(lambda: len(self.sandbox.sent_to(chat_id)) >= count, 20.0, f"{count} to {chat_id}")
         return self.sandbox.sent_to(chat_id)[count - 1]
 
+    def text_of(self, message: SentMessage, chat_id: int = BEN) -> str:
+        """Return the text that a message has now."""
+        return str(self.sandbox.world.chats[chat_id].messages[message["message_id"]]["text"])
+
     async def shows(self, message: SentMessage, text: str) -> None:
         """Wait until a message was edited so that it has this text in it."""
 

@@ -56,8 +56,13 @@ async def why(request: Request) -> None:
 
 
 async def pressed(request: Request, connection: AsyncConnection, button: WhyButton) -> tuple[Message | None, str]:
-    """Explain the alert whose button was pressed, in place: the matched words are added to it."""
+    """Explain the alert whose button was pressed, in place: the matched words are added to it.
+
+    In a group or channel the post is everybody's: the answer is a pop-up for the person who pressed.
+    """
     explained = await _of_entries(request, connection, [button.entry_id])
+    if not request.is_private:
+        return None, str(explained.striptags())
     message = request.update.effective_message
     sent = await deliveries.find_sent(connection, request.chat.id, message.message_id) if message else None
     alert = _render_again(request, sent) if sent else None
