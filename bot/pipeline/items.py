@@ -1,6 +1,6 @@
 """Items: turns pending hits into the items a message shows, and the records of what it reports."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from bot.messages.news import Item, lede_of
@@ -16,9 +16,13 @@ def stories(pending: Iterable[PendingHit]) -> dict[int, list[PendingHit]]:
     return found
 
 
-def item(pending: Sequence[PendingHit]) -> Item:
-    """Return the item of one story: its best entry, with the labels of all queries that matched it."""
-    ranked = sorted(pending, key=lambda hit: (-hit.score, hit.entry_id, hit.query_id))
+def item(pending: Sequence[PendingHit], in_doubt: Collection[int] = ()) -> Item:
+    """Return the item of one story: its best entry, with the labels of all queries that matched it.
+
+    A story of which every text is `in_doubt` was perhaps seen. Of another, an entry that is not is shown: that is news.
+    """
+    surely_new = [hit for hit in pending if hit.text_id not in in_doubt]
+    ranked = sorted(surely_new or pending, key=lambda hit: (-hit.score, hit.entry_id, hit.query_id))
     best = ranked[0]
     sources = {hit.source_url for hit in pending}
     return Item(
@@ -33,6 +37,7 @@ def item(pending: Sequence[PendingHit]) -> Item:
         language=best.language,
         lede=lede_of(best.title, best.summary),
         score=best.score,
+        perhaps_seen=not surely_new,
     )
 
 
