@@ -35,7 +35,7 @@ class Item:
 
     `queries` are the reader's own labels, the best match first; `more_sources` counts the story's other sources;
     `score` is the match's, 0 to 1; `lede` is plain text (`lede_of`). `language` is a code, or None where it is not
-    known.
+    known. `perhaps_seen`: an earlier message told it, and Telegram never confirmed that one.
     """
 
     story_id: int
@@ -49,6 +49,7 @@ class Item:
     language: str | None = None
     lede: str = ""
     score: float = 0.0
+    perhaps_seen: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the item as the outbox stores it: later changes of the entry or its source do not reach it."""
@@ -113,8 +114,9 @@ def digest(
 ) -> list[Part]:
     """Return the parts of a digest, none if there are no items; `buttons` go under the last.
 
-    Each story is told once, under the label it matched best. Of more than STORIES the biggest are told and the others
-    counted: what was told is what the parts' `items` say. `late_since` is when it was due, if it has to say so.
+    Each story is told once, under the label it matched best; those that were perhaps seen stand apart, at the end. Of
+    more than STORIES the biggest are told and the others counted: what was told is what the parts' `items` say.
+    `late_since` is when it was due, if it has to say so.
     """
     told, left = choose(items)
     reader = _reader(words, zone, now)
@@ -184,39 +186,39 @@ def _reader(words: Words, zone: str, now: datetime) -> _ReaderContext:
 
 
 def _grouped(items: list[Item]) -> list[Item]:
-    """Return the items by label, the label of the best item first, and the best first under each."""
-    ranked = sorted(items, key=lambda item: (-item.score, -item.more_sources))
+    """Return the items by label, the label of the best item first, and the best first under each; the doubtful last."""
+    ranked = sorted(items, key=lambda item: (item.perhaps_seen, -item.score, -item.more_sources))
     places: dict[str, int] = {}
     for item in ranked:
         places.setdefault(_label(item), len(places))
-    return sorted(ranked, key=lambda item: places[_label(item)])
+    return sorted(ranked, key=lambda item: len(places) if item.perhaps_seen else places[_label(item)])
 
 
 def _pages(blocks: Sequence[_RenderedItem], reader: _ReaderContext) -> list[list[_RenderedItem]]:
-    """Return the blocks, cut into parts that fit. A part begins with the label of its first block."""
+    """Return the blocks, cut into parts that fit. A part begins with the heading of its first block."""
     pages: list[list[_RenderedItem]] = []
     used = FRAME
-    label = None
+    last = None
     for block in blocks:
+        heading = _group_heading(block.item, reader)
         size = measure(SEPARATOR + block.text)
-        labelled = size.plus(measure(SEPARATOR + _group_heading(block.item, reader)))
-        needed = size if _label(block.item) == label else labelled
+        headed = size.plus(measure(SEPARATOR + heading))
+        needed = size if heading == last else headed
         if pages and used.plus(needed).within(LIMIT):
             pages[-1].append(block)
             used = used.plus(needed)
         else:
             pages.append([block])
-            used = FRAME.plus(labelled)
-        label = _label(block.item)
+            used = FRAME.plus(headed)
+        last = heading
     return pages
 
 
 def _body(page: Sequence[_RenderedItem], reader: _ReaderContext) -> Markup:
-    """Return the blocks of a part, each group under its label."""
+    """Return the blocks of a part, each group under its heading."""
     lines: list[Markup] = []
-    for _, group in groupby(page, key=lambda block: _label(block.item)):
-        blocks = list(group)
-        lines += [_group_heading(blocks[0].item, reader), *(block.text for block in blocks)]
+    for heading, group in groupby(page, key=lambda block: _group_heading(block.item, reader)):
+        lines += [heading, *(block.text for block in group)]
     return SEPARATOR.join(filter(None, lines))
 
 
@@ -246,6 +248,8 @@ def _left_out(count: int, reader: _ReaderContext) -> Markup:
 
 def _group_heading(item: Item, reader: _ReaderContext) -> Markup:
     """Return the label a group of items stands under, "" where the reader gave none."""
+    if item.perhaps_seen:
+        return Markup("<b>{}</b>").format(reader.words.gettext("You may have seen these"))
     label = _quoted(_label(item), reader)
     return Markup("<b>{}</b>").format(label) if label else Markup()
 

@@ -98,7 +98,8 @@ async def _freeze(
     )
     if run_id is None:
         return None, 0
-    items = [item(group) for group in pending.values()]
+    in_doubt = await hits.texts_in_doubt(connection, chat.id)
+    items = [item(group, in_doubt) for group in pending.values()]
     parts = digest(items, words(chat.locale), zone=chat.zone, now=now, late_since=late_since)
     shown = {shown_item.story_id for part in parts for shown_item in part.items}
     counted = [hit for story_id, group in pending.items() if story_id not in shown for hit in group]

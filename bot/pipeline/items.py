@@ -1,6 +1,7 @@
 """Items: turns pending hits into the items a message shows, and the records of what it reports."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bot.messages.news import Item, lede_of
@@ -16,23 +17,29 @@ def stories(pending: Iterable[PendingHit]) -> dict[int, list[PendingHit]]:
     return found
 
 
-def item(pending: Sequence[PendingHit]) -> Item:
-    """Return the item of one story: its best entry, with the labels of all queries that matched it."""
-    return _item(pending, min(pending, key=_by_score))
+def item(pending: Sequence[PendingHit], in_doubt: Collection[int] = ()) -> Item:
+    """Return the item of one story: its best entry, with the labels of all queries that matched it.
+
+    A story of which every text is `in_doubt` was perhaps seen. Of another, an entry that is not is shown: that is news.
+    """
+    surely_new = [hit for hit in pending if hit.text_id not in in_doubt]
+    shown = _item(pending, sorted(surely_new or pending, key=_by_score))
+    return replace(shown, perhaps_seen=not surely_new)
 
 
 def newest_item(found: Sequence[PendingHit]) -> Item:
     """Return the item of one story by its newest entry."""
     newest = max((hit.published_at, hit.entry_id) for hit in found)
-    return _item(found, next(hit for hit in found if (hit.published_at, hit.entry_id) == newest))
+    return _item(found, sorted(found, key=lambda hit: ((hit.published_at, hit.entry_id) != newest, _by_score(hit))))
 
 
 def _by_score(hit: PendingHit) -> tuple[float, int, int]:
     return -hit.score, hit.entry_id, hit.query_id
 
 
-def _item(pending: Sequence[PendingHit], best: PendingHit) -> Item:
-    ranked = sorted(pending, key=_by_score)
+def _item(pending: Sequence[PendingHit], ranked: Sequence[PendingHit]) -> Item:
+    """Return the item of one story by the first entry of `ranked`, with the labels in that order."""
+    best = ranked[0]
     sources = {hit.source_url for hit in pending}
     return Item(
         story_id=best.story_id,

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Match, Placement, Schedule
 from bot.storage.database import insert_many
+from bot.storage.deliveries import NEVER_SENT
 from bot.storage.schema import UtcDateTime, chat, delivery, delivery_item, entry, hit, source, subscription, told
 
 CHUNK = 500  # bound parameters of one statement stay far below either database's limit
@@ -168,6 +169,23 @@ async def pending(
     return [PendingHit(**row) for row in (await connection.execute(statement)).mappings()]
 
 
+async def texts_in_doubt(connection: AsyncConnection, chat_id: int) -> set[int]:
+    """Return the texts of the stories that messages showed a chat which may have arrived, and were given up.
+
+    What such a message only counted was not shown. Of its other texts a story is the witness: it shows one for all.
+    """
+    mine = (delivery.c.chat_id == chat_id, delivery.c.state.in_(NEVER_SENT), delivery.c.uncertain_count > 0)
+    shown = delivery_item.alias("shown")
+    its_story = (shown.c.delivery_id == delivery.c.id, shown.c.story_id == delivery_item.c.story_id)
+    statement = (
+        sa.select(entry.c.text_id)
+        .join(delivery_item, delivery_item.c.entry_id == entry.c.id)
+        .join(delivery, delivery.c.id == delivery_item.c.delivery_id)
+        .where(*mine, sa.exists().where(*its_story, shown.c.shown.is_not(None)))
+    )
+    return set((await connection.execute(statement)).scalars())
+
+
 async def latest(
     connection: AsyncConnection, chat_id: int, limit: int, offset: int = 0, subscription_id: int | None = None
 ) -> list[PendingHit]:
@@ -205,6 +223,7 @@ class Finding:
     """That a chat's subscription was found in an entry, and what became of it. `terms` as in `PendingHit`.
 
     `told_at` is when a message told of it, or of another entry with its text; `story_told`: one told of its story.
+    `in_doubt`: a message that showed it was given up, and may have arrived.
     """
 
     entry_id: int
@@ -219,6 +238,7 @@ class Finding:
     told: bool
     told_at: datetime | None
     story_told: bool
+    in_doubt: bool
 
 
 async def findings(connection: AsyncConnection, chat_id: int, entry_ids: Sequence[int]) -> list[Finding]:
@@ -230,7 +250,7 @@ async def findings(connection: AsyncConnection, chat_id: int, entry_ids: Sequenc
     statement = (
         _joined(
             *columns,
-            *(hit.c.terms, hit.c.past, hit.c.found_at, subscription.c.created_at.label("subscribed_at")),
+            *(hit.c.text_id, hit.c.terms, hit.c.past, hit.c.found_at, subscription.c.created_at.label("subscribed_at")),
             sa.exists().where(same_text).label("told"),
             sa.type_coerce(ended.correlate(subscription, hit).scalar_subquery(), UtcDateTime).label("told_at"),
             sa.exists().where(mine, told.c.story_id == hit.c.story_id).label("story_told"),
@@ -238,11 +258,13 @@ async def findings(connection: AsyncConnection, chat_id: int, entry_ids: Sequenc
         .where(subscription.c.chat_id == chat_id, hit.c.entry_id.in_(entry_ids))
         .order_by(hit.c.entry_id, hit.c.score.desc(), hit.c.query_id)
     )
-    rows = (await connection.execute(statement)).mappings()
+    in_doubt = await texts_in_doubt(connection, chat_id)
+    rows = [dict(row) for row in (await connection.execute(statement)).mappings()]
     return [
         Finding(
-            **{
-                **row,
+            **row
+            | {
+                "in_doubt": row.pop("text_id") in in_doubt,
                 "schedule": Schedule(row["schedule"]),
                 "told": bool(row["told"]),
                 "story_told": bool(row["story_told"]),

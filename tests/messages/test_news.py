@@ -182,8 +182,32 @@ items = st.builds(
     queries=st.lists(labels, min_size=1, max_size=3).map(tuple),
     more_sources=st.integers(0, 999),
     score=st.floats(0, 1),
+    perhaps_seen=st.booleans(),
     url=st.none() | st.sampled_from(["https://example.org/" + "&" * 2000, "https://example.org/?a=1&b=<'\">"]),
 )
+
+
+@pytest.mark.parametrize(("language", "heading"), [("en", "You may have seen these"), ("ar", "ربما رأيت هذه الأخبار")])
+def test_what_was_perhaps_seen_stands_apart_at_the_end_of_a_digest(language: str, heading: str) -> None:
+    found = [
+        story(1, perhaps_seen=True, score=0.9, queries=("harbour",)),
+        story(2, score=0.5),
+        story(3, perhaps_seen=True, score=0.8, more_sources=7),
+        story(4, score=0.4, queries=("harbour",)),
+    ]
+    (part,) = digest(found, words(language), zone=ZONE, now=NOW)
+    assert [item.story_id for item in part.items] == [2, 4, 1, 3]
+    assert part.message.text.count(heading) == 1
+    before, apart = part.message.text.split(f"<b>{heading}</b>")
+    assert [f"number {number} " in apart for number in (1, 2, 3, 4)] == [True, False, True, False]
+    assert before.count("<b>") == 3
+    assert "<b>" not in apart
+
+
+def test_each_part_that_has_what_was_perhaps_seen_says_so() -> None:
+    parts = compose([story(number, title="x" * 500, perhaps_seen=True) for number in range(20)])
+    assert len(parts) > 1
+    assert all("<b>You may have seen these</b>" in part.message.text for part in parts)
 
 
 @settings(deadline=None, max_examples=200)

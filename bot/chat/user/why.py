@@ -1,7 +1,7 @@
 """/why, and the button under an alert: why a story was sent, or was not."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
@@ -50,7 +50,8 @@ async def why(request: Request) -> None:
             await reply(request, connection, await _of_link(request, connection, looked))
         elif answered is not None:
             told = await hits.entries_told_in(connection, request.chat.id, answered.message_id)
-            await reply(request, connection, await _of_entries(request, connection, told))
+            sent = await deliveries.find_sent(connection, request.chat.id, answered.message_id)
+            await reply(request, connection, await _of_entries(request, connection, told, _perhaps_seen(sent)))
         else:
             raise UserError(request.words.gettext("Answer an alert or a digest with /why, or send /why with a link."))
 
@@ -89,18 +90,28 @@ def _render_again(request: Request, sent: SentMessageRecord) -> Markup | None:
     return Markup(RESENT) + text if sent.is_marked else text  # noqa: S704 - ours
 
 
-async def _of_entries(request: Request, connection: AsyncConnection, entry_ids: Sequence[int]) -> Markup:
+def _perhaps_seen(sent: SentMessageRecord | None) -> set[int]:
+    """Return the entries that a digest listed as perhaps seen."""
+    shown = {reported.entry_id: reported.shown for reported in sent.items} if sent else {}
+    return {entry_id for entry_id, item in shown.items() if item and Item.from_json(item).perhaps_seen}
+
+
+async def _of_entries(
+    request: Request, connection: AsyncConnection, entry_ids: Sequence[int], perhaps_seen: Collection[int] = ()
+) -> Markup:
     if not entry_ids:
         return request.words.say("That message has no news in it. Answer an alert or a digest.")
     found = await hits.findings(connection, request.chat.id, list(entry_ids)[:MOST])
     if not found:
         return request.words.say("You no longer watch what this was found by.")
     blocks = []
-    for __, group in groupby(found, key=attrgetter("entry_id")):
+    for entry_id, group in groupby(found, key=attrgetter("entry_id")):
         story = list(group)
         title = request.words.isolate(clip(clean(story[0].title), TITLE))
         lines = [Markup("<b>{title}</b>").format(title=title)] if len(entry_ids) > 1 else []
-        blocks.append(Markup("\n").join(lines + [sentence(finding, request.words) for finding in story]))
+        lines += [sentence(finding, request.words) for finding in story]
+        lines += [_doubt(request)] if entry_id in perhaps_seen else []
+        blocks.append(Markup("\n").join(lines))
     if len(entry_ids) > MOST:
         rest = len(entry_ids) - MOST
         blocks.append(request.words.say_many("… and {number} more story.", "… and {number} more stories.", rest))
@@ -248,6 +259,10 @@ def _reasons(query: str, document: Document, aliases: Aliases) -> list[str] | No
     return list(left_out)[:WORDS] or None
 
 
+def _doubt(request: Request) -> Markup:
+    return request.words.say("An earlier message may have shown you this: Telegram did not confirm that it arrived.")
+
+
 def _fate(request: Request, finding: Finding) -> Markup:
     """Return whether a finding was sent, or when it will be, or why it will not."""
     say = request.words.say
@@ -264,6 +279,8 @@ def _fate(request: Request, finding: Finding) -> Markup:
         return say("It was too old to be sent when its turn came.")
     if request.chat.state is ChatState.PAUSED:
         return say("News is paused: /resume brings it.")
+    if finding.in_doubt:
+        return _doubt(request) + " " + say("It comes again in your next digest.")
     if finding.schedule is Schedule.INSTANT and finding.story_told:
         return say("You had this story from another source; it comes in your next digest.")
     if finding.schedule is Schedule.INSTANT:
