@@ -139,6 +139,16 @@ async def test_a_digest_now_has_all_that_is_pending_once(world: World) -> None:
         assert await actions.digest_now(connection, chat, again) == actions.DigestNow(is_paused=False, stories=0)
 
 
+@pytest.mark.parametrize("wait", [timedelta(seconds=1), timedelta(hours=1), timedelta(days=1), timedelta(days=364)])
+async def test_a_digest_now_is_made_however_long_ago_the_last_one_was(world: World, wait: timedelta) -> None:
+    chat = (await meet(world)).chat
+    syria = await world.subscribe(chat, "Syria", Schedule.WEEKLY)
+    for moment in (NOW, NOW + wait):
+        await world.entry(syria, at=moment)
+        async with world.database.begin() as connection:
+            assert (await actions.digest_now(connection, chat, moment)).stories == 1
+
+
 async def test_another_digest_time_moves_the_digests_that_are_due(world: World) -> None:
     chat = (await meet(world)).chat
     async with world.database.begin() as connection:

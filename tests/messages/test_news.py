@@ -80,6 +80,16 @@ def test_an_alert_reads_headline_origin_lede_and_what_found_it() -> None:
     )
 
 
+def test_markup_in_a_summary_is_shown_as_text_and_obeyed_nowhere() -> None:
+    summary = 'Aid <b>reaches</b> <a href="https://evil.example/">Idlib</a> & Homs'
+    text = alert(story(summary=summary), ENGLISH, zone=ZONE, now=NOW).text
+    read = Reader(text)
+    assert [url for url, _ in read.links] == ["https://www.example.org/1"]
+    assert '<b>reaches</b> <a href="https:' in shown(read.plain)
+    assert "& Homs" in read.plain
+    assert text.count("<b>") == 1  # the headline's
+
+
 def test_an_alert_names_the_language_of_a_page_that_is_not_the_readers() -> None:
     text = alert(story(language="ar", title="عاصفة تغلق الميناء"), ENGLISH, zone=ZONE, now=NOW).text
     assert "Example News · Arabic · 07:00" in text
@@ -239,7 +249,9 @@ def test_the_widest_items_fit_two_hundred_at_a_time() -> None:
 
 
 @settings(deadline=None)
-@given(items, st.text(max_size=2000))
+@given(
+    items, st.text(max_size=2000) | st.sampled_from(["<b>", "</i></b>", "&lt;a&gt; <a href='https://evil.example/'>x"])
+)
 def test_every_alert_fits_and_is_well_formed(item: Item, summary: str) -> None:
     message = alert(replace(item, lede=lede_of(item.title, summary)), ENGLISH, zone=ZONE, now=NOW)
     assert len(Reader(message.text).plain) <= 4096
