@@ -43,6 +43,11 @@ class Chat:
     schedule: Schedule | None
     state: ChatState
 
+    @property
+    def is_private(self) -> bool:
+        """Whether it is a person's own chat with the bot: what a button shows there, everybody who reads it can see."""
+        return self.kind == "private"
+
 
 _CHAT = [chat.c[name] for name in Chat.__dataclass_fields__]
 

@@ -523,17 +523,16 @@ class Rig:
         self.old |= set(self.published)
 
     async def _told_by_count(self) -> set[tuple[int, str]]:
-        """Return (chat, title) of what a digest tells by counting it: of very many stories it shows the biggest."""
-        chat, entry, told, delivery = schema.chat.c, schema.entry.c, schema.told.c, schema.delivery.c
+        """Return (chat, title) of what a private message counts for the list behind its button."""
+        chat, entry, item, delivery = schema.chat.c, schema.entry.c, schema.delivery_item.c, schema.delivery.c
         statement = (
-            sa.select(chat.telegram_id, entry.title, delivery.payload)
-            .join(schema.told, told.delivery_id == delivery.id)
-            .join(schema.chat, chat.id == told.chat_id)
-            .join(schema.entry, entry.text_id == told.text_id)
-            .where(delivery.kind == "digest", delivery.state == "SENT")
+            sa.select(chat.telegram_id, entry.title)
+            .join(schema.delivery, delivery.chat_id == chat.id)
+            .join(schema.delivery_item, item.delivery_id == delivery.id)
+            .join(schema.entry, entry.id == item.entry_id)
+            .where(chat.kind == "private", delivery.state == "SENT", item.shown.is_(None))
         )
-        rows = await self.ask(statement)
-        return {(row.telegram_id, row.title) for row in rows if "more: /latest" in row.payload["text"]}
+        return {(row.telegram_id, row.title) for row in await self.ask(statement)}
 
     async def _remember_dates(self) -> None:
         """Note on which local dates of this season a chat was due its digest, if nothing ever kept it from having one.
