@@ -17,7 +17,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -42,6 +42,12 @@ class Role(StrEnum):
 
     MATCHER = "matcher"
     SENDER = "sender"
+
+
+class Turn(IntEnum):
+    """Work that all runs may do, but one at a time; the second half of an advisory lock."""
+
+    ALERTS = 1
 
 
 class Presence:
@@ -126,6 +132,12 @@ async def present(database: Database) -> AsyncIterator[Presence]:
             async with database.begin() as connection:
                 await connection.execute(role.delete().where(role.c.run == database.run))
         await presence.leave()
+
+
+async def take_turn(connection: AsyncConnection, turn: Turn) -> None:
+    """Wait until no other run does this work, and keep it until the transaction ends. SQLite has one run."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(KIND, turn.value)))
 
 
 async def renew(connection: AsyncConnection, name: Role, run: str, now: datetime) -> bool:
