@@ -21,9 +21,8 @@ from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
 from bot.storage import chats, deliveries, entries, hits
 from bot.storage.chats import Chat
-from bot.storage.database import Database
+from bot.storage.database import Database, Turn, take_turn
 from bot.storage.hits import PendingHit
-from bot.storage.runs import Turn, take_turn
 
 log = structlog.get_logger()
 

@@ -10,6 +10,7 @@ import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,14 @@ from bot.storage.schema import counter
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_MS = 10_000
 STATEMENT_TIMEOUT_MS = 60_000
+KIND = 0x57415443  # "WATC": the first half of our advisory locks, so that they collide with no other program's
+
+
+class Turn(IntEnum):
+    """Work that all runs on one PostgreSQL may do, but one at a time; the second half of an advisory lock."""
+
+    TABLES = 0
+    ALERTS = 1
 
 
 class Database:
@@ -94,6 +103,7 @@ class Database:
             async with self.begin() as connection:
                 if self.is_sqlite:
                     await _refuse_damaged(connection)
+                await take_turn(connection, Turn.TABLES)  # runs that start at the same moment would make them twice
                 await connection.run_sync(_upgrade)
         except (OSError, sqlite3.Error, DBAPIError) as error:
             raise cannot_be_opened(error) from error
@@ -169,6 +179,12 @@ async def insert_many(connection: AsyncConnection, table: sa.Table, rows: Sequen
     """Insert `rows`, except those whose unique key exists already."""
     if rows:
         await connection.execute(insert_new(connection, table).on_conflict_do_nothing(), list(rows))
+
+
+async def take_turn(connection: AsyncConnection, turn: Turn) -> None:
+    """Wait until no other run does this work, and keep it until the transaction ends. SQLite has one run."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(KIND, turn.value)))
 
 
 async def next_value(connection: AsyncConnection, name: str) -> int:

@@ -17,7 +17,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -26,11 +26,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import ConfigError
 from bot.storage import deliveries, pages, sources
-from bot.storage.database import Database, cannot_be_opened, insert_new
+from bot.storage.database import KIND, Database, cannot_be_opened, insert_new
 from bot.storage.lease import run_of
 from bot.storage.schema import delivery, role, source
 
-KIND = 0x57415443  # "WATC": the first half of our advisory locks, so that they collide with no other program's
 PATIENCE = timedelta(seconds=30)  # for a predecessor to stop
 RETRY = timedelta(seconds=0.1)  # between two tries to lock the file
 AGES = timedelta(days=1)  # longer than any lease
@@ -42,12 +41,6 @@ class Role(StrEnum):
 
     MATCHER = "matcher"
     SENDER = "sender"
-
-
-class Turn(IntEnum):
-    """Work that all runs may do, but one at a time; the second half of an advisory lock."""
-
-    ALERTS = 1
 
 
 class Presence:
@@ -132,12 +125,6 @@ async def present(database: Database) -> AsyncIterator[Presence]:
             async with database.begin() as connection:
                 await connection.execute(role.delete().where(role.c.run == database.run))
         await presence.leave()
-
-
-async def take_turn(connection: AsyncConnection, turn: Turn) -> None:
-    """Wait until no other run does this work, and keep it until the transaction ends. SQLite has one run."""
-    if connection.dialect.name == "postgresql":
-        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(KIND, turn.value)))
 
 
 async def renew(connection: AsyncConnection, name: Role, run: str, now: datetime) -> bool:
