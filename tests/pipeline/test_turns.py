@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.messages.signing import Signer
+from bot.messages.signing import Signer
 from bot.models import Schedule
 from bot.pipeline.alert import write_alerts
 from bot.pipeline.digest import freeze_now
@@ -70,7 +71,7 @@ async def test_two_digests_of_one_chat_at_one_moment_share_nothing(database: Dat
 
     async def freeze(of: Chat, seconds: int) -> int:
         async with database.begin() as connection:
-            return await freeze_now(connection, of, NOW + timedelta(seconds=seconds), kind="now")
+            return await freeze_now(connection, of, NOW + timedelta(seconds=seconds), Signer(b"k" * 32), kind="now")
 
     async with database.begin() as connection:
         await chats.lock_state(connection, chat.id)
