@@ -8,7 +8,6 @@ import pytest
 import sqlalchemy as sa
 
 from bot.messages.signing import Signer
-from bot.messages.signing import Signer
 from bot.models import Schedule
 from bot.pipeline.alert import write_alerts
 from bot.pipeline.digest import freeze_now
