@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 import zipfile
 from pathlib import Path
@@ -21,6 +22,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
     subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder], cwd=ROOT, check=True)
     return next(folder.glob("*.whl"))
+
+
+def files_of(archive: Path) -> set[str]:
+    """Return the names of the program's files in a wheel."""
+    return {name for name in zipfile.ZipFile(archive).namelist() if ".dist-info/" not in name}
 
 
 @pytest.fixture(scope="module")
@@ -57,11 +63,21 @@ def run(watchword: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProc
 def test_the_wheel_has_every_file_of_the_program_and_no_other(wheel: Path) -> None:
     kept = subprocess.run(["git", "ls-files", "-z", "bot"], cwd=ROOT, capture_output=True, text=True, check=True)
     files = {name for name in kept.stdout.split("\0") if name and (ROOT / name).exists()}
-    packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    packed = files_of(wheel)
     assert packed == files
     for needed in ("bot/locales/ar/LC_MESSAGES/watchword.mo", "bot/matching/gazetteer/data/cities.xz"):
         assert needed in packed
     assert any(name.startswith("bot/storage/migrations/versions/0001") for name in packed)
+
+
+def test_the_source_archive_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    build: list[str | Path] = [sys.executable, "-m", "hatchling", "build", "-d", tmp_path, "-t"]
+    subprocess.run([*build, "sdist"], cwd=ROOT, check=True)
+    with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (unpacked,) = [path for path in tmp_path.iterdir() if path.is_dir()]
+    subprocess.run([*build, "wheel"], cwd=unpacked, check=True)
+    assert files_of(next(tmp_path.glob("*.whl"))) == files_of(wheel)
 
 
 def test_the_licence_travels_with_the_wheel(wheel: Path) -> None:
