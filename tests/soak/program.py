@@ -14,6 +14,7 @@ from bot.runtime import clock as bot_clock
 from bot.runtime.log import configure
 from bot.runtime.runner import on_signal
 from bot.runtime.wakeups import Step, Wakeups
+from bot.runtime.watchdog import Watchdog
 
 LOOK = 1.0  # seconds between two looks at the clock
 HOUR = timedelta(hours=1)
@@ -26,12 +27,13 @@ async def live(path: Path) -> None:
     token = config.telegram.token.get_secret_value()
     configure(config.log.level, config.log.format, [token])
     clock = bot_clock.clock_for(token)
-    on_signal(stop, wakeups)
-    tidying = asyncio.create_task(_tidy_hourly(clock, wakeups))
-    try:
-        await serve(config, clock, wakeups, stop)
-    finally:
-        tidying.cancel()
+    with Watchdog() as watchdog:
+        on_signal(stop, wakeups, watchdog)
+        tidying = asyncio.create_task(_tidy_hourly(clock, wakeups))
+        try:
+            await serve(config, clock, wakeups, stop)
+        finally:
+            tidying.cancel()
 
 
 async def _tidy_hourly(clock: bot_clock.Clock, wakeups: Wakeups) -> None:
