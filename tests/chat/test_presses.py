@@ -34,7 +34,12 @@ def test_which_buttons_and_offers_are_for_admins_and_which_for_everybody() -> No
         "revoke",
     }
     assert {button.prefix for button, press in PRESSES.items() if press.for_all} == {"forget"}
-    assert {button.prefix for button, press in PRESSES.items() if not press.changes} == {"latest", "why"}
+    assert {button.prefix for button, press in PRESSES.items() if not press.changes} == {
+        "latest",
+        "news",
+        "more",
+        "why",
+    }
     assert {kind for kind, offer in OFFER_HANDLERS.items() if offer.for_admins} == {
         OfferKind.ALIAS_UNDO,
         OfferKind.BROADCAST,

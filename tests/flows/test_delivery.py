@@ -84,6 +84,33 @@ async def test_what_is_twice_in_doubt_is_listed_in_the_next_digest_and_not_sent_
     assert not digest["text"].startswith(RESENT)
 
 
+async def test_what_is_twice_in_doubt_stands_apart_in_the_digest_and_why_says_so(bot: Bot) -> None:
+    async with bot.running():
+        await watch(bot)
+        await bot.say("/subscribe wheat")
+        bot.sandbox.fail(FailureMode.CLOSE_AFTER, method="sendMessage", chat_id=BEN, times=2)
+        bot.news("Schools reopen in Idlib")
+        await state(bot, "UNCERTAIN")
+        bot.clock.ahead += timedelta(minutes=3)
+        await state(bot, "UNCERTAIN_FINAL")
+        bot.news("The wheat harvest fails")
+        await bot.polled()
+        doubt = "An earlier message may have shown you this: Telegram did not confirm that it arrived."
+        said = await bot.say("/why https://demo.example/0")
+        assert said["text"].startswith(f"Matched Idlib in the headline. {doubt} Waits for your digest, ")
+        digest = await bot.say("/digest")
+        news, apart = digest["text"].split("\n\nYou may have seen these\n\n")
+        assert "2 stories\n\nwheat\n\nThe wheat harvest fails\n" in news
+        assert apart.startswith("Schools reopen in Idlib\n")
+        await state(bot, "SENT")
+        bot.sandbox.say("/why", user_id=BEN, reply_to=digest["message_id"])
+        explained = await bot.told(len(bot.sandbox.sent_to(BEN)) + 1)
+        schools, wheat = explained["text"].split("\n\n")
+        assert wheat == "The wheat harvest fails\nMatched wheat in the headline."
+        assert schools == f"Schools reopen in Idlib\nMatched Idlib in the headline.\n{doubt}"
+        assert "Sent " in (await bot.say("/why https://demo.example/0"))["text"]
+
+
 @pytest.mark.parametrize("retry_after", [2, None])
 async def test_a_429_is_waited_for_and_no_request_comes_before(bot: Bot, retry_after: int | None) -> None:
     async with bot.running():

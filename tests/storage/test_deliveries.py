@@ -85,6 +85,56 @@ async def test_the_parts_of_a_digest_keep_their_order_even_in_doubt(world: World
     assert [one.id for one in await claim(world, now=LATER)] == [second]
 
 
+async def report(world: World, chat: Chat, texts: dict[int, int], *, shows: int) -> Claimed:
+    """Claim a new digest of these entries (with their stories) that shows one of them."""
+    told = [deliveries.Told(story, entry, entry, 1) for entry, story in texts.items()]
+    async with world.database.begin() as connection:
+        await deliveries.add(
+            connection,
+            chat_id=chat.id,
+            kind=deliveries.DIGEST,
+            payload={"text": "x"},
+            now=NOW,
+            reported_items=told,
+            shown={shows: {"title": "x"}},
+            lasts=LATER - NOW,
+        )
+    (claimed,) = await claim(world)
+    return claimed
+
+
+async def test_what_a_message_in_doubt_showed_may_have_been_seen_and_what_it_counted_was_not(world: World) -> None:
+    chat, other = await world.chat(1), await world.chat(2)
+    one = await world.subscribe(chat, "syria")
+    shown, of_its_story, counted, sent, expired, refused = [await world.entry(one) for _ in range(6)]
+
+    async def in_doubt(of: Chat = chat) -> set[int]:
+        async with world.database.read() as connection:
+            return await hits.texts_in_doubt(connection, of.id)
+
+    async def doubt(claimed: Claimed) -> None:
+        async with world.database.begin() as connection:
+            assert await deliveries.uncertain(connection, claimed, NOW, again_at=NOW, error="lost")
+            await deliveries.revive_uncertain(connection, NOW)
+
+    await doubt(await report(world, chat, {shown: shown, of_its_story: shown, counted: counted}, shows=shown))
+    assert await in_doubt() == set()  # it is still to be sent
+    (again,) = await claim(world)
+    await doubt(again)
+    arrived = await report(world, chat, {sent: sent}, shows=sent)
+    async with world.database.begin() as connection:
+        assert await deliveries.sent(connection, arrived, NOW, 1)
+    refusal = await report(world, chat, {refused: refused}, shows=refused)
+    async with world.database.begin() as connection:
+        assert await deliveries.dead(connection, refusal, NOW, "surely not sent")
+    await doubt(await report(world, chat, {expired: expired}, shows=expired))
+    async with world.database.begin() as connection:
+        assert await deliveries.expire(connection, LATER) == 1
+
+    assert await in_doubt() == {shown, expired}
+    assert await in_doubt(other) == set()
+
+
 async def test_a_run_is_made_once(world: World) -> None:
     chat = await world.chat()
     made = []
