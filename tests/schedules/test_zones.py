@@ -73,6 +73,15 @@ def test_zones_are_found_by_name_city_country_or_offset(typed: str, key: str) ->
     assert parse_zone(typed, ENGLISH) == key
 
 
+def test_cities_and_countries_are_known_in_the_readers_language_and_in_english() -> None:
+    arabic = words("ar")
+    for typed, key in (("القاهرة", "Africa/Cairo"), ("دمشق", "Asia/Damascus"), ("ألمانيا", "Europe/Berlin")):
+        assert parse_zone(typed, arabic) == key
+        with pytest.raises(UserError):
+            parse_zone(typed, ENGLISH)
+    assert parse_zone("Ho Chi Minh City", arabic) == parse_zone("Ho Chi Minh City", ENGLISH)
+
+
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [

@@ -142,6 +142,23 @@ async def test_a_redirect_is_followed_and_adopted_only_if_permanent(
     assert fetched.permanent_url == (fetched.url if status in {301, 308} else None)
 
 
+@pytest.mark.parametrize(("status", "follows"), [(301, False), (302, False), (303, False), (307, True), (308, True)])
+async def test_a_form_is_posted_again_only_where_it_stays_a_post(
+    server: FeedServer, fetcher: Fetcher, status: int, follows: bool
+) -> None:
+    server.redirect("/old", "/new", status)
+    server.serve("/new", b"")
+    if follows:
+        await fetcher.post(server.url("/old"), {"hub.mode": "subscribe"})
+    else:
+        with pytest.raises(SourceError):
+            await fetcher.post(server.url("/old"), {"hub.mode": "subscribe"})
+    assert server.hits("/new") == follows
+    posted = [request.headers for request in server.requests]
+    assert {headers["content-type"] for headers in posted} == {"application/x-www-form-urlencoded"}
+    assert {headers["content-length"] for headers in posted} == {str(len("hub.mode=subscribe"))}
+
+
 async def test_one_temporary_redirect_on_the_way_makes_the_whole_way_temporary(
     server: FeedServer, fetcher: Fetcher
 ) -> None:
