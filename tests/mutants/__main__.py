@@ -17,7 +17,7 @@ from tests.conftest import postgresql_server
 from tests.mutants import chosen, lines, report
 from tests.mutants.campaign import STEPS, Campaign, Results
 from tests.mutants.copies import Copy, Ending
-from tests.mutants.equivalents import EQUIVALENT
+from tests.mutants.equivalents import IDS
 from tests.mutants.lines import LineMap
 from tests.mutants.operators import Mutant
 
@@ -72,7 +72,7 @@ def selected(options: argparse.Namespace) -> tuple[list[Mutant], list[Mutant]]:
         for mutant in chosen.chosen(ROOT, part=options.part, seed=options.seed)
         if mutant.path.startswith(tuple(options.only.split(",")))
     ]
-    return [one for one in made if one.id not in EQUIVALENT], [one for one in made if one.id in EQUIVALENT]
+    return [mutant for mutant in made if mutant.id not in IDS], [mutant for mutant in made if mutant.id in IDS]
 
 
 def main() -> int:

@@ -2,6 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutants.equivalents import EQUIVALENT
+from tests.mutants.operators import mutants
 from tests.mutants.planted import PLANTED, PlantedMutant
 
 ROOT = Path(__file__).parents[2]
@@ -12,3 +14,9 @@ def test_a_planted_mutant_still_changes_one_place_of_the_code(mutant: PlantedMut
     source = (ROOT / mutant.path).read_text(encoding="utf-8")
     assert source.count(mutant.old) == 1
     compile(source.replace(mutant.old, mutant.new), mutant.path, "exec")
+
+
+@pytest.mark.parametrize("path", EQUIVALENT)
+def test_an_equivalent_mutant_is_still_one_of_its_file(path: str) -> None:
+    known = {mutant.id for mutant in mutants(path, (ROOT / path).read_bytes())}
+    assert set(EQUIVALENT[path]) <= known
