@@ -55,6 +55,7 @@ def test_a_long_text_is_cut_between_words() -> None:
     assert clip("short", 12) == "short"
     assert clip("exactly twelve", 14) == "exactly twelve"
     assert clip("one twothreefour", 12) == "one twothre…"  # between words, less than half would be left
+    assert clip("three fourfivesix", 12) == "three fourf…"
     assert clip("sixsix seven, eight", 14) == "sixsix seven…"
 
 

@@ -41,7 +41,7 @@ def test_links_are_not_signed() -> None:
     message = Message("x", ((Button("a", "list:0"), Button("b", url="https://e.org")),))  # type: ignore[arg-type]
     ((pressed, link),) = SIGNER.sign_buttons(1, message).buttons
     assert SIGNER.read(1, pressed.data or "") == "list:0"
-    assert link.url == "https://e.org"
+    assert (link.url, link.data) == ("https://e.org", None)
 
 
 def test_a_pseudonym_is_nobodys_number() -> None:

@@ -8,6 +8,12 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "bot/chat/group_admins.py": {
         "34cc5276": "the cache is emptied one entry later",
     },
+    "bot/delivery/telegram/errors.py": {
+        "dfe4cac0": "importing the bot has python-telegram-bot give durations as `timedelta`",
+    },
+    "bot/delivery/telegram/http.py": {
+        "650fa149": "a form of aiohttp's without a file is written in the same way",
+    },
     "bot/schedules/zones.py": {
         "1f890062": "the middle of a month without a zone is within a day of the same with one: no clock changes then",
     },

@@ -209,6 +209,18 @@ async def test_a_second_copy_has_its_mark_and_the_first_has_none(outbox: Outbox,
     assert outbox.sender.outcomes == {"uncertain": 1, "sent": 1}
 
 
+async def test_what_is_for_a_topic_of_a_group_arrives_in_it(outbox: Outbox) -> None:
+    group = outbox.sandbox.add_group(-1002000, "News", forum=True)
+    topic = outbox.sandbox.open_topic(group, "Storms")
+    chat = await outbox.world.chat(group, thread_id=topic, kind="supergroup")
+    picture = photo("chart.png", png(), Markup("News"))
+    await outbox.add(chat, "News")
+    await outbox.add(chat, payload=picture.to_json(), file=picture.content)
+    await outbox.send()
+    arrived = [outbox.sandbox.world.chats[group].messages[sent["message_id"]] for sent in outbox.sandbox.sent_to(group)]
+    assert [message.get("message_thread_id") for message in arrived] == [topic, topic]
+
+
 async def test_neither_a_message_nor_its_edit_shows_a_preview_of_a_page(outbox: Outbox) -> None:
     first = await outbox.add(await outbox.world.chat(BEN), "One https://e.example/1")
     for edited in (False, True):

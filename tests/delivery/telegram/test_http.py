@@ -17,6 +17,7 @@ from telegram.error import NetworkError, RetryAfter, TelegramError, TimedOut
 from telegram.request import RequestData
 from telegram.request._requestparameter import RequestParameter
 
+from bot.delivery.telegram.errors import ODD_ANSWER
 from bot.delivery.telegram.http import AiohttpRequest, Timeouts
 
 TOKEN = "123:very-secret"
@@ -97,6 +98,19 @@ async def test_parameters_travel_as_a_form(server: Server, request_: AiohttpRequ
     server.handler = handler
     assert await request_.post(server.url, data(chat_id=5, text="é & <b>", reply_markup={"a": [1]})) is True
     assert server.seen == [{"chat_id": "5", "text": "é & <b>", "reply_markup": '{"a": [1]}'}]
+
+
+@pytest.mark.parametrize("body", [{"ok": True}, {"ok": True, "result": {}}, {"ok": True, "result": 7}])
+async def test_an_answer_that_is_not_as_promised_is_one_of_the_odd_ones(
+    server: Server, request_: AiohttpRequest, body: dict[str, object]
+) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        return web.json_response(body)
+
+    server.handler = handler
+    with pytest.raises(ODD_ANSWER):
+        sent: Any = await request_.post(server.url, data(chat_id=5))
+        int(sent["message_id"])
 
 
 async def test_files_travel_as_multipart(server: Server, request_: AiohttpRequest) -> None:

@@ -2,6 +2,7 @@ import heapq
 import itertools
 import random
 import tracemalloc
+from collections import deque
 
 import pytest
 from hypothesis import given, settings
@@ -174,6 +175,31 @@ def test_when_others_are_let_through_in_between_only_the_refused_chats_wait() ->
     assert limiter.available(12) > 0
     assert {7, 8} <= limiter.busy(12)
     assert limiter.pace(11) == 20  # and all are a little slower
+
+
+def test_what_had_left_before_a_refusal_says_nothing_about_what_leaves_after_it() -> None:
+    limiter = Limiter(25)
+    limiter.take(9, group=False, now=9.9)
+    limiter.refused(7, 30, now=10)
+    limiter.landed(9.9, 10.5, arrived=True)
+    limiter.refused(8, 20, now=11)
+
+    assert limiter.available(12) == 0
+    assert limiter.available(30.9) == 0
+
+
+def test_on_a_long_way_the_whole_rate_is_reached_once_its_length_is_known() -> None:
+    limiter, flying, sent, now = Limiter(30), deque[float](), list[float](), 100.0
+    while now < 112:
+        while flying and flying[0] + 0.5 <= now:
+            limiter.landed(flying.popleft(), now, arrived=True)
+        if limiter.available(now):
+            limiter.take(len(sent), group=False, now=now)
+            flying.append(now)
+            sent.append(now)
+        else:
+            now += 0.005
+    assert sum(when >= 105 for when in sent) / 7 > 29
 
 
 def test_after_that_the_pace_is_lower_and_comes_back() -> None:
