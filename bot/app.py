@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 import structlog
 from aiohttp import web
 from telegram.error import InvalidToken, TelegramError
-from telegram.ext import Application, ExtBot
+from telegram.ext import Application
 
 from bot.chat.group_admins import Members
 from bot.chat.inbox import KINDS, SIDE_BY_SIDE, Receiver
 from bot.chat.router import App, register, set_menu
 from bot.chat.services import Access, Services, Settings
 from bot.config import Config, Telegram
+from bot.delivery.telegram.bot import TelegramBot
 from bot.delivery.telegram.errors import ODD_ANSWER, outcome
 from bot.delivery.telegram.http import AiohttpRequest
 from bot.delivery.telegram.send import send
@@ -185,7 +186,7 @@ async def _application(config: Config) -> AsyncIterator[App]:
     files = config.telegram.file_base_url or f"{base.removesuffix('/bot')}/file/bot"
     request, updates = AiohttpRequest(), AiohttpRequest()
     token = config.telegram.token.get_secret_value()
-    bot: ExtBot[None] = ExtBot(token, base, files, request=request, get_updates_request=updates)
+    bot = TelegramBot(token, base, files, request=request, get_updates_request=updates)
     application = Application.builder().bot(bot).updater(None).concurrent_updates(SIDE_BY_SIDE).build()
     try:
         yield application
