@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 from telegram.error import InvalidToken, TelegramError
 from telegram.ext import Application
+from yarl import URL
 
 from bot.chat.group_admins import Members
 from bot.chat.inbox import KINDS, SIDE_BY_SIDE, Receiver
@@ -115,7 +116,7 @@ async def _services(config: Config, clock: Clock, wakeups: Wakeups, stack: Async
     await stack.enter_async_context(fetcher)
     parser = await stack.enter_async_context(FeedParser())
     await take_over(presence, clock)
-    await _add_sources(config, database, clock)
+    await _add_sources(config, database, clock, guard)
     async with database.begin() as connection:
         if await tell_of_absence(connection, config.admin.ids, clock.now()):
             log.warning("away for more than a day: what people wrote before that is lost")
@@ -159,12 +160,13 @@ async def _save_old_tables(config: Config, database: Database) -> None:
             log.info("backup made before the update", file=saved.name)
 
 
-async def _add_sources(config: Config, database: Database, clock: Clock) -> None:
+async def _add_sources(config: Config, database: Database, clock: Clock, guard: AddressGuard) -> None:
     """Add configured sources that were never stored: changes by admins in chat win, a removed source stays removed."""
     async with database.begin() as connection:
         for number, source in enumerate(config.sources):
             try:
                 url = canonical_url(source.url)
+                guard.check_source(URL(url))
             except SourceError as error:
                 raise ConfigError([f"sources.{number}.url: {explain(error)}"]) from error
             await sources.add(

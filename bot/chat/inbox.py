@@ -41,7 +41,7 @@ log = structlog.get_logger()
 KINDS = ["message", "channel_post", "callback_query", "my_chat_member", "chat_member"]
 LONG_POLL = timedelta(seconds=25)  # the longest that Telegram leaves a getUpdates unanswered
 ANSWER_COMES = timedelta(seconds=10)  # after that, at the latest
-SIDE_BY_SIDE = 16  # updates applied in parallel
+SIDE_BY_SIDE = 64  # updates applied in parallel: searches (`bot.search.recent`) have a quarter of them at most
 GRACE = timedelta(seconds=5)  # for the updates that are being applied when the program stops
 PAUSE_AFTER_ERROR = timedelta(seconds=3)
 PAUSE_AFTER_CONFLICT = timedelta(seconds=15)
