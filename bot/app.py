@@ -19,7 +19,7 @@ from bot.chat.inbox import KINDS, SIDE_BY_SIDE, Receiver
 from bot.chat.router import App, register, set_menu
 from bot.chat.services import Access, Services, Settings
 from bot.config import Config, Telegram
-from bot.delivery.telegram.bot import TelegramBot
+from bot.delivery.telegram.client import TelegramBot
 from bot.delivery.telegram.errors import ODD_ANSWER, outcome
 from bot.delivery.telegram.http import AiohttpRequest
 from bot.delivery.telegram.send import send

@@ -23,7 +23,7 @@ from multiprocessing.connection import Connection
 
 import sqlalchemy as sa
 
-from bot.delivery.telegram.bot import TelegramBot
+from bot.delivery.telegram.client import TelegramBot
 from bot.delivery.telegram.errors import outcome
 from bot.delivery.telegram.http import AiohttpRequest
 from bot.delivery.telegram.limiter import Limiter

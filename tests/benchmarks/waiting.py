@@ -45,6 +45,7 @@ async def people(database: Database, count: int) -> None:
             "zone": "UTC",
             "digest_time": "08:00",
             "state": "active",
+            "state_at": NOW,
             "created_at": NOW,
         }
         for n in everybody

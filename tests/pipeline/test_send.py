@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from markupsafe import Markup
 
-from bot.delivery.telegram.bot import TelegramBot
+from bot.delivery.telegram.client import TelegramBot
 from bot.delivery.telegram.errors import outcome
 from bot.delivery.telegram.http import AiohttpRequest
 from bot.delivery.telegram.send import send

@@ -8,7 +8,7 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, InputFile, Link
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
-from bot.delivery.telegram.bot import TelegramBot
+from bot.delivery.telegram.client import TelegramBot
 from bot.messages.payload import BotMethod, EditPayload, FilePayload, Payload, Rows, TextPayload
 
 RESENT = "↻ "  # before a message that may be a second copy

@@ -1,4 +1,4 @@
-"""Bot: python-telegram-bot's client, and beside it calls of documented methods whose answer stays plain JSON.
+"""Client: python-telegram-bot's client, and beside it calls of documented methods whose answer stays plain JSON.
 
 The library reads an answer into its own objects. For `sendMessage` that takes as long as all the rest, and the
 message's id is enough; for `getUpdates` one update that it cannot read would lose all of them. Its public
