@@ -126,7 +126,9 @@ class Feed:
     hub: str | None = None
     skipped: int = 0  # items with neither title nor link, or over the limit
     ids_distinct: bool = False  # every item has an id of its own
-    troubles: frozenset[str] = frozenset()  # "ids" (many items share one), "letters" (garbled): admins are notified
+    troubles: frozenset[str] = (
+        frozenset()
+    )  # "ids" (many items share one), "letters" (garbled), "long" (not all read): admins are notified
     poll_hints: PollHints = field(default_factory=PollHints)
 
 

@@ -359,11 +359,11 @@ async def _replace_query(
 # ---- helpers ----
 
 
-async def found_since(week: Week, offer: Offer) -> list[Preview]:
+async def found_since(week: Week, offer: Offer, person: int | None = None) -> list[Preview]:
     """Search the entries since a removal or a change, for `restore` and `change_back`: one outcome for each query."""
     stored = offer.payload.get("subscriptions", [offer.payload])
     exprs = [parse(subscription["text"]) for subscription in stored]
-    return await preview.search(week, exprs, since=offer.created_at, most=None)
+    return await preview.search(week, exprs, since=offer.created_at, most=None, person=person)
 
 
 async def _stop_queries(connection: AsyncConnection, chat: Chat, query_ids: Sequence[int], now: datetime) -> None:

@@ -40,7 +40,8 @@ log = structlog.get_logger()
 
 KINDS = ["message", "channel_post", "callback_query", "my_chat_member", "chat_member"]
 LONG_POLL = timedelta(seconds=25)  # the longest that Telegram leaves a getUpdates unanswered
-SIDE_BY_SIDE = 16  # updates applied in parallel
+ANSWER_COMES = timedelta(seconds=10)  # after that, at the latest
+SIDE_BY_SIDE = 64  # updates applied in parallel: searches (`bot.search.recent`) have a quarter of them at most
 GRACE = timedelta(seconds=5)  # for the updates that are being applied when the program stops
 PAUSE_AFTER_ERROR = timedelta(seconds=3)
 PAUSE_AFTER_CONFLICT = timedelta(seconds=15)
@@ -106,10 +107,7 @@ class Receiver:
         parameters: dict[str, Any] = {"timeout": seconds, "allowed_updates": json.dumps(KINDS)}
         if offset is not None:
             parameters["offset"] = offset
-        # Telegram's names ignore case; for "getUpdates" python-telegram-bot warns that it has a method of this name.
-        method, read_timeout = "GetUpdates", seconds + 10
-        found: Any = await self.application.bot.do_api_request(method, api_kwargs=parameters, read_timeout=read_timeout)
-        return list(found)
+        return list(await self.application.bot.call("getUpdates", parameters, read_timeout=LONG_POLL + ANSWER_COMES))
 
     async def keep(self, updates: list[dict[str, Any]]) -> None:
         """Store updates, so that they may be acknowledged. Raises SQLAlchemyError."""

@@ -124,6 +124,25 @@ async def seen_keys(connection: AsyncConnection, source_id: int, keys: Sequence[
     return known
 
 
+async def known_texts(connection: AsyncConnection, source_id: int, hashes: Sequence[str]) -> dict[str, str]:
+    """Return those content hashes that entries of a source have, with a key under which it has shown the entry."""
+    found: dict[str, str] = {}
+    for chunk in _chunks(hashes):
+        statement = sa.select(entry.c.content_hash, sa.func.min(seen.c.key)).join(seen, seen.c.entry_id == entry.c.id)
+        mine = (seen.c.source_id == source_id, entry.c.content_hash.in_(chunk))
+        rows = await connection.execute(statement.where(*mine).group_by(entry.c.content_hash))
+        found |= {row[0]: row[1] for row in rows}
+    return found
+
+
+async def count_new(connection: AsyncConnection, source_id: int, since: datetime) -> int:
+    """Return how many entries of a source were first seen since a time, of those it may still show."""
+    shown = seen.join(entry, entry.c.id == seen.c.entry_id)
+    statement = sa.select(sa.func.count(entry.c.id.distinct())).select_from(shown)
+    mine = (seen.c.source_id == source_id, entry.c.seen_at >= since)
+    return int((await connection.execute(statement.where(*mine))).scalar_one())
+
+
 _IS_SEEN = sa.and_(seen.c.source_id == sa.bindparam("source"), seen.c.key.in_(sa.bindparam("keys", expanding=True)))
 _SEEN_KEYS = sa.select(seen.c.key, seen.c.entry_id).where(_IS_SEEN)
 _SEE_AGAIN = seen.update().where(_IS_SEEN).values(seen_at=sa.bindparam("at"))

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.sandbox.faults import FailureMode
+from bot.sandbox.methods import METHODS
 from bot.sandbox.people import ADA, BEN, GROUP
 from bot.sandbox.server import Sandbox
 from bot.storage import schema
@@ -269,9 +270,9 @@ async def start(bot: Bot, folder: Path) -> asyncio.subprocess.Process:
     program = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot", "run", "--config", str(file)), stderr=asyncio.subprocess.DEVNULL, env=os.environ
     )
-    polls = len([one for one in bot.sandbox.requests if one.method == "GetUpdates"])
+    polls = len([one for one in bot.sandbox.requests if one.method == "getUpdates"])
     await bot.sandbox.until(
-        lambda: len([one for one in bot.sandbox.requests if one.method == "GetUpdates"]) > polls, 30, "the program"
+        lambda: len([one for one in bot.sandbox.requests if one.method == "getUpdates"]) > polls, 30, "the program"
     )
     return program
 
@@ -315,3 +316,12 @@ async def test_a_kill_with_updates_waiting_loses_none(bot: Bot, tmp_path: Path) 
 async def _twenty(connection: AsyncConnection) -> bool:
     statement = sa.select(sa.func.count()).select_from(schema.subscription)
     return (await connection.execute(statement)).scalar_one() == 20
+
+
+async def test_every_method_is_called_by_its_documented_name(bot: Bot) -> None:
+    async with bot.running():
+        await bot.say("/list")
+        await bot.say("/export")
+    called = {one.method for one in bot.sandbox.requests}
+    assert {"getUpdates", "sendMessage", "sendDocument"} <= called
+    assert called <= {*METHODS, "getUpdates"}
