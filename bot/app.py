@@ -146,6 +146,7 @@ def _settings(config: Config) -> Settings:
         zone=config.digest.default_zone,
         subscriptions=config.limits.subscriptions,
         commands_per_minute=config.limits.commands_per_minute,
+        alerts_per_hour=config.limits.alerts_per_hour,
     )
 
 

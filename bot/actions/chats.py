@@ -6,6 +6,7 @@ from datetime import datetime, time, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.messages.signing import Signer
 from bot.models import Schedule
 from bot.pipeline.digest import freeze_now
 from bot.schedules.digests import next_run_at, period, reschedule
@@ -103,7 +104,7 @@ async def pause(connection: AsyncConnection, chat: Chat, now: datetime) -> None:
     await deliveries.cancel_chat(connection, chat.id, now, "paused")
 
 
-async def resume(connection: AsyncConnection, chat: Chat, now: datetime) -> Resumed:
+async def resume(connection: AsyncConnection, chat: Chat, now: datetime, signer: Signer) -> Resumed:
     """Make the chat active again; instant and hourly hits of the pause come as one digest.
 
     Daily and weekly hits stay pending for their digests, and so do the hits that waited before the pause.
@@ -112,7 +113,7 @@ async def resume(connection: AsyncConnection, chat: Chat, now: datetime) -> Resu
     if before is None or not await chats.set_state(connection, chat.id, ChatState.ACTIVE, now):
         return Resumed(was_paused=False)
     __, paused_at = before
-    stories = await freeze_now(connection, chat, now, kind="resume", schedules=GATHERED, since=paused_at)
+    stories = await freeze_now(connection, chat, now, signer, kind="resume", schedules=GATHERED, since=paused_at)
     watched = await subscriptions.of_chat(connection, chat.id)
     kept = {subscription.schedule for subscription in watched}.difference(GATHERED)
     slots = await chats.slots(connection, chat.id)
@@ -120,11 +121,11 @@ async def resume(connection: AsyncConnection, chat: Chat, now: datetime) -> Resu
     return Resumed(was_paused=True, stories=stories, next_digest_at=next_at)
 
 
-async def digest_now(connection: AsyncConnection, chat: Chat, now: datetime) -> DigestNow:
+async def digest_now(connection: AsyncConnection, chat: Chat, now: datetime, signer: Signer) -> DigestNow:
     """Make a digest of all pending hits of a chat, outside its schedule."""
     if chat.state is ChatState.PAUSED:
         return DigestNow(is_paused=True)
-    return DigestNow(is_paused=False, stories=await freeze_now(connection, chat, now, kind="now"))
+    return DigestNow(is_paused=False, stories=await freeze_now(connection, chat, now, signer, kind="now"))
 
 
 async def next_digest(connection: AsyncConnection, chat: Chat, now: datetime) -> NextDigest:

@@ -24,7 +24,7 @@ from bot.chat import permissions
 from bot.chat.admin import aliases, operations, people, sources
 from bot.chat.replies import reply_message
 from bot.chat.request import Request
-from bot.chat.user import edit, news, pause, privacy, settings, subscription_views, why
+from bot.chat.user import counted, edit, news, pause, privacy, settings, subscription_views, why
 from bot.delivery.telegram.send import keyboard
 from bot.errors import UserError
 from bot.messages.callbacks import (
@@ -32,6 +32,7 @@ from bot.messages.callbacks import (
     ButtonData,
     ButtonTooOld,
     Choice,
+    CountedButton,
     EditButton,
     ForgetButton,
     FullTextButton,
@@ -45,6 +46,7 @@ from bot.messages.callbacks import (
     SettingButton,
     StopButton,
     SubscriptionButton,
+    SubscriptionNewsButton,
     TimeButton,
     UnaliasButton,
     WhyButton,
@@ -274,6 +276,8 @@ PRESSES: dict[type[ButtonData], Press[Any]] = {
         press(ResumeButton, _resume),
         press(SettingButton, settings.pressed),
         press(LatestButton, news.latest_pressed, changes=False),
+        press(SubscriptionNewsButton, news.subscription_news_pressed, changes=False),
+        press(CountedButton, counted.pressed, changes=False),
         press(WhyButton, why.pressed, changes=False),
         press(ForgetButton, privacy.asked_twice, for_all=True),
         press(SampleAlertButton, operations.test_pressed, for_admins=True),

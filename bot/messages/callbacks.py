@@ -122,11 +122,19 @@ class EditButton(ButtonData):
 
 @dataclass(frozen=True)
 class LatestButton(ButtonData):
-    """Shows the newest stories after the first `skipped`: of one subscription, or of all (0)."""
+    """Shows the newest stories after the first `skipped`."""
 
     prefix = "latest"
     skipped: int
-    subscription_id: int = 0
+
+
+@dataclass(frozen=True)
+class SubscriptionNewsButton(ButtonData):
+    """Shows the newest stories of one subscription after the first `skipped`."""
+
+    prefix = "news"
+    skipped: int
+    subscription_id: int
 
 
 @dataclass(frozen=True)
@@ -135,6 +143,15 @@ class WhyButton(ButtonData):
 
     prefix = "why"
     entry_id: int
+
+
+@dataclass(frozen=True)
+class CountedButton(ButtonData):
+    """Lists what a delivery only counts, after the first `skipped`; 0 stands for that of the button's message."""
+
+    prefix = "more"
+    skipped: int = 0
+    delivery_id: int = 0
 
 
 # ---- the chat ----

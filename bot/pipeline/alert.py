@@ -21,7 +21,7 @@ from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
 from bot.storage import chats, deliveries, entries, hits
 from bot.storage.chats import Chat
-from bot.storage.database import Database
+from bot.storage.database import Database, Turn, take_turn
 from bot.storage.hits import PendingHit
 
 log = structlog.get_logger()
@@ -34,11 +34,13 @@ ALERTS_LAST = timedelta(hours=6)  # an alert that could not be sent by then is i
 async def write_alerts(database: Database, clock: Clock, signer: Signer, *, per_hour: int) -> int:
     """Write the alerts of a chunk of entries; return how many entries still had any to write.
 
-    A chat that had `per_hour` alerts within the hour gets no more: what is over stays pending for its next digest.
+    Runs take turns: two that write alerts of one text at one moment would not see each other's. A chat that had
+    `per_hour` alerts within the hour gets no more: what is over stays pending for its next digest.
     """
     now = clock.now()
     written = 0
     async with database.begin() as connection:
+        await take_turn(connection, Turn.ALERTS)
         waiting = await entries.alerting(connection, ENTRIES)
         for entry_id, reached in waiting:
             pending = await hits.to_alert(connection, entry_id, now, after_chat=reached, limit=CHUNK)
@@ -69,14 +71,15 @@ async def _write_one(
 ) -> None:
     told, reader = item(pending), words(chat.locale)
     why = WhyButton(told.entry_id).labelled(reader.gettext("Why?"))
-    message = news.alert(told, reader, zone=chat.zone, now=now, buttons=((why,),))
+    buttons = () if chat.kind == "channel" else ((why,),)  # a channel's posts are for reading
+    message = news.alert(told, reader, zone=chat.zone, now=now, buttons=buttons)
     await deliveries.add(
         connection,
         chat_id=chat.id,
         kind=deliveries.ALERT,
         payload=to_payload(signer.sign_buttons(chat.id, message)),
         now=now,
-        reported_items=reported_items(pending),
+        reported_items=reported_items(pending, [told]),
         shown=shown_items([told]),
         lasts=ALERTS_LAST,
     )

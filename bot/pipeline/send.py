@@ -6,7 +6,7 @@ A delivery that a crash leaves in between is in doubt, and is sent once more, ma
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.delivery.circuit_breaker import Breaker
 from bot.delivery.outcome import Outcome, Verdict
 from bot.delivery.telegram.limiter import Limiter
-from bot.messages.payload import Payload, as_plain, from_json
+from bot.messages.items import Item
+from bot.messages.payload import Payload, as_plain, from_json, shows
 from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
 from bot.runtime.liveness import Pulse
@@ -118,6 +119,7 @@ class Sender:
         turn, is_theirs = divmod(self._claims, TURN_OF_THE_LAST)
         favoured = LAST[turn % len(LAST)] if is_theirs == 0 and not answers_only else None
         busy = self.limiter.busy(moment)
+        claimed: list[Claimed] = []
         try:
             async with self.database.begin() as connection:
                 if not await self._is_active(connection):
@@ -135,6 +137,10 @@ class Sender:
         except SQLAlchemyError as error:
             log.error("deliveries not claimed", reason=type(error).__name__, exc_info=not isinstance(error, DBAPIError))
             await asyncio.sleep(TICK)
+            if claimed:  # the answer to the COMMIT was lost, and perhaps not the claim
+                await self._record(
+                    lambda connection: self._unclaim(connection, claimed), lands_by=moment + LEASE.total_seconds()
+                )
             return []
         if claimed:
             failpoint("claimed")
@@ -142,6 +148,14 @@ class Sender:
         for delivery in claimed:
             self.limiter.take(delivery.telegram_id, group=delivery.chat_kind != "private", now=leaving)
         return [Flight(delivery, moment + LEASE.total_seconds()) for delivery in claimed]
+
+    async def _unclaim(self, connection: AsyncConnection, claimed: Sequence[Claimed]) -> None:
+        """Make deliveries READY that were never sent: left alone they would be in doubt, and twice is for good."""
+        now = self.clock.now()
+        for delivery in claimed:
+            await deliveries.retry(
+                connection, delivery, now, not_before=now, error="claim not confirmed", counted=False
+            )
 
     async def _is_active(self, connection: AsyncConnection) -> bool:
         """Return whether this run is the one that sends; it stays so until the transaction ends.
@@ -295,8 +309,7 @@ class Sender:
                 await deliveries.retry(connection, claimed, now, not_before=now, error=reason, counted=False)
                 await chats.migrate(connection, claimed.telegram_id, failed.new_chat_id)
             case Verdict.PLAIN if not (payload := from_json(claimed.payload, claimed.file)).plain:
-                plain = as_plain(payload).to_json()
-                await deliveries.retry(connection, claimed, now, not_before=now, error=reason, payload=plain)
+                await _send_plain(connection, claimed, as_plain(payload), now, reason)
             case Verdict.GONE:
                 await deliveries.cancel(connection, claimed, now, reason)
             case Verdict.UNREACHABLE:
@@ -305,6 +318,17 @@ class Sender:
                 await deliveries.uncertain(connection, claimed, now, again_at=now + uncertain_delay(), error=reason)
             case _:
                 await deliveries.dead(connection, claimed, now, reason)
+
+
+async def _send_plain(
+    connection: AsyncConnection, claimed: Claimed, plain: Payload, now: datetime, reason: str
+) -> None:
+    """Queue the delivery without markup; the items whose links had no room in it are pending again."""
+    if await deliveries.retry(connection, claimed, now, not_before=now, error=reason, payload=plain.to_json()):
+        reported = await deliveries.items_of(connection, claimed.id)
+        items = [Item.from_json(known.shown) for known in reported if known.shown]
+        unshown = [item.entry_id for item in items if not shows(plain, item)]
+        await deliveries.release(connection, claimed.id, unshown)
 
 
 async def refuse(connection: AsyncConnection, claimed: Claimed, now: datetime, reason: str) -> bool:

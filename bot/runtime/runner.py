@@ -13,6 +13,7 @@ from bot.runtime.liveness import Pulse
 from bot.runtime.steps import STEPS, Parts, Run, StepSpec
 from bot.runtime.wakeups import Wakeups
 from bot.runtime.watchdog import Watchdog
+from bot.storage.database import retry_conflicts
 
 log = structlog.get_logger()
 
@@ -36,10 +37,14 @@ async def _run(spec: StepSpec, parts: Parts, pulse: Pulse, stop: asyncio.Event) 
 
 async def _repeat(spec: StepSpec, run: Run, parts: Parts, pulse: Pulse, stop: asyncio.Event) -> None:
     """Do a step's work whenever it is woken, until none is left; a failure costs a pause, and shows in the health."""
+
+    async def work() -> bool:
+        return bool(await run(parts))
+
     while not stop.is_set():
         await parts.wakeups.wait(spec.step)
         try:
-            while not stop.is_set() and await run(parts):
+            while not stop.is_set() and await retry_conflicts(work):
                 for following in spec.wakes:
                     parts.wakeups.wake(following)
             pulse.beat(spec.step.value)

@@ -43,6 +43,11 @@ class Chat:
     schedule: Schedule | None
     state: ChatState
 
+    @property
+    def is_private(self) -> bool:
+        """Whether it is a person's own chat with the bot: what a button shows there, everybody who reads it can see."""
+        return self.kind == "private"
+
 
 _CHAT = [chat.c[name] for name in Chat.__dataclass_fields__]
 
@@ -135,6 +140,14 @@ async def lock_state(connection: AsyncConnection, chat_id: int) -> tuple[str, da
     statement = sa.select(chat.c.state, chat.c.state_at).where(chat.c.id == chat_id).with_for_update()
     row = (await connection.execute(statement)).first()
     return (row.state, row.state_at) if row else None
+
+
+async def take_turn(connection: AsyncConnection, chat_id: int) -> None:
+    """Let transactions that decide what a chat is told come one after another; each sees all that is committed.
+
+    NO KEY UPDATE: a message for the chat may be added meanwhile (PostgreSQL: Explicit Locking, Row-Level Locks).
+    """
+    await connection.execute(sa.select(chat.c.id).where(chat.c.id == chat_id).with_for_update(key_share=True))
 
 
 async def hold(connection: AsyncConnection, telegram_id: int, until: datetime) -> None:

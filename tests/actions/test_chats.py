@@ -4,6 +4,7 @@ from datetime import datetime, time, timedelta
 import pytest
 
 from bot.actions import chats as actions
+from bot.messages.signing import Signer
 from bot.models import Schedule
 from bot.pipeline.digest import make_due_digests
 from bot.runtime.clock import Clock
@@ -13,6 +14,7 @@ from bot.storage.database import Database
 from bot.storage.schema import delivery
 from tests.storage.world import NOW, World
 
+SIGNER = Signer(b"k" * 32)
 LATER = NOW + timedelta(minutes=5)
 
 
@@ -102,8 +104,8 @@ async def test_a_resumed_chat_gets_what_it_gets_at_once_or_hourly_and_only_of_th
     paused, end = await stored(world, chat), meanwhile + timedelta(minutes=5)
     async with world.database.begin() as connection:
         await actions.ensure_slot(connection, chat, Schedule.WEEKLY, NOW)
-        assert await actions.digest_now(connection, paused, end) == actions.DigestNow(is_paused=True)
-        resumed = await actions.resume(connection, paused, end)
+        assert await actions.digest_now(connection, paused, end, SIGNER) == actions.DigestNow(is_paused=True)
+        resumed = await actions.resume(connection, paused, end, SIGNER)
         slots = await chats.slots(connection, chat.id)
     assert resumed == actions.Resumed(was_paused=True, stories=2, next_digest_at=slots["daily"])
     assert await world.pending(chat, end) == [*earlier, *kept]
@@ -119,14 +121,14 @@ async def test_a_pause_cancels_what_is_on_its_way_and_the_daily_digest_has_it(wo
         await actions.pause(connection, chat, LATER)
     assert await states(world) == [deliveries.CANCELLED]
     async with world.database.begin() as connection:
-        assert (await actions.resume(connection, chat, LATER)).was_paused
+        assert (await actions.resume(connection, chat, LATER, SIGNER)).was_paused
     assert await world.pending(chat, LATER) == [entry_id]
 
 
 async def test_a_chat_that_was_not_paused_is_not_resumed(world: World) -> None:
     chat = (await meet(world)).chat
     async with world.database.begin() as connection:
-        assert await actions.resume(connection, chat, NOW) == actions.Resumed(was_paused=False)
+        assert await actions.resume(connection, chat, NOW, SIGNER) == actions.Resumed(was_paused=False)
 
 
 async def test_a_digest_now_has_all_that_is_pending_once(world: World) -> None:
@@ -134,9 +136,13 @@ async def test_a_digest_now_has_all_that_is_pending_once(world: World) -> None:
     syria = await world.subscribe(chat, "Syria", Schedule.WEEKLY)
     await world.entry(syria)
     async with world.database.begin() as connection:
-        assert await actions.digest_now(connection, chat, LATER) == actions.DigestNow(is_paused=False, stories=1)
+        assert await actions.digest_now(connection, chat, LATER, SIGNER) == actions.DigestNow(
+            is_paused=False, stories=1
+        )
         again = LATER + timedelta(seconds=1)
-        assert await actions.digest_now(connection, chat, again) == actions.DigestNow(is_paused=False, stories=0)
+        assert await actions.digest_now(connection, chat, again, SIGNER) == actions.DigestNow(
+            is_paused=False, stories=0
+        )
 
 
 @pytest.mark.parametrize("wait", [timedelta(seconds=1), timedelta(hours=1), timedelta(days=1), timedelta(days=364)])
@@ -146,7 +152,7 @@ async def test_a_digest_now_is_made_however_long_ago_the_last_one_was(world: Wor
     for moment in (NOW, NOW + wait):
         await world.entry(syria, at=moment)
         async with world.database.begin() as connection:
-            assert (await actions.digest_now(connection, chat, moment)).stories == 1
+            assert (await actions.digest_now(connection, chat, moment, SIGNER)).stories == 1
 
 
 async def test_another_digest_time_moves_the_digests_that_are_due(world: World) -> None:
@@ -167,13 +173,13 @@ async def test_a_digest_without_news_does_not_use_up_its_day(world: World) -> No
     async with world.database.begin() as connection:
         chat = await actions.set_digest_time(connection, chat, first.time(), "UTC", NOW)
     clock = StoppedClock(first)
-    await make_due_digests(world.database, clock)
+    await make_due_digests(world.database, clock, SIGNER)
     await world.entry(syria, at=first)
     async with world.database.begin() as connection:
         chat = await actions.set_digest_time(connection, chat, second.time(), "UTC", first + timedelta(minutes=1))
         due = await actions.next_digest(connection, chat, first + timedelta(minutes=1))
     assert due == actions.NextDigest(second, has_gone_today=False)
-    await make_due_digests(world.database, StoppedClock(second))
+    await make_due_digests(world.database, StoppedClock(second), SIGNER)
     assert await states(world) == [deliveries.READY]
     async with world.database.begin() as connection:
         later = second + timedelta(minutes=5)

@@ -158,6 +158,12 @@ async def _count(answer: bool) -> bool:
     return answer
 
 
+async def all_sent(connection: AsyncConnection) -> bool:
+    """Whether no message waits to be sent."""
+    open_ = schema.delivery.c.state.in_(["READY", "SENDING", "UNCERTAIN"])
+    return (await connection.execute(sa.select(schema.delivery.c.id).where(open_))).first() is None
+
+
 async def nothing_unmatched(connection: AsyncConnection) -> bool:
     """Whether every entry was matched, and its alerts written."""
     table = schema.entry

@@ -34,7 +34,7 @@ async def resume(request: Request) -> None:
 
 async def resume_in(request: Request, connection: AsyncConnection) -> Markup:
     """Resume the chat; return the answer."""
-    resumed = await actions.resume(connection, request.chat, request.now)
+    resumed = await actions.resume(connection, request.chat, request.now, request.services.signer)
     if not resumed.was_paused:
         return request.words.say("Nothing was paused: news comes as before.")
     if not resumed.stories and resumed.next_digest_at is not None:
