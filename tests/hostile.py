@@ -20,7 +20,7 @@ from bot.delivery.telegram.http import AiohttpRequest
 from bot.delivery.telegram.updates import UnreadableUpdateError, check_update, find_id, read_update
 from bot.errors import QueryError, SourceError
 from bot.matching.query.parser import parse
-from bot.messages.news import lede_of
+from bot.messages.items import lede_of
 from bot.pipeline.hubs import is_signed
 from bot.sources.address import absolute_link, canonical_link, canonical_url
 from bot.sources.discover import find_feeds
@@ -218,7 +218,7 @@ TABLE = (
             for text in ("(", '"', "a OR ", "-", "\u0327", "~a ")
         },
     ),
-    Hostile("bot.messages.news:lede_of", LOOP, {"spaces": lambda: called(lede_of, "a", " ." * (MAX_SUMMARY // 2))}),
+    Hostile("bot.messages.items:lede_of", LOOP, {"spaces": lambda: called(lede_of, "a", " ." * (MAX_SUMMARY // 2))}),
     Hostile(
         "bot.sources.reading.document:read_news",
         PROCESS,
