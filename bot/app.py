@@ -353,7 +353,7 @@ def _webhook(telegram: Telegram, receiver: Receiver) -> web.RouteDef:
     assert telegram.webhook_url is not None  # checked by the configuration
     assert telegram.webhook_secret is not None
     path = urlsplit(telegram.webhook_url).path or "/"
-    return webhook(path, telegram.webhook_secret.get_secret_value(), receiver.keep)
+    return webhook(path, telegram.webhook_secret.get_secret_value(), receiver.keep, receiver.park)
 
 
 async def _until_done(request: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:

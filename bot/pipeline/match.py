@@ -152,15 +152,21 @@ class Matcher:
     ) -> None:
         """Add the hits of queries that came while the batch was analysed; drop those of queries that were removed."""
         changed = {query_id: expr async for query_id, expr in self._changes(connection)}
-        for query_id, expr in changed.items():
-            for entry in waiting:
-                if expr and (match := matches(expr, entry.article(), self.percolator.aliases)):
-                    found[entry.id][query_id] = match
+        if changed:
+            await asyncio.to_thread(self._match_each, changed, waiting, found)  # whole articles are read anew
         used = set().union(*found.values())
         for query_id in used - await subscriptions.existing(connection, sorted(used)):
             self.percolator.remove(query_id)  # removed before this run heard that nobody subscribes to it any more
             for matched in found.values():
                 matched.pop(query_id, None)
+
+    def _match_each(
+        self, changed: dict[int, Expr | None], waiting: list[StoredEntry], found: dict[int, dict[int, Match]]
+    ) -> None:
+        for query_id, expr in changed.items():
+            for entry in waiting:
+                if expr and (match := matches(expr, entry.article(), self.percolator.aliases)):
+                    found[entry.id][query_id] = match
 
     async def _load_aliases(self, connection: AsyncConnection) -> None:
         """Let the queries that an alias's change concerns wait anew; in a thread, since all are looked at."""
