@@ -20,11 +20,10 @@ from bot.locales import Words
 from bot.messages import lines
 from bot.messages.items import Item
 from bot.messages.limits import FRAME, LIMIT, measure
-from bot.messages.lines import ReaderContext, reader_context
+from bot.messages.lines import NAMED, ReaderContext, reader_context
 from bot.models import Message
 
 STORIES = 50  # in one digest: more is not read
-NAMED = 3  # further texts linked by the name of their source; of more, two, and the rest is counted or folded
 FOLDED = 8  # further texts in one quotation
 COUNTED = 300  # texts that a digest counts besides its stories: some pages of a list
 
