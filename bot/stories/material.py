@@ -70,7 +70,7 @@ _DENIALS = _words(
 _CLAUSE = re.compile(r"\s*(?:[;:–—،؛]|,(?!\d)|\s-\s|\s(?:and|as|with)\s|\sو(?=\d))\s*", re.IGNORECASE)
 _TOKEN = re.compile(r"\d+(?:[,٬]\d{3})+|[^\W_]+(?:['’][^\W_]+)*")
 _FIGURE = re.compile(
-    r"(?<![\w$€£¥.,:/-])\d{1,3}(?:[,٬]\d{3}){1,4}(?![\w%])|(?<![\w$€£¥.,:/-])\d{1,15}(?![\w%:/-]|[.,٫]\d)"
+    r"(?<![\w$€£¥.,:/-])\d{1,3}(?:[,٬]\d{3}){1,4}(?![\w%]|[,٬]\d)|(?<![\w$€£¥.,:/-])\d{1,15}(?![\w%:/-]|[.,٫]\d)"
 )
 _YEARS = range(1900, 2101)
 _NEAR = 10  # words between a number and what it counts
