@@ -28,7 +28,8 @@ from tests.chaos.three import ThreeRig
 from tests.feedserver import FeedServer
 
 AUTUMN = datetime(2027, 10, 30, 12, tzinfo=UTC)  # the first season begins half a day before the clocks change in spring
-KILLS = 100  # on each database
+KILLS = 50  # on each database
+BLOWS = 22  # to three processes, with so many kills
 MANY = 20
 BUG_KILLS = 10
 FAULTS: dict[str, tuple[tuple[FailureMode, float, dict[str, Any]], ...]] = {
@@ -119,7 +120,7 @@ def run(name: str, *, seed: int, kills: int, bug: str | None = None) -> Verdict:
                 verdict = asyncio.run(seasons(url, folder, seed=seed, kills=kills))
         elif name == "three":
             with postgresql(folder) as (url, restart):
-                three = three_processes(url, folder, seed=seed, blows=kills, restart=restart)
+                three = three_processes(url, folder, seed=seed, blows=kills * BLOWS // KILLS, restart=restart)
                 verdict = asyncio.run(three)
         else:
             url = f"sqlite:///{folder}/chaos.db"
