@@ -6,10 +6,11 @@ from datetime import datetime, time, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.messages.signing import Signer
 from bot.models import Schedule
 from bot.pipeline.digest import freeze_now
-from bot.schedules.digests import next_run_at, reschedule
-from bot.storage import chats, deliveries, forget, offers
+from bot.schedules.digests import next_run_at, period, reschedule
+from bot.storage import chats, deliveries, forget, offers, subscriptions
 from bot.storage.chats import Chat, ChatState
 from bot.storage.forget import Receipt
 from bot.storage.offers import OfferKind
@@ -25,12 +26,27 @@ class MetChat:
     is_new: bool
 
 
+GATHERED = (Schedule.INSTANT, Schedule.HOURLY)  # /resume brings these: daily and weekly digests keep their times
+
+
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """The end of a pause; `stories` is the number of stories in the digest of that time."""
+    """The end of a pause; `stories` is the number of stories in the digest of that time.
+
+    `next_digest_at` is when the chat's next digest with a time of its own is due, if it has subscriptions to one.
+    """
 
     was_paused: bool
     stories: int = 0
+    next_digest_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NextDigest:
+    """The next daily digest of a chat. `has_gone_today`: one with news was made for this local date already."""
+
+    due_at: datetime
+    has_gone_today: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +104,43 @@ async def pause(connection: AsyncConnection, chat: Chat, now: datetime) -> None:
     await deliveries.cancel_chat(connection, chat.id, now, "paused")
 
 
-async def resume(connection: AsyncConnection, chat: Chat, now: datetime) -> Resumed:
-    """Make the chat active again, and make one digest of all hits since it was paused."""
-    if not await chats.set_state(connection, chat.id, ChatState.ACTIVE, now):
+async def resume(connection: AsyncConnection, chat: Chat, now: datetime, signer: Signer) -> Resumed:
+    """Make the chat active again; instant and hourly hits of the pause come as one digest.
+
+    Daily and weekly hits stay pending for their digests, and so do the hits that waited before the pause.
+    """
+    before = await chats.lock_state(connection, chat.id)
+    if before is None or not await chats.set_state(connection, chat.id, ChatState.ACTIVE, now):
         return Resumed(was_paused=False)
-    return Resumed(was_paused=True, stories=await freeze_now(connection, chat, now, kind="resume"))
+    __, paused_at = before
+    stories = await freeze_now(connection, chat, now, signer, kind="resume", schedules=GATHERED, since=paused_at)
+    watched = await subscriptions.of_chat(connection, chat.id)
+    kept = {subscription.schedule for subscription in watched}.difference(GATHERED)
+    slots = await chats.slots(connection, chat.id)
+    next_at = min((due_at for kind, due_at in slots.items() if kind in kept), default=None)
+    return Resumed(was_paused=True, stories=stories, next_digest_at=next_at)
 
 
-async def digest_now(connection: AsyncConnection, chat: Chat, now: datetime) -> DigestNow:
+async def digest_now(connection: AsyncConnection, chat: Chat, now: datetime, signer: Signer) -> DigestNow:
     """Make a digest of all pending hits of a chat, outside its schedule."""
     if chat.state is ChatState.PAUSED:
         return DigestNow(is_paused=True)
-    return DigestNow(is_paused=False, stories=await freeze_now(connection, chat, now, kind="now"))
+    return DigestNow(is_paused=False, stories=await freeze_now(connection, chat, now, signer, kind="now"))
+
+
+async def next_digest(connection: AsyncConnection, chat: Chat, now: datetime) -> NextDigest:
+    """Return when the chat's next daily digest is due."""
+    slots = await chats.slots(connection, chat.id)
+    last = await chats.last_run(connection, chat.id, Schedule.DAILY)
+    due_at = slots.get(Schedule.DAILY) or next_run_at(Schedule.DAILY, now, chat.digest_time, chat.zone)
+    return NextDigest(due_at, last is not None and last[1] == period(Schedule.DAILY, now, chat.zone))
 
 
 async def set_digest_time(connection: AsyncConnection, chat: Chat, at: time, zone: str, now: datetime) -> Chat:
-    """Change the time and zone of the chat's digests and move those that are due, never two for one day."""
+    """Change the time and zone of the chat's digests and move those that are due.
+
+    The day has its digest at the new time, unless one with news was made for that day already.
+    """
     await chats.set_digest(connection, chat.id, zone=zone, digest_time=at)
     last = await chats.last_run(connection, chat.id, Schedule.DAILY)
     due_at = reschedule(now, at, zone, last_due=last[0] if last else None, last_period=last[1] if last else None)

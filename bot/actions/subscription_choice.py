@@ -23,6 +23,14 @@ def choose(subscriptions_: Sequence[Subscription], typed: str) -> list[Subscript
     return [_named(subscriptions_, label) for label in dict.fromkeys(split_queries(typed))]
 
 
+def choose_single(subscriptions_: Sequence[Subscription], typed: str) -> Subscription:
+    """Return the subscription with the number or the words that were typed; Refused if there is none, or several."""
+    chosen = choose(subscriptions_, typed.strip())
+    if len(chosen) != 1:
+        raise Refused(SubscriptionRefusal.SINGLE_ONLY)
+    return chosen[0]
+
+
 def numbered(subscriptions_: Sequence[Subscription], typed: str) -> Subscription:
     """Return the subscription with a number of the list; Refused if there is none, or no number was typed."""
     if not typed.isdecimal():

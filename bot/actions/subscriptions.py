@@ -44,6 +44,7 @@ class SubscriptionRefusal(Enum):
     NO_SUCH_NUMBER = "no such number"  # `number` as typed; the list has `count`
     NUMBER_FIRST = "number first"  # the command needs the number of a subscription
     NOT_WATCHED = "not watched"  # no subscription has this `label`
+    SINGLE_ONLY = "single only"  # the command takes one subscription
     GONE = "subscription gone"
     WATCHED_ALREADY = "watched already"  # another subscription of the chat has the query; `label`
 

@@ -24,7 +24,7 @@ from bot.chat import permissions
 from bot.chat.admin import aliases, operations, people, sources
 from bot.chat.replies import reply_message
 from bot.chat.request import Request
-from bot.chat.user import edit, news, pause, privacy, settings, subscription_views, why
+from bot.chat.user import counted, edit, news, pause, privacy, settings, subscription_views, why
 from bot.delivery.telegram.send import keyboard
 from bot.errors import UserError
 from bot.messages.callbacks import (
@@ -32,6 +32,7 @@ from bot.messages.callbacks import (
     ButtonData,
     ButtonTooOld,
     Choice,
+    CountedButton,
     EditButton,
     ForgetButton,
     FullTextButton,
@@ -45,12 +46,14 @@ from bot.messages.callbacks import (
     SettingButton,
     StopButton,
     SubscriptionButton,
+    SubscriptionNewsButton,
     TimeButton,
     UnaliasButton,
     WhyButton,
     unpack,
 )
 from bot.messages.limits import LIMIT, measure
+from bot.messages.safe_text import clip
 from bot.models import Message
 from bot.runtime.wakeups import Step
 from bot.storage import offers
@@ -64,6 +67,7 @@ UNCHANGED = (
     "can't be edited",
     "message_id_invalid",
 )  # errors of Telegram after which the message stays
+NOTE = 200  # characters that Telegram shows of the answer to a press (Bot API, answerCallbackQuery)
 Result = tuple[Message | None, str]  # the new message (None: it stays), and the note that answers the press
 ButtonType = TypeVar("ButtonType", bound=ButtonData)
 Prepared = TypeVar("Prepared")
@@ -132,7 +136,7 @@ async def pressed(request: Request) -> None:
         shown, note = await (_take(request, data) if isinstance(data, OfferButton) else _press(request, data))
     except ButtonTooOld as error:
         raise UserError(request.words.gettext("That button is too old.")) from error
-    await _answer(request, note)
+    await _answer(request, note, in_pop_up=shown is None)
     if shown is not None:
         await _edit(request, shown)
 
@@ -183,10 +187,12 @@ async def _fitting(request: Request, connection: AsyncConnection, result: Result
     return None, note
 
 
-async def _answer(request: Request, note: str) -> None:
+async def _answer(request: Request, note: str, *, in_pop_up: bool) -> None:
+    """End the button's spinner with a note; it stays until it is closed if nothing else answers the press."""
     assert request.update.callback_query is not None
+    text = clip(note, NOTE)
     with contextlib.suppress(TelegramError):  # "query is too old": its spinner ended by itself
-        await request.update.callback_query.answer(note[:200] or None)
+        await request.update.callback_query.answer(text or None, show_alert=bool(text) and in_pop_up)
 
 
 async def _edit(request: Request, shown: Message) -> None:
@@ -251,7 +257,7 @@ async def _set_time(request: Request, connection: AsyncConnection, button: TimeB
     if not 0 <= button.hour < 24:
         raise ButtonTooOld(button)
     await settings.set_digest(request, connection, time(button.hour), request.chat.zone)
-    return settings.page(request), ""
+    return await settings.page(request, connection), ""
 
 
 async def _resume(request: Request, connection: AsyncConnection, button: ResumeButton) -> Result:
@@ -270,6 +276,8 @@ PRESSES: dict[type[ButtonData], Press[Any]] = {
         press(ResumeButton, _resume),
         press(SettingButton, settings.pressed),
         press(LatestButton, news.latest_pressed, changes=False),
+        press(SubscriptionNewsButton, news.subscription_news_pressed, changes=False),
+        press(CountedButton, counted.pressed, changes=False),
         press(WhyButton, why.pressed, changes=False),
         press(ForgetButton, privacy.asked_twice, for_all=True),
         press(SampleAlertButton, operations.test_pressed, for_admins=True),

@@ -23,6 +23,7 @@ SENTENCES: dict[Enum, str] = {
     SubscriptionRefusal.NO_SUCH_NUMBER: _("There is no number {number} in your list of {count}: /list"),
     SubscriptionRefusal.NUMBER_FIRST: _("Say which one by its number in /list, like this: /edit 2 Aleppo"),
     SubscriptionRefusal.NOT_WATCHED: _("You are not watching <b>{label}</b>: /list"),
+    SubscriptionRefusal.SINGLE_ONLY: _("Name one of them, like this: /latest Idlib"),
     SubscriptionRefusal.GONE: _("You are not watching that any more: /list"),
     SubscriptionRefusal.WATCHED_ALREADY: _("You are already watching <b>{label}</b>"),
     **admin.SENTENCES,

@@ -36,6 +36,7 @@ class Settings:
     zone: str = "UTC"
     subscriptions: int = 50
     commands_per_minute: int = 20
+    alerts_per_hour: int = 60
 
 
 @dataclass(frozen=True, slots=True)

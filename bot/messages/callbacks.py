@@ -129,11 +129,29 @@ class LatestButton(ButtonData):
 
 
 @dataclass(frozen=True)
+class SubscriptionNewsButton(ButtonData):
+    """Shows the newest stories of one subscription after the first `skipped`."""
+
+    prefix = "news"
+    skipped: int
+    subscription_id: int
+
+
+@dataclass(frozen=True)
 class WhyButton(ButtonData):
     """Explains why the story of an alert was sent."""
 
     prefix = "why"
     entry_id: int
+
+
+@dataclass(frozen=True)
+class CountedButton(ButtonData):
+    """Lists what a delivery only counts, after the first `skipped`; 0 stands for that of the button's message."""
+
+    prefix = "more"
+    skipped: int = 0
+    delivery_id: int = 0
 
 
 # ---- the chat ----

@@ -6,6 +6,7 @@ Not here: the bytes themselves, which have a table of their own (`delivery_file`
 """
 
 import html
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -13,10 +14,14 @@ from typing import Any, Literal
 
 from markupsafe import Markup
 
-from bot.messages.limits import FILE_BYTES, PHOTO_BYTES, TAG
+from bot.messages.items import Item
+from bot.messages.limits import FILE_BYTES, LIMIT, PHOTO_BYTES, TAG
+from bot.messages.lines import TITLE
+from bot.messages.safe_text import clean, clip, inert, link
 from bot.messages.signing import is_signed
 from bot.models import Button, Message
 
+LINK = re.compile(r'<a href="([^"]*)">(.*?)</a>')
 Rows = tuple[tuple[Button, ...], ...]
 
 
@@ -145,9 +150,19 @@ def _check_signed(rows: Rows) -> Rows:
 
 
 def as_plain(payload: Payload) -> Payload:
-    """Return the payload without markup, for a message whose HTML Telegram refused.
+    """Return the payload without markup, for a message whose HTML Telegram refused; its links stand as addresses.
 
     This is the one place that takes HTML of ours apart: it drops every tag, whatever it means. The records the text
-    was made from may have changed since, and a retry must send what was decided.
+    was made from may have changed since, and a retry must send what was decided. Lines that no longer fit are left out
+    at its end: what they showed is not told then (`shows`).
     """
-    return replace(payload, text=html.unescape(TAG.sub("", payload.text)), plain=True)
+    lines = html.unescape(TAG.sub("", LINK.sub(r"\2 \1", payload.text))).split("\n")
+    while len(lines) > 1 and sum(map(len, lines)) + len(lines) > LIMIT.points:
+        lines.pop()
+    return replace(payload, text="\n".join(lines)[: LIMIT.points], plain=True)
+
+
+def shows(payload: Payload, item: Item) -> bool:
+    """Whether a plain text has the address of an item, or its headline where its address cannot be linked."""
+    url = link(item.url)
+    return url in payload.text if url else inert(clip(clean(item.title), TITLE)) in payload.text

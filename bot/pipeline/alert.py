@@ -71,14 +71,15 @@ async def _write_one(
 ) -> None:
     told, reader = item(pending), words(chat.locale)
     why = WhyButton(told.entry_id).labelled(reader.gettext("Why?"))
-    message = news.alert(told, reader, zone=chat.zone, now=now, buttons=((why,),))
+    buttons = () if chat.kind == "channel" else ((why,),)  # a channel's posts are for reading
+    message = news.alert(told, reader, zone=chat.zone, now=now, buttons=buttons)
     await deliveries.add(
         connection,
         chat_id=chat.id,
         kind=deliveries.ALERT,
         payload=to_payload(signer.sign_buttons(chat.id, message)),
         now=now,
-        reported_items=reported_items(pending),
+        reported_items=reported_items(pending, [told]),
         shown=shown_items([told]),
         lasts=ALERTS_LAST,
     )

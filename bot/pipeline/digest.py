@@ -1,5 +1,7 @@
 """Digest: renders the pending hits of a chat as messages, once for each chat, kind and period.
 
+Told is what a part shows, or what its button lists: all else stays pending.
+
 The run, its messages, the items they report and the next due time are written in one transaction: a crash before its
 end leaves the digest due, one after it leaves it written.
 """
@@ -11,9 +13,11 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.locales import words
-from bot.messages.news import digest
+from bot.messages.callbacks import CountedButton
+from bot.messages.digests import Part, digest
 from bot.messages.payload import to_payload
-from bot.models import Schedule
+from bot.messages.signing import Signer
+from bot.models import Message, Schedule
 from bot.pipeline.items import item, reported_items, shown_items, stories
 from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
@@ -32,21 +36,21 @@ CARRIES = {  # an instant subscription has no run of its own: hits that no alert
 }
 
 
-async def make_due_digests(database: Database, clock: Clock) -> int:
+async def make_due_digests(database: Database, clock: Clock, signer: Signer) -> int:
     """Make the digests that are due, a transaction each; return how many slots were due."""
     now = clock.now()
     async with database.read() as connection:
         due = await chats.due_slots(connection, now, CHATS)
     for chat, kind, due_at in due:
         async with database.begin() as connection:
-            await _freeze_slot(connection, chat, Schedule(kind), due_at, now)
+            await _freeze_slot(connection, chat, Schedule(kind), due_at, now, signer)
             failpoint("freezing-digest")
         failpoint("digest-frozen")
     return len(due)
 
 
 async def _freeze_slot(
-    connection: AsyncConnection, chat: Chat, schedule: Schedule, due_at: datetime, now: datetime
+    connection: AsyncConnection, chat: Chat, schedule: Schedule, due_at: datetime, now: datetime, signer: Signer
 ) -> None:
     next_at = next_run_at(schedule, now, chat.digest_time, chat.zone)
     if not await chats.advance_slot(connection, chat.id, schedule.value, due_at, next_at):
@@ -58,6 +62,7 @@ async def _freeze_slot(
         connection,
         chat,
         now,
+        signer,
         kind=schedule.value,
         period=period(schedule, due_at, chat.zone),
         schedules=CARRIES[schedule],
@@ -66,9 +71,20 @@ async def _freeze_slot(
     log.info("digest made", chat_id=chat.id, kind=schedule.value, run_id=run_id, stories=told)
 
 
-async def freeze_now(connection: AsyncConnection, chat: Chat, now: datetime, *, kind: str) -> int:
-    """Make a digest of all pending hits of a chat, outside its slots; return how many stories it has."""
-    __, told = await _freeze(connection, chat, now, kind=kind, period=now.isoformat(), schedules=tuple(Schedule))
+async def freeze_now(
+    connection: AsyncConnection,
+    chat: Chat,
+    now: datetime,
+    signer: Signer,
+    *,
+    kind: str,
+    schedules: tuple[Schedule, ...] = tuple(Schedule),
+    since: datetime | None = None,
+) -> int:
+    """Make a digest of a chat's pending hits (found at `since` or later), outside its slots; return its stories."""
+    __, told = await _freeze(
+        connection, chat, now, signer, kind=kind, period=now.isoformat(), schedules=schedules, since=since
+    )
     return told
 
 
@@ -76,39 +92,48 @@ async def _freeze(
     connection: AsyncConnection,
     chat: Chat,
     now: datetime,
+    signer: Signer,
     *,
     kind: str,
     period: str,
     schedules: tuple[Schedule, ...],
     late_since: datetime | None = None,
+    since: datetime | None = None,
 ) -> tuple[int | None, int]:
     """Write a run and its messages; return its id (None if it was made before) and how many stories it has."""
     await chats.take_turn(connection, chat.id)  # one that is asked for may meet one that is due
-    pending = stories(await hits.pending(connection, chat.id, now, schedules))
-    run_id = await digest_runs.start_run(
-        connection, chat_id=chat.id, kind=kind, period=period, stories=len(pending), now=now
-    )
+    pending = await hits.pending(connection, chat.id, now, schedules, since=since)
+    count = len(stories(pending))
+    run_id = await digest_runs.start_run(connection, chat_id=chat.id, kind=kind, period=period, stories=count, now=now)
     if run_id is None:
         return None, 0
     in_doubt = await hits.texts_in_doubt(connection, chat.id)
-    items = [item(group, in_doubt) for group in pending.values()]
-    parts = digest(items, words(chat.locale), zone=chat.zone, now=now, late_since=late_since)
-    shown = {shown_item.story_id for part in parts for shown_item in part.items}
-    counted = [hit for story_id, group in pending.items() if story_id not in shown for hit in group]
+    parts = digest(
+        [item(group, in_doubt) for group in stories(pending).values()],
+        words(chat.locale),
+        zone=chat.zone,
+        now=now,
+        late_since=late_since,
+        is_private=chat.is_private,
+    )
     for number, part in enumerate(parts, start=1):
-        last = number == len(parts)
-        reported = [hit for shown_item in part.items for hit in pending[shown_item.story_id]] + (
-            counted if last else []
-        )
         await deliveries.add(
             connection,
             chat_id=chat.id,
             kind=deliveries.DIGEST,
-            payload=to_payload(part.message),
+            payload=to_payload(signer.sign_buttons(chat.id, _with_button(part, chat))),
             now=now,
-            reported_items=reported_items(reported),
-            shown=shown_items(replace(shown_item, lede="") for shown_item in part.items),  # a digest shows no lede
+            reported_items=reported_items(pending, (*part.shown, *part.counted)),
+            shown=shown_items(replace(shown, lede="") for shown in part.shown),  # a digest shows no lede
             digest_run_id=run_id,
             part=number,
         )
-    return run_id, len(pending)
+    return run_id, count
+
+
+def _with_button(part: Part, chat: Chat) -> Message:
+    """Return the message of a part; what it only counts is listed by a button."""
+    if not part.counted:
+        return part.message
+    many = words(chat.locale).ngettext("Show {count} more", "Show {count} more", len(part.counted))
+    return replace(part.message, buttons=((CountedButton().labelled(many.format(count=len(part.counted))),),))

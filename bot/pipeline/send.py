@@ -18,7 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.delivery.circuit_breaker import Breaker
 from bot.delivery.outcome import Outcome, Verdict
 from bot.delivery.telegram.limiter import Limiter
-from bot.messages.payload import Payload, as_plain, from_json
+from bot.messages.items import Item
+from bot.messages.payload import Payload, as_plain, from_json, shows
 from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
 from bot.runtime.liveness import Pulse
@@ -308,8 +309,7 @@ class Sender:
                 await deliveries.retry(connection, claimed, now, not_before=now, error=reason, counted=False)
                 await chats.migrate(connection, claimed.telegram_id, failed.new_chat_id)
             case Verdict.PLAIN if not (payload := from_json(claimed.payload, claimed.file)).plain:
-                plain = as_plain(payload).to_json()
-                await deliveries.retry(connection, claimed, now, not_before=now, error=reason, payload=plain)
+                await _send_plain(connection, claimed, as_plain(payload), now, reason)
             case Verdict.GONE:
                 await deliveries.cancel(connection, claimed, now, reason)
             case Verdict.UNREACHABLE:
@@ -318,6 +318,17 @@ class Sender:
                 await deliveries.uncertain(connection, claimed, now, again_at=now + uncertain_delay(), error=reason)
             case _:
                 await deliveries.dead(connection, claimed, now, reason)
+
+
+async def _send_plain(
+    connection: AsyncConnection, claimed: Claimed, plain: Payload, now: datetime, reason: str
+) -> None:
+    """Queue the delivery without markup; the items whose links had no room in it are pending again."""
+    if await deliveries.retry(connection, claimed, now, not_before=now, error=reason, payload=plain.to_json()):
+        reported = await deliveries.items_of(connection, claimed.id)
+        items = [Item.from_json(known.shown) for known in reported if known.shown]
+        unshown = [item.entry_id for item in items if not shows(plain, item)]
+        await deliveries.release(connection, claimed.id, unshown)
 
 
 async def refuse(connection: AsyncConnection, claimed: Claimed, now: datetime, reason: str) -> bool:

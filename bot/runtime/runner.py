@@ -5,12 +5,14 @@ import contextlib
 import os
 import signal
 from datetime import timedelta
+from types import FrameType
 
 import structlog
 
 from bot.runtime.liveness import Pulse
 from bot.runtime.steps import STEPS, Parts, Run, StepSpec
 from bot.runtime.wakeups import Wakeups
+from bot.runtime.watchdog import Watchdog
 from bot.storage.database import retry_conflicts
 
 log = structlog.get_logger()
@@ -68,15 +70,18 @@ async def wait(stop: asyncio.Event, longest: timedelta) -> None:
             await stop.wait()
 
 
-def on_signal(stop: asyncio.Event, wakeups: Wakeups) -> None:
-    """Stop in order at the first signal, at once at the second: the database is as safe then as after a power cut."""
+def on_signal(stop: asyncio.Event, wakeups: Wakeups, watchdog: Watchdog) -> None:
+    """Stop in order at the first signal, at once at the second: the database is as safe then as after a power cut.
 
-    def stopped() -> None:
-        if stop.is_set():
-            os._exit(1)
-        stop.set()
-        wakeups.wake_all()
-
+    The handler is Python's, not the loop's, which would not run while the loop is blocked.
+    """
     loop = asyncio.get_running_loop()
+
+    def stopped(_number: int, _frame: FrameType | None) -> None:
+        if watchdog.note_stop():
+            os._exit(1)
+        loop.call_soon_threadsafe(stop.set)
+        loop.call_soon_threadsafe(wakeups.wake_all)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped)
+        signal.signal(number, stopped)

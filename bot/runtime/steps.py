@@ -160,7 +160,7 @@ STEPS = (
     StepSpec(
         Step.DIGEST,
         tick=5 * SECOND,
-        run=lambda parts: make_due_digests(parts.database, parts.clock),
+        run=lambda parts: make_due_digests(parts.database, parts.clock, parts.signer),
         wakes=(Step.SEND,),
         oldest=queue_ages.digest,
         patience=10 * MINUTE,

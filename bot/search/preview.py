@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.matching.engine.aliases import Aliases
 from bot.matching.engine.evaluate import matches
 from bot.matching.query.ast import Expr
-from bot.messages.news import Item
+from bot.messages.items import Item
 from bot.models import Match, Placement
 from bot.search.recent import OVERLAP, RecentEntry, Week
 from bot.search.suggestions import Form, advise

@@ -43,6 +43,11 @@ class Chat:
     schedule: Schedule | None
     state: ChatState
 
+    @property
+    def is_private(self) -> bool:
+        """Whether it is a person's own chat with the bot: what a button shows there, everybody who reads it can see."""
+        return self.kind == "private"
+
 
 _CHAT = [chat.c[name] for name in Chat.__dataclass_fields__]
 
@@ -207,11 +212,11 @@ async def slots(connection: AsyncConnection, chat_id: int) -> dict[str, datetime
 
 
 async def last_run(connection: AsyncConnection, chat_id: int, kind: str) -> tuple[datetime, str] | None:
-    """Return (made at, period) of a chat's last digest of a kind, or None if there was none."""
+    """Return (made at, period) of a chat's last digest of a kind that had news, or None if there was none."""
     statement = (
         sa.select(digest_run.c.frozen_at, digest_run.c.period)
-        .where(digest_run.c.chat_id == chat_id, digest_run.c.kind == kind)
-        .order_by(digest_run.c.id.desc())
+        .where(digest_run.c.chat_id == chat_id, digest_run.c.kind == kind, digest_run.c.stories > 0)
+        .order_by(digest_run.c.frozen_at.desc(), digest_run.c.id.desc())
         .limit(1)
     )
     row = (await connection.execute(statement)).first()

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.storage.chats import ACTIVE
 from bot.storage.database import insert_many
 from bot.storage.lease import held_by
-from bot.storage.schema import chat, delivery, delivery_file, delivery_item, subscription, told
+from bot.storage.schema import chat, delivery, delivery_file, delivery_item, entry, source, subscription, told
 
 
 class DeliveryState(StrEnum):
@@ -115,6 +115,7 @@ class SentMessageRecord:
     payload: dict[str, Any]
     is_marked: bool
     items: tuple[ReportedItem, ...]
+    delivery_id: int
 
 
 async def add(
@@ -262,15 +263,59 @@ async def find_sent(connection: AsyncConnection, chat_id: int, message_id: int) 
     row = (await connection.execute(newest)).first()
     if row is None:
         return None
-    items = sa.select(delivery_item.c.story_id, delivery_item.c.entry_id, delivery_item.c.shown)
-    items = items.where(delivery_item.c.delivery_id == row.id).order_by(delivery_item.c.position)
     return SentMessageRecord(
         kind=DeliveryKind(row.kind),
         created_at=row.created_at,
         payload=row.payload,
         is_marked=row.uncertain_count > 0,
-        items=tuple(ReportedItem(*item) for item in await connection.execute(items)),
+        items=await items_of(connection, row.id),
+        delivery_id=row.id,
     )
+
+
+async def items_of(connection: AsyncConnection, delivery_id: int) -> tuple[ReportedItem, ...]:
+    """Return the items that a delivery reports, in their order."""
+    items = sa.select(delivery_item.c.story_id, delivery_item.c.entry_id, delivery_item.c.shown)
+    items = items.where(delivery_item.c.delivery_id == delivery_id).order_by(delivery_item.c.position)
+    return tuple(ReportedItem(*item) for item in await connection.execute(items))
+
+
+@dataclass(frozen=True, slots=True)
+class CountedItem:
+    """An entry that a message only counts, as its list names it."""
+
+    entry_id: int
+    story_id: int
+    title: str
+    url: str | None
+    source_title: str
+    published_at: datetime
+
+
+async def counted_items(connection: AsyncConnection, chat_id: int, delivery_id: int) -> list[CountedItem]:
+    """Return what a message of a chat only counts, in its order, as far as the entries are still kept."""
+    statement = (
+        sa.select(
+            *(delivery_item.c.entry_id, delivery_item.c.story_id, entry.c.title, entry.c.url),
+            *(source.c.title.label("source_title"), entry.c.published_at),
+        )
+        .join(delivery, delivery.c.id == delivery_item.c.delivery_id)
+        .join(entry, entry.c.id == delivery_item.c.entry_id)
+        .join(source, source.c.id == entry.c.source_id)
+        .where(delivery.c.id == delivery_id, delivery.c.chat_id == chat_id, delivery_item.c.shown.is_(None))
+        .order_by(delivery_item.c.position)
+    )
+    return [CountedItem(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def release(connection: AsyncConnection, delivery_id: int, entry_ids: Collection[int]) -> None:
+    """Take some entries out of a delivery, which does not show them after all: they are pending again."""
+    if not entry_ids:
+        return
+    texts = sa.select(entry.c.text_id).where(entry.c.id.in_(entry_ids)).scalar_subquery()
+    await connection.execute(told.delete().where(told.c.delivery_id == delivery_id, told.c.text_id.in_(texts)))
+    gone = (delivery_item.c.delivery_id == delivery_id, delivery_item.c.entry_id.in_(entry_ids))
+    await connection.execute(delivery_item.delete().where(*gone))
 
 
 async def sent(connection: AsyncConnection, claimed: Claimed, now: datetime, message_id: int) -> bool:
@@ -481,9 +526,13 @@ async def _close(
     return len(ids)
 
 
-async def alerts_since(connection: AsyncConnection, chat_id: int, since: datetime) -> int:
-    """Return the number of alerts added for a chat since a time: the hourly cap counts these."""
-    mine = (delivery.c.chat_id == chat_id, delivery.c.kind == ALERT, delivery.c.created_at >= since)
+async def alerts_since(
+    connection: AsyncConnection, chat_id: int, since: datetime, *, before: datetime | None = None
+) -> int:
+    """Return the number of alerts added for a chat since a time (and `before` another): the hourly cap counts these."""
+    mine = [delivery.c.chat_id == chat_id, delivery.c.kind == ALERT, delivery.c.created_at >= since]
+    if before is not None:
+        mine.append(delivery.c.created_at < before)
     return int((await connection.execute(sa.select(sa.func.count()).where(*mine))).scalar_one())
 
 

@@ -1,4 +1,8 @@
-"""Digest runs: each digest of a chat is made once for its kind and period."""
+"""Digest runs: each digest of a chat is made once for its kind and period.
+
+A digest without news leaves its period free: whoever moves the time of an empty digest gets that day's news the same
+day.
+"""
 
 from datetime import datetime
 
@@ -12,10 +16,18 @@ from bot.storage.schema import digest_run
 async def start_run(
     connection: AsyncConnection, *, chat_id: int, kind: str, period: str, stories: int, now: datetime
 ) -> int | None:
-    """Record that a chat's digest for this period is made and return its id; None if there is one already."""
+    """Record that a chat's digest for this period is made and return its id; None if one with news was made already."""
     values = {"chat_id": chat_id, "kind": kind, "period": period, "stories": stories, "frozen_at": now}
-
-    statement = insert_new(connection, digest_run).values(values).on_conflict_do_nothing().returning(digest_run.c.id)
+    statement = (
+        insert_new(connection, digest_run)
+        .values(values)
+        .on_conflict_do_update(
+            index_elements=["chat_id", "kind", "period"],
+            set_={"stories": stories, "frozen_at": now},
+            where=digest_run.c.stories == 0,
+        )
+        .returning(digest_run.c.id)
+    )
     run_id: int | None = (await connection.execute(statement)).scalar_one_or_none()
     return run_id
 

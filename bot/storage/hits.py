@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.models import Match, Placement, Schedule
 from bot.storage.database import insert_many
 from bot.storage.deliveries import NEVER_SENT
-from bot.storage.schema import UtcDateTime, chat, delivery, delivery_item, entry, hit, source, subscription, told
+from bot.storage.schema import chat, delivery, delivery_item, entry, hit, source, subscription, told
 
 CHUNK = 500  # bound parameters of one statement stay far below either database's limit
 PENDING_FOR = timedelta(days=14)
@@ -144,9 +144,16 @@ async def to_alert(
 
 
 async def pending(
-    connection: AsyncConnection, chat_id: int, now: datetime, schedules: Sequence[Schedule]
+    connection: AsyncConnection,
+    chat_id: int,
+    now: datetime,
+    schedules: Sequence[Schedule],
+    *,
+    since: datetime | None = None,
 ) -> list[PendingHit]:
     """Return the pending hits of a chat for its subscriptions with these schedules, oldest first.
+
+    With `since`, only those found then or later.
 
     A hit that is to be sent at once is pending here only when its alerts are written: what an alert did not carry.
     """
@@ -157,30 +164,38 @@ async def pending(
         .where(subscription.c.schedule.in_([schedule.value for schedule in schedules]))
         .order_by(hit.c.found_at, hit.c.entry_id, hit.c.query_id)
     )
+    if since is not None:
+        statement = statement.where(hit.c.found_at >= since)
     return [PendingHit(**row) for row in (await connection.execute(statement)).mappings()]
 
 
 async def texts_in_doubt(connection: AsyncConnection, chat_id: int) -> set[int]:
-    """Return the texts of the stories that messages showed a chat which may have arrived, and were given up.
+    """Return the texts that messages showed a chat which may have arrived, and were given up.
 
-    What such a message only counted was not shown. Of its other texts a story is the witness: it shows one for all.
+    What such a message only counted was not shown.
     """
     mine = (delivery.c.chat_id == chat_id, delivery.c.state.in_(NEVER_SENT), delivery.c.uncertain_count > 0)
-    shown = delivery_item.alias("shown")
-    its_story = (shown.c.delivery_id == delivery.c.id, shown.c.story_id == delivery_item.c.story_id)
     statement = (
         sa.select(entry.c.text_id)
         .join(delivery_item, delivery_item.c.entry_id == entry.c.id)
         .join(delivery, delivery.c.id == delivery_item.c.delivery_id)
-        .where(*mine, sa.exists().where(*its_story, shown.c.shown.is_not(None)))
+        .where(*mine, delivery_item.c.shown.is_not(None))
     )
     return set((await connection.execute(statement)).scalars())
 
 
-async def latest(connection: AsyncConnection, chat_id: int, limit: int, offset: int = 0) -> list[PendingHit]:
-    """Return the hits of a chat's queries, told or not, of the `limit` newest stories after the `offset` newest."""
+async def latest(
+    connection: AsyncConnection, chat_id: int, limit: int, offset: int = 0, subscription_id: int | None = None
+) -> list[PendingHit]:
+    """Return the hits of a chat's queries, told or not, of the `limit` newest stories after the `offset` newest.
+
+    With `subscription_id`, only those of that subscription. The newest entry comes first, and a story is as new as its
+    newest entry.
+    """
     newest = sa.func.max(entry.c.published_at)
     mine = subscription.c.chat_id == chat_id
+    if subscription_id is not None:
+        mine = sa.and_(mine, subscription.c.id == subscription_id)
     chosen = _joined(hit.c.story_id).where(mine).group_by(hit.c.story_id).order_by(newest.desc(), hit.c.story_id.desc())
     stories = list((await connection.execute(chosen.limit(limit).offset(offset))).scalars())
     statement = (
@@ -202,11 +217,24 @@ async def count_since(connection: AsyncConnection, query_id: int, since: datetim
 
 
 @dataclass(frozen=True, slots=True)
+class Telling:
+    """Message that has an entry: by its own link, in the number it counts, or else by another entry with its text.
+
+    `sent_at` is None while the message is on its way. `counted` is that number, 0 if the entry is not in it.
+    """
+
+    delivery_id: int
+    sent_at: datetime | None
+    is_shown: bool
+    counted: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """That a chat's subscription was found in an entry, and what became of it. `terms` as in `PendingHit`.
 
-    `told_at` is when a message told of it, or of another entry with its text; `story_told`: one told of its story.
-    `in_doubt`: a message that showed it was given up, and may have arrived.
+    `telling` is the message that has it, or another entry with its text. `in_doubt`: a message that showed it was given
+    up, and may have arrived.
     """
 
     entry_id: int
@@ -218,9 +246,7 @@ class Finding:
     past: bool
     found_at: datetime
     subscribed_at: datetime
-    told: bool
-    told_at: datetime | None
-    story_told: bool
+    telling: Telling | None
     in_doubt: bool
 
 
@@ -228,33 +254,39 @@ async def findings(connection: AsyncConnection, chat_id: int, entry_ids: Sequenc
     """Return what a chat's subscriptions found in these entries, entry by entry, the best match first."""
     mine = sa.and_(told.c.chat_id == subscription.c.chat_id, told.c.query_id == hit.c.query_id)
     same_text = sa.and_(mine, told.c.text_id == hit.c.text_id)
-    ended = sa.select(sa.func.min(delivery.c.ended_at)).join(told, told.c.delivery_id == delivery.c.id).where(same_text)
+    told_in = sa.select(sa.func.min(told.c.delivery_id)).where(same_text).correlate(subscription, hit)
     columns = (hit.c.entry_id, hit.c.query_id, entry.c.title, subscription.c.label, subscription.c.schedule)
     statement = (
         _joined(
             *columns,
             *(hit.c.text_id, hit.c.terms, hit.c.past, hit.c.found_at, subscription.c.created_at.label("subscribed_at")),
-            sa.exists().where(same_text).label("told"),
-            sa.type_coerce(ended.correlate(subscription, hit).scalar_subquery(), UtcDateTime).label("told_at"),
-            sa.exists().where(mine, told.c.story_id == hit.c.story_id).label("story_told"),
+            told_in.scalar_subquery().label("told_in"),
         )
         .where(subscription.c.chat_id == chat_id, hit.c.entry_id.in_(entry_ids))
         .order_by(hit.c.entry_id, hit.c.score.desc(), hit.c.query_id)
     )
     in_doubt = await texts_in_doubt(connection, chat_id)
-    rows = [dict(row) for row in (await connection.execute(statement)).mappings()]
-    return [
-        Finding(
-            **row
-            | {
-                "in_doubt": row.pop("text_id") in in_doubt,
-                "schedule": Schedule(row["schedule"]),
-                "told": bool(row["told"]),
-                "story_told": bool(row["story_told"]),
-            }
+    found = []
+    for row in (dict(row) for row in (await connection.execute(statement)).mappings()):
+        told_by = row.pop("told_in")
+        telling = await _telling(connection, told_by, row["entry_id"]) if told_by else None
+        is_doubtful = row.pop("text_id") in in_doubt
+        found.append(
+            Finding(**row | {"schedule": Schedule(row["schedule"]), "telling": telling, "in_doubt": is_doubtful})
         )
-        for row in rows
-    ]
+    return found
+
+
+async def _telling(connection: AsyncConnection, delivery_id: int, entry_id: int) -> Telling:
+    """Return how a message has an entry. A message from before revision 0009 shows what it reports."""
+    items = sa.select(delivery_item.c.entry_id, delivery_item.c.shown.is_not(None).label("is_shown")).where(
+        delivery_item.c.delivery_id == delivery_id
+    )
+    reported = {row.entry_id: bool(row.is_shown) for row in await connection.execute(items)}
+    ended = sa.select(delivery.c.ended_at).where(delivery.c.id == delivery_id)
+    is_shown = reported.get(entry_id, False) or (entry_id in reported and not any(reported.values()))
+    counted = 0 if is_shown or entry_id not in reported else len(reported) - sum(reported.values())
+    return Telling(delivery_id, (await connection.execute(ended)).scalar_one(), is_shown, counted)
 
 
 async def entries_told_in(connection: AsyncConnection, chat_id: int, message_id: int) -> list[int]:

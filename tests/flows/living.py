@@ -99,6 +99,10 @@ class Bot:
         await self.sandbox.until(lambda: len(self.sandbox.sent_to(chat_id)) >= count, 20.0, f"{count} to {chat_id}")
         return self.sandbox.sent_to(chat_id)[count - 1]
 
+    def text_of(self, message: SentMessage, chat_id: int = BEN) -> str:
+        """Return the text that a message has now."""
+        return str(self.sandbox.world.chats[chat_id].messages[message["message_id"]]["text"])
+
     async def shows(self, message: SentMessage, text: str) -> None:
         """Wait until a message was edited so that it has this text in it."""
 
@@ -152,6 +156,12 @@ def free_port() -> int:
 
 async def _count(answer: bool) -> bool:
     return answer
+
+
+async def all_sent(connection: AsyncConnection) -> bool:
+    """Whether no message waits to be sent."""
+    open_ = schema.delivery.c.state.in_(["READY", "SENDING", "UNCERTAIN"])
+    return (await connection.execute(sa.select(schema.delivery.c.id).where(open_))).first() is None
 
 
 async def nothing_unmatched(connection: AsyncConnection) -> bool:

@@ -149,7 +149,7 @@ async def test_settings_are_one_message_edited_in_place(bot: Bot) -> None:
         bot.sandbox.press(page["message_id"], "New subscriptions: Daily", user_id=BEN)
         await bot.shows(page, "from now on")
         bot.sandbox.press(page["message_id"], "Hourly", user_id=BEN)
-        await bot.shows(page, "Your digest comes at")
+        await bot.shows(page, "Next digest:")
         assert "every hour" in (await bot.say("/subscribe Idlib"))["text"]
         bot.sandbox.press(page["message_id"], "Pause", user_id=BEN)
         await bot.shows(page, "News is paused")

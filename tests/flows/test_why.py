@@ -59,7 +59,7 @@ async def test_what_did_not_come_is_explained_too(bot: Bot) -> None:
         bot.news("Syrian football resumes", "In Idlib, too.")
         await bot.polled()
         said = (await bot.say("/why https://demo.example/0"))["text"]
-        assert said.startswith("Matched Idlib in the text. It is not sent yet. I send one digest a day")
+        assert said.startswith("Matched Idlib in the text. Waits for your digest, ")
         assert said.endswith("\nSyria -football is in it, but so is football, which you left out.")
         await bot.say("/pause")
         assert "News is paused: /resume brings it." in (await bot.say("/why https://demo.example/0"))["text"]
@@ -79,7 +79,7 @@ async def test_a_second_source_of_a_story_waits_for_the_digest_and_says_so(bot: 
         bot.news("Convoy with flour reaches besieged Idlib", "Different words entirely here; nobody cheered at all.")
         await bot.polled()
         said = (await bot.say("/why https://demo.example/1"))["text"]
-        assert "You were told" in said or "You had this story from another source" in said
+        assert "Sent " in said or "Waits for your digest, " in said
 
 
 def test_what_a_query_leaves_out_is_told_from_what_it_wants() -> None:

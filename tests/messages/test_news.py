@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from bot.locales import END_ISOLATE, ISOLATE, Words, words
+from bot.messages.digests import STORIES, Part, choose, digest
+from bot.messages.items import Item, lede_of
 from bot.messages.limits import LIMIT, measure, split
-from bot.messages.news import STORIES, TITLE, Item, Part, alert, choose, digest, latest, lede_of, when
+from bot.messages.lines import TITLE
+from bot.messages.news import alert, latest, when
 from bot.messages.safe_text import JOINER, clean
 from bot.models import Button
 
@@ -74,10 +77,20 @@ def test_an_alert_reads_headline_origin_lede_and_what_found_it() -> None:
     item = story(title="Tom & Jerry <b>", summary="A first line.", queries=("storm", "harbour"), more_sources=3)
     assert alert(item, ENGLISH, zone=ZONE, now=NOW).text == (
         '<b><a href="https://www.example.org/1">Tom &amp; Jerry &lt;b&gt;</a></b>\n'
-        "Example News · 07:00 · +3 sources\n\n"
+        "Example News · 07:00\n\n"
         "A first line.\n\n"
         "<i>storm, harbour</i>"
     )
+
+
+def test_markup_in_a_summary_is_shown_as_text_and_obeyed_nowhere() -> None:
+    summary = 'Aid <b>reaches</b> <a href="https://evil.example/">Idlib</a> & Homs'
+    text = alert(story(summary=summary), ENGLISH, zone=ZONE, now=NOW).text
+    read = Reader(text)
+    assert [url for url, _ in read.links] == ["https://www.example.org/1"]
+    assert '<b>reaches</b> <a href="https:' in shown(read.plain)
+    assert "& Homs" in read.plain
+    assert text.count("<b>") == 1  # the headline's
 
 
 def test_an_alert_names_the_language_of_a_page_that_is_not_the_readers() -> None:
@@ -112,7 +125,7 @@ def test_a_digest_groups_by_label_the_best_first() -> None:
     assert Reader(part.message.text).plain == (
         "Monday 23 November · 3 stories\n\n"
         "harbour\n\nStorm number 2 closes the harbour\nExample News · Sun 08:00\n\n"
-        "storm\n\nStorm number 3 closes the harbour\nExample News · 3 Nov · +1 source\n\n"
+        "storm\n\nStorm number 3 closes the harbour\nExample News · 3 Nov\n\n"
         "Storm number 1 closes the harbour\nExample News · 07:00"
     )
     assert [item.entry_id for item in part.items] == [2, 3, 1]
@@ -124,25 +137,25 @@ def test_a_story_is_told_once_by_its_best_entry() -> None:
     assert "1 story" in part.message.text
 
 
-def test_a_split_digest_numbers_its_parts_repeats_labels_and_ends_with_the_buttons() -> None:
-    buttons = ((Button("Settings", data="s"),),)
-    parts = compose([story(number, title="A long headline " * 12) for number in range(40)], buttons=buttons)
+def test_a_split_digest_numbers_its_parts_and_repeats_labels() -> None:
+    parts = compose([story(number, title="A long headline " * 12) for number in range(40)])
     assert len(parts) > 1
     for number, part in enumerate(parts, 1):
         lines = Reader(part.message.text).plain.splitlines()
         assert lines[0].endswith(f"{number}/{len(parts)}")
         assert lines[2] == "storm"
-        assert part.message.buttons == (buttons if number == len(parts) else ())
 
 
-def test_of_a_flood_the_biggest_are_told_and_the_rest_counted() -> None:
+def test_of_a_flood_the_biggest_are_told_and_the_rest_is_counted_for_the_list_behind_a_button() -> None:
     items = [story(number, more_sources=number % 100) for number in range(173)]
     parts = compose(items)
     told = [item for part in parts for item in part.items]
     assert len(told) == STORIES
     assert min(item.more_sources for item in told) >= 50
     assert "173 stories" in parts[0].message.text
-    assert parts[-1].message.text.endswith("… and 123 more: /latest")
+    assert parts[-1].message.text.endswith("… and 123 more stories")
+    assert len(parts[-1].counted) == 123
+    assert not any(part.counted for part in parts[:-1])
     assert sorted(map(id, [*choose(items)[0], *choose(items)[1]])) == sorted(map(id, items))
 
 
@@ -239,7 +252,9 @@ def test_the_widest_items_fit_two_hundred_at_a_time() -> None:
 
 
 @settings(deadline=None)
-@given(items, st.text(max_size=2000))
+@given(
+    items, st.text(max_size=2000) | st.sampled_from(["<b>", "</i></b>", "&lt;a&gt; <a href='https://evil.example/'>x"])
+)
 def test_every_alert_fits_and_is_well_formed(item: Item, summary: str) -> None:
     message = alert(replace(item, lede=lede_of(item.title, summary)), ENGLISH, zone=ZONE, now=NOW)
     assert len(Reader(message.text).plain) <= 4096

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from bot.locales import words
 from bot.messages import news
-from bot.messages.news import Item
+from bot.messages.digests import STORIES
+from bot.messages.items import Item
 from bot.messages.signing import Signer
 from bot.models import FeedEntry, Match, Placement, Schedule
 from bot.pipeline.alert import write_alerts
@@ -97,12 +98,12 @@ async def test_a_digest_says_of_each_item_whether_it_shows_or_only_counts_it(dat
     async with database.begin() as connection:
         for entry_id in made:
             await entries.set_alerted_to(connection, entry_id, None)
-        assert await freeze_now(connection, chat, clock.now(), kind="now") == len(made)
+        assert await freeze_now(connection, chat, clock.now(), Signer(b"k" * 32), kind="now") == len(made)
     records = await sent(database, chat, clock.now())
     items = [item for record in records for item in record.items]
     assert sorted(item.entry_id for item in items) == made
     shown = [Item.from_json(item.shown) for item in items if item.shown is not None]
-    assert len(shown) == news.STORIES
+    assert len(shown) == STORIES
     text = "".join(record.payload["text"] for record in records)
     assert all(item.title in text for item in shown)
     assert [item.shown is None for item in items[-2:]] == [True, True]

@@ -26,11 +26,11 @@ from bot.storage.schema import entry, query, role, story, subscription
 NEWS = FeedEntry(("key",), "Rain over Idlib", "https://e.org/1", None, "Fields are flooded.", "en", None)
 
 
-async def publish(database: Database, *news: FeedEntry) -> None:
+async def publish(database: Database, *news: FeedEntry, baseline: bool = False) -> None:
     now = datetime.now(UTC)
     async with database.begin() as connection:
         source_id, _ = await sources.add(connection, url="https://e.org/feed", title="E", now=now)
-        await entries.store(connection, source_id, news or [NEWS], now, baseline=False)
+        await entries.store(connection, source_id, news or [NEWS], now, baseline=baseline)
 
 
 class Reader:
@@ -183,6 +183,17 @@ async def test_queries_that_an_article_leaves_no_time_for_are_named_in_the_log(d
     assert spent["entry_id"]
     assert spent["query_ids"]
     assert matched["hits"] + spent["unjudged"] == 300
+
+
+async def test_what_the_first_poll_of_a_source_brings_is_among_the_latest_and_never_news(database: Database) -> None:
+    matcher, reader = Matcher(database, Clock()), Reader(database)
+    await reader.subscribe()
+    await publish(database, baseline=True)
+    assert await matcher.match_new() == 1
+    assert await reader.knows() == []
+    async with database.begin() as connection:
+        assert await entries.alerting(connection, 9) == []
+        assert [found.title for found in await hits.latest(connection, reader.chat_id, 9)] == ["Rain over Idlib"]
 
 
 async def test_an_entry_that_is_only_matched_again_is_not_alerted_again(database: Database) -> None:

@@ -54,10 +54,14 @@ class Outbox:
     """A sender, the sandbox it sends to, and a clock that is put forward by hand."""
 
     def __init__(self, database: Database, sandbox: Sandbox, bot: Bot) -> None:
-        self.database, self.sandbox, self.clock = database, sandbox, SetClock()
+        self.database, self.sandbox, self.clock, self.bot = database, sandbox, SetClock(), bot
         self.world = World(database)
+        self.restart_sender()
+
+    def restart_sender(self) -> None:
+        """Begin with a sender that remembers nothing."""
         self.sender = Sender(
-            database, partial(send, bot), outcome, self.clock, Wakeups(), Pulse(Clock()), rate=1000, paid=True
+            self.database, partial(send, self.bot), outcome, self.clock, Wakeups(), Pulse(Clock()), rate=1000, paid=True
         )
 
     async def add(self, chat: Chat, text: str = "News", **values: object) -> int:
@@ -153,6 +157,28 @@ async def test_a_caption_that_telegram_cannot_read_goes_plain_with_the_same_byte
     (sent,) = outbox.sandbox.sent_to(BEN)
     assert (sent["text"], sent["parse_mode"]) == ("March", None)
     assert outbox.sandbox.world.files[str(sent["file_id"])].content == payload.content
+
+
+async def test_a_429_holds_the_whole_chat_even_for_the_next_sender(outbox: Outbox) -> None:
+    chat = await outbox.world.chat(BEN)
+    await outbox.world.chat(BEN, thread_id=5)  # a topic is the same chat to Telegram
+    refused = await outbox.add(chat)
+    outbox.sandbox.fail(FailureMode.FLOOD, method="sendMessage", chat_id=BEN, retry_after=60)
+    await outbox.send()
+    until = outbox.clock.now() + timedelta(seconds=60)
+    row = await outbox.row(refused)
+    assert (row["state"], row["not_before"], row["attempts"]) == ("READY", until, 0)
+    async with outbox.database.read() as connection:
+        held = (await connection.execute(sa.select(schema.chat.c.hold_until))).scalars().all()
+    assert held == [until, until]
+
+    another = await outbox.add(chat)
+    outbox.restart_sender()
+    await outbox.send()
+    assert await outbox.state(another) == "READY"
+    outbox.clock.time = until
+    await outbox.send()
+    assert [await outbox.state(number) for number in (refused, another)] == ["SENT", "SENT"]
 
 
 async def test_a_message_for_later_is_sent_then_and_its_life_begins_then(outbox: Outbox) -> None:

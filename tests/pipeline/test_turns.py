@@ -70,7 +70,7 @@ async def test_two_digests_of_one_chat_at_one_moment_share_nothing(database: Dat
 
     async def freeze(of: Chat, seconds: int) -> int:
         async with database.begin() as connection:
-            return await freeze_now(connection, of, NOW + timedelta(seconds=seconds), kind="now")
+            return await freeze_now(connection, of, NOW + timedelta(seconds=seconds), Signer(b"k" * 32), kind="now")
 
     async with database.begin() as connection:
         await chats.lock_state(connection, chat.id)

@@ -120,6 +120,23 @@ def test_a_period_names_the_hour_the_local_date_or_the_iso_week() -> None:
     assert period(Schedule.WEEKLY, due, "Asia/Tokyo") == "2026-W53"
 
 
+@pytest.mark.parametrize(
+    ("schedule", "after"),
+    [
+        (Schedule.HOURLY, timedelta(hours=12)),
+        (Schedule.HOURLY, DAY),
+        (Schedule.DAILY, 7 * DAY),
+        (Schedule.DAILY, 365 * DAY),
+        (Schedule.WEEKLY, 364 * DAY),
+        (Schedule.WEEKLY, 371 * DAY),
+    ],
+)
+def test_a_period_never_comes_again(schedule: Schedule, after: timedelta) -> None:
+    due = utc(2026, 1, 5, 7)
+    later = (due + after * number for number in range(1, 9))
+    assert period(schedule, due, "Europe/Berlin") not in {period(schedule, moment, "Europe/Berlin") for moment in later}
+
+
 @given(moments, times, st.sampled_from(ZONES), st.sampled_from([Schedule.HOURLY, Schedule.DAILY, Schedule.WEEKLY]))
 def test_runs_in_a_row_never_share_a_period(after: datetime, at: time, zone: str, schedule: Schedule) -> None:
     first = next_run_at(schedule, after, at, zone)

@@ -1,8 +1,10 @@
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.pipeline.send import refuse
 from bot.storage import chats, deliveries, delivery_claims, digest_runs, hits, subscriptions
@@ -129,7 +131,7 @@ async def test_what_a_message_in_doubt_showed_may_have_been_seen_and_what_it_cou
     async with world.database.begin() as connection:
         assert await deliveries.expire(connection, LATER) == 1
 
-    assert await in_doubt() == {shown, of_its_story, expired}
+    assert await in_doubt() == {shown, expired}
     assert await in_doubt(other) == set()
 
 
@@ -289,6 +291,55 @@ async def test_what_a_dead_sender_left_is_in_doubt_and_an_answer_after_the_resen
         assert not await deliveries.sent(connection, claimed, NOW, 55)
         assert await deliveries.recover(connection, LATER + LEASE * 2, again_at=LATER) == 1
     assert await states(world) == {deliveries.UNCERTAIN_FINAL: 1}
+
+
+async def test_the_items_of_a_sender_that_died_twice_are_pending_again(world: World) -> None:
+    chat = await world.chat()
+    wanted = await world.subscribe(chat, "syria")
+    entry = await world.entry(wanted)
+    await world.alerts_written(entry)
+    await world.tell(chat, entry, wanted)
+    now = NOW
+    for state, pending in ((deliveries.UNCERTAIN, []), (deliveries.UNCERTAIN_FINAL, [entry])):
+        assert len(await claim(world, now=now)) == 1
+        now += LEASE * 2
+        async with world.database.begin() as connection:
+            assert await deliveries.recover(connection, now, again_at=now) == 1
+        assert await states(world) == {state: 1}
+        assert await world.pending(chat) == pending
+        async with world.database.begin() as connection:
+            await deliveries.revive_uncertain(connection, now)
+
+
+LATE_OUTCOMES: dict[str, Callable[[AsyncConnection, Claimed], Awaitable[bool]]] = {
+    "dead": lambda connection, claimed: deliveries.dead(connection, claimed, LATER, "x"),
+    "cancel": lambda connection, claimed: deliveries.cancel(connection, claimed, LATER, "x"),
+    "retry": lambda connection, claimed: deliveries.retry(connection, claimed, LATER, not_before=LATER, error="x"),
+    "uncertain": lambda connection, claimed: deliveries.uncertain(
+        connection, claimed, LATER, again_at=LATER, error="x"
+    ),
+    "sent": lambda connection, claimed: deliveries.sent(connection, claimed, LATER, 55),
+}
+
+
+@pytest.mark.parametrize("outcome", LATE_OUTCOMES)
+async def test_a_sender_that_lost_its_claim_ends_nothing_of_the_next_one(world: World, outcome: str) -> None:
+    chat = await world.chat()
+    wanted = await world.subscribe(chat, "syria")
+    await world.tell(chat, await world.entry(wanted), wanted)
+    (lost,) = await claim(world)
+    async with world.database.begin() as connection:
+        await deliveries.recover(connection, NOW + LEASE * 2, again_at=LATER)
+        await deliveries.revive_uncertain(connection, LATER)
+    (held,) = await claim(world, now=LATER)
+
+    async with world.database.begin() as connection:
+        assert not await LATE_OUTCOMES[outcome](connection, lost)
+
+    assert await states(world) == {deliveries.SENDING: 1}
+    assert await world.pending(chat) == []
+    async with world.database.begin() as connection:
+        assert await deliveries.sent(connection, held, LATER, 56)
 
 
 async def test_a_429_is_no_attempt_and_a_failure_to_leave_is(world: World) -> None:

@@ -35,6 +35,18 @@ async def test_what_was_found_before_a_subscription_is_not_owed(world: World) ->
     assert await world.to_alert(entry) == [(first.id, one.query_id)]
 
 
+async def test_a_past_hit_is_never_news_and_is_among_the_latest(world: World) -> None:
+    chat = await world.chat()
+    one = await world.subscribe(chat, "syria")
+    entry = await world.entry(one, past=True)
+
+    assert await world.to_alert(entry) == []
+    await world.alerts_written(entry)
+    assert await world.pending(chat) == []
+    async with world.database.read() as connection:
+        assert [found.entry_id for found in await hits.latest(connection, chat.id, 10)] == [entry]
+
+
 async def test_told_once_a_text_is_not_told_again(world: World) -> None:
     chat = await world.chat()
     one = await world.subscribe(chat, "syria")

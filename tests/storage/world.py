@@ -40,7 +40,9 @@ class World:
             )
             return made
 
-    async def entry(self, *found_by: Subscription, at: datetime = NOW, like: int = 0, story: int = 0) -> int:
+    async def entry(
+        self, *found_by: Subscription, at: datetime = NOW, like: int = 0, story: int = 0, past: bool = False
+    ) -> int:
         """Store an entry that these subscriptions match: with the text of `like`, of `story`, or all its own."""
         self.made += 1
         item = FeedEntry((f"key {self.made}",), f"Title {self.made}", "https://e.org/x", None, "Text.", "en", at)
@@ -51,7 +53,7 @@ class World:
             placement = Placement(story or like or new.id, like or new.id)
             await entries.place(connection, {new.id: placement}, at)
             matches = [hits.New(one.query_id, new.id, placement, Match(0.5, ())) for one in found_by]
-            await hits.add(connection, matches, at, past=False)
+            await hits.add(connection, matches, at, past=past)
             await entries.mark_matched(connection, [new], 1, {new.id} if matches else set())
             return new.id
 

@@ -11,7 +11,7 @@ from bot.chat.request import Request
 from bot.locales import Words
 from bot.messages import news
 from bot.messages.callbacks import SampleAlertButton
-from bot.messages.news import Item
+from bot.messages.items import Item
 from bot.messages.news import when as shown_time
 from bot.messages.payload import to_payload
 from bot.storage import broadcasts, deliveries, stats

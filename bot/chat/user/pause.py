@@ -7,6 +7,7 @@ from bot.actions import chats as actions
 from bot.chat import permissions
 from bot.chat.replies import reply
 from bot.chat.request import Request
+from bot.chat.user.digest_times import day_and_time
 from bot.messages.callbacks import ResumeButton
 
 
@@ -25,7 +26,7 @@ async def pause_in(request: Request, connection: AsyncConnection) -> Markup:
 
 
 async def resume(request: Request) -> None:
-    """End the pause; the hits since come as one digest."""
+    """End the pause; instant and hourly hits since come as one digest."""
     await permissions.require_group_admin(request)
     async with request.transaction() as connection:
         await reply(request, connection, await resume_in(request, connection))
@@ -33,9 +34,12 @@ async def resume(request: Request) -> None:
 
 async def resume_in(request: Request, connection: AsyncConnection) -> Markup:
     """Resume the chat; return the answer."""
-    resumed = await actions.resume(connection, request.chat, request.now)
+    resumed = await actions.resume(connection, request.chat, request.now, request.services.signer)
     if not resumed.was_paused:
         return request.words.say("Nothing was paused: news comes as before.")
+    if not resumed.stories and resumed.next_digest_at is not None:
+        moment = day_and_time(request, resumed.next_digest_at)
+        return request.words.say("Welcome back. Next digest: {time}.", time=moment)
     if not resumed.stories:
         return request.words.say("Welcome back. You have missed nothing.")
     return request.words.say_many(

@@ -11,6 +11,7 @@ from bot.chat import permissions
 from bot.chat.replies import reply_message
 from bot.chat.request import Request
 from bot.chat.user import pause, subscription_views
+from bot.chat.user.digest_times import next_digest
 from bot.locales import LANGUAGES
 from bot.messages.callbacks import ButtonData, ButtonTooOld, Setting, SettingButton, TimeButton
 from bot.models import Button, Message, Schedule
@@ -26,13 +27,13 @@ async def settings(request: Request) -> None:
     """Show the settings, or change them: a time, a zone, or both ("08:30 Europe/Berlin")."""
     if not request.args.strip():
         async with request.transaction() as connection:
-            await reply_message(request, connection, page(request))
+            await reply_message(request, connection, await page(request, connection))
         return
     await permissions.require_group_admin(request)
     at, zone = read_settings(request)
     async with request.transaction() as connection:
         await set_digest(request, connection, at or request.chat.digest_time, zone or request.chat.zone)
-        await reply_message(request, connection, page(request))
+        await reply_message(request, connection, await page(request, connection))
 
 
 def read_settings(request: Request) -> tuple[time | None, str | None]:
@@ -49,12 +50,12 @@ async def set_digest(request: Request, connection: AsyncConnection, at: time, zo
     request.chat = await actions.set_digest_time(connection, request.chat, at, zone, request.now)
 
 
-def page(request: Request) -> Message:
+async def page(request: Request, connection: AsyncConnection) -> Message:
     """Return the settings and the buttons to change them."""
     _, say, chat = request.words.gettext, request.words.say, request.chat
     new = subscription_views.schedule_names(request.words)[request.schedule]
     lines = [
-        say("Your digest comes at <b>{time}</b>, {zone} time.", time=_clock(chat.digest_time), zone=chat.zone),
+        await next_digest(request, connection),
         say("Tap another time, or send yours with your city: /settings 7:30 Cairo"),
     ]
     if chat.state is ChatState.PAUSED:
@@ -109,7 +110,7 @@ async def pressed(request: Request, connection: AsyncConnection, button: Setting
         case _:
             raise ButtonTooOld(button)
     await _reload_chat(request, connection)
-    return page(request), note
+    return await page(request, connection), note
 
 
 async def _reload_chat(request: Request, connection: AsyncConnection) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.chat.replies import reply
 from bot.chat.request import Request
-from bot.chat.user.subscription_views import when
+from bot.chat.user.fates import doubt, fate
 from bot.delivery.telegram.send import RESENT
 from bot.errors import QueryError, UserError
 from bot.locales import Words
@@ -22,16 +22,14 @@ from bot.matching.query.ast import without_exclusions
 from bot.matching.query.parser import parse
 from bot.matching.query.printer import format_query
 from bot.messages import news
-from bot.messages.callbacks import WhyButton
+from bot.messages.callbacks import CountedButton, WhyButton
+from bot.messages.items import Item
 from bot.messages.limits import LIMIT, measure
-from bot.messages.news import Item
-from bot.messages.news import when as shown_time
-from bot.messages.payload import from_json
+from bot.messages.payload import Rows, from_json
 from bot.messages.safe_text import clean, clip
-from bot.models import Article, Message, Schedule
+from bot.models import Article, Message
 from bot.sources.address import canonical_link
 from bot.storage import deliveries, entries, hits, subscriptions
-from bot.storage.chats import ChatState
 from bot.storage.deliveries import SentMessageRecord
 from bot.storage.hits import Finding
 
@@ -47,7 +45,7 @@ async def why(request: Request) -> None:
     looked = await _look_up(request, request.args.split()[0]) if request.args.strip() else None
     async with request.transaction() as connection:
         if looked is not None:
-            await reply(request, connection, await _of_link(request, connection, looked))
+            await reply(request, connection, *await _of_link(request, connection, looked))
         elif answered is not None:
             told = await hits.entries_told_in(connection, request.chat.id, answered.message_id)
             sent = await deliveries.find_sent(connection, request.chat.id, answered.message_id)
@@ -57,8 +55,13 @@ async def why(request: Request) -> None:
 
 
 async def pressed(request: Request, connection: AsyncConnection, button: WhyButton) -> tuple[Message | None, str]:
-    """Explain the alert whose button was pressed, in place: the matched words are added to it."""
+    """Explain the alert whose button was pressed, in place: the matched words are added to it.
+
+    In a group or channel the post is everybody's: the answer is a pop-up for the person who pressed.
+    """
     explained = await _of_entries(request, connection, [button.entry_id])
+    if not request.is_private:
+        return None, str(explained.striptags())
     message = request.update.effective_message
     sent = await deliveries.find_sent(connection, request.chat.id, message.message_id) if message else None
     alert = _render_again(request, sent) if sent else None
@@ -105,7 +108,7 @@ async def _of_entries(
         title = request.words.isolate(clip(clean(story[0].title), TITLE))
         lines = [Markup("<b>{title}</b>").format(title=title)] if len(entry_ids) > 1 else []
         lines += [sentence(finding, request.words) for finding in story]
-        lines += [_doubt(request)] if entry_id in perhaps_seen else []
+        lines += [doubt(request)] if entry_id in perhaps_seen else []
         blocks.append(Markup("\n").join(lines))
     if len(entry_ids) > MOST:
         rest = len(entry_ids) - MOST
@@ -185,19 +188,32 @@ async def _look_up(request: Request, typed: str) -> LookedUp:
     return LookedUp(found, await asyncio.to_thread(explain, texts, rows[0].article(), request.aliases))
 
 
-async def _of_link(request: Request, connection: AsyncConnection, looked: LookedUp) -> Markup:
+async def _of_link(request: Request, connection: AsyncConnection, looked: LookedUp) -> tuple[Markup, Rows]:
     """Return the explanation of the article at an address: each query it matched, and its message."""
     say, found = request.words.say, looked.entry_ids
     if not found:
-        return say("None of my sources has shown me that article.")
+        return say("None of my sources has shown me that article."), ()
     if not await subscriptions.of_chat(connection, request.chat.id):
-        return say("You are not watching anything yet. Try: /subscribe Idlib")
+        return say("You are not watching anything yet. Try: /subscribe Idlib"), ()
     findings = await hits.findings(connection, request.chat.id, found)
-    lines = [sentence(finding, request.words) + " " + _fate(request, finding) for finding in findings]
+    fates = [await fate(request, connection, finding) for finding in findings]
+    lines = [sentence(finding, request.words) + " " + became for finding, became in zip(findings, fates, strict=True)]
     if await entries.is_waiting(connection, found[:1]):
-        return Markup("\n").join([*lines, say("I am still reading that article. Ask again in two minutes.")])
-    lines += await _not_found(request, connection, looked.reasons, {finding.query_id for finding in findings})
-    return Markup("\n").join(lines) if lines else say("I have read that article: it has none of what you watch.")
+        lines.append(say("I am still reading that article. Ask again in two minutes."))
+    else:
+        lines += await _not_found(request, connection, looked.reasons, {finding.query_id for finding in findings})
+    if not lines:
+        return say("I have read that article: it has none of what you watch."), ()
+    return Markup("\n").join(lines), _lists(request, findings)
+
+
+def _lists(request: Request, findings: Sequence[Finding]) -> Rows:
+    """Return a button for the list of the message that only counted the article."""
+    counted = [finding.telling for finding in findings if finding.telling and finding.telling.counted]
+    if not counted or not request.is_private:
+        return ()
+    button = CountedButton(delivery_id=counted[0].delivery_id)
+    return ((button.labelled(request.words.gettext("Show {count}").format(count=f"+{counted[0].counted}")),),)
 
 
 async def _not_found(
@@ -252,32 +268,3 @@ def _reasons(query: str, document: Document, aliases: Aliases) -> list[str] | No
         if match := match_document(excluded, document):
             left_out |= dict.fromkeys([term.text for term in match.terms] or [format_query(excluded)])
     return list(left_out)[:WORDS] or None
-
-
-def _doubt(request: Request) -> Markup:
-    return request.words.say("An earlier message may have shown you this: Telegram did not confirm that it arrived.")
-
-
-def _fate(request: Request, finding: Finding) -> Markup:
-    """Return whether a finding was sent, or when it will be, or why it will not."""
-    say = request.words.say
-    if finding.told:
-        at = (
-            shown_time(finding.told_at, request.words, zone=request.chat.zone, now=request.now)
-            if finding.told_at
-            else ""
-        )
-        return say("You were told ({time}).", time=at) if at else say("A message on its way tells you.")
-    if finding.past or finding.found_at < finding.subscribed_at:
-        return say("It was there before you began to watch, so it was no news.")
-    if request.now - finding.found_at > hits.PENDING_FOR:
-        return say("It was too old to be sent when its turn came.")
-    if request.chat.state is ChatState.PAUSED:
-        return say("News is paused: /resume brings it.")
-    if finding.in_doubt:
-        return _doubt(request) + " " + say("It comes again in your next digest.")
-    if finding.schedule is Schedule.INSTANT and finding.story_told:
-        return say("You had this story from another source; it comes in your next digest.")
-    if finding.schedule is Schedule.INSTANT:
-        return say("It comes in your next digest: there were too many at once.")
-    return say("It is not sent yet.") + " " + when(request, finding.schedule)

@@ -24,8 +24,8 @@ from bot.messages.callbacks import (
     SubscriptionButton,
     WhyButton,
 )
+from bot.messages.items import Item
 from bot.messages.limits import LIMIT, measure
-from bot.messages.news import Item
 from bot.messages.signing import Signer
 from bot.models import FeedEntry, Schedule
 from bot.pipeline.aliases import AliasBook

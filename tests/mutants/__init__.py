@@ -1,0 +1,1 @@
+"""Mutants: changes to the code that the tests have to notice."""
