@@ -133,7 +133,7 @@ class Rig:
     closed: bool = True  # no feed is served: nothing is read before somebody watches something
     old: set[str] = field(default_factory=set)  # titles of seasons past, which retention may have removed
     doubtful: set[tuple[int, int, str]] = field(default_factory=set)  # (delivery, chat, text); retention removes rows
-    stories: dict[str, tuple[datetime, int]] = field(default_factory=dict)  # title → (season, its story in it)
+    links: dict[str, list[str]] = field(default_factory=dict)  # title → of its articles
     runs: set[tuple[int, int, str]] = field(default_factory=set)  # (run, chat, local date) of daily digests
     dates: set[tuple[int, str]] = field(default_factory=set)  # (chat, local date) on which one was due
     restless: list[str] = field(default_factory=list)  # what kept a season from becoming quiet
@@ -298,6 +298,7 @@ class Rig:
             twice = bool(self.baseline) and self.random.random() < TWICE
             for feed in (number, (number + 1) % FEEDS) if twice else (number,):
                 link = f"https://news.example/{self.seed}/{len(self.published)}/{feed}"
+                self.links.setdefault(title, []).append(link)
                 self.items[feed].insert(0, item(title, link, text=text, published=None))
                 del self.items[feed][120:]
                 self._serve(feed)
@@ -559,9 +560,6 @@ class Rig:
         doubtful = sa.select(delivery.id, chat.telegram_id, delivery.payload).where(delivery.uncertain_count > 0)
         rows = await self.ask(doubtful.join(schema.chat, chat.id == delivery.chat_id))
         self.doubtful |= {(row.id, row.telegram_id, row.payload["text"]) for row in rows}
-        entry = schema.entry.c
-        placed = await self.ask(sa.select(entry.title, entry.story_id).where(entry.story_id.is_not(None)))
-        self.stories |= {row.title: (self.season, row.story_id) for row in placed}
         await self._remember_dates()
         daily = sa.select(run.id, run.chat_id, run.period).where(run.kind == "daily")
         self.runs |= {(row.id, row.chat_id, row.period[:10]) for row in await self.ask(daily)}
