@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install -q --disable-pip-version-check
 INSTALL_PROJECT = $(INSTALL) --no-deps --no-build-isolation -e .
 
-.PHONY: help setup run test lint pictures bench bench-long fuzz chaos places relevance lock clean texts catalogues
+.PHONY: help setup run test lint pictures bench bench-long fuzz chaos soak mutants places relevance lock clean texts catalogues
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -36,6 +36,10 @@ catalogues: $(VENV)/.run   ## bring the translations up to date with the code
 	$(BIN)/python -m bot.locales.build
 chaos: $(VENV)/.dev        ## kill, starve and confuse the bot, and see that it keeps its promise (docs/delivery.md)
 	$(BIN)/python -m tests.chaos $(ARGS)
+soak: $(VENV)/.dev         ## 100,000 articles through the bot: are its memory, descriptors and tables flat? (an hour; ARGS="--articles 5000")
+	$(BIN)/python -m tests.soak $(ARGS)
+mutants: $(VENV)/.dev      ## change the code in small ways, and list the changes that no test notices (docs/extending.md)
+	nice -n 10 $(BIN)/python -m tests.mutants $(ARGS)
 places: $(VENV)/.dev       ## build the names of the world's cities and regions anew, from GeoNames and CLDR (needs npm)
 	npm pack --silent --pack-destination $(VENV) cldr-subdivisions-full@$(CLDR) >/dev/null
 	tar xzf $(VENV)/cldr-subdivisions-full-$(CLDR).tgz -C $(VENV) package/subdivisions/en/en.json

@@ -41,6 +41,7 @@ from bot.runtime.runner import RETRY, finish, on_signal, start_steps, wait
 from bot.runtime.scheduler import build
 from bot.runtime.steps import PATIENCE, QUEUES, Parts, take_over
 from bot.runtime.wakeups import Wakeups
+from bot.runtime.watchdog import Watchdog
 from bot.runtime.zone_rules import pin_zone_rules
 from bot.search.recent import Week
 from bot.sources.address import canonical_url
@@ -64,13 +65,14 @@ GRACE = timedelta(seconds=18)  # for work in flight at SIGTERM
 async def run(config: Config) -> None:
     """Run until SIGTERM or SIGINT. Raise ConfigError if Telegram refuses the token or the database is too new."""
     stop, wakeups = asyncio.Event(), Wakeups()
-    on_signal(stop, wakeups)
-    assert config.telegram.token is not None  # checked by the command line
-    token = config.telegram.token.get_secret_value()
-    failpoints.arm(token)
-    clock = clock_for(token)
-    refuse_impossible(clock.now())
-    await serve(config, clock, wakeups, stop)
+    with Watchdog() as watchdog:
+        on_signal(stop, wakeups, watchdog)
+        assert config.telegram.token is not None  # checked by the command line
+        token = config.telegram.token.get_secret_value()
+        failpoints.arm(token)
+        clock = clock_for(token)
+        refuse_impossible(clock.now())
+        await serve(config, clock, wakeups, stop)
 
 
 async def serve(config: Config, clock: Clock, wakeups: Wakeups, stop: asyncio.Event) -> None:

@@ -111,6 +111,7 @@ class SourceFault(StrEnum):
     OTHER_COMPRESSION = "other-compression", FaultKind.ENCODING
     DAMAGED_COMPRESSION = "damaged-compression", FaultKind.ENCODING
     CUT_COMPRESSION = "cut-compression", FaultKind.ENCODING
+    MANY_MEMBERS = "many-members", FaultKind.ENCODING
 
     EMPTY = "empty", FaultKind.NOT_A_FEED
     NOT_A_FEED = "not-a-feed", FaultKind.NOT_A_FEED

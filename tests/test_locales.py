@@ -81,3 +81,7 @@ def test_what_the_bot_tells_readers_to_type_can_be_typed(language: str) -> None:
     assert len(typed) >= 7
     for text in typed:
         assert all(parse(one, words(language)) for one in split_queries(text))
+
+
+def test_a_language_that_a_message_names_costs_no_memory() -> None:
+    assert len({id(words(f"x{number}")) for number in range(50)} | {id(words("en"))}) == 1

@@ -162,6 +162,7 @@ class Receiver:
             await self._settle(pending, error)
         except Exception as found:  # the boundary of one update
             error = found
+            self._errors.pop(pending.update_id, None)
             await self._settle_error(pending, found)
         if error is not None:
             await _pause(stop, PAUSES[min(pending.attempts, len(PAUSES) - 1)])

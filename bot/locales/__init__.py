@@ -63,9 +63,13 @@ class Words:
         }
 
 
-@cache
 def words(locale: str) -> Words:
     """Return the translator for `locale`, or the English one if there is no catalogue for it."""
-    language = locale.replace("-", "_").split("_")[0].lower() or DEFAULT
-    catalogue = gettext.translation("watchword", CATALOGUES, [language], fallback=True)
-    return Words(language if isinstance(catalogue, gettext.GNUTranslations) else DEFAULT, catalogue)
+    language = locale.replace("-", "_").split("_")[0].lower()
+    return _words(language if language in LANGUAGES else DEFAULT)  # cached: what a message names must not fill it
+
+
+@cache
+def _words(language: str) -> Words:
+    catalogue = gettext.translation("watchword", CATALOGUES, [language], fallback=language == DEFAULT)
+    return Words(language, catalogue)

@@ -50,6 +50,7 @@ SENTENCES: Mapping[SourceFault, str] = {
     SourceFault.OTHER_COMPRESSION: _("The answer is compressed in a way nobody asked for."),
     SourceFault.DAMAGED_COMPRESSION: _("The compressed answer is damaged."),
     SourceFault.CUT_COMPRESSION: _("The compressed answer ends too early."),
+    SourceFault.MANY_MEMBERS: _("The compressed answer has more than {members} parts."),
     SourceFault.EMPTY: _("The document is empty."),
     SourceFault.NOT_A_FEED: _("This document is not a feed."),
     SourceFault.WEB_PAGE: _("This is a web page, not a feed."),

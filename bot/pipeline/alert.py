@@ -21,7 +21,7 @@ from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
 from bot.storage import alerts, chats, deliveries, entries, hits
 from bot.storage.chats import Chat
-from bot.storage.database import Database
+from bot.storage.database import Database, Turn, take_turn
 from bot.storage.hits import PendingHit
 
 log = structlog.get_logger()
@@ -35,11 +35,13 @@ ALERTS_LAST = timedelta(hours=6)  # an alert that could not be sent by then is i
 async def write_alerts(database: Database, clock: Clock, signer: Signer, *, per_hour: int) -> int:
     """Write the alerts of a chunk of entries; return how many entries still had any to write.
 
-    A chat that had `per_hour` alerts within the hour gets no more: what is over stays pending for its next digest.
+    Runs take turns: two that write alerts of one text at one moment would not see each other's. A chat that had
+    `per_hour` alerts within the hour gets no more: what is over stays pending for its next digest.
     """
     now = clock.now()
     written = 0
     async with database.begin() as connection:
+        await take_turn(connection, Turn.ALERTS)
         waiting = await entries.alerting(connection, ENTRIES)
         for entry_id, reached in waiting:
             pending = await hits.to_alert(connection, entry_id, now, after_chat=reached, limit=CHUNK)

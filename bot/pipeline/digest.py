@@ -101,6 +101,7 @@ async def _freeze(
     since: datetime | None = None,
 ) -> tuple[int | None, int]:
     """Write a run and its messages; return its id (None if it was made before) and how many stories it has."""
+    await chats.take_turn(connection, chat.id)  # one that is asked for may meet one that is due
     pending = await hits.pending(connection, chat.id, now, schedules, since=since)
     count = len(stories(pending))
     run_id = await digest_runs.start_run(connection, chat_id=chat.id, kind=kind, period=period, stories=count, now=now)

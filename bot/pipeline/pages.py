@@ -175,7 +175,7 @@ class Pages:
             rules, until = await pages.robots(connection, origin)
         if until is None or until <= now:
             try:
-                rules, until = await robots.fetch(self.fetcher, origin), now + ROBOTS_LAST
+                rules, until = await robots.fetch(self.fetcher, self.parser, origin), now + ROBOTS_LAST
             except SourceError:
                 until = now + ROBOTS_RETRY
             async with self.database.begin() as connection:

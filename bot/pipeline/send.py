@@ -6,7 +6,7 @@ A delivery that a crash leaves in between is in doubt, and is sent once more, ma
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -119,6 +119,7 @@ class Sender:
         turn, is_theirs = divmod(self._claims, TURN_OF_THE_LAST)
         favoured = LAST[turn % len(LAST)] if is_theirs == 0 and not answers_only else None
         busy = self.limiter.busy(moment)
+        claimed: list[Claimed] = []
         try:
             async with self.database.begin() as connection:
                 if not await self._is_active(connection):
@@ -136,6 +137,10 @@ class Sender:
         except SQLAlchemyError as error:
             log.error("deliveries not claimed", reason=type(error).__name__, exc_info=not isinstance(error, DBAPIError))
             await asyncio.sleep(TICK)
+            if claimed:  # the answer to the COMMIT was lost, and perhaps not the claim
+                await self._record(
+                    lambda connection: self._unclaim(connection, claimed), lands_by=moment + LEASE.total_seconds()
+                )
             return []
         if claimed:
             failpoint("claimed")
@@ -143,6 +148,14 @@ class Sender:
         for delivery in claimed:
             self.limiter.take(delivery.telegram_id, group=delivery.chat_kind != "private", now=leaving)
         return [Flight(delivery, moment + LEASE.total_seconds()) for delivery in claimed]
+
+    async def _unclaim(self, connection: AsyncConnection, claimed: Sequence[Claimed]) -> None:
+        """Make deliveries READY that were never sent: left alone they would be in doubt, and twice is for good."""
+        now = self.clock.now()
+        for delivery in claimed:
+            await deliveries.retry(
+                connection, delivery, now, not_before=now, error="claim not confirmed", counted=False
+            )
 
     async def _is_active(self, connection: AsyncConnection) -> bool:
         """Return whether this run is the one that sends; it stays so until the transaction ends.

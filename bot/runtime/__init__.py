@@ -7,6 +7,7 @@ At the bottom, beside models and errors, and importing nothing above:
 - log.py         structured logs, without secrets
 - wakeups.py     the steps that can be woken, and their wake-ups
 - liveness.py    when each part last did its work, and how late the event loop is
+- watchdog.py    the stack of an event loop that is blocked, for the log
 - failpoints.py  named moments at which the chaos test kills the process
 
 At the top:

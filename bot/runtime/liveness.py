@@ -11,6 +11,8 @@ from bot.runtime.clock import Clock
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0)  # seconds
 EVERY = 0.5  # seconds between two measurements of the loop; a float, as asyncio takes it
 REMEMBERED = 600  # measurements: five minutes
+LONG_BLOCK = 1.0  # seconds for which the loop did nothing else
+BLOCK_SHOWN = timedelta(minutes=1)  # long enough to be seen by a check that comes every half minute
 
 
 class Histogram:
@@ -37,6 +39,7 @@ class Pulse:
         self.delays: deque[float] = deque(maxlen=REMEMBERED)  # lateness of the loop, in seconds
         self.lateness = Histogram(BUCKETS)  # the same, since the start
         self.blocked = Histogram(BUCKETS)  # the same, without time spent waiting for a processor
+        self.last_block: tuple[float, float] | None = None  # monotonic time of its end, and its length, in seconds
 
     def beat(self, part: str) -> None:
         """Record that a part did its work."""
@@ -61,7 +64,20 @@ class Pulse:
             late = max(0.0, loop.time() - before - EVERY)
             self.delays.append(late)
             self.lateness.add(late)
-            self.blocked.add(max(0.0, late - (_starved() - starved)))
+            self.note_block(max(0.0, late - (_starved() - starved)))
+
+    def note_block(self, seconds: float) -> None:
+        """Record for how long the loop was blocked until now; LONG_BLOCK or more is a fault for BLOCK_SHOWN."""
+        self.blocked.add(seconds)
+        if seconds >= LONG_BLOCK:
+            self.last_block = (self.clock.monotonic(), seconds)
+
+    def recent_block(self) -> float | None:
+        """Return the length of the last long block, in seconds; None if it ended more than BLOCK_SHOWN ago."""
+        if self.last_block is None:
+            return None
+        ended_at, seconds = self.last_block
+        return seconds if self.clock.monotonic() - ended_at < BLOCK_SHOWN.total_seconds() else None
 
 
 def _starved() -> float:

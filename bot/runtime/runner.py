@@ -5,12 +5,15 @@ import contextlib
 import os
 import signal
 from datetime import timedelta
+from types import FrameType
 
 import structlog
 
 from bot.runtime.liveness import Pulse
 from bot.runtime.steps import STEPS, Parts, Run, StepSpec
 from bot.runtime.wakeups import Wakeups
+from bot.runtime.watchdog import Watchdog
+from bot.storage.database import retry_conflicts
 
 log = structlog.get_logger()
 
@@ -34,10 +37,14 @@ async def _run(spec: StepSpec, parts: Parts, pulse: Pulse, stop: asyncio.Event) 
 
 async def _repeat(spec: StepSpec, run: Run, parts: Parts, pulse: Pulse, stop: asyncio.Event) -> None:
     """Do a step's work whenever it is woken, until none is left; a failure costs a pause, and shows in the health."""
+
+    async def work() -> bool:
+        return bool(await run(parts))
+
     while not stop.is_set():
         await parts.wakeups.wait(spec.step)
         try:
-            while not stop.is_set() and await run(parts):
+            while not stop.is_set() and await retry_conflicts(work):
                 for following in spec.wakes:
                     parts.wakeups.wake(following)
             pulse.beat(spec.step.value)
@@ -63,15 +70,18 @@ async def wait(stop: asyncio.Event, longest: timedelta) -> None:
             await stop.wait()
 
 
-def on_signal(stop: asyncio.Event, wakeups: Wakeups) -> None:
-    """Stop in order at the first signal, at once at the second: the database is as safe then as after a power cut."""
+def on_signal(stop: asyncio.Event, wakeups: Wakeups, watchdog: Watchdog) -> None:
+    """Stop in order at the first signal, at once at the second: the database is as safe then as after a power cut.
 
-    def stopped() -> None:
-        if stop.is_set():
-            os._exit(1)
-        stop.set()
-        wakeups.wake_all()
-
+    The handler is Python's, not the loop's, which would not run while the loop is blocked.
+    """
     loop = asyncio.get_running_loop()
+
+    def stopped(_number: int, _frame: FrameType | None) -> None:
+        if watchdog.note_stop():
+            os._exit(1)
+        loop.call_soon_threadsafe(stop.set)
+        loop.call_soon_threadsafe(wakeups.wake_all)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped)
+        signal.signal(number, stopped)

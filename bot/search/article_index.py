@@ -63,16 +63,18 @@ class _Verdicts:
 
     def of(self, query: Expr) -> dict[int, bool]:
         """Return whether the query matched, by article number; the caller adds to it."""
-        verdicts = self._by_query.setdefault(query, {})
+        if query not in self._by_query:
+            self._by_query[query] = {}
+            self._count += 1
         self._by_query.move_to_end(query)
-        return verdicts
+        return self._by_query[query]
 
     def added(self, count: int) -> None:
-        """Count new verdicts, and drop the queries used longest ago if there are too many."""
+        """Count new verdicts, and drop the queries used longest ago if there are too many; each counts as one, too."""
         self._count += count
         while self._count > MOST_VERDICTS:
             __, oldest = self._by_query.popitem(last=False)
-            self._count -= len(oldest)
+            self._count -= 1 + len(oldest)
 
     def clear(self) -> None:
         """Drop all verdicts."""

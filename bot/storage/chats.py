@@ -142,6 +142,14 @@ async def lock_state(connection: AsyncConnection, chat_id: int) -> tuple[str, da
     return (row.state, row.state_at) if row else None
 
 
+async def take_turn(connection: AsyncConnection, chat_id: int) -> None:
+    """Let transactions that decide what a chat is told come one after another; each sees all that is committed.
+
+    NO KEY UPDATE: a message for the chat may be added meanwhile (PostgreSQL: Explicit Locking, Row-Level Locks).
+    """
+    await connection.execute(sa.select(chat.c.id).where(chat.c.id == chat_id).with_for_update(key_share=True))
+
+
 async def hold(connection: AsyncConnection, telegram_id: int, until: datetime) -> None:
     """Send nothing to a chat, in any of its topics, before a time (Telegram's answer 429); a longer hold stays."""
     shorter = sa.or_(chat.c.hold_until.is_(None), chat.c.hold_until < until)

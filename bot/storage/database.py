@@ -8,12 +8,14 @@ connections of their own. `synchronous=FULL`: with NORMAL a power cut may undo a
 import asyncio
 import secrets
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
+from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
+import structlog
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
@@ -28,9 +30,23 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from bot.errors import ConfigError
 from bot.storage.schema import counter
 
+log = structlog.get_logger()
+
+Result = TypeVar("Result")
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_MS = 10_000
 STATEMENT_TIMEOUT_MS = 60_000
+CONFLICT = ("40001", "40P01")  # serialization_failure, deadlock_detected (PostgreSQL, appendix A)
+CONFLICTS = 3  # in a row, after which a unit fails
+KIND = 0x57415443  # "WATC": the first half of our advisory locks, so that they collide with no other program's
+
+
+class Turn(IntEnum):
+    """Work that all runs on one PostgreSQL may do, but one at a time; the second half of an advisory lock."""
+
+    TABLES = 0
+    ALERTS = 1
 
 
 class Database:
@@ -94,6 +110,7 @@ class Database:
             async with self.begin() as connection:
                 if self.is_sqlite:
                     await _refuse_damaged(connection)
+                await take_turn(connection, Turn.TABLES)  # runs that start at the same moment would make them twice
                 await connection.run_sync(_upgrade)
         except (OSError, sqlite3.Error, DBAPIError) as error:
             raise cannot_be_opened(error) from error
@@ -169,6 +186,28 @@ async def insert_many(connection: AsyncConnection, table: sa.Table, rows: Sequen
     """Insert `rows`, except those whose unique key exists already."""
     if rows:
         await connection.execute(insert_new(connection, table).on_conflict_do_nothing(), list(rows))
+
+
+async def take_turn(connection: AsyncConnection, turn: Turn) -> None:
+    """Wait until no other run does this work, and keep it until the transaction ends. SQLite has one run."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(KIND, turn.value)))
+
+
+async def retry_conflicts(unit: Callable[[], Awaitable[Result]]) -> Result:
+    """Do a unit, from its beginning to its commit, and again if another transaction was in its way: CONFLICTS times.
+
+    A deadlock and a serialization failure undo the whole transaction and ask for this (PostgreSQL: Serialization
+    Failure Handling). Our transactions lock in one order where they can; keys of other tables do not ask us.
+    """
+    for _ in range(CONFLICTS):
+        try:
+            return await unit()
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in CONFLICT:
+                raise
+            log.warning("transaction repeated", reason=type(error.orig).__name__)
+    return await unit()
 
 
 async def next_value(connection: AsyncConnection, name: str) -> int:

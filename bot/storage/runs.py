@@ -26,11 +26,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import ConfigError
 from bot.storage import deliveries, pages, sources
-from bot.storage.database import Database, cannot_be_opened, insert_new
+from bot.storage.database import KIND, Database, cannot_be_opened, insert_new
 from bot.storage.lease import run_of
 from bot.storage.schema import delivery, role, source
 
-KIND = 0x57415443  # "WATC": the first half of our advisory locks, so that they collide with no other program's
 PATIENCE = timedelta(seconds=30)  # for a predecessor to stop
 RETRY = timedelta(seconds=0.1)  # between two tries to lock the file
 AGES = timedelta(days=1)  # longer than any lease

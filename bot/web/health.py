@@ -19,12 +19,13 @@ def problems(
     delays: Sequence[float],
     failures: dict[str, int],
     log_bytes: int = 0,
+    blocked: float | None = None,
 ) -> list[str]:
     """Return one sentence for each fault.
 
     `sent` and `fetched` are the times since the last message was sent and since getUpdates last returned (None: not
     yet, or not polling); `delays` is the lateness of the event loop, in seconds; `failures` counts those of each step
-    in a row; `log_bytes` is the size of SQLite's log.
+    in a row; `log_bytes` is the size of SQLite's log; `blocked` is for how long the loop was blocked a moment ago.
     """
     found = []
     for name, waited in waits.items():
@@ -35,6 +36,8 @@ def problems(
         found.append(f"updates: Telegram has given none for {round(fetched.total_seconds())} s")
     if delays and max(delays) > LATE:
         found.append(f"loop: was late by {max(delays):.1f} s")
+    if blocked is not None:
+        found.append(f"loop: was blocked for {blocked:.1f} s; the log has the stack")
     if log_bytes > LONGEST_LOG:
         found.append(f"database: its log has grown to {log_bytes // 2**20} MB; something reads it without an end")
     found += [f"{step}: failed {count} times in a row" for step, count in failures.items() if count >= FAILURES]

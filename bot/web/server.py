@@ -97,6 +97,7 @@ class Status:
             delays=pulse.delays,
             failures=pulse.failures,
             log_bytes=self.database.log_bytes(),
+            blocked=pulse.recent_block(),
         )
 
 

@@ -1,6 +1,8 @@
 """Verdict on the seasons of a rig: the invariants of docs/delivery.md, and measured figures."""
 
 import asyncio
+import json
+import re
 import sqlite3
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from tests.chaos.rig import FEED_SECRET, POINTS, TOKEN, Rig
 
 PROMISED_STOP = 20.0  # seconds
 MOST_LATE = 0.25  # seconds
+APART = "\n\nYou may have seen these\n\n"
 
 
 @dataclass
@@ -40,10 +43,9 @@ async def judge(rig: Rig) -> Verdict:
     verdict.figures |= {
         "seed": str(rig.seed),
         "lives": str(len(rig.lives)),
-        "killed": f"{sum(life.status == -9 for life in rig.lives)}",
-        "of these at a named moment": _moments(rig),
-        "disk filled": str(rig.filled),
-        "entries": str(len(rig.published)),
+        **{blow: str(count) for blow, count in sorted(rig.blows.items())},
+        "named moments": _moments(rig),
+        "articles": f"{len(rig.published)}, {len(rig.baseline)} of them in a first poll",
         "hits promised": str(len(pairs)),
         "messages": str(len(sent)),
         "deliveries by state": await _states(rig),
@@ -51,6 +53,8 @@ async def judge(rig: Rig) -> Verdict:
     verdict.demand("I1 nothing lost without a record", await _lost(rig, pairs, sent, verdict))
     verdict.demand("I2 two copies at most, the second marked and recorded", _copies(rig, sent, verdict))
     verdict.demand("I3 nothing to who did not ask", await _unasked(rig, sent))
+    verdict.demand("what comes again after two doubts stands apart", _not_apart(rig, sent, verdict))
+    verdict.demand("what a first poll had is no news, and nothing else", await _first_polls(rig, sent))
     verdict.demand("I4 the database is whole", _damaged(rig))
     verdict.demand("I5 no secret in log, database, backups, chats", await _leaks(rig))
     verdict.demand("I6 the event loop is never late for long", _late(rig, verdict))
@@ -68,7 +72,7 @@ def _moments(rig: Rig) -> str:
     """Return how many ended at named moments, and how often at the one that was met least."""
     met = Counter(life.how.partition(":")[0] for life in rig.lives if ":" in life.how)
     least = [name for name, _ in POINTS if met[name] == min(met[point] for point, _ in POINTS)]
-    return f"{met.total()}; least often, {met[least[0]]} times: {', '.join(least)}"
+    return f"{met.total()} lives; least often, {met[least[0]]} times: {', '.join(least)}"
 
 
 async def _states(rig: Rig) -> str:
@@ -91,21 +95,61 @@ async def _promised(rig: Rig) -> set[tuple[int, str]]:
         (telegram_id, title)
         for telegram_id, word in await rig.ask(watching)
         for title in rig.published
-        if title.split()[0] == word and int(str(telegram_id)) not in rig.paused
+        if title not in rig.baseline and title.split()[0] == word and int(str(telegram_id)) not in rig.paused
     }
 
 
 async def _lost(rig: Rig, pairs: set[tuple[int, str]], sent: list[SentMessage], verdict: Verdict) -> list[str]:
-    """Return the news that were not reported. A large digest shows the biggest stories and counts the rest."""
-    counted = {(rig.migrated.get(chat_id, chat_id), title) for chat_id, title in rig.counted}
-    told: defaultdict[int, list[str]] = defaultdict(list)
+    """Return the news that no message shows, by its title or its link, and no digest counts behind its button."""
+    got: defaultdict[int, list[SentMessage]] = defaultdict(list)
     for message in sent:
-        told[rig.migrated.get(message["chat_id"], message["chat_id"])].append(message["text"])
-    shown = {chat_id: "\n".join(texts) for chat_id, texts in told.items()}
-    hidden = [(chat_id, title) for chat_id, title in sorted(pairs) if title not in shown.get(chat_id, "")]
-    missing = [pair for pair in hidden if pair not in counted]
+        got[rig.migrated.get(message["chat_id"], message["chat_id"])].append(message)
+    shown = {chat_id: "\n".join(one["text"] + one["markup"] for one in messages) for chat_id, messages in got.items()}
+    hidden = [(chat, title) for chat, title in sorted(pairs) if not _is_shown(rig, title, shown.get(chat, ""))]
+    uncounted = Counter(chat_id for chat_id, _ in hidden)
+    uncounted.subtract({chat_id: _counted(messages) for chat_id, messages in got.items()})
+    missing = [pair for pair in hidden if uncounted[pair[0]] > 0]
     verdict.figures["counted in a digest, not shown in it"] = str(len(hidden) - len(missing))
     return [f"{title!r} for {chat_id} ({await _record(rig, chat_id, title)})" for chat_id, title in missing]
+
+
+def _is_shown(rig: Rig, title: str, told: str) -> bool:
+    return title in told or any(f'"{link}"' in told for link in rig.links[title])
+
+
+def _counted(messages: list[SentMessage]) -> int:
+    """Return how many texts the buttons of digests list; a second copy has no more."""
+    labels = {_plain(one["text"]): json.dumps(one["reply_markup"]) for one in messages}
+    return sum(int(found[1]) for label in labels.values() if (found := re.search(r"Show (\d+) more", label)))
+
+
+def _plain(text: str) -> str:
+    """Return a message's text without the mark of a resend."""
+    return text.removeprefix(RESENT.strip()).strip()
+
+
+def _not_apart(rig: Rig, sent: list[SentMessage], verdict: Verdict) -> list[str]:
+    """Return what a second message, no copy of the first, told as if it were news."""
+    wrong, again = [], 0
+    known: dict[tuple[int, str], str] = {}  # (chat, title) → the first text that told it
+    for message in sent:
+        chat_id, text = rig.migrated.get(message["chat_id"], message["chat_id"]), _plain(message["text"])
+        news = text.partition(APART)[0]
+        for title in _told(rig, text):
+            if known.setdefault((chat_id, title), text) != text:
+                again += 1
+                wrong += [f"{title!r} for {chat_id}"] if title in news else []
+    verdict.figures["listed again, apart, as perhaps seen"] = str(again - len(wrong))
+    return wrong
+
+
+async def _first_polls(rig: Rig, sent: list[SentMessage]) -> list[str]:
+    """Return what was told although a first poll had it, and what came later and was taken for it."""
+    entry = schema.entry.c
+    taken = {row[0] for row in await rig.ask(sa.select(entry.title).where(entry.baseline))} - rig.baseline
+    return [f"{title!r} came after the first polls" for title in taken] + [
+        f"{title!r} for {message['chat_id']}" for message in sent for title in rig.baseline if title in message["text"]
+    ]
 
 
 async def _record(rig: Rig, chat_id: int, title: str) -> str:
@@ -130,7 +174,7 @@ def _copies(rig: Rig, sent: list[SentMessage], verdict: Verdict) -> list[str]:
     for message in news:
         key = (
             rig.migrated.get(message["chat_id"], message["chat_id"]),
-            message["text"].removeprefix(RESENT.strip()).strip(),
+            _plain(message["text"]),
         )
         copies[key] += 1
         marked[key] += message["text"].startswith(RESENT.strip())
@@ -264,7 +308,7 @@ def _impatient(rig: Rig) -> list[str]:
     wrong = []
     for chat_id, requests in by_chat.items():
         for (at, status), (later, _) in pairwise(requests):
-            same_life = not any(at < life.ended <= later for life in rig.lives)
+            same_life = not any(at < broken <= later for broken in rig.breaks)
             if status == 429 and same_life and later - at < 1.0:
                 wrong.append(f"{chat_id} after {later - at:.2f} s")
     return wrong

@@ -47,6 +47,7 @@ TYPED = {"updates-fetched", "updates-stored", "applying", "applied"}  # moments 
 SPEEDS = (1.0, 60.0, 60.0)  # of the program's clock, while it lives; one is chosen for each life
 FIRST_PERSON, FIRST_GROUP = 20_000, -3_000
 FEEDS = 4
+PROGRAMS = 3  # at most, at the same time
 POINTS = (  # where the program can be told to end itself, and at which time of passing at the latest
     ("fetched", 4),
     ("read", 3),
@@ -86,11 +87,14 @@ SPRING = datetime(2027, 3, 27, 12, tzinfo=UTC)  # half a day before the clocks c
 DIGEST_TIMES = ("02:30", "00:00", "08:00")
 KEYWORDS = ("Idlib", "Aleppo", "Homs", "Latakia", "Raqqa", "Palmyra")
 SYLLABLES = ("ka", "ro", "mi", "tel", "bar", "sun", "dov", "lin", "pex", "gra", "nu", "fol", "zet", "wem", "hi", "quo")
+TWICE = 0.2  # of the articles, the share that two feeds have at the same moment
 BIRTH = 30.0  # seconds the program may take to ask for updates, on a busy machine
 LIFE = 2.5  # seconds a life lasts at most after its birth, if it is not to come to a named moment
 ERRAND = 6.0  # seconds it has to come to one
 BACKUP_EVERY = timedelta(hours=2)
+BEFORE_THE_FIRST_POLL = ("fetched:1", "read:1", "storing:1", "stored:2")  # has ended for every feed: the first kills
 FEED_SECRET = "key=feed-canary-that-nobody-may-show"
+PATIENCE = 40  # times that the database is asked for an answer
 QUIET = 60.0  # seconds it may take to become quiet
 LONGEST_LEAP = 100.0  # minutes the program is dead: several in a row may not make a digest twelve hours late
 
@@ -123,10 +127,13 @@ class Rig:
     typed: set[tuple[int, str]] = field(default_factory=set)  # (person, word): subscriptions made by typing
     paused: dict[int, float] = field(default_factory=dict)  # person → when told that they are
     migrated: dict[int, int] = field(default_factory=dict)
-    filled: int = 0
+    blows: Counter[str] = field(default_factory=Counter)  # what was done to the program, how often
+    breaks: list[float] = field(default_factory=list)  # when
+    baseline: set[str] = field(default_factory=set)  # titles that the first polls had: no news
+    closed: bool = True  # no feed is served: nothing is read before somebody watches something
     old: set[str] = field(default_factory=set)  # titles of seasons past, which retention may have removed
     doubtful: set[tuple[int, int, str]] = field(default_factory=set)  # (delivery, chat, text); retention removes rows
-    counted: set[tuple[int, str]] = field(default_factory=set)  # (chat, title) told by a digest that says "… more"
+    links: dict[str, list[str]] = field(default_factory=dict)  # title → of its articles
     runs: set[tuple[int, int, str]] = field(default_factory=set)  # (run, chat, local date) of daily digests
     dates: set[tuple[int, str]] = field(default_factory=set)  # (chat, local date) on which one was due
     restless: list[str] = field(default_factory=list)  # what kept a season from becoming quiet
@@ -140,7 +147,8 @@ class Rig:
         self.database = Database(self.url)
         self.items: list[list[str]] = [[] for _ in range(FEEDS)]
         self.beats = self.folder / "beats"
-        self.web = f"127.0.0.1:{_free_port()}"
+        self.webs = [f"127.0.0.1:{_free_port()}" for _ in range(PROGRAMS)]
+        self.life_of: dict[int, Life] = {}  # by process
         self.points: list[tuple[str, int]] = []  # whose turn is still to come
         self.clock_file = self.folder / "clock.json"
         self.log = self.folder / "bot.log"
@@ -165,9 +173,9 @@ class Rig:
 
     # ---- the program ----
 
-    def configuration(self) -> Path:
-        """Write the configuration and return where."""
-        path = self.folder / "config.toml"
+    def configuration(self, program: int = 0) -> Path:
+        """Write the configuration of a program and return where."""
+        path = self.folder / f"config{program}.toml"
         found = [
             f'[[sources]]\nurl = "{self.feeds.url(_address(number))}"\ntitle = "Feed {number}"'
             for number in range(FEEDS)
@@ -193,7 +201,7 @@ class Rig:
             [limits]
             alerts_per_hour = 1000
             [web]
-            listen = "{self.web}"
+            listen = "{self.webs[program]}"
             [log]
             format = "json"
             """
@@ -201,8 +209,8 @@ class Rig:
         )
         return path
 
-    async def start(self, at: str = "") -> asyncio.subprocess.Process:
-        """Start the program, to end itself at a named moment if one is given."""
+    async def start(self, at: str = "", number: int = 0) -> asyncio.subprocess.Process:
+        """Start the program (of several: one), to end itself at a named moment if one is given."""
         environment = os.environ | {
             bot_clock.VARIABLE: str(self.clock_file),
             failpoints.VARIABLE: at,
@@ -210,13 +218,15 @@ class Rig:
         }
         program = ["tests.chaos.planted", self.bug] if self.bug else ["bot"]
         with self.log.open("ab") as log:
-            self.lives.append(Life(time.monotonic()))
-            return await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", *program, "run", "--config", str(self.configuration())),
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", *program, "run", "--config", str(self.configuration(number))),
                 env=environment,
                 stdout=log,
                 stderr=log,
             )
+        self.life_of[process.pid] = Life(time.monotonic())
+        self.lives.append(self.life_of[process.pid])
+        return process
 
     async def end(self, process: asyncio.subprocess.Process, how: str, number: int) -> None:
         """Send a signal, wait for the end, and note it."""
@@ -224,8 +234,16 @@ class Rig:
             process.send_signal(number)
         async with asyncio.timeout(30):
             status = await process.wait()
-        life = self.lives[-1]
+        life = self.life_of[process.pid]
         life.ended, life.how, life.status = time.monotonic(), how, status
+        self.breaks.append(life.ended)
+        if status == -signal.SIGKILL:
+            self.note("killed at a named moment" if ":" in how else "killed at random")
+
+    def note(self, blow: str) -> None:
+        """Count what was done to the program, and when."""
+        self.blows[blow] += 1
+        self.breaks.append(time.monotonic())
 
     # ---- the world ----
 
@@ -264,20 +282,26 @@ class Rig:
                     )
 
     def _serve(self, number: int) -> None:
+        if self.closed:
+            self.feeds.serve(_path(number), "not yet", status=503)
+            return
         self.feeds.serve(_path(number), rss(self.items[number], title=f"Feed {number}"))
 
     def publish(self, count: int) -> None:
-        """Publish articles, each about one keyword and unlike all others."""
+        """Publish articles, each about one keyword and unlike all others; some in two feeds at once."""
         for _ in range(count):
             number = self.random.randrange(FEEDS)
             words = ["".join(self.random.choices(SYLLABLES, k=3)).capitalize() for _ in range(6)]
             title = f"{self.random.choice(KEYWORDS)} {' '.join(words)}"
             text = " ".join("".join(self.random.choices(SYLLABLES, k=3)) for _ in range(20))
-            link = f"https://news.example/{self.seed}/{len(self.published)}"
             self.published[title] = time.monotonic()
-            self.items[number].insert(0, item(title, link, text=text, published=None))
-            del self.items[number][120:]
-            self._serve(number)
+            twice = bool(self.baseline) and self.random.random() < TWICE
+            for feed in (number, (number + 1) % FEEDS) if twice else (number,):
+                link = f"https://news.example/{self.seed}/{len(self.published)}/{feed}"
+                self.links.setdefault(title, []).append(link)
+                self.items[feed].insert(0, item(title, link, text=text, published=None))
+                del self.items[feed][120:]
+                self._serve(feed)
 
     def type_something(self) -> None:
         """Let somebody subscribe to a word nobody has, by typing."""
@@ -317,7 +341,7 @@ class Rig:
 
     async def fill_disk(self, process: asyncio.subprocess.Process, seconds: float) -> None:
         """Let the database take nothing more for a while: no file may grow; or, on PostgreSQL, only reading goes."""
-        self.filled += 1
+        self.note("disk full" if self.url.startswith("sqlite") else "server refuses to write")
         if self.url.startswith("sqlite"):
             _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, most))
@@ -399,7 +423,7 @@ class Rig:
             await self.fill_disk(process, 1.5)
         await self._ended(process, self.random.uniform(0.2, LIFE) * self.slowness)
 
-    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+    async def _listen(self, process: asyncio.subprocess.Process, number: int = 0) -> None:
         """Ask the program how late its loop was by its own fault in this life, as Prometheus does."""
         if process.returncode is not None:
             return
@@ -407,7 +431,7 @@ class Rig:
             timeout = aiohttp.ClientTimeout(5)
             async with (
                 aiohttp.ClientSession(timeout=timeout) as session,
-                session.get(f"http://{self.web}/metrics") as answer,
+                session.get(f"http://{self.webs[number]}/metrics") as answer,
             ):
                 page = await answer.text()
         except (aiohttp.ClientError, TimeoutError):
@@ -463,15 +487,31 @@ class Rig:
             process.kill()
             await process.wait()
 
+    async def first_kills(self) -> None:
+        """Be killed before the first poll of every feed has ended, while articles appear in them."""
+        self.closed = False
+        for moment in BEFORE_THE_FIRST_POLL:
+            self.publish(3)
+            process = await self.start(moment)
+            await self._ended(process, BIRTH)
+            await self.end(process, moment, signal.SIGKILL)
+        self.publish(6)  # news in the feeds that were read by now, part of the first poll in the others
+
     async def warm_up(self) -> None:
         """Live until every feed was read once: what it shows then is no news."""
         process = await self.start()
         assert await self._awake(process)
+        await self._read_once()
+        await self.end(process, "SIGTERM", signal.SIGTERM)
+
+    async def _read_once(self) -> None:
+        """Wait until every feed was read once, and note what the first polls had."""
         source = schema.source.c
         async with asyncio.timeout(QUIET * self.slowness):
             while len(await self.ask(sa.select(source.id).where(source.baseline_done))) < FEEDS:
                 await asyncio.sleep(0.1)
-        await self.end(process, "SIGTERM", signal.SIGTERM)
+        entry = schema.entry.c
+        self.baseline = {row[0] for row in await self.ask(sa.select(entry.title).where(entry.baseline))}
 
     async def new_season(self, shown: datetime) -> None:
         """Put the clock far forward, and live until every slot is one of this season."""
@@ -491,6 +531,14 @@ class Rig:
         self.set_clock(self.now())
         process = await self.start()
         assert await self._awake(process)
+        await self._settle()
+        await self._listen(process)
+        began = time.monotonic()
+        await self.end(process, "SIGTERM", signal.SIGTERM)
+        self.life_of[process.pid].how = f"SIGTERM, {time.monotonic() - began:.1f} s"
+
+    async def _settle(self) -> None:
+        """Wait until nothing is owed."""
         await self._come_back()
         for leaps in range(4):
             began = time.monotonic()
@@ -506,33 +554,16 @@ class Rig:
             if leaps < 3:
                 self.set_clock(self.now() + timedelta(hours=9))
         await self._remember()
-        await self._listen(process)
-        began = time.monotonic()
-        await self.end(process, "SIGTERM", signal.SIGTERM)
-        self.lives[-1].how = f"SIGTERM, {time.monotonic() - began:.1f} s"
 
     async def _remember(self) -> None:
         run, delivery, chat = schema.digest_run.c, schema.delivery.c, schema.chat.c
         doubtful = sa.select(delivery.id, chat.telegram_id, delivery.payload).where(delivery.uncertain_count > 0)
         rows = await self.ask(doubtful.join(schema.chat, chat.id == delivery.chat_id))
         self.doubtful |= {(row.id, row.telegram_id, row.payload["text"]) for row in rows}
-        self.counted |= await self._told_by_count()
         await self._remember_dates()
         daily = sa.select(run.id, run.chat_id, run.period).where(run.kind == "daily")
         self.runs |= {(row.id, row.chat_id, row.period[:10]) for row in await self.ask(daily)}
         self.old |= set(self.published)
-
-    async def _told_by_count(self) -> set[tuple[int, str]]:
-        """Return (chat, title) of what a private message counts for the list behind its button."""
-        chat, entry, item, delivery = schema.chat.c, schema.entry.c, schema.delivery_item.c, schema.delivery.c
-        statement = (
-            sa.select(chat.telegram_id, entry.title)
-            .join(schema.delivery, delivery.chat_id == chat.id)
-            .join(schema.delivery_item, item.delivery_id == delivery.id)
-            .join(schema.entry, entry.id == item.entry_id)
-            .where(chat.kind == "private", delivery.state == "SENT", item.shown.is_(None))
-        )
-        return {(row.telegram_id, row.title) for row in await self.ask(statement)}
 
     async def _remember_dates(self) -> None:
         """Note on which local dates of this season a chat was due its digest, if nothing ever kept it from having one.
@@ -576,12 +607,13 @@ class Rig:
 
     async def ask(self, statement: Any) -> Sequence[Any]:
         """Ask the database something, from outside."""
-        try:
-            async with self.database.read() as connection:
-                return (await connection.execute(statement)).all()
-        except DBAPIError:  # PostgreSQL dropped every connection, ours too
-            async with self.database.read() as connection:
-                return (await connection.execute(statement)).all()
+        for _ in range(PATIENCE):
+            try:
+                async with self.database.read() as connection:
+                    return (await connection.execute(statement)).all()
+            except DBAPIError:  # PostgreSQL dropped every connection, ours too, or is just starting
+                await asyncio.sleep(0.5)
+        raise TimeoutError("the database does not answer")
 
 
 def _path(number: int) -> str:

@@ -94,3 +94,19 @@ def test_what_was_judged_is_not_remembered_without_end(monkeypatch: pytest.Monke
     assert index.find(second).is_whole
     assert index.find(second, most=0).is_whole
     assert index.find(first, most=0) == IndexMatches(set(), left=5)
+
+
+def test_queries_that_nothing_had_to_be_judged_for_are_not_remembered_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bot.search.article_index.MOST_VERDICTS", 8)
+    texts = [Article("", f"rain over the hills of Idlib, and article {number}", "en") for number in range(5)]
+    index = index_of(texts)
+    judged = parse("rain NEAR/5 Idlib")
+    assert index.find(judged).is_whole
+    for number in range(2):
+        assert index.find(parse(f"unheard{number}")).is_whole
+    assert index.find(judged, most=0).is_whole
+    for number in range(9):
+        assert index.find(parse(f"unheard{number}")).is_whole
+    assert index.find(judged, most=0) == IndexMatches(set(), left=5)

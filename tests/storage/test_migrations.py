@@ -1,5 +1,6 @@
 """Migrations of rows that an older version wrote."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -107,3 +108,11 @@ async def test_why_sources_failed_is_still_told_after_the_sentences_became_data(
     assert unknown == [{"text": SENTENCES[-1]}]
     (blocked,) = [error for error in errors if error and error.fault is SourceFault.BLOCKED]
     assert explain(blocked, words("ar")) == "يرفض الخادم خدمتنا (الحالة 403)."
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_runs_that_start_at_the_same_moment_make_the_tables_once(database_url: str) -> None:
+    databases = [Database(database_url) for _ in range(3)]
+    await asyncio.gather(*(database.migrate() for database in databases))
+    for database in databases:
+        await database.close()

@@ -99,6 +99,12 @@ async def test_a_message_that_fails_again_and_again_is_no_short_wait(
         assert (await get(f"{url}/healthz"))[0] == (200 if minute <= 5 else 503)
 
 
+async def test_health_is_red_for_a_while_after_the_loop_was_blocked(status: tuple[Status, str, Later]) -> None:
+    page, url, _ = status
+    page.pulse.note_block(1.5)
+    assert await get(f"{url}/healthz") == (503, "loop: was blocked for 1.5 s; the log has the stack\n")
+
+
 async def test_ready_means_started(status: tuple[Status, str, Later]) -> None:
     page, url, _ = status
     assert (await get(f"{url}/readyz"))[0] == 503

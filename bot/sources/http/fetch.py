@@ -81,12 +81,14 @@ class Fetched:
     """The answer of a server: a body, or that nothing changed.
 
     `url` is the address after redirects; `permanent_url` is the same if every redirect was a permanent one, else None.
-    `body` is decompressed, empty when not modified. `fresh_for` is the server's hint when to fetch again. `hub` and
-    `self_url` are the addresses in its `Link` headers, absolute.
+    `body` is decompressed, empty when not modified; `body_hash` is its SHA-256 digest, hex, "" when not modified.
+    `fresh_for` is the server's hint when to fetch again. `hub` and `self_url` are the addresses in its `Link` headers,
+    absolute.
     """
 
     url: str
     body: bytes
+    body_hash: str = ""
     not_modified: bool = False
     permanent_url: str | None = None
     validators: Validators = field(default_factory=Validators)
@@ -94,11 +96,6 @@ class Fetched:
     fresh_for: timedelta | None = None
     hub: str | None = None
     self_url: str | None = None
-
-    @property
-    def body_hash(self) -> str:
-        """The SHA-256 digest of the body, hex."""
-        return hashlib.sha256(self.body).hexdigest()
 
 
 @dataclass(slots=True)
@@ -236,9 +233,11 @@ class Fetcher:
         url = str(exchange.url)
         not_modified = response.status == 304
         hub, self_url = http.hub_and_self(response.headers.getall("Link", []))
+        body, body_hash = (b"", "") if not_modified else await self._body(response)
         return Fetched(
             url=url,
-            body=b"" if not_modified else await self._body(response),
+            body=body,
+            body_hash=body_hash,
             not_modified=not_modified,
             permanent_url=url if exchange.hops and exchange.permanent else None,
             validators=exchange.validators if not_modified else http.validators(response.headers),
@@ -248,14 +247,21 @@ class Fetcher:
             self_url=absolute_link(url, self_url),
         )
 
-    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _body(self, response: aiohttp.ClientResponse) -> tuple[bytes, str]:
+        """Return the decoded body and its digest; both are computed in a thread, which needs no GIL for either."""
         raw = bytearray()
         async for chunk in response.content.iter_any():
             raw += chunk
             if len(raw) > self._max_bytes:
                 raise too_large(self._max_bytes)
         encoding = ",".join(response.headers.getall("Content-Encoding", []))
-        return decompress(bytes(raw), encoding, self._max_bytes)
+        return await asyncio.to_thread(decode_body, bytes(raw), encoding, self._max_bytes)
+
+
+def decode_body(raw: bytes, content_encoding: str, limit: int) -> tuple[bytes, str]:
+    """Return the decoded body of `raw` and its SHA-256 digest, hex; raises SourceError as `decompress` does."""
+    body = decompress(raw, content_encoding, limit)
+    return body, hashlib.sha256(body).hexdigest()
 
 
 class Lanes:

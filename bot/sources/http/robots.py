@@ -1,7 +1,8 @@
 """Robots: fetches a site's robots.txt (RFC 9309), and applies it.
 
 In: an origin, or its robots.txt and an address. Out: that text, or whether the address may be fetched and the delay
-between two fetches. Not here: caching the text.
+between two fetches. Not here: caching the text. `decode_rules` and `judge` run in the worker process: to guess the
+encoding of a hostile file takes seconds.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from yarl import URL
 from bot.errors import FaultKind, SourceError
 from bot.sources.http.fetch import Fetcher, FetchOptions
 from bot.sources.reading.charset import decode
+from bot.sources.reading.pool import FeedParser
 
 MAX_BYTES = 500 * 1024  # of a robots.txt that are read: RFC 9309, 2.5
 LONGEST_DELAY = timedelta(minutes=1)  # between two pages: with a longer Crawl-delay no page would be read in time
@@ -34,7 +36,7 @@ def origin_of(url: URL | str) -> str:
     return str(URL(url).origin())
 
 
-async def fetch(fetcher: Fetcher, origin: str) -> str:
+async def fetch(fetcher: Fetcher, parser: FeedParser, origin: str) -> str:
     """Return the rules of an origin, "" where it has none: a 4xx means that (RFC 9309, 2.3.1.3), except a 429.
 
     Raises SourceError for other failures: nothing may be fetched then (2.3.1.4).
@@ -46,7 +48,7 @@ async def fetch(fetcher: Fetcher, origin: str) -> str:
         if has_none or error.kind in _NONE_THERE:
             return ""
         raise
-    return _whole_lines(fetched.body, fetched.content_type)
+    return await parser.run(decode_rules, _whole_lines(fetched.body), fetched.content_type)
 
 
 def judge(rules: str, agent: str, url: str) -> RobotsVerdict:
@@ -58,8 +60,11 @@ def judge(rules: str, agent: str, url: str) -> RobotsVerdict:
     return RobotsVerdict(robots.can_fetch(url, agent), timedelta(seconds=delay))
 
 
-def _whole_lines(body: bytes, content_type: str | None) -> str:
-    """Return the lines within MAX_BYTES, whole: a rule cut in two would mean something else."""
-    if len(body) > MAX_BYTES:
-        body = body[:MAX_BYTES].rpartition(b"\n")[0]
+def decode_rules(body: bytes, content_type: str | None) -> str:
+    """Return the text of a robots.txt, without NUL, which a database may refuse."""
     return decode(body, content_type).replace("\0", "")
+
+
+def _whole_lines(body: bytes) -> bytes:
+    """Return the lines within MAX_BYTES, whole: a rule cut in two would mean something else."""
+    return body if len(body) <= MAX_BYTES else body[:MAX_BYTES].rpartition(b"\n")[0]

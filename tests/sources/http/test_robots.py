@@ -8,6 +8,7 @@ from bot.sources.http import robots
 from bot.sources.http.fetch import Fetcher
 from bot.sources.http.guard import AddressGuard
 from bot.sources.http.robots import MAX_BYTES, RobotsVerdict, judge
+from bot.sources.reading.pool import FeedParser
 from tests.feedserver import FeedServer
 
 AGENT = "Watchword/0.1 (news alerts)"
@@ -57,7 +58,8 @@ async def fetcher() -> AsyncIterator[Fetcher]:
 
 
 async def rules(server: FeedServer, fetcher: Fetcher) -> str:
-    return await robots.fetch(fetcher, server.url("").rstrip("/"))
+    async with FeedParser(workers=1) as parser:
+        return await robots.fetch(fetcher, parser, server.url("").rstrip("/"))
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 451])

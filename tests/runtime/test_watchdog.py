@@ -1,0 +1,137 @@
+"""The watchdog, over loops that are really blocked."""
+
+import asyncio
+import signal
+import sys
+import threading
+import time
+from datetime import timedelta
+
+from structlog.testing import capture_logs
+
+from bot.runtime.clock import Clock
+from bot.runtime.liveness import BLOCK_SHOWN, LONG_BLOCK, Pulse
+from bot.runtime.watchdog import Watchdog, _stack
+
+QUICK = timedelta(milliseconds=20)
+BLOCKED_PROGRAM = """
+import asyncio, sys
+from datetime import timedelta
+from bot.runtime.runner import on_signal
+from bot.runtime.wakeups import Wakeups
+from bot.runtime.watchdog import Watchdog
+
+async def main():
+    with Watchdog(every=timedelta(milliseconds=20), patience=timedelta(milliseconds=20),
+                  stop_patience=timedelta(seconds=float(sys.argv[1]))) as watchdog:
+        on_signal(asyncio.Event(), Wakeups(), watchdog)
+        print("ready", flush=True)
+        while True:
+            pass
+
+asyncio.run(main())
+"""
+
+
+def block_until(condition: threading.Event) -> None:
+    """Block the thread as a hostile document does."""
+    until = time.monotonic() + 20
+    while not condition.is_set() and time.monotonic() < until:
+        pass
+
+
+async def test_the_stack_of_a_blocked_loop_is_logged_once() -> None:
+    seen_twice = threading.Event()
+
+    class Counted(Watchdog):
+        looks = 0
+
+        def _report(self, blocked: float) -> None:
+            super()._report(blocked)
+            self.looks += 1
+            if self.looks == 3:
+                seen_twice.set()
+
+    with capture_logs() as logs, Counted(every=QUICK, patience=QUICK):
+        block_until(seen_twice)
+    (line,) = [entry for entry in logs if entry["event"] == "event loop blocked"]
+    assert line["stack"][-1].endswith(" block_until")
+    assert any(frame.endswith("test_the_stack_of_a_blocked_loop_is_logged_once") for frame in line["stack"])
+    assert line["seconds"] >= 0
+    assert line["log_level"] == "error"
+
+
+async def test_a_blocked_loop_that_should_stop_ends_the_process() -> None:
+    left = threading.Event()
+    codes: list[int] = []
+
+    def leave(code: int) -> None:
+        codes.append(code)
+        left.set()
+
+    with capture_logs() as logs, Watchdog(every=QUICK, patience=QUICK, stop_patience=QUICK, leave=leave) as watchdog:
+        assert watchdog.note_stop() is False
+        assert watchdog.note_stop() is True
+        block_until(left)
+    assert codes[0] == 1
+    assert any(entry.get("leaves") for entry in logs)
+
+
+def test_a_loop_that_waits_for_events_is_not_blocked() -> None:
+    """It has not answered either after the whole process was stopped and continued."""
+    loop = asyncio.new_event_loop()
+    waiting = threading.Thread(target=loop.run_forever)
+    waiting.start()
+    try:
+        until = time.monotonic() + 10
+        while _stack(sys._current_frames()[waiting.ident or 0]) and time.monotonic() < until:
+            pass
+        assert _stack(sys._current_frames()[waiting.ident or 0]) == []
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        waiting.join()
+        loop.close()
+
+
+async def blocked_program(stop_patience: float) -> asyncio.subprocess.Process:
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", BLOCKED_PROGRAM, str(stop_patience)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert program.stdout is not None
+    assert await program.stdout.readline() == b"ready\n"
+    return program
+
+
+async def test_a_second_signal_ends_a_program_whose_loop_is_blocked() -> None:
+    program = await blocked_program(3600)
+    while program.returncode is None:  # a signal that comes before the first was handled is the same one
+        program.send_signal(signal.SIGTERM)
+        await asyncio.wait([asyncio.ensure_future(program.wait())], timeout=0.2)
+    assert program.returncode == 1
+
+
+async def test_one_signal_ends_it_in_bounded_time() -> None:
+    program = await blocked_program(0.05)
+    program.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(20):
+        assert await program.wait() == 1
+
+
+def test_a_long_block_is_a_fault_for_a_minute() -> None:
+    class Still(Clock):
+        at = 100.0
+
+        def monotonic(self) -> float:
+            return self.at
+
+    clock = Still()
+    pulse = Pulse(clock)
+    pulse.note_block(LONG_BLOCK / 2)
+    assert pulse.recent_block() is None
+    pulse.note_block(LONG_BLOCK * 3)
+    clock.at += BLOCK_SHOWN.total_seconds() - 1
+    assert pulse.recent_block() == LONG_BLOCK * 3
+    clock.at += 1
+    assert pulse.recent_block() is None
