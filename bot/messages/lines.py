@@ -79,7 +79,7 @@ def further_names(lead: Item, others: Sequence[Item], reader: ReaderContext) -> 
     named, links = {clean(lead.source)}, []
     for other in others:
         name = clean(other.source)
-        text = clip(name, SOURCE) if name and name not in named else clip(clean(other.title), SOURCE)
+        text = clip(name, SOURCE) if name and name not in named else clip(clean(other.title), FURTHER)
         if link(other.url) is None:
             text = clip(clean(other.title), UNLINKED)  # nothing else shows it
         named.add(name)
@@ -91,10 +91,12 @@ def further_texts(lead: Item, reader: ReaderContext) -> Markup:
     """Return the links of an alert's further texts: "+ BBC · Reuters", or many headlines folded."""
     sources = {clean(item.source) for item in (lead, *lead.others)}
     number = reader.words.ngettext("{count} source", "{count} sources", len(sources)).format(count=len(sources))
+    named = [escape(number)] if len(sources) > 1 else []
     if len(lead.others) <= NAMED:
-        return Markup("+ ") + Markup(" · ").join([*further_names(lead, lead.others, reader), escape(number)])
+        return Markup("+ ") + Markup(" · ").join([*further_names(lead, lead.others, reader), *named])
     folded = Markup("\n").join(further_line(other, reader) for other in lead.others)
-    return Markup("+{} · {}\n<blockquote expandable>{}</blockquote>").format(len(lead.others), number, folded)
+    counted = Markup(" · ").join([escape(f"+{len(lead.others)}"), *named])
+    return Markup("{}\n<blockquote expandable>{}</blockquote>").format(counted, folded)
 
 
 def further_line(item: Item, reader: ReaderContext) -> Markup:

@@ -39,6 +39,7 @@ async def judge(rig: Rig) -> Verdict:
     """Look at the database, the sandbox's ledger and the log."""
     verdict = Verdict()
     sent = [message for message in rig.sandbox.sent if message["method"].lower() == "sendmessage"]
+    shown = [*sent, *rig.sandbox.world.edits]
     pairs = await _promised(rig)
     verdict.figures |= {
         "seed": str(rig.seed),
@@ -50,9 +51,9 @@ async def judge(rig: Rig) -> Verdict:
         "messages": str(len(sent)),
         "deliveries by state": await _states(rig),
     }
-    verdict.demand("I1 nothing lost without a record", await _lost(rig, pairs, sent, verdict))
+    verdict.demand("I1 nothing lost without a record", await _lost(rig, pairs, shown, verdict))
     verdict.demand("I2 two copies at most, the second marked and recorded", _copies(rig, sent, verdict))
-    verdict.demand("I3 nothing to who did not ask", await _unasked(rig, sent))
+    verdict.demand("I3 nothing to who did not ask", await _unasked(rig, shown))
     verdict.demand("what comes again after two doubts stands apart", _not_apart(rig, sent, verdict))
     verdict.demand("what a first poll had is no news, and nothing else", await _first_polls(rig, sent))
     verdict.demand("I4 the database is whole", _damaged(rig))

@@ -594,7 +594,10 @@ class Rig:
         """Return what still has to be fetched, matched, written, frozen, sent or answered."""
         d, e, i, s = schema.delivery.c, schema.entry.c, schema.inbox.c, schema.digest_slot.c
         questions = {
-            "messages": sa.select(d.id, d.kind, d.state).where(d.state.in_(["READY", "SENDING", "UNCERTAIN"])),
+            "messages": sa.select(d.id, d.kind, d.state).where(
+                d.state.in_(["READY", "SENDING", "UNCERTAIN"]),
+                sa.or_(d.kind != "edit", d.not_before <= self.now()),  # one of an edit's next minutes is for later
+            ),
             "entries": sa.select(e.id).where(sa.or_(e.matched_at_version.is_(None), e.alerted_to.is_not(None))),
             "updates": sa.select(i.update_id).where(i.state == "NEW"),
             "digests": sa.select(s.chat_id, s.due_at).where(s.due_at <= self.now()),
