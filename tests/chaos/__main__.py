@@ -23,7 +23,7 @@ from bot.sandbox.faults import FailureMode
 from bot.sandbox.server import Sandbox
 from tests.chaos.judge import Verdict, judge
 from tests.chaos.planted import BUGS
-from tests.chaos.rig import MIXED, TOKEN, Rig
+from tests.chaos.rig import BEFORE_THE_FIRST_POLL, MIXED, TOKEN, Rig
 from tests.chaos.three import ThreeRig
 from tests.feedserver import FeedServer
 
@@ -77,7 +77,7 @@ async def _live(rig: Rig, kills: int, bug: str | None, *, autumn: bool) -> None:
     if not bug:
         await rig.births(every=1 if kills >= MANY else 3)
     await rig.prepare()
-    await rig.first_kills()
+    await rig.first_kills(BEFORE_THE_FIRST_POLL if kills >= MANY else BEFORE_THE_FIRST_POLL[-1:])
     await rig.warm_up()
     half = kills // 2 if autumn else kills
     for number in range(kills):

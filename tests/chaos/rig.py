@@ -88,7 +88,7 @@ DIGEST_TIMES = ("02:30", "00:00", "08:00")
 KEYWORDS = ("Idlib", "Aleppo", "Homs", "Latakia", "Raqqa", "Palmyra")
 SYLLABLES = ("ka", "ro", "mi", "tel", "bar", "sun", "dov", "lin", "pex", "gra", "nu", "fol", "zet", "wem", "hi", "quo")
 TWICE = 0.2  # of the articles, the share that two feeds have at the same moment
-BIRTH = 30.0  # seconds the program may take to ask for updates, on a busy machine
+BIRTH = 120.0  # seconds the program may take to ask for updates, on a busy machine
 LIFE = 2.5  # seconds a life lasts at most after its birth, if it is not to come to a named moment
 ERRAND = 6.0  # seconds it has to come to one
 BACKUP_EVERY = timedelta(hours=2)
@@ -487,10 +487,10 @@ class Rig:
             process.kill()
             await process.wait()
 
-    async def first_kills(self) -> None:
+    async def first_kills(self, moments: Sequence[str] = BEFORE_THE_FIRST_POLL) -> None:
         """Be killed before the first poll of every feed has ended, while articles appear in them."""
         self.closed = False
-        for moment in BEFORE_THE_FIRST_POLL:
+        for moment in moments:
             self.publish(3)
             process = await self.start(moment)
             await self._ended(process, BIRTH)
