@@ -93,6 +93,18 @@ async def test_an_alert_tells_its_own_text_alone(database: Database, kind: str) 
     assert (shown, listed, owed) == ({made[0]}, set(), set(made[1:]))
 
 
+async def test_a_group_is_still_owed_what_its_digest_does_not_show(database: Database) -> None:
+    clock = SetClock()
+    chat = await World(database).chat(kind="group")
+    made = await publish_event(database, chat, 60, clock.now(), "strike", "town")
+    async with database.begin() as connection:  # sixty events
+        await connection.execute(sa.update(schema.hit).values(story_id=schema.hit.c.entry_id))
+        await freeze_now(connection, chat, clock.now(), SIGNER, kind="now")
+    shown, listed, owed = await accounted(database, chat, clock.now())
+    assert (len(shown), len(listed), len(owed)) == (50, 0, 10)
+    assert shown | owed == made
+
+
 async def test_a_channels_messages_have_no_buttons(database: Database) -> None:
     clock = SetClock()
     chat = await World(database).chat(kind="channel")
