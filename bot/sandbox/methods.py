@@ -123,7 +123,9 @@ def edit_message_text(world: World, params: Params) -> JSON:
     text, entities = params.formatted(
         "text", most=MAX_TEXT, empty="message text is empty", too_long="message is too long"
     )
-    return _edit(world, chat, message, {"text": text, "entities": entities, "reply_markup": params.keyboard()})
+    edited = _edit(world, chat, message, {"text": text, "entities": entities, "reply_markup": params.keyboard()})
+    world.edits.append(_noted(world, params, chat, edited, "editMessageText"))
+    return edited
 
 
 def edit_message_reply_markup(world: World, params: Params) -> JSON:
@@ -286,27 +288,39 @@ def _send(world: World, params: Params, chat: SandboxChat, method: str, **conten
         is_topic_message=True if thread_id else None,
     )
     world.sent_count += 1
-    file_id = message["document"]["file_id"] if "document" in message else None
-    world.sent.append(
-        SentMessage(
-            number=world.sent_count,
-            method=method,
-            chat_id=chat.id,
-            message_id=message["message_id"],
-            text=message.get("text") or message.get("caption") or "",
-            markup=params.text("text" if method == "sendMessage" else "caption"),
-            parse_mode=params.text("parse_mode") or None,
-            entities=message.get("entities") or message.get("caption_entities") or [],
-            reply_markup=keyboard,
-            reply_to=replied["message_id"] if replied else None,
-            thread_id=thread_id,
-            silent=params.flag("disable_notification"),
-            file_id=message["photo"][0]["file_id"] if "photo" in message else file_id,
-            at=time.monotonic(),
-        )
-    )
+    world.sent.append(_noted(world, params, chat, message, method, thread_id=thread_id, replied=replied))
     world.changes.notify()
     return message
+
+
+def _noted(
+    world: World,
+    params: Params,
+    chat: SandboxChat,
+    message: JSON,
+    method: str,
+    *,
+    thread_id: int | None = None,
+    replied: JSON | None = None,
+) -> SentMessage:
+    """Return the ledger's entry of a message as it is now."""
+    file_id = message["document"]["file_id"] if "document" in message else None
+    return SentMessage(
+        number=world.sent_count,
+        method=method,
+        chat_id=chat.id,
+        message_id=message["message_id"],
+        text=message.get("text") or message.get("caption") or "",
+        markup=params.text("text" if method in ("sendMessage", "editMessageText") else "caption"),
+        parse_mode=params.text("parse_mode") or None,
+        entities=message.get("entities") or message.get("caption_entities") or [],
+        reply_markup=params.keyboard(),
+        reply_to=replied["message_id"] if replied else None,
+        thread_id=thread_id,
+        silent=params.flag("disable_notification"),
+        file_id=message["photo"][0]["file_id"] if "photo" in message else file_id,
+        at=time.monotonic(),
+    )
 
 
 def _send_file(world: World, params: Params, chat: SandboxChat, method: str, **content: Any) -> JSON:

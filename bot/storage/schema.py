@@ -358,6 +358,8 @@ Index(  # a newer edit of a message replaces a waiting edit
     postgresql_where=sa.and_(delivery.c.state == "READY", delivery.c.edits.is_not(None)),
 )
 
+_part_index("ix_delivery_edits", delivery.c.edits.is_not(None), delivery.c.edits)  # all edits of a message
+
 delivery_file = Table(  # the picture or document of a delivery
     "delivery_file",
     meta,
