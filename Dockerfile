@@ -1,6 +1,12 @@
 # Watchword in a container: no root, nothing written outside /srv/watchword/data, nothing installed that is not pinned.
 #   docker build -t watchword .        How to run it: compose.yaml, docs/deployment.md
 
+# Debian's SQLite has a known fault; this stage has npm, which brings a newer one, and a C compiler.
+FROM node:24-bookworm AS sqlite
+WORKDIR /src
+COPY container/sqlite.sh ./
+RUN sh sqlite.sh /opt/sqlite
+
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv /opt/watchword
@@ -22,6 +28,10 @@ LABEL org.opencontainers.image.title="Watchword" \
       org.opencontainers.image.licenses="MIT"
 # The packages' licences are in /opt/watchword/LICENCES.txt, Debian's in /usr/share/doc.
 COPY --from=build /opt/watchword /opt/watchword
+COPY --from=sqlite /opt/sqlite /opt/sqlite
+# By this variable and not by ld.so.conf.d: there, arm64's folder of Debian's SQLite comes before /usr/local/lib.
+ENV LD_LIBRARY_PATH=/opt/sqlite
+RUN python -c "import sqlite3; assert sqlite3.sqlite_version_info >= (3, 51, 3), sqlite3.sqlite_version"
 ENV PATH=/opt/watchword/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 WATCHWORD_WEB__LISTEN=127.0.0.1:8080
 # The database's default place is data/ below here; a config.toml may be mounted beside it.
 WORKDIR /srv/watchword

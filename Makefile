@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install -q --disable-pip-version-check
 INSTALL_PROJECT = $(INSTALL) --no-deps --no-build-isolation -e .
 
-.PHONY: help setup run test lint pictures bench bench-long fuzz chaos soak mutants places relevance lock clean texts catalogues
+.PHONY: help setup run test lint pictures bench bench-long fuzz chaos soak mutants places relevance lock audit digests sqlite dist clean texts catalogues
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -51,6 +51,16 @@ relevance: $(VENV)/.dev    ## how right the matcher is, beside what other bots d
 lock: $(VENV)/.dev         ## resolve the dependencies anew, for every platform
 	$(BIN)/uv pip compile pyproject.toml --group build --universal --generate-hashes --no-header -q --upgrade -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --group dev -c requirements.lock --universal --generate-hashes --no-header -q --upgrade -o requirements-dev.lock
+	$(BIN)/uv pip compile --group pyproject.toml:audit --python-version 3.11 --universal --generate-hashes --no-header -q --upgrade -o requirements-audit.lock
+audit: $(VENV)/.audit      ## write the bill of materials (CycloneDX) to dist/, and look for known vulnerabilities
+	$(VENV)/audit/bin/python tools/audit.py requirements.lock dist/watchword.cdx.json $(ARGS)
+digests:                   ## pin the images of Dockerfile and compose.yaml by digest (needs docker and their registry)
+	@$(PYTHON) tools/digests.py Dockerfile compose.yaml
+sqlite: $(VENV)/.dev       ## build the image's SQLite into .venv/sqlite, and test the storage on it (needs npm and cc)
+	sh container/sqlite.sh $(VENV)/sqlite
+	LD_LIBRARY_PATH=$(CURDIR)/$(VENV)/sqlite $(BIN)/pytest -n 2 tests/storage tests/test_container.py -k "not postgresql"
+dist: $(VENV)/.dev         ## build the wheel and the source archive into dist/
+	$(BIN)/hatchling build -d dist
 clean:           ## remove what make made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
@@ -60,6 +70,10 @@ $(VENV)/bin/python:
 $(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
 	$(INSTALL) --require-hashes -r requirements.lock
 	$(INSTALL_PROJECT)
+	@touch $@
+$(VENV)/.audit: requirements-audit.lock | $(VENV)/bin/python
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements-audit.lock
 	@touch $@
 $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	$(INSTALL) --require-hashes -r requirements-dev.lock

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.cli.check import SAFE_SQLITE
 from bot.config import PREFIX, load
 
 ROOT = Path(__file__).parents[1]
@@ -44,7 +45,7 @@ def test_nothing_unpinned_is_fetched() -> None:
     assert not given("ADD")
     assert "://" not in " ".join(given("RUN") + given("FROM") + given("COPY"))
     for image in given("FROM"):
-        assert re.match(r"python:3\.\d+-slim-\w+( AS \w+)?$", image)
+        assert re.match(r"(python:3\.\d+-slim|node:\d+)-bookworm(@sha256:[0-9a-f]{64})?( AS \w+)?$", image)
     for command in given("RUN"):
         for install in re.findall(r"pip install ([^&]*)", command):
             assert "--require-hashes -r requirements.lock" in install or "--no-deps --no-build-isolation" in install
@@ -62,7 +63,7 @@ def test_it_holds_no_secret_and_only_what_it_is_made_of() -> None:
     assert {*project["license-files"], project["readme"], "bot"} <= set(copied)
     for name in copied:
         assert (ROOT / name).exists()
-        assert any(fnmatch(name, pattern) for pattern in allowed)
+        assert any(fnmatch(name.split("/")[0], pattern) for pattern in allowed)
     assert "TOKEN" not in DOCKERFILE
 
 
@@ -131,4 +132,50 @@ def test_compose_takes_every_right_away() -> None:
     assert re.search(r"^  postgresql:\n    profiles:\n      - postgresql$", text, re.M)
     assert "privileged: true" not in text
     assert "ports:" not in text
-    assert all(re.search(r":\d", image) for image in re.findall(r"image: (\S+:\S+)", text))
+    images = re.findall(r"image: (\S+:\S+)", text)
+    assert images
+    assert all(re.fullmatch(r"[\w./-]+:\d[\w.-]*(@sha256:[0-9a-f]{64})?", image) for image in images)
+
+
+def test_neither_can_take_the_whole_memory_or_every_process_of_the_machine() -> None:
+    services = (ROOT / "compose.yaml").read_text("utf-8").split("\nvolumes:")[0].split("\n  postgresql:\n")
+    assert len(services) == 2
+    for service in services:
+        assert re.search(r"^    mem_limit: \dg\b", service, re.M)
+        assert re.search(r"^    pids_limit: \d+\b", service, re.M)
+    unit = (ROOT / "docs/watchword.service").read_text("utf-8").splitlines()
+    assert {"MemoryMax=1G", "TasksMax=200"} <= set(unit)
+
+
+def test_its_sqlite_comes_from_a_pinned_package_and_is_the_one_that_is_loaded() -> None:
+    script = (ROOT / "container/sqlite.sh").read_text("utf-8")
+    assert re.search(r"^PACKAGE=[\w-]+@\d+\.\d+\.\d+$", script, re.M)
+    assert re.search(r"^SHA512=[0-9a-f]{128}$", script, re.M)
+    assert script.index("sha512sum --check") < script.index("tar x") < script.index("${CC:-cc}")
+    assert "://" not in script
+    folder = "/opt/sqlite"
+    assert f"sh sqlite.sh {folder}" in given("RUN")
+    assert f"--from=sqlite {folder} {folder}" in given("COPY")
+    assert f"LD_LIBRARY_PATH={folder}" in given("ENV")
+    floor = ", ".join(map(str, SAFE_SQLITE))
+    assert any(f"assert sqlite3.sqlite_version_info >= ({floor})" in command for command in given("RUN"))
+
+
+BUILT = Path(os.environ.get("WATCHWORD_SQLITE", ROOT / ".venv/sqlite"))
+
+
+@pytest.mark.skipif(not (BUILT / "libsqlite3.so.0").exists(), reason="`make sqlite` builds the image's SQLite")
+def test_the_program_starts_on_the_sqlite_of_the_image(tmp_path: Path) -> None:
+    environment = os.environ | {"LD_LIBRARY_PATH": str(BUILT), "LD_BIND_NOW": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-m", "bot", "check"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = re.search(r"^database +ok: SQLite (\d+)\.(\d+)\.(\d+), intact$", done.stdout, re.M)
+    assert found, done.stdout + done.stderr
+    assert tuple(map(int, found.groups())) >= SAFE_SQLITE
+    assert "fault in WAL mode" not in done.stdout

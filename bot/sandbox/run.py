@@ -5,6 +5,8 @@ empty at each start, as the sandbox's chats are, unless the configuration names 
 """
 
 import asyncio
+import shutil
+import sys
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -83,9 +85,18 @@ async def _listen(stack: AsyncExitStack, port: int) -> Sandbox:
 def _greeting(sandbox: Sandbox) -> str:
     return (
         f"Watchword is running in its sandbox. This is not Telegram. Open {sandbox.root_url}\n"
-        f"Or talk to it from another terminal: .venv/bin/watchword chat --url {sandbox.root_url}\n"
+        f"Or talk to it from another terminal: {command()} chat --url {sandbox.root_url}\n"
         "Try: /subscribe Idlib   Stop it here with Ctrl+C."
     )
+
+
+def command() -> str:
+    """Return the command that starts this program once more: its name if the shell finds it, else as it was started."""
+    started = sys.argv[0]
+    if Path(started).name != "watchword":
+        return f"{sys.executable} -m bot"
+    found = shutil.which("watchword")
+    return "watchword" if found and Path(found).samefile(started) else started
 
 
 def _in_sandbox(config: Config, sandbox: Sandbox, demo: tuple[ConfiguredSource, ...], folder: Path) -> Config:

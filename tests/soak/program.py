@@ -4,7 +4,6 @@ python -m tests.soak.program CONFIG
 """
 
 import asyncio
-import signal
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +12,9 @@ from bot.app import serve
 from bot.config import load
 from bot.runtime import clock as bot_clock
 from bot.runtime.log import configure
+from bot.runtime.runner import on_signal
 from bot.runtime.wakeups import Step, Wakeups
+from bot.runtime.watchdog import Watchdog
 
 LOOK = 1.0  # seconds between two looks at the clock
 HOUR = timedelta(hours=1)
@@ -26,17 +27,13 @@ async def live(path: Path) -> None:
     token = config.telegram.token.get_secret_value()
     configure(config.log.level, config.log.format, [token])
     clock = bot_clock.clock_for(token)
-
-    def stopped() -> None:
-        stop.set()
-        wakeups.wake_all()
-
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped)
-    tidying = asyncio.create_task(_tidy_hourly(clock, wakeups))
-    try:
-        await serve(config, clock, wakeups, stop)
-    finally:
-        tidying.cancel()
+    with Watchdog() as watchdog:
+        on_signal(stop, wakeups, watchdog)
+        tidying = asyncio.create_task(_tidy_hourly(clock, wakeups))
+        try:
+            await serve(config, clock, wakeups, stop)
+        finally:
+            tidying.cancel()
 
 
 async def _tidy_hourly(clock: bot_clock.Clock, wakeups: Wakeups) -> None:

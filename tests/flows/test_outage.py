@@ -1,0 +1,92 @@
+"""What piled up while the bot, or Telegram, was away: nothing is dropped, nothing comes twice, no rate is exceeded."""
+
+from datetime import time, timedelta
+from random import Random
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.runtime.wakeups import Step
+from bot.sandbox.faults import FailureMode
+from bot.sandbox.people import BEN
+from bot.schedules.digests import next_digest_at
+from bot.storage import schema
+from tests.flows.living import Bot
+from tests.flows.test_delivery import state, watch
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def headlines(count: int) -> list[str]:
+    """Return headlines of which no two are alike: five made-up words each, and Idlib."""
+    random = Random(1)
+    words = [
+        "".join(random.choice("bdfgklmnprstvz") + random.choice("aeiou") for _ in range(4)) for _ in range(count * 5)
+    ]
+    assert len(set(words)) == len(words)
+    return [" ".join([*words[at : at + 5], "Idlib"]).capitalize() for at in range(0, len(words), 5)]
+
+
+async def told_texts(bot: Bot) -> int:
+    """Return how many texts the chats were told."""
+    counted: list[int] = []
+
+    async def read(connection: AsyncConnection) -> bool:
+        distinct = sa.select(sa.func.count(sa.distinct(schema.told.c.text_id)))
+        counted.append((await connection.execute(distinct)).scalar_one())
+        return True
+
+    await bot.until(read)
+    return counted[-1]
+
+
+async def test_of_all_that_came_during_a_long_stop_a_part_is_alerted_and_the_digest_has_the_rest(bot: Bot) -> None:
+    """A digest shows fifty stories and counts the others; the latest (/latest) has them."""
+    bot.changes["limits"] = {"alerts_per_hour": 20}
+    async with bot.running():
+        before = await watch(bot)
+    titles = headlines(120)
+    for title in titles:
+        bot.news(title)
+    bot.clock.ahead += timedelta(days=3)
+    async with bot.running():
+        await bot.polled()
+        await bot.told(before + 20)
+        await bot.polled()
+        assert len(bot.sandbox.sent_to(BEN)) == before + 20
+        now = bot.clock.now()
+        bot.clock.ahead += next_digest_at(now, time(8), "UTC") - now + timedelta(seconds=1)
+        bot.wakeups.wake(Step.DIGEST)
+        digest = await bot.told(before + 21)
+        await bot.sandbox.until(lambda: "more: /latest" in bot.sandbox.sent_to(BEN)[-1]["text"], 20)
+        await bot.polled()
+        assert await told_texts(bot) == len(titles)
+    told = "".join(message["text"] for message in bot.sandbox.sent_to(BEN)[before:])
+    assert "100 stories" in digest["text"]
+    assert [title for title in titles if told.count(title) > 1] == []
+    assert sum(title in told for title in titles) == 20 + 50
+
+
+async def test_what_waited_while_telegram_was_away_comes_in_its_order_at_the_allowed_pace(bot: Bot) -> None:
+    now = bot.clock.now()
+    bot.clock.ahead = now.replace(hour=9, minute=0) + timedelta(days=1) - now  # no digest is due in the next hours
+    async with bot.running():
+        before = await watch(bot)
+        bot.sandbox.fail(FailureMode.FLOOD, method="sendMessage", chat_id=BEN, retry_after=3600, times=None)
+        titles = headlines(6)
+        for title in titles:
+            bot.news(title)
+            await bot.polled()
+        await bot.sandbox.until(lambda: any(request.status == 429 for request in bot.sandbox.requests))
+        await state(bot, "READY")
+    bot.clock.ahead += timedelta(hours=5)  # an alert is worth sending for six
+    bot.sandbox.faults.clear()
+    bot.sandbox.set_limits(on=True)
+    refused = sum(request.status == 429 for request in bot.sandbox.requests)
+    async with bot.running():  # started anew: a 429 is waited for by a clock that no test puts forward
+        await bot.told(before + len(titles))
+        assert sum(request.status == 429 for request in bot.sandbox.requests) == refused
+    told = [message["text"] for message in bot.sandbox.sent_to(BEN)[before:]]
+    assert [title for text in told for title in titles if title in text] == titles
+    assert not any(text.startswith("↻") for text in told)
