@@ -257,6 +257,7 @@ async def list_page(request: Request, page: int) -> Message:
     """
     async with request.services.database.read() as connection:
         have = await subscriptions.of_chat(connection, request.chat.id)
+        held = {known: stories for known, __, stories in await hits.held(connection, request.chat.id, request.now)}
     if not have:
         return Message(nothing_watched(request.words))
     pages = (len(have) - 1) // PAGE + 1
@@ -265,7 +266,7 @@ async def list_page(request: Request, page: int) -> Message:
     lines = [request.words.say_many("You are watching {number} thing:", "You are watching {number} things:", len(have))]
     widths = await _widths(request, [subscription for __, subscription in shown])
     lines += [
-        _list_line(request, number, subscription, width.shown(request.words))
+        _list_line(request, number, subscription, width.shown(request.words), held.get(subscription.id, 0))
         for (number, subscription), width in zip(shown, widths, strict=True)
     ]
     lines.append(Markup("\n") + request.words.say("Tap a number to change it or to stop."))
@@ -278,10 +279,11 @@ async def list_page(request: Request, page: int) -> Message:
     return Message(Markup("\n").join(lines), tuple(rows))
 
 
-def _list_line(request: Request, number: int, subscription: Subscription, wide: str) -> Markup:
-    return Markup("{number}. <b>{label}</b> · {schedule} · {width}").format(
+def _list_line(request: Request, number: int, subscription: Subscription, wide: str, held: int) -> Markup:
+    line = Markup("{number}. <b>{label}</b> · {schedule} · {width}").format(
         number=number,
         label=request.words.isolate(subscription.label),
         schedule=schedule_names(request.words)[subscription.schedule].lower(),
         width=wide,
     )
+    return line + " · " + request.words.say_many("{number} held", "{number} held", held) if held else line
