@@ -35,3 +35,45 @@ PRESS = _words("""
     express fox gazette guardian herald independent insider jazeera journal magazine mirror nbc net news newspaper npr
     observer online org post press radio reuters sky telegraph times tribune tv upi welle wire xinhua
 """)
+
+# What fills the slots of templates.
+WEEKDAYS = _words("""
+    monday tuesday wednesday thursday friday saturday sunday montag dienstag mittwoch donnerstag freitag samstag sonntag
+    lundi mardi mercredi jeudi vendredi samedi dimanche lunes martes miercoles jueves viernes sabado domingo
+    pazartesi sali carsamba persembe cuma cumartesi pazar
+    понедельник вторник среду среда четверг пятницу пятница субботу суббота воскресенье
+    الاثنين الثلاثاء الاربعاء الخميس الجمعه السبت الاحد
+    اثنين ثلاثاء اربعاء خميس جمعه سبت احد
+""")
+ZODIAC = _words("aries taurus gemini leo virgo libra scorpio sagittarius capricorn aquarius pisces")
+MONTHS = _words("""
+    january february march april may june july august september october november december jan feb mar apr jun jul aug
+    sep sept oct nov dec januar februar marz mai juni juli oktober dezember janvier fevrier mars avril juin juillet aout
+    septembre octobre novembre decembre enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre
+    diciembre января февраля марта апреля мая июня июля августа сентября октября ноября декабря
+    يناير فبراير مارس ابريل مايو يونيو يوليو اغسطس سبتمبر اكتوبر نوفمبر ديسمبر
+""")
+NUMERALS = {
+    word: str(number)
+    for number, word in enumerate(
+        "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+        "eighteen nineteen twenty".split(),
+        1,
+    )
+} | {
+    word: str(number)
+    for number, word in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split(), 1)
+}
+# Stems of what is counted again while an event goes on.
+TOLLS = _words("dead death die kill injur wound miss hurt toll victim casualti surviv arrest rescu evacu قتيل قتل جريح погиб")
+_PAIRS = """
+    lower higher|rise fall|rise drop|rise slip|rise slide|gain loss|gain fall|gain lose|up down|open close|cut rais|cut hike|increas decreas|
+    increas cut|increas lower|win lose|win defeat|beat lose|enter leav|arriv leav|start end|begin end|lift impos|approv reject|accept reject|buy sell|jump
+    fall|jump drop|jump plung|surg plung|soar plung|north south|east west|northern southern|eastern western|men women|
+    man woman|boy girl|hire fire|guilti acquit|rebound slide|climb fall|climb slip|strengthen weaken|gain slip|jump tumbl
+"""
+OPPOSITES: dict[str, frozenset[str]] = {}
+for _pair in _PAIRS.split("|"):
+    _one, _other = _pair.split()
+    OPPOSITES[_one] = OPPOSITES.get(_one, frozenset()) | {_other}
+    OPPOSITES[_other] = OPPOSITES.get(_other, frozenset()) | {_one}
