@@ -24,15 +24,16 @@ WINDOW = timedelta(hours=72)  # a similar headline later is another event
 THREAD_LASTS = timedelta(hours=72)  # from a thread's first headline; then another begins
 STORY_LASTS = timedelta(hours=48)
 LIMIT = 50_000  # headlines: two days of ten thousand feeds that publish rarely, or of two hundred that publish often
-HEAVIEST = 10  # words looked up for a headline
+HEAVIEST = 8  # words looked up for a headline
 CROWD = 400  # threads under one word: a more frequent word is no evidence, and costs time
-VOTED = 16  # threads whose centroids are compared
-VERIFIED = 6  # threads whose headlines are compared, the last MEMBERS of each
+VOTED = 10  # threads whose centroids are compared
+VERIFIED = 3  # threads whose headlines are compared, the last MEMBERS of each
 MEMBERS = 16
 
 # Least likenesses, 0 to 1, found on labelled headlines with `make relevance`.
-THREAD = 0.40
+THREAD = 0.38
 STORY = 0.60
+ALIKE = 0.50  # of two headlines that are compared as texts
 SAME_SOURCE = 0.75  # of two headlines of one source: its columns and series are alike by themselves
 SAME_PAGE = 0.35  # of two sources' headlines that link to one page
 FRESH = 6.0  # hours without loss of likeness,
@@ -139,7 +140,8 @@ class Clusterer:
 
     def _decide(self, new: _Known) -> Placement:
         threads = self._likest_threads(new)
-        near = sorted((found for _, members in threads for found in members), key=lambda pair: (-pair[0], pair[1].id))
+        near = [pair for _, members in threads for pair in members if pair[0] >= ALIKE]
+        near.sort(key=lambda pair: (-pair[0], pair[1].id))
         for known in (*self._equal(new), *(known for _, known in near)):
             if self._is_same_text(new, known):
                 return known.placement
@@ -226,7 +228,7 @@ class Clusterer:
         if thread is None:
             return _likeness(vector, mark, self._known[number].mark)
         sums = thread.sums
-        dot = sum(weight * sums[stem] for stem, weight in vector.items() if stem in sums)
+        dot = sum([weight * sums[stem] for stem, weight in vector.items() if stem in sums])
         return dot / (mark.norm * math.sqrt(thread.squares))
 
     def _thread_likeness(
@@ -310,10 +312,7 @@ def _vector(mark: Fingerprint) -> dict[str, int]:
 
 def _likeness(vector: dict[str, int], mark: Fingerprint, other: Fingerprint) -> float:
     """Return the cosine of the vectors of two headlines, of which the first is given too."""
-    dot = 0
-    for stem, weight in zip(other.stems, other.weights, strict=True):
-        if stem in vector:
-            dot += weight * vector[stem]
+    dot = sum([weight * vector[stem] for stem, weight in zip(other.stems, other.weights) if stem in vector])  # noqa: B905
     return dot / (mark.norm * other.norm) if dot else 0.0
 
 
