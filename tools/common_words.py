@@ -20,7 +20,9 @@ from bot.stories.weights import stem
 LEAST = {"en": 3.2, "ar": 4.0, "de": 4.2, "es": 4.2, "fr": 4.2, "it": 4.4, "pt": 4.4, "ru": 4.0, "tr": 4.2}
 FOREIGN = 0.5  # off the frequency of a word of another language than English: half the feeds are English
 TARGET = Path(__file__).parent.parent / "bot" / "stories" / "data" / "common_words.txt"
-HEADING = "# Frequencies of word stems, from wordfreq 3.1.1 (CC BY-SA 4.0, see NOTICE); built by tools/common_words.py.\n"
+HEADING = (
+    "# Frequencies of word stems, from wordfreq 3.1.1 (CC BY-SA 4.0, see NOTICE); built by tools/common_words.py.\n"
+)
 
 
 def main(wheel: Path) -> None:

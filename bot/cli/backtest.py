@@ -49,8 +49,8 @@ def match_files(queries: Path, articles: Path, out: TextIO, err: TextIO, aliases
 def story_files(articles: Path, out: TextIO, err: TextIO) -> int:
     """Write {"id", "story", "thread"} for every article to `out`, in order; return the exit status.
 
-    `story` and `thread` are the ids of their first articles. An article may name its `source`. Without `published_at` (ISO 8601, or seconds since 1970)
-    an article is assumed to be published a second after its predecessor.
+    `story` and `thread` are the ids of their first articles. An article may name its `source`. Without `published_at`
+    (ISO 8601, or seconds since 1970) an article is assumed to be published a second after its predecessor.
     """
     clusterer = new_clusterer()
     ids: list[Any] = []

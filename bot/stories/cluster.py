@@ -8,6 +8,7 @@ places as the old one would have.
 """
 
 import math
+import operator
 from array import array
 from bisect import insort
 from collections.abc import Callable, Iterable
@@ -17,7 +18,7 @@ from heapq import nlargest
 from urllib.parse import urlsplit
 
 from bot.models import Headline, Placement
-from bot.stories.fingerprint import Fingerprint, contradict, fingerprint, same_text
+from bot.stories.fingerprint import TITLE, Fingerprint, contradict, fingerprint, same_text
 from bot.stories.guard import are_two_events
 
 WINDOW = timedelta(hours=72)  # a similar headline later is another event
@@ -43,8 +44,7 @@ Places = Callable[[str, str | None], tuple[str, ...]]  # of a title in a languag
 Related = Callable[[str, str], bool]  # of two concepts: one is, or lies in, the other
 
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Known:
     """A headline that has its placement. `at`: seconds since 1970; `page`: a hash of its URL, 0 without a page."""
 
@@ -68,6 +68,7 @@ class _Thread:
         self.squares = 0  # of the sums
 
     def add(self, known: _Known, sign: int = 1) -> None:
+        """Add a headline's weights, or with -1 take them off."""
         sums = self.sums
         for stem, weight in zip(known.mark.stems, known.mark.weights, strict=True):
             old = sums.get(stem, 0)
@@ -76,6 +77,11 @@ class _Thread:
             sums[stem] = new
             if not new:
                 del sums[stem]
+
+
+def no_places(_title: str, _language: str | None) -> tuple[str, ...]:
+    """Return that no place is known."""
+    return ()
 
 
 class Clusterer:
@@ -89,8 +95,8 @@ class Clusterer:
         window: timedelta = WINDOW,
         limit: int = LIMIT,
         *,
-        places: Places = lambda title, language: (),
-        related: Related = lambda first, second: first == second,
+        places: Places = no_places,
+        related: Related = operator.eq,
     ) -> None:
         self._window = window.total_seconds()
         self._limit = limit
@@ -110,9 +116,9 @@ class Clusterer:
         if known := self._known.get(headline.id):
             return known.placement
         new = self._read(headline, Placement(headline.id, headline.id))
-        placement = self._decide(new)
-        self._remember(_placed(new, placement))
-        return placement
+        new.placement = self._decide(new)
+        self._remember(new)
+        return new.placement
 
     def restore(self, headline: Headline, placement: Placement) -> None:
         """Add a headline with its placement from the database. Call in the order of placement."""
@@ -135,7 +141,7 @@ class Clusterer:
     def _read(self, headline: Headline, placement: Placement) -> _Known:
         mark = fingerprint(headline.title, headline.text, headline.language)
         page = hash(headline.url) if headline.url and is_page(headline.url) else 0
-        places = self._places(headline.title, headline.language)
+        places = self._places(headline.title[:TITLE], headline.language)
         return _Known(headline.id, mark, page, headline.published_at.timestamp(), headline.source, places, placement)
 
     def _decide(self, new: _Known) -> Placement:
@@ -182,9 +188,8 @@ class Clusterer:
         least = SAME_SOURCE if is_own else SAME_PAGE if new.page and new.page == known.page else STORY
         if likeness < least or contradict(new.mark, known.mark):
             return False
-        return all(
-            self._agree(new, other) and not are_two_events(new.mark, other.mark) for other in {first.id: first, known.id: known}.values()
-        )
+        others = [known] if known is first else [first, known]
+        return all(self._agree(new, other) and not are_two_events(new.mark, other.mark) for other in others)
 
     def _agree(self, new: _Known, known: _Known) -> bool:
         """Return whether two headlines can be of one place: they name one in common, or one of them names none."""
@@ -221,7 +226,7 @@ class Clusterer:
             looked_up += 1
             if looked_up == HEAVIEST:
                 break
-        return [number for _, number in nlargest(VOTED, ((vote, number) for number, vote in votes.items()))]
+        return nlargest(VOTED, votes, key=votes.__getitem__) if len(votes) > VOTED else list(votes)
 
     def _centroid_likeness(self, vector: dict[str, int], mark: Fingerprint, number: int) -> float:
         thread = self._threads.get(number)
@@ -300,10 +305,6 @@ class Clusterer:
             threads.remove(thread)
             if not threads:
                 del self._by_stem[stem]
-
-
-def _placed(known: _Known, placement: Placement) -> _Known:
-    return _Known(known.id, known.mark, known.page, known.at, known.source, known.places, placement)
 
 
 def _vector(mark: Fingerprint) -> dict[str, int]:

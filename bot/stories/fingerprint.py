@@ -60,7 +60,7 @@ class Fingerprint:
 
     `words`: folded, in order, without articles and the publisher's name. `head`: the same without any addition after a
     dash or bar at the end; equal to `words` if there is none. `stems`: the different stems of the words that may
-    identify an event, and `weights` theirs, in GRAINS. `names`: which of `words` are names by their capital, a bit each;
+    identify an event, and `weights` theirs, in GRAINS. `names`: which of `words` are names by their capital, as bits;
     -1 where capitals mean nothing, as In a Headline Like This. `lede`: the folded start of the text, "" if too short.
     """
 
@@ -135,7 +135,7 @@ def _vector(words: tuple[str, ...], names: int, language: str | None) -> dict[st
 
 
 def _names(title: str, words: tuple[str, ...]) -> int:
-    """Return which words begin with a capital though a small letter would do, as bits; -1 where capitals mean nothing."""
+    """Return which words have a capital that makes them names, as bits; -1 where capitals mean nothing."""
     if not title.isascii():
         title = unicodedata.normalize("NFC", title)
     written = _CASED.findall(title)
@@ -172,7 +172,7 @@ def same_text(first: Fingerprint, second: Fingerprint) -> bool:
     """Return whether two headlines are of the same text, so that only one of them is sent: nearly an identity."""
     if _same_words(first.words, second.words) or first.words == second.head or first.head == second.words:
         return _vouched(first, second)
-    return _same_lede(first, second) and _numbers(first) == _numbers(second) and likeness(first, second) >= ALIKE
+    return _same_lede(first, second) and _same_report(first, second) and likeness(first, second) >= ALIKE
 
 
 def likeness(first: Fingerprint, second: Fingerprint) -> float:
@@ -198,6 +198,13 @@ def _vouched(first: Fingerprint, second: Fingerprint) -> bool:
     if first.weight >= LONG_TITLE or _same_lede(first, second):
         return True
     return first.weight >= SHORT_TITLE and not contradict(first, second)
+
+
+def _same_report(first: Fingerprint, second: Fingerprint) -> bool:
+    """Return whether the titles have the same numbers, and not each a word of its own: that may be a slot of a
+    template, over a text that is always the same."""
+    mine, theirs = set(first.stems), set(second.stems)
+    return _numbers(first) == _numbers(second) and (mine <= theirs or theirs <= mine)
 
 
 def _same_lede(first: Fingerprint, second: Fingerprint) -> bool:

@@ -85,7 +85,7 @@ def _numbers_differ(one: _Slots, other: _Slots) -> bool:
     if len(shared) < TEMPLATE * len(either):
         return False
     if one.tolls and other.tolls:
-        return not any(weight(word) >= RARE for word in shared if word not in TOLLS)
+        return not any(one.names(at) for at, word in enumerate(one.words) if word in shared and word not in TOLLS)
     return True
 
 

@@ -53,27 +53,25 @@ MONTHS = _words("""
     diciembre января февраля марта апреля мая июня июля августа сентября октября ноября декабря
     يناير فبراير مارس ابريل مايو يونيو يوليو اغسطس سبتمبر اكتوبر نوفمبر ديسمبر
 """)
-NUMERALS = {
-    word: str(number)
-    for number, word in enumerate(
-        "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen twenty".split(),
-        1,
-    )
-} | {
-    word: str(number)
-    for number, word in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split(), 1)
-}
+_CARDINALS = """
+    one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
+    nineteen twenty
+"""
+_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth"
+NUMERALS = {word: str(n) for words in (_CARDINALS, _ORDINALS) for n, word in enumerate(words.split(), 1)}
 # Stems of what is counted again while an event goes on.
-TOLLS = _words("dead death die kill injur wound miss hurt toll victim casualti surviv arrest rescu evacu قتيل قتل جريح погиб")
+TOLLS = _words(
+    "dead death die kill injur wound miss hurt toll victim casualti surviv arrest rescu evacu قتيل قتل جريح погиб"
+)
 _PAIRS = """
-    lower higher|rise fall|rise drop|rise slip|rise slide|gain loss|gain fall|gain lose|up down|open close|cut rais|cut hike|increas decreas|
-    increas cut|increas lower|win lose|win defeat|beat lose|enter leav|arriv leav|start end|begin end|lift impos|approv reject|accept reject|buy sell|jump
-    fall|jump drop|jump plung|surg plung|soar plung|north south|east west|northern southern|eastern western|men women|
-    man woman|boy girl|hire fire|guilti acquit|rebound slide|climb fall|climb slip|strengthen weaken|gain slip|jump tumbl
+    lower higher, rise fall, rise drop, rise slip, rise slide, gain loss, gain fall, gain lose, up down, open close,
+    cut rais, cut hike, increas decreas, increas cut, increas lower, win lose, win defeat, enter leav, arriv leav,
+    start end, begin end, lift impos, approv reject, accept reject, buy sell, jump fall, jump drop, jump plung,
+    surg plung, soar plung, north south, east west, northern southern, eastern western, men women, man woman, boy girl,
+    hire fire, guilti acquit, rebound slide, climb fall, climb slip, strengthen weaken, gain slip, jump tumbl
 """
 OPPOSITES: dict[str, frozenset[str]] = {}
-for _pair in _PAIRS.split("|"):
+for _pair in _PAIRS.split(","):
     _one, _other = _pair.split()
     OPPOSITES[_one] = OPPOSITES.get(_one, frozenset()) | {_other}
     OPPOSITES[_other] = OPPOSITES.get(_other, frozenset()) | {_one}

@@ -3,13 +3,12 @@
 `python -m tests.relevance links --sample 120 --seed 1` prints the sample as JSON lines: two headlines of one story.
 """
 
-import json
 import random
 import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -28,7 +27,9 @@ def report(root: Path, out: TextIO) -> None:
     """Print B-cubed precision and recall of threads and stories, templates, speed and memory."""
     articles = read_lines(root / "data" / "stories_uci.jsonl.xz")
     titles, labels = [article["title"] for article in articles], [article["story"] for article in articles]
-    out.write(f"\n{'grouped headlines, B-cubed':34}{'P':>8}{'R':>8}{'groups':>8}   {ORDERS} orders, one constant time\n")
+    out.write(
+        f"\n{'grouped headlines, B-cubed':34}{'P':>8}{'R':>8}{'groups':>8}   {ORDERS} orders, one constant time\n"
+    )
     orders = [placed_in_order(titles, seed) for seed in range(1, ORDERS + 1)]
     for name, kind, truth in (
         ("threads, labels of one topic merged", "thread", merged(labels)),
