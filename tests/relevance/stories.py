@@ -3,7 +3,9 @@
 `python -m tests.relevance links --sample 120 --seed 1` prints the sample as JSON lines: two headlines of one story.
 """
 
+import json
 import random
+import tarfile
 import time
 import tracemalloc
 from collections import Counter
@@ -12,8 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+from lxml import etree  # type: ignore[import-untyped]
+
 from bot.models import Headline, Placement
 from bot.pipeline.stories import new_clusterer
+from bot.sources.reading.clean import clean_text
+from bot.stories.cluster import WINDOW
 from tests.relevance.match import read_lines
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -124,3 +130,58 @@ def places(clusterer: Any, titles: Sequence[str], after: int) -> None:
     """Place titles, numbered from `after` on."""
     for number, title in enumerate(titles, after + 1):
         clusterer.place(Headline(number, title, None, NOW))
+
+
+# ---- links on real feeds, to be read ----
+
+SERIES = ("bbc", "nzherald", "rnz", "straittimes")
+
+
+def links(root: Path, out: TextIO, sample: int, seed: int) -> None:
+    """Print pairs of headlines of one story as JSON lines: of each entry that joined one, with the one before it."""
+    found = []
+    clusterer = new_clusterer()
+    before: dict[int, dict[str, Any]] = {}  # the last entry of each story
+    for number, entry in enumerate(series(root), 1):
+        at = datetime.fromtimestamp(entry["at"], UTC)
+        if number % 500 == 0:
+            clusterer.forget_before(at - WINDOW)
+        source = SERIES.index(entry["source"])
+        placed = clusterer.place(Headline(number, entry["title"], entry["url"], at, entry["text"], source, "en"))
+        if placed.story != number and entry["title"] != before[placed.story]["title"]:
+            found.append((before[placed.story], entry))
+        before[placed.story] = entry
+    names = ("source", "title", "at")
+    for number, pair in enumerate(random.Random(seed).sample(found, min(sample, len(found))), 1):
+        first, second = ({name: entry[name] for name in names} for entry in pair)
+        record = {"pair": number, "links": len(found), "first": first, "second": second}
+        out.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def series(root: Path) -> list[dict[str, Any]]:
+    """Return the entries of the recorded feeds in the order they appeared, each by its guid, once, as first seen."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for name in SERIES:
+        with tarfile.open(root / "data" / "feeds" / "series" / f"{name}.tar.xz") as packed:
+            for member in sorted((m for m in packed if m.isfile()), key=lambda m: m.name):
+                file = packed.extractfile(member)
+                at = int(Path(member.name).stem)
+                for item in feed_items(file.read() if file else b""):
+                    found.setdefault((name, item.pop("guid")), item | {"source": name, "at": at})
+    return sorted(found.values(), key=lambda entry: entry["at"])
+
+
+def feed_items(document: bytes) -> list[dict[str, Any]]:
+    """Return the items of an RSS document, also of a broken one."""
+    root = etree.fromstring(document, etree.XMLParser(recover=True, resolve_entities=False)) if document else None
+    items = root.iter("item") if root is not None else ()
+    return [
+        {
+            "guid": item.findtext("guid") or item.findtext("link") or "",
+            "title": clean_text(item.findtext("title") or ""),
+            "url": item.findtext("link"),
+            "text": clean_text(item.findtext("description") or ""),
+        }
+        for item in items
+        if item.findtext("title")
+    ]
