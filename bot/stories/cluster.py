@@ -18,7 +18,7 @@ from heapq import nlargest
 from urllib.parse import urlsplit
 
 from bot.models import Headline, Placement
-from bot.stories.fingerprint import TITLE, Fingerprint, contradict, fingerprint, same_text
+from bot.stories.fingerprint import GRAINS, TITLE, Fingerprint, contradict, fingerprint, same_text
 from bot.stories.guard import are_two_events
 
 WINDOW = timedelta(hours=72)  # a similar headline later is another event
@@ -28,14 +28,17 @@ LIMIT = 50_000  # headlines: two days of ten thousand feeds that publish rarely,
 HEAVIEST = 8  # words looked up for a headline
 CROWD = 400  # threads under one word: a more frequent word is no evidence, and costs time
 VOTED = 10  # threads whose centroids are compared
+CORPUS = 5000  # headlines: a smaller window is counted as so many,
+MANY = 8  # and a word in fewer threads says as much as it did
 VERIFIED = 3  # threads whose headlines are compared, the last MEMBERS of each
 MEMBERS = 16
 
 # Least likenesses, 0 to 1, found on labelled headlines with `make relevance`.
-THREAD = 0.38
-STORY = 0.60
+THREAD = 0.36
+STORY = 0.62
+FIRST = 0.35  # of a headline and the first of its story: a chain of likenesses may end at another event
 ALIKE = 0.50  # of two headlines that are compared as texts
-SAME_SOURCE = 0.75  # of two headlines of one source: its columns and series are alike by themselves
+SAME_SOURCE = 0.80  # of two headlines of one source: its columns and series are alike by themselves
 SAME_PAGE = 0.35  # of two sources' headlines that link to one page
 FRESH = 6.0  # hours without loss of likeness,
 DECAY = 0.005  # and what each later hour takes off
@@ -166,7 +169,7 @@ class Clusterer:
     def _linked(self, new: _Known) -> list[tuple[float, _Known]]:
         """Return the last headline of the same page, with its likeness."""
         known = self._known.get(self._by_page.get(new.page, -1)) if new.page else None
-        return [(_likeness(_vector(new.mark), new.mark, known.mark), known)] if known else []
+        return [(_likeness(_vector(new.mark), new.mark.norm, known.mark), known)] if known else []
 
     def _is_same_text(self, new: _Known, known: _Known) -> bool:
         """Return whether two headlines are of one text, which is only sent once.
@@ -188,8 +191,14 @@ class Clusterer:
         least = SAME_SOURCE if is_own else SAME_PAGE if new.page and new.page == known.page else STORY
         if likeness < least or contradict(new.mark, known.mark):
             return False
+        if known is not first and _likeness(_vector(new.mark), new.mark.norm, first.mark) < FIRST:
+            return False
         others = [known] if known is first else [first, known]
-        return all(self._agree(new, other) and not are_two_events(new.mark, other.mark) for other in others)
+        return all(self._can_be_one(new, other) for other in others)
+
+    def _can_be_one(self, new: _Known, known: _Known) -> bool:
+        hours = abs(new.at - known.at) / 3600
+        return self._agree(new, known) and not are_two_events(new.mark, known.mark, hours)
 
     def _agree(self, new: _Known, known: _Known) -> bool:
         """Return whether two headlines can be of one place: they name one in common, or one of them names none."""
@@ -201,14 +210,15 @@ class Clusterer:
         """Return the likest threads, the likest first, each with its headlines that were compared, and likenesses."""
         if not new.mark.stems:
             return []
-        vector = _vector(new.mark)
+        vector = self._worn(new.mark)
+        norm = math.sqrt(sum([weight * weight for weight in vector.values()]))
         by_centroid = []
         for number in self._voted(new.mark):
             first = self._known[number]
             if abs(new.at - first.at) <= THREAD_LASTS.total_seconds():
-                by_centroid.append((self._centroid_likeness(vector, new.mark, number), number))
+                by_centroid.append((self._centroid_likeness(vector, norm, number), number))
         found = [
-            self._thread_likeness(new, vector, likeness, number) for likeness, number in nlargest(VERIFIED, by_centroid)
+            self._thread_likeness(new, (vector, norm), likeness, number) for likeness, number in nlargest(VERIFIED, by_centroid)
         ]
         return sorted(found, key=lambda pair: (-pair[0], pair[1][0][1].placement.thread))
 
@@ -228,16 +238,27 @@ class Clusterer:
                 break
         return nlargest(VOTED, votes, key=votes.__getitem__) if len(votes) > VOTED else list(votes)
 
-    def _centroid_likeness(self, vector: dict[str, int], mark: Fingerprint, number: int) -> float:
+    def _worn(self, mark: Fingerprint) -> dict[str, int]:
+        """Return the weights of a headline's words, of which those in many threads at once say less."""
+        vector = {}
+        most = math.log(max(len(self._known), CORPUS))
+        for stem, weight in zip(mark.stems, mark.weights, strict=True):
+            threads = len(self._by_stem.get(stem, ()))
+            if threads >= MANY:
+                weight = min(weight, int(GRAINS * (most - math.log(threads))) + 1)
+            vector[stem] = weight
+        return vector
+
+    def _centroid_likeness(self, vector: dict[str, int], norm: float, number: int) -> float:
         thread = self._threads.get(number)
         if thread is None:
-            return _likeness(vector, mark, self._known[number].mark)
+            return _likeness(vector, norm, self._known[number].mark)
         sums = thread.sums
         dot = sum([weight * sums[stem] for stem, weight in vector.items() if stem in sums])
-        return dot / (mark.norm * math.sqrt(thread.squares))
+        return dot / (norm * math.sqrt(thread.squares))
 
     def _thread_likeness(
-        self, new: _Known, vector: dict[str, int], centroid: float, number: int
+        self, new: _Known, vector: tuple[dict[str, int], float], centroid: float, number: int
     ) -> tuple[float, list[tuple[float, _Known]]]:
         """Return half the likeness of the likest headline and half that of the centroid, less what time takes off."""
         thread = self._threads.get(number)
@@ -246,7 +267,7 @@ class Clusterer:
             compared, last = [(centroid, known)], known.at
         else:
             members = [self._known[member] for member in thread.members[-MEMBERS:]]
-            compared = [(_likeness(vector, new.mark, known.mark), known) for known in members]
+            compared = [(_likeness(*vector, known.mark), known) for known in members]
             last = members[-1].at
         hours = abs(new.at - last) / 3600
         best = max(likeness for likeness, _ in compared)
@@ -311,10 +332,10 @@ def _vector(mark: Fingerprint) -> dict[str, int]:
     return dict(zip(mark.stems, mark.weights, strict=True))
 
 
-def _likeness(vector: dict[str, int], mark: Fingerprint, other: Fingerprint) -> float:
-    """Return the cosine of the vectors of two headlines, of which the first is given too."""
+def _likeness(vector: dict[str, int], norm: float, other: Fingerprint) -> float:
+    """Return the cosine of a vector of this norm and a headline's."""
     dot = sum([weight * vector[stem] for stem, weight in zip(other.stems, other.weights) if stem in vector])  # noqa: B905
-    return dot / (mark.norm * other.norm) if dot else 0.0
+    return dot / (norm * other.norm) if dot else 0.0
 
 
 def _title_keys(mark: Fingerprint) -> set[int]:

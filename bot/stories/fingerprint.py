@@ -25,7 +25,8 @@ LONG_TITLE = 4  # telling words with which equal titles mean the same text
 SHORT_TITLE = 3  # telling words with which they do unless the texts contradict
 SAME_WORDS = 0.1  # least share of common words, of the shorter of two ledes about the same event
 GRAINS = 16  # of weight 1: whole numbers add up exactly, in whatever order, and take a byte
-NAME, NUMBER = 1.5, 0.6  # factors of their weights
+NAME, NUMBER, TOPIC = 1.5, 0.6, 0.5  # factors of their weights
+LABEL = 3  # most words before a colon that name a topic, as in "Coronavirus: …"
 LONG_ENOUGH = 3  # letters: shorter words are small in Headlines of Any Kind
 SMALL = 0.4  # least share of words in small letters where a capital means a name
 ALIKE = 70  # least likeness of the titles of the same text
@@ -100,7 +101,9 @@ def fingerprint(title: str, text: str = "", language: str | None = None) -> Fing
     tail = _TAIL.match(bare)
     head = _content(tail["head"]) if tail and not _has_digit(tail["tail"]) else words
     names = _names(title, words)
-    vector = _vector(words, names, language)
+    label, colon, said = bare.partition(": ")
+    labels = len(_content(label)) if colon and len(label.split()) <= LABEL < len(said.split()) else 0
+    vector = _vector(words, names, labels, language)
     lede = " ".join(split_words(fold(text[: 2 * LEDE])))[:LEDE] if text else ""
     return Fingerprint(
         words=words,
@@ -118,8 +121,8 @@ def is_telling(word: str) -> bool:
     return word not in COMMON and (len(word) > 1 or word.isdigit())
 
 
-def _vector(words: tuple[str, ...], names: int, language: str | None) -> dict[str, int]:
-    """Return the weight of each stem, in GRAINS."""
+def _vector(words: tuple[str, ...], names: int, labels: int, language: str | None) -> dict[str, int]:
+    """Return the weight of each stem, in GRAINS; the first `labels` words are a topic before a colon."""
     vector: dict[str, int] = {}
     for position, word in enumerate(words):
         if not is_telling(word):
@@ -129,6 +132,8 @@ def _vector(words: tuple[str, ...], names: int, language: str | None) -> dict[st
             factor = NAME if names > 0 and names >> position & 1 else 1.0
         else:
             factor = NUMBER if _has_digit(word) else weigh([word])
+        if position < labels:
+            factor *= TOPIC
         grains = int(GRAINS * factor * weight(root))
         vector[root] = max(vector.get(root, 0), grains)
     return vector

@@ -9,19 +9,24 @@ import re
 from functools import lru_cache
 
 from bot.stories.fingerprint import Fingerprint, is_telling
-from bot.stories.vocabulary import MONTHS, NUMERALS, OPPOSITES, TOLLS, WEEKDAYS, ZODIAC
+from bot.stories.vocabulary import COLUMNS, MONTHS, NUMERALS, OPPOSITES, TOLLS, WEEKDAYS, ZODIAC
 from bot.stories.weights import RAREST, stem, weight
 
 RARE = 6.0  # weight from which a word that is no name by its capital may be one
 TEMPLATE = 0.5  # least share of the stems in common, besides numbers, that makes two titles one template
+COLUMN = 12.0  # hours after which a headline of a column is another day's
 SLOT = 3  # most words in one slot
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 
 
-def are_two_events(first: Fingerprint, second: Fingerprint) -> bool:
-    """Return whether two alike headlines are of one template, filled for two events."""
+def are_two_events(first: Fingerprint, second: Fingerprint, hours: float) -> bool:
+    """Return whether two alike headlines, so many hours apart, are of one template, filled for two events."""
+    if hours > COLUMN and not (COLUMNS.isdisjoint(first.words) or COLUMNS.isdisjoint(second.words)):
+        return True
     one, other = _Slots(first), _Slots(second)
-    return _dates_differ(one, other) or _numbers_differ(one, other) or _words_differ(one, other)
+    if _dates_differ(one, other) or _numbers_differ(one, other) or _words_differ(one, other):
+        return True
+    return _share_only_names(one, other)
 
 
 class _Slots:
@@ -53,6 +58,15 @@ class _Slots:
         if self.mark.names >= 0 and word.isascii():
             return self.mark.is_name(at) or weight(self.words[at]) >= RAREST
         return weight(self.words[at]) >= RARE
+
+
+def _share_only_names(one: _Slots, other: _Slots) -> bool:
+    """Return whether two titles have nothing in common but whom they are about, where capitals tell names."""
+    if one.mark.names < 0 or other.mark.names < 0:
+        return False
+    theirs = set(other.words)
+    shared = [at for at, word in enumerate(one.words) if word in theirs and is_telling(one.mark.words[at])]
+    return all(one.mark.is_name(at) for at in shared)
 
 
 @lru_cache(50_000)

@@ -59,6 +59,12 @@ _CARDINALS = """
 """
 _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth"
 NUMERALS = {word: str(n) for words in (_CARDINALS, _ORDINALS) for n, word in enumerate(words.split(), 1)}
+# Words of headlines that come back every day: a column, or a count of the day.
+COLUMNS = _words("""
+    today tonight daily morning evening afternoon weekend week briefing bulletin quiz forecast horoscope horoscopes
+    highlights wrap update updates live latest developments happened newsletter review pictures photos cases recap digest
+    crossword lotto lottery podcast listings schedule stories reads
+""")
 # Stems of what is counted again while an event goes on.
 TOLLS = _words(
     "dead death die kill injur wound miss hurt toll victim casualti surviv arrest rescu evacu قتيل قتل جريح погиб"
@@ -68,7 +74,7 @@ _PAIRS = """
     cut rais, cut hike, increas decreas, increas cut, increas lower, win lose, win defeat, enter leav, arriv leav,
     start end, begin end, lift impos, approv reject, accept reject, buy sell, jump fall, jump drop, jump plung,
     surg plung, soar plung, north south, east west, northern southern, eastern western, men women, man woman, boy girl,
-    hire fire, guilti acquit, rebound slide, climb fall, climb slip, strengthen weaken, gain slip, jump tumbl
+    morn even, morn afternoon, afternoon even, hire fire, guilti acquit, rebound slide, climb fall, climb slip, strengthen weaken, gain slip, jump tumbl
 """
 OPPOSITES: dict[str, frozenset[str]] = {}
 for _pair in _PAIRS.split(","):
