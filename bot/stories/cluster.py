@@ -34,8 +34,10 @@ VERIFIED = 3  # threads whose headlines are compared, the last MEMBERS of each
 MEMBERS = 16
 
 # Least likenesses, 0 to 1, found on labelled headlines with `make relevance`.
-THREAD = 0.36
-STORY = 0.62
+THREAD = 0.355
+STORY = 0.58
+CHRONIC = 25  # threads, or one in a hundred: a word in so many is no evidence of an event,
+EVIDENCE = 3  # of which so many words are needed
 FIRST = 0.35  # of a headline and the first of its story: a chain of likenesses may end at another event
 ALIKE = 0.50  # of two headlines that are compared as texts
 SAME_SOURCE = 0.80  # of two headlines of one source: its columns and series are alike by themselves
@@ -193,8 +195,17 @@ class Clusterer:
             return False
         if known is not first and _likeness(_vector(new.mark), new.mark.norm, first.mark) < FIRST:
             return False
+        if not self._shares_fresh_words(new.mark, known.mark):
+            return False
         others = [known] if known is first else [first, known]
         return all(self._can_be_one(new, other) for other in others)
+
+    def _shares_fresh_words(self, mark: Fingerprint, other: Fingerprint) -> bool:
+        """Return whether two titles share enough words that are not those of a topic that is always there."""
+        most = max(CHRONIC, len(self._known) // 100)
+        shared = set(mark.stems).intersection(other.stems)
+        fresh = sum(1 for stem in shared if len(self._by_stem.get(stem, ())) < most)
+        return fresh >= min(EVIDENCE, len(mark.stems), len(other.stems))
 
     def _can_be_one(self, new: _Known, known: _Known) -> bool:
         hours = abs(new.at - known.at) / 3600
@@ -218,7 +229,8 @@ class Clusterer:
             if abs(new.at - first.at) <= THREAD_LASTS.total_seconds():
                 by_centroid.append((self._centroid_likeness(vector, norm, number), number))
         found = [
-            self._thread_likeness(new, (vector, norm), likeness, number) for likeness, number in nlargest(VERIFIED, by_centroid)
+            self._thread_likeness(new, (vector, norm), likeness, number)
+            for likeness, number in nlargest(VERIFIED, by_centroid)
         ]
         return sorted(found, key=lambda pair: (-pair[0], pair[1][0][1].placement.thread))
 
@@ -245,8 +257,9 @@ class Clusterer:
         for stem, weight in zip(mark.stems, mark.weights, strict=True):
             threads = len(self._by_stem.get(stem, ()))
             if threads >= MANY:
-                weight = min(weight, int(GRAINS * (most - math.log(threads))) + 1)
-            vector[stem] = weight
+                vector[stem] = min(weight, int(GRAINS * (most - math.log(threads))) + 1)
+            else:
+                vector[stem] = weight
         return vector
 
     def _centroid_likeness(self, vector: dict[str, int], norm: float, number: int) -> float:

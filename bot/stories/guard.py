@@ -15,6 +15,7 @@ from bot.stories.weights import RAREST, stem, weight
 RARE = 6.0  # weight from which a word that is no name by its capital may be one
 TEMPLATE = 0.5  # least share of the stems in common, besides numbers, that makes two titles one template
 COLUMN = 12.0  # hours after which a headline of a column is another day's
+KIN = 4  # letters in common of words that may be one name: French, France
 SLOT = 3  # most words in one slot
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 
@@ -110,6 +111,8 @@ def _words_differ(one: _Slots, other: _Slots) -> bool:
     their_own = [at for at, word in enumerate(other.words) if word not in mine and is_telling(other.mark.words[at])]
     if not my_own or not their_own:
         return False
+    if _subjects_differ(one, my_own, other, their_own):
+        return True
     if any(OPPOSITES.get(one.words[at], frozenset()) & {other.words[b] for b in their_own} for at in my_own):
         return True
     if not (any(map(one.names, my_own)) and any(map(other.names, their_own))):
@@ -120,6 +123,15 @@ def _words_differ(one: _Slots, other: _Slots) -> bool:
     my_names = {word for at, word in enumerate(one.words) if one.names(at)}
     their_names = {word for at, word in enumerate(other.words) if other.names(at)}
     return not (my_names & shared) and not (their_names & shared)
+
+
+def _subjects_differ(one: _Slots, my_own: list[int], other: _Slots, their_own: list[int]) -> bool:
+    """Return whether another word stands first, before the same one: "Bakers | Teachers in Idlib lower prices"."""
+    is_first = all(not is_telling(word) for word in (*one.mark.words[: my_own[0]], *other.mark.words[: their_own[0]]))
+    following = _beside(one, my_own[0], 1, my_own)
+    if one.words[my_own[0]][:KIN] == other.words[their_own[0]][:KIN]:
+        return False
+    return is_first and bool(following) and following == _beside(other, their_own[0], 1, their_own)
 
 
 def _is_one_slot(one: _Slots, my_own: list[int], other: _Slots, their_own: list[int]) -> bool:

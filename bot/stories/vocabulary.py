@@ -62,8 +62,8 @@ NUMERALS = {word: str(n) for words in (_CARDINALS, _ORDINALS) for n, word in enu
 # Words of headlines that come back every day: a column, or a count of the day.
 COLUMNS = _words("""
     today tonight daily morning evening afternoon weekend week briefing bulletin quiz forecast horoscope horoscopes
-    highlights wrap update updates live latest developments happened newsletter review pictures photos cases recap digest
-    crossword lotto lottery podcast listings schedule stories reads
+    highlights wrap update updates live latest developments happened newsletter review pictures photos cases recap
+    digest crossword lotto lottery podcast listings schedule stories reads
 """)
 # Stems of what is counted again while an event goes on.
 TOLLS = _words(
@@ -74,7 +74,8 @@ _PAIRS = """
     cut rais, cut hike, increas decreas, increas cut, increas lower, win lose, win defeat, enter leav, arriv leav,
     start end, begin end, lift impos, approv reject, accept reject, buy sell, jump fall, jump drop, jump plung,
     surg plung, soar plung, north south, east west, northern southern, eastern western, men women, man woman, boy girl,
-    morn even, morn afternoon, afternoon even, hire fire, guilti acquit, rebound slide, climb fall, climb slip, strengthen weaken, gain slip, jump tumbl
+    hire fire, morn even, morn afternoon, afternoon even, guilti acquit, rebound slide, climb fall, climb slip,
+    strengthen weaken, gain slip, jump tumbl
 """
 OPPOSITES: dict[str, frozenset[str]] = {}
 for _pair in _PAIRS.split(","):
