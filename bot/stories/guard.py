@@ -15,7 +15,7 @@ from bot.stories.weights import RAREST, stem, weight
 RARE = 6.0  # weight from which a word that is no name by its capital may be one
 TEMPLATE = 0.5  # least share of the stems in common, besides numbers, that makes two titles one template
 COLUMN = 12.0  # hours after which a headline of a column is another day's
-KIN = 4  # letters in common of words that may be one name: French, France
+KIN = 3  # letters in common of words that may be one name: French, France
 SLOT = 3  # most words in one slot
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 

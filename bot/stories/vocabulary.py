@@ -71,7 +71,7 @@ TOLLS = _words(
 )
 _PAIRS = """
     lower higher, rise fall, rise drop, rise slip, rise slide, gain loss, gain fall, gain lose, up down, open close,
-    cut rais, cut hike, increas decreas, increas cut, increas lower, win lose, win defeat, enter leav, arriv leav,
+    cut rais, cut hike, increas decreas, increas cut, increas lower, enter leav, arriv leav,
     start end, begin end, lift impos, approv reject, accept reject, buy sell, jump fall, jump drop, jump plung,
     surg plung, soar plung, north south, east west, northern southern, eastern western, men women, man woman, boy girl,
     hire fire, morn even, morn afternoon, afternoon even, guilti acquit, rebound slide, climb fall, climb slip,

@@ -5,9 +5,9 @@
 
 import json
 import random
+import resource
 import tarfile
 import time
-import tracemalloc
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -116,14 +116,13 @@ def report_speed(titles: Sequence[str], out: TextIO, window: int = 50_000, measu
     words = [word for title in titles for word in title.split()]
     made = [" ".join(source.choices(words, k=source.randint(6, 13))) for _ in range(window + measured)]
     clusterer = new_clusterer()
-    tracemalloc.start()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     places(clusterer, made[:window], 0)
-    size, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     started = time.process_time()
     places(clusterer, made[window:], window)
     spent = time.process_time() - started
-    out.write(f"{f'in a window of {window:,}':34}{measured / spent:8.0f}{size / 2**20:8.0f} MB\n")
+    out.write(f"{f'in a window of {window:,}':34}{measured / spent:8.0f}{size / 1024:8.0f} MB\n")
 
 
 def places(clusterer: Any, titles: Sequence[str], after: int) -> None:
