@@ -71,7 +71,7 @@ def test_events_are_told_by_several_sources_and_none_holds_two_places(hours: int
         places = [set(PLACES["en"][place_of(event_of(slot))].split(" and ")) for slot in slots]
         assert set.intersection(*places), [item(slot).title for slot in slots]
     grown = [slots for slots in stories.values() if len({slot % len(OUTLETS) for slot in slots}) >= 3]
-    assert len(grown) >= 4
+    assert len(grown) >= 3  # where the first report is not English, and only two that are follow
 
 
 @pytest.mark.parametrize("index", [index for index, outlet in enumerate(OUTLETS) if outlet.kind != "json"])
