@@ -16,6 +16,7 @@ from bot.messages import news
 from bot.messages.payload import to_payload
 from bot.messages.signing import Signer
 from bot.pipeline import events
+from bot.pipeline.held import note_held
 from bot.pipeline.items import item, reported_items, shown_items
 from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
@@ -36,18 +37,20 @@ async def write_alerts(database: Database, clock: Clock, signer: Signer, *, per_
     """Write the alerts of a chunk of entries; return how many entries still had any to write.
 
     Runs take turns: two that write alerts of one text at one moment would not see each other's. A chat that had
-    `per_hour` alerts within the hour gets no more: what is over stays pending for its next digest.
+    `per_hour` alerts within the hour gets no more, and is told so: what is over stays pending for its next digest.
     """
     now = clock.now()
     written = 0
+    capped: set[int] = set()
     async with database.begin() as connection:
         await take_turn(connection, Turn.ALERTS)
         waiting = await entries.alerting(connection, ENTRIES)
         for entry_id, reached in waiting:
             pending = await hits.to_alert(connection, entry_id, now, after_chat=reached, limit=CHUNK)
             if pending:
-                written += await _write(connection, pending, now, signer, per_hour)
+                written += await _write(connection, pending, now, signer, per_hour, capped)
             await entries.set_alerted_to(connection, entry_id, pending[-1].chat_id if pending else None)
+        await note_held(connection, capped, now, signer, per_hour=per_hour)
         if written:
             failpoint("writing-alerts")
     if written:
@@ -57,8 +60,14 @@ async def write_alerts(database: Database, clock: Clock, signer: Signer, *, per_
 
 
 async def _write(
-    connection: AsyncConnection, pending: list[PendingHit], now: datetime, signer: Signer, per_hour: int
+    connection: AsyncConnection,
+    pending: list[PendingHit],
+    now: datetime,
+    signer: Signer,
+    per_hour: int,
+    capped: set[int],
 ) -> int:
+    """Write an entry's alerts and return how many; the chats that are at their cap are added to `capped`."""
     known = await chats.get_all(connection, {hit.chat_id for hit in pending})
     further = {hit.chat_id for hit in pending if hit.is_further}
     told = await alerts.of_event(connection, pending[0].story_id, further, now - events.GROWS) if further else {}
@@ -68,7 +77,9 @@ async def _write(
         decision = events.decide(found, told.get(chat_id, []), now)
         if isinstance(decision, events.Grow):
             await events.grow(connection, known[chat_id], found, decision.alert, now, signer)
-        elif decision and await deliveries.alerts_since(connection, chat_id, now - HOUR) < per_hour:
+        elif decision and await deliveries.alerts_since(connection, chat_id, now - HOUR) >= per_hour:
+            capped.add(chat_id)
+        elif decision:
             await _write_one(connection, known[chat_id], found, now, signer, reply_to=decision.reply_to)
             written += 1
     return written

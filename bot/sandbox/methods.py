@@ -1,6 +1,7 @@
 """Bot API methods: each takes the world and its parameters, changes the world and returns `result`.
 
-METHODS maps lower-case names to them. getUpdates blocks, so it is in `bot.sandbox.server`.
+METHODS maps the documented names to them: Telegram accepts other capitals, a gateway before it need not. getUpdates
+blocks, so it is in `bot.sandbox.server`.
 """
 
 import re
@@ -224,33 +225,33 @@ def ask_for_updates(world: World, params: Params) -> None:
 
 
 METHODS: Mapping[str, Method] = {
-    "getme": get_me,
-    "getchat": get_chat,
-    "getchatmember": get_chat_member,
-    "getchatadministrators": get_chat_administrators,
-    "getchatmembercount": get_chat_member_count,
-    "leavechat": leave_chat,
-    "sendmessage": send_message,
-    "senddocument": send_document,
-    "sendphoto": send_photo,
-    "editmessagetext": edit_message_text,
-    "editmessagereplymarkup": edit_message_reply_markup,
-    "deletemessage": delete_message,
-    "answercallbackquery": answer_callback_query,
-    "sendchataction": send_chat_action,
-    "getfile": get_file,
-    "setwebhook": set_webhook,
-    "deletewebhook": delete_webhook,
-    "getwebhookinfo": get_webhook_info,
-    "logout": log_out,
+    "getMe": get_me,
+    "getChat": get_chat,
+    "getChatMember": get_chat_member,
+    "getChatAdministrators": get_chat_administrators,
+    "getChatMemberCount": get_chat_member_count,
+    "leaveChat": leave_chat,
+    "sendMessage": send_message,
+    "sendDocument": send_document,
+    "sendPhoto": send_photo,
+    "editMessageText": edit_message_text,
+    "editMessageReplyMarkup": edit_message_reply_markup,
+    "deleteMessage": delete_message,
+    "answerCallbackQuery": answer_callback_query,
+    "sendChatAction": send_chat_action,
+    "getFile": get_file,
+    "setWebhook": set_webhook,
+    "deleteWebhook": delete_webhook,
+    "getWebhookInfo": get_webhook_info,
+    "logOut": log_out,
     "close": log_out,
     **PROFILE,
 }
-LIMITED = {"sendmessage", "senddocument", "sendphoto"}  # methods counted by the flood limits
+LIMITED = {"sendMessage", "sendDocument", "sendPhoto"}  # methods counted by the flood limits
 
 
 def call(world: World, method: str, params: Params) -> Any:
-    """Run a method by its lower-case name; raises ApiError."""
+    """Run a method by its documented name; raises ApiError."""
     if method not in METHODS:
         raise ApiError(404, "Not Found: method not found")
     try:

@@ -40,14 +40,15 @@ class DeliveryKind(StrEnum):
     DIGEST = "digest"
     NOTICE = "notice"
     BROADCAST = "broadcast"
+    HELD = "held"  # how much news is held for the chat
     EDIT = "edit"  # of the message of an earlier delivery
 
 
 READY, SENDING, SENT, UNCERTAIN, UNCERTAIN_FINAL, CANCELLED, DEAD, EXPIRED = DeliveryState
 OPEN = (READY, SENDING, UNCERTAIN)
 NEVER_SENT = (UNCERTAIN_FINAL, CANCELLED, DEAD, EXPIRED)
-REPLY, ALERT, DIGEST, NOTICE, BROADCAST, EDIT = DeliveryKind
-PRIORITY = {REPLY: 0, NOTICE: 0, ALERT: 1, DIGEST: 2, BROADCAST: 3, EDIT: 4}  # the lowest number goes first
+REPLY, ALERT, DIGEST, NOTICE, BROADCAST, HELD, EDIT = DeliveryKind
+PRIORITY = {REPLY: 0, NOTICE: 0, ALERT: 1, DIGEST: 2, BROADCAST: 3, HELD: 1, EDIT: 4}  # the lowest number goes first
 
 
 REPLACED = "replaced by a newer edit"
@@ -557,6 +558,19 @@ async def alerts_since(
     if before is not None:
         mine.append(delivery.c.created_at < before)
     return int((await connection.execute(sa.select(sa.func.count()).where(*mine))).scalar_one())
+
+
+async def last_held(connection: AsyncConnection, chat_id: int, since: datetime) -> tuple[int, datetime] | None:
+    """Return (id, made at) of the message since a time that says how much is held for a chat; None if there is none."""
+    mine = (delivery.c.chat_id == chat_id, delivery.c.kind == HELD, delivery.c.created_at >= since)
+    statement = (
+        sa.select(delivery.c.id, delivery.c.created_at)
+        .where(*mine, delivery.c.state.not_in(NEVER_SENT))
+        .order_by(delivery.c.id.desc())
+        .limit(1)
+    )
+    row = (await connection.execute(statement)).first()
+    return (row.id, row.created_at) if row else None
 
 
 async def counts(connection: AsyncConnection) -> dict[DeliveryState, int]:

@@ -171,6 +171,23 @@ async def pending(
     return [PendingHit(**row) for row in (await connection.execute(statement)).mappings()]
 
 
+async def held(connection: AsyncConnection, chat_id: int, now: datetime) -> list[tuple[int, str, int]]:
+    """Return (subscription, label, stories) of what alerts left out of a chat's instant subscriptions, the most first.
+
+    Further texts of an event that an alert told are not held: they wait for an edit, or a digest.
+    """
+    stories = sa.func.count(hit.c.story_id.distinct())
+    written = sa.or_(entry.c.alerted_to.is_(None), entry.c.alerted_to >= subscription.c.chat_id)
+    statement = (
+        _joined(subscription.c.id, subscription.c.label, stories)
+        .where(subscription.c.chat_id == chat_id, subscription.c.schedule == Schedule.INSTANT.value)
+        .where(_pending(now), sa.not_(_story_told()), written)
+        .group_by(subscription.c.id, subscription.c.label)
+        .order_by(stories.desc(), subscription.c.id)
+    )
+    return [(row[0], row[1], int(row[2])) for row in await connection.execute(statement)]
+
+
 async def texts_in_doubt(connection: AsyncConnection, chat_id: int) -> set[int]:
     """Return the texts that messages showed a chat which may have arrived, and were given up.
 

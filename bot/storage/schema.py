@@ -220,6 +220,7 @@ story = Table(
     "story",
     meta,
     Column("id", Id, primary_key=True, autoincrement=False),  # the id of its first entry
+    Column("thread_id", Id),  # the first entry of the thread it lies in; None: a thread of its own
     _count("size"),
     _at("created_at"),
     _at("updated_at"),

@@ -25,6 +25,29 @@ def test_every_button_and_every_offer_that_is_shown_has_a_handler() -> None:
     assert set(OFFER_HANDLERS) == set(OfferKind) - {OfferKind.EDIT}  # answered by a plain message
 
 
+def test_which_buttons_and_offers_are_for_admins_and_which_for_everybody() -> None:
+    assert {button.prefix for button, press in PRESSES.items() if press.for_admins} == {
+        "test",
+        "aliases",
+        "unalias",
+        "full",
+        "revoke",
+    }
+    assert {button.prefix for button, press in PRESSES.items() if press.for_all} == {"forget"}
+    assert {button.prefix for button, press in PRESSES.items() if not press.changes} == {
+        "latest",
+        "news",
+        "more",
+        "why",
+    }
+    assert {kind for kind, offer in OFFER_HANDLERS.items() if offer.for_admins} == {
+        OfferKind.ALIAS_UNDO,
+        OfferKind.BROADCAST,
+        OfferKind.BAN,
+    }
+    assert {kind for kind, offer in OFFER_HANDLERS.items() if offer.for_all} == {OfferKind.FORGET}
+
+
 def test_a_press_is_typed_by_its_button() -> None:
     assert press(StopButton, _stop).button is StopButton
     press(ListButton, _stop)  # type: ignore[arg-type]

@@ -146,6 +146,21 @@ def test_a_split_digest_numbers_its_parts_and_repeats_labels() -> None:
         assert lines[2] == "storm"
 
 
+def test_a_part_is_nearly_full_before_the_next_one_begins() -> None:
+    parts = compose([story(number, title="A long headline " * 12) for number in range(40)])
+    assert all(3000 < len(Reader(part.message.text).plain) <= 4096 for part in parts[:-1])
+
+
+def test_a_digest_of_two_parts_numbers_both_and_one_of_one_part_has_no_number() -> None:
+    first, second = compose([story(number, title="A long headline " * 12) for number in range(16)])
+    assert [Reader(part.message.text).plain.splitlines()[0] for part in (first, second)] == [
+        "Monday 23 November · 16 stories · 1/2",
+        "Monday 23 November · 2/2",
+    ]
+    (only,) = compose([story()])
+    assert Reader(only.message.text).plain.splitlines()[0] == "Monday 23 November · 1 story"
+
+
 def test_of_a_flood_the_biggest_are_told_and_the_rest_is_counted_for_the_list_behind_a_button() -> None:
     items = [story(number, more_sources=number % 100) for number in range(173)]
     parts = compose(items)

@@ -2,7 +2,7 @@ import pytest
 from markupsafe import Markup
 
 from bot.messages.callbacks import ListButton
-from bot.messages.payload import Rows, edit, photo, to_payload
+from bot.messages.payload import Rows, TextPayload, edit, from_json, photo, to_payload
 from bot.messages.signing import Signer, is_signed
 from bot.models import Button, Message
 
@@ -24,6 +24,14 @@ def test_signed_buttons_and_links_are_stored() -> None:
     stored = to_payload(Message(Markup("News"), rows))
     assert [row[0]["label"] for row in stored["buttons"]] == ["List", "Site"]
     assert edit(SIGNED).buttons == photo("a.png", b"x", Markup(), SIGNED.buttons).buttons == SIGNED.buttons
+
+
+def test_a_message_is_neither_plain_nor_silent_nor_an_answer_unless_it_says_so() -> None:
+    stored = to_payload(Message(Markup("News")))
+    assert from_json(stored) == TextPayload("News") == TextPayload("News", (), False, False, None)
+    full = TextPayload("News", SIGNED.buttons, plain=True, silent=True, reply_to=7)
+    assert from_json(full.to_json()) == full
+    assert from_json(edit(SIGNED).to_json()) == edit(SIGNED)
 
 
 @pytest.mark.parametrize("data", ["", "list:0", "abcdefghijklmnop", "list.0", "list:0.abcdefghijklmno", "a:1.b.c"])

@@ -53,6 +53,9 @@ def test_a_long_text_is_cut_between_words() -> None:
     assert clip("one two three four", 12) == "one two…"
     assert clip("x" * 20, 12) == "x" * 11 + "…"
     assert clip("short", 12) == "short"
+    assert clip("exactly twelve", 14) == "exactly twelve"
+    assert clip("one twothreefour", 12) == "one twothre…"  # between words, less than half would be left
+    assert clip("sixsix seven, eight", 14) == "sixsix seven…"
 
 
 def test_only_the_other_direction_is_isolated() -> None:
@@ -74,6 +77,13 @@ def test_only_plain_web_addresses_are_linked(url: str | None) -> None:
     assert link(url) is None
 
 
+def test_an_address_of_2048_characters_is_linked_and_a_longer_one_is_not() -> None:
+    longest = "http://a.example/".ljust(2048, "x")
+    assert link(longest) == longest
+    assert link(longest + "x") is None
+    assert link("https://a.example/?q=سوريا") is not None
+
+
 def test_the_host_is_shown_as_it_is_looked_up() -> None:
     assert host("https://www.aljazeera.com/news") == "aljazeera.com"
     assert host("https://аpple.com/") == "xn--pple-43d.com"
@@ -88,6 +98,11 @@ def test_the_host_is_shown_as_it_is_looked_up() -> None:
         ("bbc.evil.com", "BBC News", False),
         ("evil.com", "BBC News", False),
         ("t.co", "The Times", False),
+        ("abc.net.au", "ABC News", True),
+        ("news.com.au", "News", True),
+        ("abc.evil.au", "ABC News", False),
+        ("localhost", "Localhost", True),
+        ("the-times.example", "The Times", True),
         ("example.org", "", False),
     ],
 )

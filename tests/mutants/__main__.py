@@ -6,6 +6,7 @@ python -m tests.mutants [--minutes 55] [-j 1] [--part 1.0] [--only bot/delivery]
 import argparse
 import contextlib
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -13,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.conftest import postgresql_server
-from tests.mutants import chosen, copies, lines, report
+from tests.mutants import chosen, lines, report
 from tests.mutants.campaign import STEPS, Campaign, Results
-from tests.mutants.copies import Ending
+from tests.mutants.copies import Copy, Ending
 from tests.mutants.equivalents import EQUIVALENT
 from tests.mutants.lines import LineMap
 from tests.mutants.operators import Mutant
@@ -45,7 +46,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("-j", "--jobs", type=int, default=1, help="mutants at once, each in a copy of its own")
     parser.add_argument("--part", type=float, default=1.0, help="the part of the chosen mutants that is tried")
     parser.add_argument("--seed", type=int, default=chosen.SEED)
-    parser.add_argument("--only", default="", help="the beginning of the paths of the mutants that are tried")
+    parser.add_argument("--only", default="", help="the beginnings of the paths of the mutants that are tried")
     parser.add_argument("--steps", default="1,2,3", help="of: 1 tests of the line, 2 mirror and flows, 3 all, of ten")
     parser.add_argument("--most-seconds", type=float, default=MOST_SECONDS, help="of tests, in step 1, per mutant")
     parser.add_argument("--report", action="store_true", help="only print what is known")
@@ -54,13 +55,14 @@ def arguments() -> argparse.Namespace:
 
 
 @contextlib.contextmanager
-def copies_of_the_repository(number: int) -> Iterator[list[Path]]:
-    """Yield folders with copies of the repository."""
-    with tempfile.TemporaryDirectory(prefix="watchword-mutants-") as folder:
-        roots = [Path(folder) / str(place) for place in range(number)]
-        for root in roots:
-            copies.copy(ROOT, root)
-        yield roots
+def copies_of_the_repository(number: int, database_url: str) -> Iterator[list[Copy]]:
+    """Yield copies of the repository."""
+    with tempfile.TemporaryDirectory(prefix="watchword-mutants-") as folder, contextlib.ExitStack() as ends:
+        made = [Copy.of(ROOT, Path(folder) / str(place), database_url) for place in range(number)]
+        for copy in made:
+            ends.callback(copy.close)
+            copy.compile()
+        yield made
 
 
 def selected(options: argparse.Namespace) -> tuple[list[Mutant], list[Mutant]]:
@@ -68,7 +70,7 @@ def selected(options: argparse.Namespace) -> tuple[list[Mutant], list[Mutant]]:
     made = [
         mutant
         for mutant in chosen.chosen(ROOT, part=options.part, seed=options.seed)
-        if mutant.path.startswith(options.only)
+        if mutant.path.startswith(tuple(options.only.split(",")))
     ]
     return [one for one in made if one.id not in EQUIVALENT], [one for one in made if one.id in EQUIVALENT]
 
@@ -76,15 +78,16 @@ def selected(options: argparse.Namespace) -> tuple[list[Mutant], list[Mutant]]:
 def main() -> int:
     """Try the mutants, or only report; return 1 if one that was planted survived."""
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the copies and the database server end with us
     if options.fresh:
         shutil.rmtree(KEPT, ignore_errors=True)
     KEPT.mkdir(exist_ok=True)
     tried, equivalent = selected(options)
     if options.report:
-        known = campaign_in([ROOT], options, LineMap(), "")
+        known = campaign_in([Copy(ROOT, "")], options, LineMap())
     else:
-        with copies_of_the_repository(options.jobs) as roots, postgresql_server() as database_url:
-            known = campaign_in(roots, options, drawn(roots[0], database_url), database_url)
+        with postgresql_server() as database_url, copies_of_the_repository(options.jobs, database_url) as made:
+            known = campaign_in(made, options, drawn(made[0].root, database_url))
             steps = [step for step in STEPS if str(step) in options.steps.split(",")]
             if not known.run(tried, steps):
                 tell("The time is over. The next call goes on.")
@@ -99,19 +102,20 @@ def drawn(root: Path, database_url: str) -> LineMap:
     tell("which tests execute which lines")
     lines_of_tests = lines.draw(LineMap.load(MAP), root, chosen.targets(root), database_url)
     lines_of_tests.save(MAP)
+    for test in lines_of_tests.failed:
+        tell(f"left out, for it fails without a mutant: {test}")
     return lines_of_tests
 
 
-def campaign_in(roots: list[Path], options: argparse.Namespace, known: LineMap, database_url: str) -> Campaign:
+def campaign_in(made: list[Copy], options: argparse.Namespace, known: LineMap) -> Campaign:
     """Return the campaign that goes on from the results kept."""
     return Campaign(
-        roots,
+        made,
         known,
         Results(KEPT / "results.jsonl"),
         ends_at=BEGAN + options.minutes * 60,
         most_seconds=options.most_seconds,
         seed=options.seed,
-        database_url=database_url,
         tell=tell,
     )
 

@@ -1,7 +1,7 @@
 """Pytest plugin: records which tests execute each line of `bot/`, and how long each test takes.
 
-In: WATCHWORD_LINES, a folder, and WATCHWORD_LINES_OF, the files to trace. Out: one coverage file and one file of
-durations for each process of pytest. Loaded with `-p`, before any module of the bot is imported.
+In: WATCHWORD_LINES, a folder, and WATCHWORD_LINES_OF, the files to trace. Out: one coverage file, and one file of the
+tests' durations and failures, for each process of pytest. Loaded with `-p`, before any module of the bot is imported.
 """
 
 import json
@@ -16,6 +16,7 @@ import pytest
 FOLDER = Path(os.environ["WATCHWORD_LINES"])
 
 _durations: dict[str, float] = {}
+_failed: set[str] = set()
 _tracer = coverage.Coverage(
     data_file=FOLDER / "coverage",
     data_suffix=uuid.uuid4().hex,
@@ -38,9 +39,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     _durations[report.nodeid] = _durations.get(report.nodeid, 0.0) + report.duration
+    if report.failed:
+        _failed.add(report.nodeid)
 
 
 def pytest_sessionfinish() -> None:
     _tracer.stop()
     _tracer.save()
-    (FOLDER / f"durations-{uuid.uuid4().hex}.json").write_text(json.dumps(_durations))
+    recorded = {"seconds": _durations, "failed": sorted(_failed)}
+    (FOLDER / f"tests-{uuid.uuid4().hex}.json").write_text(json.dumps(recorded))

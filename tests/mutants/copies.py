@@ -1,10 +1,10 @@
 """Copies of the repository: the only place where code is mutated. Several can be at work at once."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -12,9 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Self
 
 NOT_FOUND = re.compile(r"^ERROR: (not found|found no collectors)", re.MULTILINE)
 FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+::.*?)(?: - .*)?$", re.MULTILINE)
+
+SERVER = Path(__file__).with_name("server.py")
+PYTEST = ("-x", "-rfE", "--no-header", "--tb=no", "-p", "no:cacheprovider", "--hypothesis-seed=0")
 
 
 class Ending(StrEnum):
@@ -44,68 +48,86 @@ def environment(root: Path, database_url: str) -> dict[str, str]:
     }
 
 
-def copy(repository: Path, root: Path) -> None:
-    """Copy all that Git knows of, or would add, to a new folder."""
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=repository, check=True, capture_output=True, text=True).stdout.split("\0")
-    for name in filter(None, names):
-        source, target = repository / name, root / name
-        if source.is_file() and not source.is_symlink():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target)
-    subprocess.run([sys.executable, "-m", "compileall", "-q", "bot", "tests"], cwd=root, check=False)
+class Copy:
+    """A copy of the repository in `root`, and the process that runs its tests."""
 
+    def __init__(self, root: Path, database_url: str) -> None:
+        self.root = root
+        self._database_url = database_url
+        self._server: subprocess.Popen[str] | None = None
 
-@contextlib.contextmanager
-def changed(file: Path, content: bytes) -> Iterator[None]:
-    """Have other content in a file of a copy meanwhile."""
-    original = file.read_bytes()
-    for compiled in file.parent.glob(f"__pycache__/{file.stem}.*.pyc"):
-        compiled.unlink()
-    file.write_bytes(content)
-    try:
-        yield
-    finally:
-        file.write_bytes(original)
+    @classmethod
+    def of(cls, repository: Path, root: Path, database_url: str) -> Self:
+        """Copy all that Git knows of, or would add, to a new folder."""
+        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(listed, cwd=repository, check=True, capture_output=True, text=True).stdout.split("\0")
+        for name in filter(None, names):
+            source, target = repository / name, root / name
+            if source.is_file() and not source.is_symlink():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target)
+        return cls(root, database_url)
 
+    def compile(self) -> None:
+        """Have pytest compile all tests, and what they import, once."""
+        command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests"]
+        writing = environment(self.root, self._database_url) | {"PYTHONDONTWRITEBYTECODE": ""}
+        subprocess.run(command, cwd=self.root, env=writing, capture_output=True, check=False)
 
-def run(root: Path, tests: Sequence[str], limit: float, database_url: str) -> Outcome:
-    """Run tests in a copy until one fails, for `limit` seconds at most."""
-    began = time.monotonic()
-    code, output = _pytest(root, tests, limit, database_url)
-    if code == 4 and NOT_FOUND.search(output):  # the mutant renamed a parameter: the whole file, then
-        code, output = _pytest(
-            root, list(dict.fromkeys(test.partition("::")[0] for test in tests)), limit, database_url
-        )
-    took = time.monotonic() - began
-    if code is None:
-        return Outcome(Ending.TIME, seconds=took)
-    if code == 0:
-        return Outcome(Ending.SURVIVED, seconds=took)
-    if code == 5:
-        raise LookupError(f"No test was found: {output[-2000:]}")
-    found = FAILED.search(output)
-    return Outcome(Ending.KILLED, found[1] if found else "(not imported)", took)
+    def close(self) -> None:
+        """End the process."""
+        if self._server is not None:
+            self._server.communicate()  # which ends its input
+            self._server = None
 
-
-def _pytest(root: Path, tests: Sequence[str], limit: float, database_url: str) -> tuple[int | None, str]:
-    """Return the exit code, None if it had to be killed, and the output."""
-    command = [sys.executable, "-m", "pytest", "-x", "-rfE", "--no-header", "--tb=no", "-p", "no:cacheprovider"]
-    with subprocess.Popen(
-        [*command, "--hypothesis-seed=0", *tests],
-        cwd=root,
-        env=environment(root, database_url),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,  # so that what the tests started can be killed with them
-    ) as process:
+    @contextlib.contextmanager
+    def changed(self, path: str, content: bytes) -> Iterator[None]:
+        """Have other content in a file meanwhile."""
+        file = self.root / path
+        original = file.read_bytes()
+        for compiled in file.parent.glob(f"__pycache__/{file.stem}.*.pyc"):
+            compiled.unlink()
+        file.write_bytes(content)
         try:
-            output, _ = process.communicate(timeout=limit)
-        except subprocess.TimeoutExpired:
-            return None, ""
-        else:
-            return process.returncode, output
+            yield
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            file.write_bytes(original)
+
+    def run(self, tests: Sequence[str], limit: float) -> Outcome:
+        """Run tests until one fails, for `limit` seconds at most."""
+        began = time.monotonic()
+        code, output = self._pytest(tests, limit)
+        if code == 4 and NOT_FOUND.search(output):  # the mutant renamed a parameter: the whole files, then
+            code, output = self._pytest(list(dict.fromkeys(test.partition("::")[0] for test in tests)), limit)
+        took = time.monotonic() - began
+        if code is None:
+            return Outcome(Ending.TIME, seconds=took)
+        if code == 0:
+            return Outcome(Ending.SURVIVED, seconds=took)
+        if code == 5:
+            raise LookupError(f"No test was found: {output[-2000:]}")
+        found = FAILED.search(output)
+        return Outcome(Ending.KILLED, found[1] if found else "(not imported)", took)
+
+    def _pytest(self, tests: Sequence[str], limit: float) -> tuple[int | None, str]:
+        """Return the exit code, None if it had to be killed, and the output."""
+        output = self.root.with_suffix(".txt")
+        asked = {"arguments": [*PYTEST, *tests], "output": str(output), "limit": limit}
+        server = self._started()
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write(json.dumps(asked) + "\n")
+        server.stdin.flush()
+        return json.loads(server.stdout.readline()), output.read_text(errors="replace")
+
+    def _started(self) -> subprocess.Popen[str]:
+        if self._server is None:
+            self._server = subprocess.Popen(
+                [sys.executable, "-P", str(SERVER)],
+                cwd=self.root,
+                env=environment(self.root, self._database_url),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        return self._server

@@ -6,8 +6,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import coverage
@@ -23,13 +23,15 @@ WORKERS = 2
 class LineMap:
     """Tests by line: `lines[path][line]` are the names of the tests, `seconds` how long each takes.
 
-    `tests` are hashes of the test files, `code` of the bot's, as they were when the map was drawn.
+    `tests` are hashes of the test files, `code` of the bot's, as they were when the map was drawn. `failed` are the
+    tests that fail without a mutant: they cannot kill one, and are no part of the map.
     """
 
     lines: dict[str, dict[int, list[str]]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     tests: dict[str, str] = field(default_factory=dict)
     code: dict[str, str] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
 
     @classmethod
     def load(cls, path: Path) -> "LineMap":
@@ -42,7 +44,7 @@ class LineMap:
             file: {int(line): [names[number] for number in numbers] for line, numbers in by_line.items()}
             for file, by_line in stored["lines"].items()
         }
-        return cls(lines, stored["seconds"], stored["tests"], stored["code"])
+        return cls(lines, stored["seconds"], stored["tests"], stored["code"], stored["failed"])
 
     def save(self, path: Path) -> None:
         """Write the map; each test's name once."""
@@ -52,8 +54,7 @@ class LineMap:
             file: {line: [number[test] for test in tests] for line, tests in by_line.items()}
             for file, by_line in self.lines.items()
         }
-        stored = {"names": names, "lines": lines, "seconds": self.seconds, "tests": self.tests, "code": self.code}
-        path.write_text(json.dumps(stored))
+        path.write_text(json.dumps(asdict(self) | {"names": names, "lines": lines}))
 
     def executing(self, path: str, lines: tuple[int, int] | None) -> set[str]:
         """Return the tests that execute any of these lines of a file; None means any line of it."""
@@ -64,23 +65,30 @@ class LineMap:
     def forget(self, files: Iterable[str]) -> None:
         """Remove the tests of these files."""
         gone = set(files)
-        self.seconds = {test: took for test, took in self.seconds.items() if file_of(test) not in gone}
+        self._keep(lambda test: file_of(test) not in gone)
+        self.failed = [test for test in self.failed if file_of(test) not in gone]
+
+    def _keep(self, wanted: Callable[[str], bool]) -> None:
+        self.seconds = {test: took for test, took in self.seconds.items() if wanted(test)}
         for by_line in self.lines.values():
             for line, tests in by_line.items():
-                by_line[line] = [test for test in tests if file_of(test) not in gone]
+                by_line[line] = [test for test in tests if wanted(test)]
 
     def add(self, folder: Path, root: Path) -> None:
         """Add what the processes of one run of pytest recorded in `folder` about the files below `root`."""
-        for durations in folder.glob("durations-*.json"):
-            self.seconds |= json.loads(durations.read_text())
-        for recorded in folder.glob("coverage.*"):
-            data = coverage.CoverageData(basename=str(recorded))
+        for file in folder.glob("tests-*.json"):
+            recorded = json.loads(file.read_text())
+            self.seconds |= recorded["seconds"]
+            self.failed = sorted({*self.failed, *recorded["failed"]})
+        for traced in folder.glob("coverage.*"):
+            data = coverage.CoverageData(basename=str(traced))
             data.read()
-            for file in data.measured_files():
-                by_line = self.lines.setdefault(str(Path(file).relative_to(root)), {})
-                for line, tests in data.contexts_by_lineno(file).items():
+            for measured in data.measured_files():
+                by_line = self.lines.setdefault(str(Path(measured).relative_to(root)), {})
+                for line, tests in data.contexts_by_lineno(measured).items():
                     known = dict.fromkeys(by_line.get(line, []))
                     by_line[line] = list(known | dict.fromkeys(filter(None, tests)))
+        self._keep(lambda test: test not in self.failed)
 
 
 def file_of(test: str) -> str:
@@ -112,7 +120,7 @@ def draw(known: LineMap, root: Path, targets: Sequence[str], database_url: str) 
         with tempfile.TemporaryDirectory() as recorded:
             _record(root, changed, targets, Path(recorded), database_url)
             known.add(Path(recorded), root)
-    return LineMap(known.lines, known.seconds, tests, known.code | code)
+    return replace(known, tests=tests, code=code)
 
 
 def _record(root: Path, files: Sequence[str], targets: Sequence[str], folder: Path, database_url: str) -> None:
@@ -122,4 +130,6 @@ def _record(root: Path, files: Sequence[str], targets: Sequence[str], folder: Pa
     }
     command = [sys.executable, "-m", "pytest", "-n", str(WORKERS), "--dist", "loadgroup", "-p", "no:cacheprovider"]
     command += ["-p", "tests.mutants.contexts", *files]
-    subprocess.run(command, cwd=root, env=environment(root, database_url) | settings, check=True)
+    ended = subprocess.run(command, cwd=root, env=environment(root, database_url) | settings, check=False)
+    if ended.returncode not in {0, 1}:  # 1: some failed
+        raise RuntimeError(f"pytest ended with {ended.returncode}")

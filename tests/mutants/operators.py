@@ -100,7 +100,7 @@ class _Finder:
         self.body(node.body, name, inside)
 
     def _statement(self, node: ast.stmt, function: str, lines: tuple[int, int] | None) -> None:
-        if _is_logged(node) or _is_slots(node):
+        if _is_logged(node) or _is_slots(node) or (lines is None and _is_alias(node)):
             return
         for found in self._of_statement(node):
             self._add(found, function, lines)
@@ -267,6 +267,14 @@ def _is_logged(node: ast.stmt) -> bool:
 def _is_slots(node: ast.stmt) -> bool:
     match node:
         case ast.Assign(targets=[ast.Name(id="__slots__" | "__all__")]):
+            return True
+    return False
+
+
+def _is_alias(node: ast.stmt) -> bool:
+    """Whether a statement names a type: `Act = Callable[[Request], None]`."""
+    match node:
+        case ast.Assign(value=ast.Subscript() | ast.BinOp(op=ast.BitOr())):
             return True
     return False
 

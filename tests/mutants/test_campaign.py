@@ -1,6 +1,8 @@
 """A campaign over a repository of one function and its tests."""
 
+import contextlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
@@ -8,7 +10,7 @@ import pytest
 
 from tests.mutants import report
 from tests.mutants.campaign import Campaign, Results
-from tests.mutants.copies import Ending
+from tests.mutants.copies import Copy, Ending
 from tests.mutants.lines import LineMap
 from tests.mutants.operators import Mutant, mutants
 
@@ -46,19 +48,24 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path / "copy"
 
 
-def campaign(repository: Path, *, ends_at: float | None = None) -> Campaign:
+@pytest.fixture
+def copy(repository: Path) -> Iterator[Copy]:
+    with contextlib.closing(Copy(repository, "")) as copy:
+        yield copy
+
+
+def campaign(copy: Copy, *, ends_at: float | None = None) -> Campaign:
     test = "tests/test_numbers.py::test_the_first_number_over_a_limit"
     lines = LineMap({"bot/numbers.py": {line: [test] for line in (3, 4, 5, 6)}}, {test: 0.1})
     return Campaign(
-        [repository],
+        [copy],
         lines,
-        Results(repository.parent / "results.jsonl"),
+        Results(copy.root.parent / "results.jsonl"),
         ends_at=time.monotonic() + 60 if ends_at is None else ends_at,
         most_seconds=60,
         seed=1,
-        database_url="",
         tell=list[str]().append,
-        start=5.0,
+        start=15.0,
     )
 
 
@@ -66,10 +73,10 @@ def chosen(operators: set[str]) -> list[Mutant]:
     return [mutant for mutant in mutants("bot/numbers.py", CODE.encode()) if mutant.operator in operators]
 
 
-def test_a_mutant_is_killed_survives_or_hangs_and_a_later_call_goes_on(repository: Path) -> None:
+def test_a_mutant_is_killed_survives_or_hangs_and_a_later_call_goes_on(repository: Path, copy: Copy) -> None:
     tried = chosen({"comparison", "number", "statement"})
-    assert not campaign(repository, ends_at=0.0).run(tried, [1])  # no time
-    first = campaign(repository)
+    assert not campaign(copy, ends_at=0.0).run(tried, [1])  # no time
+    first = campaign(copy)
     assert first.run(tried, [1])
     endings = {(mutant.old, mutant.new): found.ending for mutant in tried if (found := first.result(mutant))}
     assert endings == {
@@ -80,7 +87,7 @@ def test_a_mutant_is_killed_survives_or_hangs_and_a_later_call_goes_on(repositor
     }
     assert (repository / "bot/numbers.py").read_text() == CODE
     written = (repository.parent / "results.jsonl").read_text()
-    assert campaign(repository).run(tried, [1])  # all is known
+    assert campaign(copy).run(tried, [1])  # all is known
     assert (repository.parent / "results.jsonl").read_text() == written
 
     shown = report.survivors(tried, first.result, repository)
@@ -89,5 +96,5 @@ def test_a_mutant_is_killed_survives_or_hangs_and_a_later_call_goes_on(repositor
     assert report.table(tried, first.result, []).splitlines()[1].split()[1:] == ["4", "3", "1", "1", "0", "0.750"]
 
     (repository / "tests/test_numbers.py").write_text(TESTS + "    assert first_over(-1) == 0\n")
-    again = campaign(repository)
-    assert [mutant.old for mutant in tried if again.result(mutant) is None] == ["0"]  # a survivor meets the new tests
+    again = campaign(copy)
+    assert [mutant.old for mutant in again._waiting(1, tried)] == ["0"]  # a survivor meets the new tests

@@ -11,8 +11,8 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 from markupsafe import Markup
-from telegram import Bot
 
+from bot.delivery.telegram.client import TelegramBot
 from bot.delivery.telegram.errors import outcome
 from bot.delivery.telegram.http import AiohttpRequest
 from bot.delivery.telegram.send import send
@@ -25,7 +25,7 @@ from bot.runtime.liveness import Pulse
 from bot.runtime.steps import QUEUES
 from bot.runtime.wakeups import Wakeups
 from bot.sandbox.faults import FailureMode
-from bot.sandbox.people import ADA, BEN
+from bot.sandbox.people import ADA, BEN, GROUP
 from bot.sandbox.server import Sandbox
 from bot.storage import deliveries, delivery_claims, schema
 from bot.storage.chats import Chat
@@ -53,7 +53,7 @@ def png(size: int = 32) -> bytes:
 class Outbox:
     """A sender, the sandbox it sends to, and a clock that is put forward by hand."""
 
-    def __init__(self, database: Database, sandbox: Sandbox, bot: Bot) -> None:
+    def __init__(self, database: Database, sandbox: Sandbox, bot: TelegramBot) -> None:
         self.database, self.sandbox, self.clock, self.bot = database, sandbox, SetClock(), bot
         self.world = World(database)
         self.restart_sender()
@@ -123,7 +123,7 @@ async def outbox(database: Database) -> AsyncIterator[Outbox]:
 async def opened(database: Database) -> AsyncIterator[Outbox]:
     async with (
         Sandbox(token=TOKEN) as sandbox,
-        Bot(TOKEN, sandbox.base_url, request=AiohttpRequest()) as bot,
+        TelegramBot(TOKEN, sandbox.base_url, request=AiohttpRequest()) as bot,
     ):
         yield Outbox(database, sandbox, bot)
 
@@ -179,6 +179,45 @@ async def test_a_429_holds_the_whole_chat_even_for_the_next_sender(outbox: Outbo
     outbox.clock.time = until
     await outbox.send()
     assert [await outbox.state(number) for number in (refused, another)] == ["SENT", "SENT"]
+
+
+async def test_an_answer_stands_under_its_question_even_if_that_is_deleted_meanwhile(outbox: Outbox) -> None:
+    chat = await outbox.world.chat(GROUP, kind="group")
+    asked = outbox.sandbox.say("What is new?", user_id=BEN, chat_id=GROUP)
+    for question in (asked, asked + 1000):
+        payload = to_payload(Message(Markup("Nothing")), reply_to=question)
+        assert await outbox.add(chat, payload=payload)
+        await outbox.send()
+    answers = [outbox.sandbox.world.chats[GROUP].messages[sent["message_id"]] for sent in outbox.sandbox.sent_to(GROUP)]
+    assert [answer.get("reply_to_message", {}).get("message_id") for answer in answers] == [asked, None]
+
+
+@pytest.mark.parametrize("is_file", [False, True])
+async def test_a_second_copy_has_its_mark_and_the_first_has_none(outbox: Outbox, is_file: bool) -> None:
+    chat, picture = await outbox.world.chat(BEN), photo("chart.png", png(), Markup("News"))
+    number = await (
+        outbox.add(chat, payload=picture.to_json(), file=picture.content) if is_file else outbox.add(chat, "News")
+    )
+    method = "sendPhoto" if is_file else "sendMessage"
+    outbox.sandbox.fail(FailureMode.CLOSE_AFTER, method=method, chat_id=BEN)
+    await outbox.send()
+    assert await outbox.state(number) == "UNCERTAIN"
+    outbox.clock.time += timedelta(minutes=3)
+    await outbox.sender.look_after()
+    await outbox.send()
+    assert [sent["text"] for sent in outbox.sandbox.sent_to(BEN)] == ["News", "↻ News"]
+    assert outbox.sender.outcomes == {"uncertain": 1, "sent": 1}
+
+
+async def test_neither_a_message_nor_its_edit_shows_a_preview_of_a_page(outbox: Outbox) -> None:
+    first = await outbox.add(await outbox.world.chat(BEN), "One https://e.example/1")
+    for edited in (False, True):
+        if edited:
+            assert await outbox.edit(first, "Two https://e.example/2")
+        await outbox.send()
+        message_id = (await outbox.row(first))["message_id"]
+        shown = outbox.sandbox.world.chats[BEN].messages[message_id]
+        assert shown["link_preview_options"] == {"is_disabled": True}
 
 
 async def test_a_message_for_later_is_sent_then_and_its_life_begins_then(outbox: Outbox) -> None:

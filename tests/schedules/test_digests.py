@@ -167,6 +167,12 @@ def test_a_later_time_on_a_day_that_had_its_digest_begins_tomorrow() -> None:
     assert found == utc(2026, 11, 24, 19)
 
 
+def test_a_reader_who_flew_east_gets_no_second_digest_on_a_day_of_the_new_zone() -> None:
+    due = utc(2026, 11, 23, 16)  # 08:00 in Los Angeles, 01:00 on the 24th in Tokyo
+    found = reschedule(utc(2026, 11, 23, 17), time(8), "Asia/Tokyo", last_due=due, last_period="2026-11-23")
+    assert found == utc(2026, 11, 24, 23)  # 08:00 on the 25th
+
+
 def test_a_chat_that_had_no_digest_yet_gets_the_next_one() -> None:
     assert reschedule(utc(2026, 11, 23, 7, 5), time(20), "Europe/Berlin") == utc(2026, 11, 23, 19)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bot.errors import UserError
 from bot.locales import words
 from bot.runtime.zone_rules import zone_info
-from bot.schedules.zones import parse_time, parse_zone
+from bot.schedules.zones import AMBIGUOUS, SHOWN, parse_time, parse_zone
 
 ENGLISH = words("en")
 
@@ -27,6 +27,8 @@ ENGLISH = words("en")
         ("8h30", time(8, 30)),
         ("20 Uhr", time(20)),
         ("noon", time(12)),
+        ("Midnight", time(0)),
+        ("23:59", time(23, 59)),
         (" 7:05 ", time(7, 5)),
         ("٨:٣٠", time(8, 30)),
     ],
@@ -60,6 +62,8 @@ def test_what_is_no_time_is_answered_with_an_example(typed: str) -> None:
         ("GMT", "UTC"),
         ("+0", "UTC"),
         ("UTC+3", "UTC+03:00"),
+        ("UTC-12", "UTC-12:00"),
+        ("UTC+14", "UTC+14:00"),
         ("+0530", "UTC+05:30"),
         ("GMT-3:30", "UTC-03:30"),
         ("utc−4", "UTC-04:00"),
@@ -67,6 +71,15 @@ def test_what_is_no_time_is_answered_with_an_example(typed: str) -> None:
 )
 def test_zones_are_found_by_name_city_country_or_offset(typed: str, key: str) -> None:
     assert parse_zone(typed, ENGLISH) == key
+
+
+def test_cities_and_countries_are_known_in_the_readers_language_and_in_english() -> None:
+    arabic = words("ar")
+    for typed, key in (("القاهرة", "Africa/Cairo"), ("دمشق", "Asia/Damascus"), ("ألمانيا", "Europe/Berlin")):
+        assert parse_zone(typed, arabic) == key
+        with pytest.raises(UserError):
+            parse_zone(typed, ENGLISH)
+    assert parse_zone("Ho Chi Minh City", arabic) == parse_zone("Ho Chi Minh City", ENGLISH)
 
 
 @pytest.mark.parametrize(
@@ -80,11 +93,23 @@ def test_zones_are_found_by_name_city_country_or_offset(typed: str, key: str) ->
         ("Aleppo", "UTC\\+3"),
         ("+15", "UTC\\+14"),
         ("+0507", "UTC\\+5:30"),
+        ("-12:15", "from UTC-12 to UTC"),
+        ("qqqqqqqq", "a big city near you"),
     ],
 )
 def test_a_doubtful_zone_is_asked_back_with_a_choice(typed: str, offered: str) -> None:
     with pytest.raises(UserError, match=offered):
         parse_zone(typed, ENGLISH)
+
+
+@pytest.mark.parametrize("typed", AMBIGUOUS)
+def test_every_zone_that_an_abbreviation_is_answered_with_can_be_sent_back(typed: str) -> None:
+    keys = AMBIGUOUS[typed]
+    assert [parse_zone(key, ENGLISH) for key in keys] == list(keys)
+    if len(keys) > 1:
+        with pytest.raises(UserError) as asked:
+            parse_zone(typed.upper(), ENGLISH)
+        assert ", ".join(keys[:SHOWN]) in str(asked.value)
 
 
 @given(st.text(max_size=60) | st.from_regex(r"(\.\./)*[A-Za-z/]{0,20}", fullmatch=True))

@@ -36,7 +36,7 @@ KEY: Any = SimpleNamespace(host="api.telegram.org", port=443, is_ssl=True, ssl=T
         (ChatMigrated(-100), Verdict.MIGRATED),
         (Forbidden("Forbidden: bot was blocked by the user"), Verdict.UNREACHABLE),
         (InvalidToken("Not Found"), Verdict.STOP),
-        (EndPointNotFound("Endpoint 'SendMessage' not found in Bot API"), Verdict.STOP),
+        (EndPointNotFound("Endpoint 'sendMessage' not found in Bot API"), Verdict.STOP),
         (BadRequest("Can't parse entities: unexpected end tag at byte offset 3"), Verdict.PLAIN),
         (BadRequest("Chat not found"), Verdict.UNREACHABLE),
         (BadRequest("CHAT_WRITE_FORBIDDEN"), Verdict.UNREACHABLE),
@@ -71,6 +71,46 @@ KEY: Any = SimpleNamespace(host="api.telegram.org", port=443, is_ssl=True, ssl=T
 )
 def test_each_failure_has_its_verdict(error: Exception, verdict: Verdict) -> None:
     assert outcome(error).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("refusal", "verdict"),
+    [
+        ("CHAT_FORBIDDEN", Verdict.UNREACHABLE),
+        ("CHAT_SEND_PLAIN_FORBIDDEN", Verdict.UNREACHABLE),
+        ("user is deactivated", Verdict.UNREACHABLE),
+        ("USER_IS_BLOCKED", Verdict.UNREACHABLE),
+        ("USER_BANNED_IN_CHANNEL", Verdict.UNREACHABLE),
+        ("user not found", Verdict.UNREACHABLE),
+        ("PEER_ID_INVALID", Verdict.UNREACHABLE),
+        ("have no rights to send a message", Verdict.UNREACHABLE),
+        ("group chat was deactivated", Verdict.UNREACHABLE),
+        ("TOPIC_DELETED", Verdict.UNREACHABLE),
+        ("bot was kicked from the group chat", Verdict.UNREACHABLE),
+        ("CHANNEL_PRIVATE", Verdict.UNREACHABLE),
+        ("message to edit not found", Verdict.GONE),
+        ("message can't be edited", Verdict.GONE),
+        ("MESSAGE_ID_INVALID", Verdict.GONE),
+        ("there is no text in the message to edit", Verdict.GONE),
+    ],
+)
+def test_each_refusal_that_has_been_seen_is_known(refusal: str, verdict: Verdict) -> None:
+    found = outcome(BadRequest(refusal))
+    assert (found.verdict, found.reason.casefold()) == (verdict, refusal.casefold())
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (NetworkError("Bad Gateway"), "Bad Gateway"),
+        (caused(TimedOut(), TimeoutError()), "no answer: TimeoutError"),
+        (caused(TimedOut(), aiohttp.ConnectionTimeoutError()), "not sent: ConnectionTimeoutError"),
+        (KeyError("result"), "KeyError while reading the answer"),
+        (Forbidden("Forbidden: bot was blocked by the user"), "Forbidden: bot was blocked by the user"),
+    ],
+)
+def test_the_reason_names_what_happened(error: Exception, reason: str) -> None:
+    assert outcome(error).reason == reason
 
 
 def test_a_refusal_says_how_long_and_where_to() -> None:

@@ -46,6 +46,13 @@ def test_many_chats_get_messages_at_the_whole_rate_and_no_faster() -> None:
     assert 299 / (times[-1] - times[0]) > 24.9
 
 
+def test_a_person_gets_57_messages_a_minute_and_a_group_18_and_two_after_a_rest() -> None:
+    for group, fewest, most in ((False, 57, 59), (True, 17, 20)):
+        times = [when for when, _ in send_all(Limiter(30), [7] * 70, group=group, step=0.01)]
+        assert fewest <= most_in_a_window(times, 60.0) <= most
+        assert times[1] - times[0] < 0.1 < times[2] - times[1]
+
+
 def test_a_moment_lost_is_made_up_for_and_no_second_gets_more_than_its_share() -> None:
     times = [when for when, _ in send_all(Limiter(30), list(range(600)), step=0.05)]
 

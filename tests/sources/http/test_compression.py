@@ -26,6 +26,18 @@ def test_what_was_compressed_comes_back(body: bytes) -> None:
     assert decompress(bare.compress(b"<" + body) + bare.flush(), "Deflate", LIMIT) == b"<" + body
 
 
+def test_a_bare_deflate_body_is_not_taken_for_zlib_whatever_it_begins_with() -> None:
+    """Some begin with two bytes that pass the check of zlib's header, and are none."""
+    looks = set()
+    for number in range(3000):
+        bare = zlib.compressobj(level=number % 10, wbits=-15)
+        body = f"<rss>{number}</rss>".encode()[number % 7 :] * (1 + number % 3)
+        raw = bare.compress(body) + bare.flush()
+        looks.add((raw[0] & 0x0F == 8, int.from_bytes(raw[:2], "big") % 31 == 0))
+        assert decompress(raw, "deflate", LIMIT) == body
+    assert looks >= {(False, False), (False, True)}
+
+
 def test_several_members_are_one_body_and_padding_is_ignored() -> None:
     two = gzip.compress(b"one ") + gzip.compress(b"two")
     assert decompress(two, "x-gzip", LIMIT) == b"one two"

@@ -3,6 +3,7 @@ import gzip
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
 import time
 import tracemalloc
@@ -11,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from bot.errors import SourceError
@@ -47,6 +49,8 @@ async def failure(fetcher: Fetcher, url: str, validators: Validators | None = No
 class Answers(AbstractResolver):
     """Answers each question with the next list of addresses, the last one for ever."""
 
+    is_closed = False
+
     def __init__(self, *answers: list[str]) -> None:
         self.answers = list(answers)
 
@@ -63,7 +67,7 @@ class Answers(AbstractResolver):
         ]  # fmt: skip
 
     async def close(self) -> None:
-        pass
+        self.is_closed = True
 
 
 async def test_a_feed_is_fetched_with_what_is_needed_to_ask_again(server: FeedServer, fetcher: Fetcher) -> None:
@@ -77,6 +81,8 @@ async def test_a_feed_is_fetched_with_what_is_needed_to_ask_again(server: FeedSe
     assert fetched.validators.last_modified == "then"
     assert fetched.fresh_for == timedelta(minutes=10)
     assert server.requests[0].headers["user-agent"] == "Watchword"
+    assert server.requests[0].headers["accept"].startswith("application/atom+xml, application/rss+xml")
+    assert server.requests[0].headers["accept-encoding"] == "gzip, deflate"
 
 
 async def test_what_has_not_changed_is_not_sent_again(server: FeedServer, fetcher: Fetcher) -> None:
@@ -98,15 +104,59 @@ async def test_a_304_nobody_asked_for_is_an_error(server: FeedServer, fetcher: F
     assert (await failure(fetcher, server.url("/a.xml"))).kind == "http"
 
 
+async def test_a_port_where_nobody_listens_is_told_as_a_server_that_is_not_reached(fetcher: Fetcher) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        error = await failure(fetcher, f"http://127.0.0.1:{unused.getsockname()[1]}/")
+    assert (error.kind, explain(error)) == ("connect", "The server could not be reached.")
+
+
+async def test_its_resolver_ends_with_a_fetcher() -> None:
+    resolver = Answers(["127.0.0.1"])
+    async with Fetcher(LOOPBACK, resolver=resolver):
+        assert not resolver.is_closed
+    assert resolver.is_closed
+
+
+async def test_a_connection_that_is_reset_is_told_as_one_that_was_closed(server: FeedServer, fetcher: Fetcher) -> None:
+    async def reset(request: Request, writer: asyncio.StreamWriter) -> None:
+        at_once = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST, as firewalls do
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        writer.transport.abort()
+
+    server.serve_raw("/a", reset)
+    error = await failure(fetcher, server.url("/a"))
+    assert (error.kind, explain(error)) == ("connect", "The server closed the connection without an answer.")
+
+
 @pytest.mark.parametrize("status", [301, 308, 302, 303, 307])
 async def test_a_redirect_is_followed_and_adopted_only_if_permanent(
     server: FeedServer, fetcher: Fetcher, status: int
 ) -> None:
     server.redirect("/old", "/new?x=1", status)
     server.serve("/new", rss([]))
-    fetched = await fetcher.fetch(server.url("/old"))
+    with structlog.testing.capture_logs() as logs:
+        fetched = await fetcher.fetch(server.url("/old"))
+    assert logs == []  # a warning is for a way that leaves https
     assert fetched.url == server.url("/new?x=1")
     assert fetched.permanent_url == (fetched.url if status in {301, 308} else None)
+
+
+@pytest.mark.parametrize(("status", "follows"), [(301, False), (302, False), (303, False), (307, True), (308, True)])
+async def test_a_form_is_posted_again_only_where_it_stays_a_post(
+    server: FeedServer, fetcher: Fetcher, status: int, follows: bool
+) -> None:
+    server.redirect("/old", "/new", status)
+    server.serve("/new", b"")
+    if follows:
+        await fetcher.post(server.url("/old"), {"hub.mode": "subscribe"})
+    else:
+        with pytest.raises(SourceError):
+            await fetcher.post(server.url("/old"), {"hub.mode": "subscribe"})
+    assert server.hits("/new") == follows
+    posted = [request.headers for request in server.requests]
+    assert {headers["content-type"] for headers in posted} == {"application/x-www-form-urlencoded"}
+    assert {headers["content-length"] for headers in posted} == {str(len("hub.mode=subscribe"))}
 
 
 async def test_one_temporary_redirect_on_the_way_makes_the_whole_way_temporary(
@@ -284,8 +334,9 @@ async def test_a_gzip_bomb_takes_little_memory(server: FeedServer, fetcher: Fetc
 
 
 async def test_a_compressed_body_is_decoded(server: FeedServer, fetcher: Fetcher) -> None:
-    server.serve("/a", gzip.compress(rss([item("One")])), headers={"Content-Encoding": "gzip"})
-    assert (await fetcher.fetch(server.url("/a"))).body == rss([item("One")])
+    for encoding in ("gzip", "identity\r\nContent-Encoding: gzip"):
+        server.serve("/a", gzip.compress(rss([item("One")])), headers={"Content-Encoding": encoding})
+        assert (await fetcher.fetch(server.url("/a"))).body == rss([item("One")])
 
 
 @pytest.mark.parametrize("encoding", ["br", "gzip, gzip", "gzip\r\nContent-Encoding: gzip"])
@@ -296,7 +347,8 @@ async def test_nested_and_unknown_encodings_are_refused(server: FeedServer, fetc
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(401, "blocked"), (403, "blocked"), (404, "http"), (410, "gone"), (429, "http"), (500, "http"), (503, "http"),
+    [(401, "blocked"), (403, "blocked"), (407, "blocked"), (451, "blocked"), (404, "http"), (410, "gone"),
+     (429, "http"), (500, "http"), (503, "http"),
      (204, "http"), (206, "http"), (226, "http"), (600, "http")],
 )  # fmt: skip
 async def test_each_status_has_its_class(server: FeedServer, fetcher: Fetcher, status: int, kind: str) -> None:
