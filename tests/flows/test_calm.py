@@ -107,7 +107,7 @@ async def test_at_the_cap_one_message_says_what_waits_and_grows(bot: Bot) -> Non
         bot.sandbox.press(notice["message_id"], "Show them now", user_id=BEN)
         await bot.shows(notice, "Here are 4 that waited.")
         await bot.until(all_sent)
-        links = links_seen(bot.sandbox.sent, BEN)
+        links = links_seen(bot, BEN)
         assert {f"https://demo.example/{number}" for number in range(6)} <= links
         assert "held" not in (await bot.say("/list"))["text"]
 

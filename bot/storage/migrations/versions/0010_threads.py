@@ -5,7 +5,7 @@ from alembic import op
 
 from bot.storage.schema import Id
 
-revision = "0014"
+revision = "0010"
 down_revision = "0009"
 branch_labels = None
 depends_on = None
