@@ -11,13 +11,15 @@ from urllib.parse import urlsplit
 import structlog
 from aiohttp import web
 from telegram.error import InvalidToken, TelegramError
-from telegram.ext import Application, ExtBot
+from telegram.ext import Application
+from yarl import URL
 
 from bot.chat.group_admins import Members
 from bot.chat.inbox import KINDS, SIDE_BY_SIDE, Receiver
 from bot.chat.router import App, register, set_menu
 from bot.chat.services import Access, Services, Settings
 from bot.config import Config, Telegram
+from bot.delivery.telegram.client import TelegramBot
 from bot.delivery.telegram.errors import ODD_ANSWER, outcome
 from bot.delivery.telegram.http import AiohttpRequest
 from bot.delivery.telegram.send import send
@@ -116,7 +118,7 @@ async def _services(config: Config, clock: Clock, wakeups: Wakeups, stack: Async
     await stack.enter_async_context(fetcher)
     parser = await stack.enter_async_context(FeedParser())
     await take_over(presence, clock)
-    await _add_sources(config, database, clock)
+    await _add_sources(config, database, clock, guard)
     async with database.begin() as connection:
         if await tell_of_absence(connection, config.admin.ids, clock.now()):
             log.warning("away for more than a day: what people wrote before that is lost")
@@ -161,12 +163,13 @@ async def _save_old_tables(config: Config, database: Database) -> None:
             log.info("backup made before the update", file=saved.name)
 
 
-async def _add_sources(config: Config, database: Database, clock: Clock) -> None:
+async def _add_sources(config: Config, database: Database, clock: Clock, guard: AddressGuard) -> None:
     """Add configured sources that were never stored: changes by admins in chat win, a removed source stays removed."""
     async with database.begin() as connection:
         for number, source in enumerate(config.sources):
             try:
                 url = canonical_url(source.url)
+                guard.check_source(URL(url))
             except SourceError as error:
                 raise ConfigError([f"sources.{number}.url: {explain(error)}"]) from error
             await sources.add(
@@ -188,7 +191,7 @@ async def _application(config: Config) -> AsyncIterator[App]:
     files = config.telegram.file_base_url or f"{base.removesuffix('/bot')}/file/bot"
     request, updates = AiohttpRequest(), AiohttpRequest()
     token = config.telegram.token.get_secret_value()
-    bot: ExtBot[None] = ExtBot(token, base, files, request=request, get_updates_request=updates)
+    bot = TelegramBot(token, base, files, request=request, get_updates_request=updates)
     application = Application.builder().bot(bot).updater(None).concurrent_updates(SIDE_BY_SIDE).build()
     try:
         yield application
@@ -350,7 +353,7 @@ def _webhook(telegram: Telegram, receiver: Receiver) -> web.RouteDef:
     assert telegram.webhook_url is not None  # checked by the configuration
     assert telegram.webhook_secret is not None
     path = urlsplit(telegram.webhook_url).path or "/"
-    return webhook(path, telegram.webhook_secret.get_secret_value(), receiver.keep)
+    return webhook(path, telegram.webhook_secret.get_secret_value(), receiver.keep, receiver.park)
 
 
 async def _until_done(request: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:

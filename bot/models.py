@@ -58,25 +58,37 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """An entry as input of the clustering. `url` is canonical, or None."""
+    """An entry as input of the clustering. `url` is canonical, or None.
+
+    `source` is a number of its source; entries of one source are different texts unless their titles are equal. None:
+    unknown, and then it counts as a source of its own. `language` is a two-letter code, or None.
+    """
 
     id: int
     title: str
     url: str | None
     published_at: datetime
     text: str = ""
+    source: int | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Result of clustering a headline: `story` is the id of the story's first headline, its own if new.
+    """Result of clustering a headline: each is the id of the first headline of its kind, its own if new.
 
-    `text` is the id of the first headline with the same text (same canonical URL, or near-identical
-    title), its own if none: of headlines with the same text only the first is sent.
+    `text`: headlines with the same text (near-identical); of these only the first is sent, and counts as told for all.
+    `story`: headlines about one event; an alert counts them. `thread`: stories about one topic; a digest sets them
+    together. A text lies in one story and a story in one thread, for ever.
     """
 
     story: int
     text: int
+    thread: int = 0  # 0 becomes the story's id: a thread of its own
+
+    def __post_init__(self) -> None:
+        """Give a story without a thread one of its own."""
+        object.__setattr__(self, "thread", self.thread or self.story)  # frozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +138,9 @@ class Feed:
     hub: str | None = None
     skipped: int = 0  # items with neither title nor link, or over the limit
     ids_distinct: bool = False  # every item has an id of its own
-    troubles: frozenset[str] = frozenset()  # "ids" (many items share one), "letters" (garbled): admins are notified
+    troubles: frozenset[str] = (
+        frozenset()
+    )  # "ids" (many items share one), "letters" (garbled), "long" (not all read): admins are notified
     poll_hints: PollHints = field(default_factory=PollHints)
 
 

@@ -128,6 +128,14 @@ async def digest_now(connection: AsyncConnection, chat: Chat, now: datetime, sig
     return DigestNow(is_paused=False, stories=await freeze_now(connection, chat, now, signer, kind="now"))
 
 
+async def show_held(connection: AsyncConnection, chat: Chat, now: datetime, signer: Signer) -> DigestNow:
+    """Make a digest of what is pending for the chat's instant subscriptions."""
+    if chat.state is ChatState.PAUSED:
+        return DigestNow(is_paused=True)
+    stories = await freeze_now(connection, chat, now, signer, kind="held", schedules=(Schedule.INSTANT,))
+    return DigestNow(is_paused=False, stories=stories)
+
+
 async def next_digest(connection: AsyncConnection, chat: Chat, now: datetime) -> NextDigest:
     """Return when the chat's next daily digest is due."""
     slots = await chats.slots(connection, chat.id)

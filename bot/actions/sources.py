@@ -15,7 +15,7 @@ from bot.models import Feed
 from bot.sources.address import canonical_url, check_url
 from bot.sources.discover import Probe, probe
 from bot.sources.http.fetch import Fetcher
-from bot.sources.opml import Opml
+from bot.sources.opml import Opml, RefusedOutline
 from bot.sources.reading.pool import FeedParser
 from bot.storage import sources, stats
 from bot.storage.sources import SourceStatus
@@ -50,11 +50,11 @@ class FullTextChange:
 
 @dataclass(frozen=True, slots=True)
 class ImportedSources:
-    """The numbers of feeds of an OPML file that were added, were sources already, and have no address to poll."""
+    """The numbers of feeds of an OPML file that were added and were sources already, and those that are refused."""
 
     added: int
     known: int
-    refused: int
+    refused: tuple[RefusedOutline, ...]
 
 
 def shown_host(url: str) -> str:

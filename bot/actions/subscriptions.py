@@ -205,6 +205,23 @@ async def set_schedule(
     return await require(connection, chat, subscription_id)
 
 
+async def digest_only(connection: AsyncConnection, chat: Chat, user_id: int, now: datetime) -> tuple[int, int]:
+    """Make all instant subscriptions daily; return how many, and the offer that makes them instant again."""
+    watched = await subscriptions.of_chat(connection, chat.id)
+    instant = [subscription.id for subscription in watched if subscription.schedule is Schedule.INSTANT]
+    for subscription_id in instant:
+        await set_schedule(connection, chat, subscription_id, Schedule.DAILY, now)
+    payload = {"subscriptions": instant}
+    return len(instant), await _offer(connection, chat, user_id, OfferKind.AT_ONCE_AGAIN, payload, UNDO_LASTS, now)
+
+
+async def at_once_again(connection: AsyncConnection, chat: Chat, offer: Offer) -> int:
+    """Make the subscriptions instant again that `digest_only` made daily, as far as they are there; return how many."""
+    ids = offer.payload["subscriptions"]
+    changed = [await subscriptions.set_schedule(connection, chat.id, known, Schedule.INSTANT) for known in ids]
+    return sum(changed)
+
+
 # ---- removing ----
 
 
@@ -359,11 +376,11 @@ async def _replace_query(
 # ---- helpers ----
 
 
-async def found_since(week: Week, offer: Offer) -> list[Preview]:
+async def found_since(week: Week, offer: Offer, person: int | None = None) -> list[Preview]:
     """Search the entries since a removal or a change, for `restore` and `change_back`: one outcome for each query."""
     stored = offer.payload.get("subscriptions", [offer.payload])
     exprs = [parse(subscription["text"]) for subscription in stored]
-    return await preview.search(week, exprs, since=offer.created_at, most=None)
+    return await preview.search(week, exprs, since=offer.created_at, most=None, person=person)
 
 
 async def _stop_queries(connection: AsyncConnection, chat: Chat, query_ids: Sequence[int], now: datetime) -> None:

@@ -24,7 +24,7 @@ from bot.chat import permissions
 from bot.chat.admin import aliases, operations, people, sources
 from bot.chat.replies import reply_message
 from bot.chat.request import Request
-from bot.chat.user import counted, edit, news, pause, privacy, settings, subscription_views, why
+from bot.chat.user import counted, edit, held, news, pause, privacy, settings, subscription_views, why
 from bot.delivery.telegram.send import keyboard
 from bot.errors import UserError
 from bot.messages.callbacks import (
@@ -36,6 +36,7 @@ from bot.messages.callbacks import (
     EditButton,
     ForgetButton,
     FullTextButton,
+    HeldButton,
     LatestButton,
     ListButton,
     OfferButton,
@@ -277,6 +278,7 @@ PRESSES: dict[type[ButtonData], Press[Any]] = {
         press(SettingButton, settings.pressed),
         press(LatestButton, news.latest_pressed, changes=False),
         press(SubscriptionNewsButton, news.subscription_news_pressed, changes=False),
+        press(HeldButton, held.pressed),
         press(CountedButton, counted.pressed, changes=False),
         press(WhyButton, why.pressed, changes=False),
         press(ForgetButton, privacy.asked_twice, for_all=True),
@@ -293,6 +295,7 @@ OFFER_HANDLERS: dict[OfferKind, OfferHandler] = {
     OfferKind.INSTEAD: OfferHandler(edit.instead_taken, prepare=edit.search_form),
     OfferKind.CHANGE_BACK: OfferHandler(edit.change_back_taken, prepare=edit.search_missed),
     OfferKind.STOP_ALL: OfferHandler(edit.stop_all_taken),
+    OfferKind.AT_ONCE_AGAIN: OfferHandler(held.undo_taken),
     OfferKind.FORGET: OfferHandler(privacy.forget_taken, for_all=True),
     OfferKind.ALIAS_UNDO: OfferHandler(aliases.undo_taken, for_admins=True),
     OfferKind.BROADCAST: OfferHandler(people.broadcast_taken, for_admins=True),

@@ -28,6 +28,8 @@ from telegram.ext import CallbackContext
 
 from bot.chat.router import App
 from bot.delivery.telegram.errors import ODD_ANSWER
+from bot.delivery.telegram.http import UnreadableAnswerError
+from bot.delivery.telegram.updates import UnreadableUpdateError, check_update
 from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
 from bot.runtime.liveness import Pulse
@@ -38,9 +40,11 @@ from bot.storage.inbox import PendingUpdate
 
 log = structlog.get_logger()
 
+LIMIT = 25  # updates fetched at once: parsed in one piece, and strangers choose their size
 KINDS = ["message", "channel_post", "callback_query", "my_chat_member", "chat_member"]
 LONG_POLL = timedelta(seconds=25)  # the longest that Telegram leaves a getUpdates unanswered
-SIDE_BY_SIDE = 16  # updates applied in parallel
+ANSWER_COMES = timedelta(seconds=10)  # after that, at the latest
+SIDE_BY_SIDE = 64  # updates applied in parallel: searches (`bot.search.recent`) have a quarter of them at most
 GRACE = timedelta(seconds=5)  # for the updates that are being applied when the program stops
 PAUSE_AFTER_ERROR = timedelta(seconds=3)
 PAUSE_AFTER_CONFLICT = timedelta(seconds=15)
@@ -59,6 +63,7 @@ class Receiver:
         self.pulse = pulse
         self._errors: dict[int, Exception] = {}
         self._busy: dict[int, int] = {}  # update being applied → its chat
+        self._limit = LIMIT
         application.add_error_handler(self._note_error)
 
     async def receive(self, stop: asyncio.Event) -> None:
@@ -78,9 +83,14 @@ class Receiver:
             updates = await self._get_updates(offset)
             self.pulse.beat("updates")
             if not updates:
+                self._limit = LIMIT
                 return None
-            following = max(int(update["update_id"]) for update in updates) + 1
-            await self.keep(updates)
+            following = await self._keep_readable(updates)
+            if following is None:  # nothing acknowledges these: they come again
+                await _pause(stop, PAUSE_AFTER_ERROR)
+                return offset
+        except UnreadableAnswerError as error:
+            return await self._skip(offset, error.update, stop)
         except Conflict as error:
             if "webhook" in error.message:
                 log.error("another program has set a webhook with this token; restart this one when it has stopped")
@@ -103,13 +113,51 @@ class Receiver:
     async def _get_updates(self, offset: int | None) -> list[dict[str, Any]]:
         """Return updates as Telegram's JSON: python-telegram-bot raises for all of them if it cannot parse one."""
         seconds = int(LONG_POLL.total_seconds())
-        parameters: dict[str, Any] = {"timeout": seconds, "allowed_updates": json.dumps(KINDS)}
+        parameters: dict[str, Any] = {"timeout": seconds, "allowed_updates": json.dumps(KINDS), "limit": self._limit}
         if offset is not None:
             parameters["offset"] = offset
-        # Telegram's names ignore case; for "getUpdates" python-telegram-bot warns that it has a method of this name.
-        method, read_timeout = "GetUpdates", seconds + 10
-        found: Any = await self.application.bot.do_api_request(method, api_kwargs=parameters, read_timeout=read_timeout)
-        return list(found)
+        return list(await self.application.bot.call("getUpdates", parameters, read_timeout=LONG_POLL + ANSWER_COMES))
+
+    async def _keep_readable(self, updates: list[Any]) -> int | None:
+        """Store the updates that can be read, and park the others; return the offset that acknowledges all of them.
+
+        None if none has a proper id: no offset is made of an absurd one, it could acknowledge what nobody fetched.
+        """
+        readable, ids = [], []
+        for update in updates:
+            try:
+                readable.append(check_update(update))
+                ids.append(update["update_id"])
+            except UnreadableUpdateError as error:
+                await self.park(error)
+                ids += [] if error.update_id is None else [error.update_id]
+        await self.keep(readable)
+        return max(ids) + 1 if ids else None
+
+    async def _skip(self, offset: int | None, update: UnreadableUpdateError, stop: asyncio.Event) -> int | None:
+        """Find the update that makes a whole answer unreadable, by fetching one at a time; park it and pass over it."""
+        try:
+            if update.update_id is None:  # a gateway's page, perhaps
+                log.warning("updates not fetched", reason=update.reason)
+                await _pause(stop, PAUSE_AFTER_ERROR)
+            elif self._limit == 1:
+                await self.park(update)
+                self._limit = LIMIT
+                return update.update_id + 1
+            else:
+                self._limit = 1
+        except SQLAlchemyError as error:
+            log.warning("updates not fetched", reason=type(error).__name__)
+            await _pause(stop, PAUSE_AFTER_ERROR)
+        return offset
+
+    async def park(self, update: UnreadableUpdateError) -> None:
+        """Record an update that cannot be read, so that it may be acknowledged. Raises SQLAlchemyError."""
+        payload = {"bytes": update.size, "sha256": update.digest}
+        async with self.database.begin() as connection:
+            await inbox.park(connection, update.update_id, payload, update.reason, self.clock.now())
+        self.pulse.parked += 1
+        log.error("update parked", update_id=update.update_id, reason=update.reason, bytes=update.size)
 
     async def keep(self, updates: list[dict[str, Any]]) -> None:
         """Store updates, so that they may be acknowledged. Raises SQLAlchemyError."""
@@ -156,7 +204,7 @@ class Receiver:
     async def _apply(self, pending: PendingUpdate, stop: asyncio.Event) -> None:
         """Apply one update; no error of it ends the receiver. The next updates of its chat wait for it."""
         try:
-            update = Update.de_json(pending.payload, self.application.bot)
+            update = self._parsed(pending)
             await self.application.process_update(update)
             error = self._errors.pop(pending.update_id, None)
             await self._settle(pending, error)
@@ -169,6 +217,12 @@ class Receiver:
         del self._busy[pending.update_id]
         self.wakeups.wake(Step.ANSWER)
 
+    def _parsed(self, pending: PendingUpdate) -> Update:
+        try:
+            return Update.de_json(pending.payload, self.application.bot)
+        except ODD_ANSWER as error:
+            raise UnreadableUpdateError(type(error).__name__, pending.update_id, b"") from None
+
     async def _settle(self, pending: PendingUpdate, error: Exception | None) -> None:
         """Mark an update done, or count its failure: one that failed three times is parked."""
         if error is not None and _is_excused(error) and self.clock.now() - pending.received_at < EXCUSED:
@@ -178,8 +232,16 @@ class Receiver:
             if error is None:
                 await inbox.apply(connection, pending.update_id)  # no handler took it: it is done all the same
                 return
-            log.error("update failed", update_id=pending.update_id, attempts=pending.attempts + 1, exc_info=error)
-            if await inbox.failed(connection, pending.update_id, type(error).__name__):
+            is_ours = not isinstance(error, UnreadableUpdateError)  # then where it happened helps nobody
+            log.error(
+                "update failed",
+                update_id=pending.update_id,
+                attempts=pending.attempts + 1,
+                reason=str(error) if not is_ours else type(error).__name__,
+                exc_info=error if is_ours else None,
+            )
+            if await inbox.failed(connection, pending.update_id, type(error).__name__ if is_ours else str(error)):
+                self.pulse.parked += 1
                 log.error("update parked", update_id=pending.update_id)
 
     async def _settle_error(self, pending: PendingUpdate, error: Exception) -> None:

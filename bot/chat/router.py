@@ -51,6 +51,10 @@ log = structlog.get_logger()
 # Marks that keyboards of right-to-left languages put around typed text; no command needs them.
 DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
+# Messages with somebody else's words: a forwarded one, and one made by another bot. Who passes a command on may not
+# have read it, and has the rights of its author no more than these have theirs.
+BY_ANOTHER = filters.FORWARDED | filters.VIA_BOT
+
 Act = Callable[[Request], Awaitable[None]]
 App = Application[Any, Any, Any, Any, Any, Any]
 
@@ -113,9 +117,10 @@ def register(application: App, services: Services) -> None:
     """Register the handlers of commands, buttons, files, plain messages and changes of membership."""
     guarded = Guard(services).guarded
     new = filters.UpdateType.MESSAGE | filters.UpdateType.CHANNEL_POST  # an edited command does nothing
+    own = new & ~BY_ANOTHER
     for command in COMMANDS:
         act = guarded(command.act, for_admins=command.for_admins, for_all=command.for_all)
-        application.add_handler(CommandHandler(command.name, act, filters=new))
+        application.add_handler(CommandHandler(command.name, act, filters=own))
     application.add_handler(CallbackQueryHandler(guarded(buttons.pressed, for_all=True)))
     application.add_handler(ChatMemberHandler(guarded(membership.changed, by_telegram=True)))
     others = guarded(membership.member_changed, by_telegram=True)
@@ -126,7 +131,9 @@ def register(application: App, services: Services) -> None:
     private = new & filters.ChatType.PRIVATE
     captioned = filters.Document.ALL & filters.CaptionRegex(r"^/import\b")  # to Telegram, a caption is no command
     file = captioned | (filters.ChatType.PRIVATE & filters.Document.FileExtension("opml"))
-    application.add_handler(MessageHandler(new & file, guarded(opml.import_, for_admins=True)))
+    application.add_handler(MessageHandler(own & file, guarded(opml.import_, for_admins=True)))
+    orders = filters.COMMAND | file
+    application.add_handler(MessageHandler(private & BY_ANOTHER & orders, guarded(start.not_own)))
     application.add_handler(MessageHandler(private & filters.COMMAND, guarded(start.unknown)))
     application.add_handler(
         MessageHandler(private & ~filters.COMMAND & ~filters.StatusUpdate.ALL, guarded(edit.plain_text))

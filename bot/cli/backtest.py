@@ -16,8 +16,8 @@ from bot.matching.engine.aliases import Aliases
 from bot.matching.engine.percolator import Percolator
 from bot.matching.query.parser import parse
 from bot.models import Article, Headline, Term
+from bot.pipeline.stories import new_clusterer
 from bot.sources.reading.clean import CleanArticle, clean_article, clean_body, clean_text
-from bot.stories.cluster import Clusterer
 
 FIRST = datetime(
     2000, 1, 1, tzinfo=UTC
@@ -47,21 +47,31 @@ def match_files(queries: Path, articles: Path, out: TextIO, err: TextIO, aliases
 
 
 def story_files(articles: Path, out: TextIO, err: TextIO) -> int:
-    """Write {"id", "story"} for every article to `out`, in order; return the exit status.
+    """Write {"id", "story", "thread"} for every article to `out`, in order; return the exit status.
 
-    `story` is the id of the story's first article. Without `published_at` (ISO 8601, or seconds since 1970)
-    an article is assumed to be published a second after its predecessor.
+    `story` and `thread` are the ids of their first articles. An article may name its `source`. Without `published_at`
+    (ISO 8601, or seconds since 1970) an article is assumed to be published a second after its predecessor.
     """
-    clusterer = Clusterer()
+    clusterer = new_clusterer()
     ids: list[Any] = []
+    sources: dict[str, int] = {}
     published_at = FIRST
     reader = _ArticleReader(articles, err)
     for article in reader:
         published_at = _published_at(article) or published_at + timedelta(seconds=1)
         title = clean_text(article["title"])
-        headline = Headline(len(ids), title, None, published_at, clean_body(title, article["text"]))
+        headline = Headline(
+            id=len(ids) + 1,
+            title=title,
+            url=None,
+            published_at=published_at,
+            text=clean_body(title, article["text"]),
+            source=sources.setdefault(name, len(sources)) if (name := article.get("source")) else None,
+            language=article.get("language"),
+        )
+        placement = clusterer.place(headline)
         ids.append(article["id"])
-        _write(out, id=article["id"], story=ids[clusterer.place(headline).story])
+        _write(out, id=article["id"], story=ids[placement.story - 1], thread=ids[placement.thread - 1])
     print(f"{len(ids)} articles", file=err)
     return FAILED if reader.failed else 0
 

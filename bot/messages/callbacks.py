@@ -154,6 +154,23 @@ class CountedButton(ButtonData):
     delivery_id: int = 0
 
 
+class HeldAct(StrEnum):
+    """A button of the message that says how much news is held."""
+
+    SHOW = "show"  # send it now
+    HOURLY = "hourly"  # make that subscription hourly
+    DIGEST = "digest"  # make all instant subscriptions daily
+
+
+@dataclass(frozen=True)
+class HeldButton(ButtonData):
+    """Acts on the news that is held for a chat; `subscription_id` is 0 where the act is on all of it."""
+
+    prefix = "held"
+    act: HeldAct
+    subscription_id: int = 0
+
+
 # ---- the chat ----
 
 

@@ -20,13 +20,13 @@ from bot.locales import Words
 from bot.messages import lines
 from bot.messages.items import Item
 from bot.messages.limits import FRAME, LIMIT, measure
-from bot.messages.lines import ReaderContext, reader_context
+from bot.messages.lines import NAMED, ReaderContext, reader_context
 from bot.models import Message
 
 STORIES = 50  # in one digest: more is not read
-NAMED = 3  # further texts linked by the name of their source; of more, two, and the rest is counted or folded
 FOLDED = 8  # further texts in one quotation
 COUNTED = 300  # texts that a digest counts besides its stories: some pages of a list
+PARTS = 30  # of one digest, which a group gets in two minutes; what they do not hold comes with the next
 
 SEPARATOR = Markup("\n\n")
 
@@ -68,19 +68,22 @@ def digest(
 
     Each story is told once, under the label it matched best; those that were perhaps seen stand apart, at the end. Of
     more than STORIES the biggest are told. Of the others a private digest counts as many as its list holds; the rest
-    is in no part, and stays owed. `late_since` is when it was due, if it has to say so.
+    is in no part, and stays owed, as does what PARTS do not hold. `late_since` is when it was due, if it has to say so.
     """
     told, left = choose(items)
     counted, owed = _count(left) if is_private else ([], left)
     reader = reader_context(words, zone, now)
     blocks = [block for item in _grouped(told) for block in _blocks(item, reader, is_private=is_private)]
-    pages = _pages(blocks, reader)
+    every_page = _pages(blocks, reader)
+    pages, cut = every_page[:PARTS], every_page[PARTS:]
+    stories = len({block.item.story_id for page in pages for block in page}) + len(counted)
+    waiting = sum(1 + len(item.others) for item in owed) + sum(len(block.shown) for page in cut for block in page)
     parts = []
     for number, page in enumerate(pages, 1):
-        heading = _heading(reader, stories=len(told) + len(counted), number=number, parts=len(pages))
+        heading = _heading(reader, stories=stories, number=number, parts=len(pages))
         late = _late(late_since, reader) if late_since and number == 1 else None
         is_last = number == len(pages)
-        closing = _closing(len(counted), len(owed), reader) if is_last else None
+        closing = _closing(len(counted), waiting, reader) if is_last else None
         text = SEPARATOR.join(filter(None, (heading, late, _body(page, reader), closing)))
         parts.append(_part(text, page, counted if is_last else []))
     return parts
@@ -215,7 +218,7 @@ def _late(due: datetime, reader: ReaderContext) -> Markup:
 
 
 def _closing(counted: int, owed: int, reader: ReaderContext) -> Markup | None:
-    """Return the line on the stories that the button lists, and on those that the next digest brings."""
+    """Return the line on the stories that the button lists, and on the texts that the next digest brings."""
     many = reader.words.ngettext
     said = []
     if counted:

@@ -17,7 +17,8 @@ from bot.messages.items import Item
 from bot.messages.safe_text import clean, clip, host, inert, link, vouches
 from bot.runtime.zone_rules import zone_info
 
-TITLE, SOURCE, LABEL, FURTHER = 512, 60, 100, 120  # code points shown at most
+TITLE, SOURCE, LABEL, FURTHER, UNLINKED = 512, 60, 100, 120, 240  # code points shown at most
+NAMED = 3  # further texts linked by the name of their source; of more, two, and the rest is counted or folded
 LABELS = 5  # named in an alert; the rest is counted
 WEEK = timedelta(days=6)  # a weekday alone names a day that is nearer than this
 
@@ -74,20 +75,33 @@ def origin(item: Item, reader: ReaderContext, *, language: bool = False, counted
 
 
 def further_names(lead: Item, others: Sequence[Item], reader: ReaderContext) -> list[Markup]:
-    """Return a link for each further text, named by its source; by its headline where the source is named already."""
+    """Return a link for each further text, named by its source; by its headline where that is named already."""
     named, links = {clean(lead.source)}, []
     for other in others:
         name = clean(other.source)
-        is_known = not name or name in named
+        text = clip(name, SOURCE) if name and name not in named else clip(clean(other.title), FURTHER)
+        if link(other.url) is None:
+            text = clip(clean(other.title), UNLINKED)  # nothing else shows it
         named.add(name)
-        text = clip(clean(other.title), SOURCE) if is_known else clip(name, SOURCE)
         links.append(linked(quoted(text, reader) or reader.words.gettext("Untitled"), other))
     return links
 
 
+def further_texts(lead: Item, reader: ReaderContext) -> Markup:
+    """Return the links of an alert's further texts: "+ BBC · Reuters", or many headlines folded."""
+    sources = {clean(item.source) for item in (lead, *lead.others)}
+    number = reader.words.ngettext("{count} source", "{count} sources", len(sources)).format(count=len(sources))
+    named = [escape(number)] if len(sources) > 1 else []
+    if len(lead.others) <= NAMED:
+        return Markup("+ ") + Markup(" · ").join([*further_names(lead, lead.others, reader), *named])
+    folded = Markup("\n").join(further_line(other, reader) for other in lead.others)
+    counted = Markup(" · ").join([escape(f"+{len(lead.others)}"), *named])
+    return Markup("{}\n<blockquote expandable>{}</blockquote>").format(counted, folded)
+
+
 def further_line(item: Item, reader: ReaderContext) -> Markup:
     """Return a further text in one line: its headline, linked, and its source."""
-    shown = [title(item, reader, most=FURTHER)]
+    shown = [title(item, reader, most=FURTHER if link(item.url) else UNLINKED)]
     if name := clip(clean(item.source), SOURCE):
         shown.append(escape(quoted(name, reader)))
     return Markup(" · ").join(shown)

@@ -31,13 +31,14 @@ class NewsPage:
 def alert(
     item: Item, words: Words, *, zone: str, now: datetime, buttons: tuple[tuple[Button, ...], ...] = ()
 ) -> Message:
-    """Return the message that tells one story at once."""
+    """Return the message that tells one story at once, with the further texts that came after it."""
     reader = reader_context(words, zone, now)
     origin = lines.origin(item, reader, language=True)
     headline = Markup("<b>{}</b>\n{}").format(lines.title(item, reader), origin)
     lede = lines.quoted(item.lede, reader)
     found_by = Markup("<i>{}</i>").format(lines.labels(item.queries, reader)) if item.queries else ""
-    return Message(SEPARATOR.join(filter(None, (headline, escape(lede), found_by))), buttons)
+    further = lines.further_texts(item, reader) if item.others else ""
+    return Message(SEPARATOR.join(filter(None, (headline, escape(lede), further, found_by))), buttons)
 
 
 def latest(items: Iterable[Item], words: Words, *, zone: str, now: datetime) -> NewsPage:

@@ -12,6 +12,8 @@ from bot.errors import SourceError, SourceFault
 from bot.locales import DEFAULT, Words, words
 from bot.models import Source
 
+READ_OF_ONE = 500  # entries of one document, the newest: `bot.sources.reading.normalise.MAX_ENTRIES`
+NEW_A_DAY = 20_000  # new entries of one source: a wire with 50 new ones every five minutes has 14,400
 LONG_FAILING = 8  # failures in a row, most of a day: then admins are notified
 
 
@@ -125,5 +127,38 @@ def _letters(source: Source, reader: Words) -> Markup:
     )
 
 
+def _long(source: Source, reader: Words) -> Markup:
+    return reader.say(
+        "The feed of <b>{title}</b> has more than {count} entries in one document. I read the newest {count}: /sources",
+        title=source.name,
+        count=READ_OF_ONE,
+    )
+
+
+def _changing(source: Source, reader: Words) -> Markup:
+    return reader.say(
+        "The feed of <b>{title}</b> gives its entries new ids and links each time. What has a known text is no news: "
+        "/sources",
+        title=source.name,
+    )
+
+
+def _flood(source: Source, reader: Words) -> Markup:
+    return reader.say(
+        "The feed of <b>{title}</b> had more than {count} new entries in a day. I leave out the rest: /sources",
+        title=source.name,
+        count=NEW_A_DAY,
+    )
+
+
 # By the trouble's name, as the poller and `Feed.troubles` give it: renders (source, reader's language) as a notice.
-NOTICES = {"paused": _paused, "blocked": _blocked, "failing": _failing, "ids": _ids, "letters": _letters}
+NOTICES = {
+    "paused": _paused,
+    "blocked": _blocked,
+    "failing": _failing,
+    "ids": _ids,
+    "letters": _letters,
+    "long": _long,
+    "changing": _changing,
+    "flood": _flood,
+}

@@ -1,4 +1,4 @@
-"""Alert: writes a delivery for each chat that gets an entry's hits at once.
+"""Alert: writes a delivery for each chat that gets an entry's hits at once; a further text of an event edits its alert.
 
 Subscribers are read in chunks by chat id and each entry stores the last chat served, so a story with a hundred thousand
 subscribers blocks nobody, and a crash in the middle resumes where it stopped.
@@ -13,13 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.locales import words
 from bot.messages import news
-from bot.messages.callbacks import WhyButton
 from bot.messages.payload import to_payload
 from bot.messages.signing import Signer
+from bot.pipeline import events
+from bot.pipeline.held import note_held
 from bot.pipeline.items import item, reported_items, shown_items
 from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
-from bot.storage import chats, deliveries, entries, hits
+from bot.storage import alerts, chats, deliveries, entries, hits
 from bot.storage.chats import Chat
 from bot.storage.database import Database, Turn, take_turn
 from bot.storage.hits import PendingHit
@@ -28,6 +29,7 @@ log = structlog.get_logger()
 
 ENTRIES = 20  # one entry in each transaction would be slow, all entries in one would be long
 CHUNK = 500  # hits of one entry in one transaction
+HOUR = timedelta(hours=1)
 ALERTS_LAST = timedelta(hours=6)  # an alert that could not be sent by then is in the next digest
 
 
@@ -35,17 +37,20 @@ async def write_alerts(database: Database, clock: Clock, signer: Signer, *, per_
     """Write the alerts of a chunk of entries; return how many entries still had any to write.
 
     Runs take turns: two that write alerts of one text at one moment would not see each other's. A chat that had
-    `per_hour` alerts within the hour gets no more: what is over stays pending for its next digest.
+    `per_hour` alerts within the hour gets no more, and is told so: what is over stays pending for its next digest.
     """
     now = clock.now()
     written = 0
+    capped: set[int] = set()
     async with database.begin() as connection:
         await take_turn(connection, Turn.ALERTS)
         waiting = await entries.alerting(connection, ENTRIES)
         for entry_id, reached in waiting:
             pending = await hits.to_alert(connection, entry_id, now, after_chat=reached, limit=CHUNK)
-            written += await _write(connection, pending, now, signer, per_hour)
+            if pending:
+                written += await _write(connection, pending, now, signer, per_hour, capped)
             await entries.set_alerted_to(connection, entry_id, pending[-1].chat_id if pending else None)
+        await note_held(connection, capped, now, signer, per_hour=per_hour)
         if written:
             failpoint("writing-alerts")
     if written:
@@ -55,29 +60,48 @@ async def write_alerts(database: Database, clock: Clock, signer: Signer, *, per_
 
 
 async def _write(
-    connection: AsyncConnection, pending: list[PendingHit], now: datetime, signer: Signer, per_hour: int
+    connection: AsyncConnection,
+    pending: list[PendingHit],
+    now: datetime,
+    signer: Signer,
+    per_hour: int,
+    capped: set[int],
 ) -> int:
+    """Write an entry's alerts and return how many; the chats that are at their cap are added to `capped`."""
     known = await chats.get_all(connection, {hit.chat_id for hit in pending})
+    further = {hit.chat_id for hit in pending if hit.is_further}
+    told = await alerts.of_event(connection, pending[0].story_id, further, now - events.GROWS) if further else {}
     written = 0
     for chat_id, group in groupby(pending, key=attrgetter("chat_id")):
-        if await deliveries.alerts_since(connection, chat_id, now - timedelta(hours=1)) < per_hour:
-            await _write_one(connection, known[chat_id], list(group), now, signer)
+        found = list(group)
+        decision = events.decide(found, told.get(chat_id, []), now)
+        if isinstance(decision, events.Grow):
+            await events.grow(connection, known[chat_id], found, decision.alert, now, signer)
+        elif decision and await deliveries.alerts_since(connection, chat_id, now - HOUR) >= per_hour:
+            capped.add(chat_id)
+        elif decision:
+            await _write_one(connection, known[chat_id], found, now, signer, reply_to=decision.reply_to)
             written += 1
     return written
 
 
 async def _write_one(
-    connection: AsyncConnection, chat: Chat, pending: list[PendingHit], now: datetime, signer: Signer
+    connection: AsyncConnection,
+    chat: Chat,
+    pending: list[PendingHit],
+    now: datetime,
+    signer: Signer,
+    *,
+    reply_to: int | None,
 ) -> None:
-    told, reader = item(pending), words(chat.locale)
-    why = WhyButton(told.entry_id).labelled(reader.gettext("Why?"))
-    buttons = () if chat.kind == "channel" else ((why,),)  # a channel's posts are for reading
-    message = news.alert(told, reader, zone=chat.zone, now=now, buttons=buttons)
+    told = item(pending)
+    buttons = events.why_button(told, chat)
+    message = news.alert(told, words(chat.locale), zone=chat.zone, now=now, buttons=buttons)
     await deliveries.add(
         connection,
         chat_id=chat.id,
         kind=deliveries.ALERT,
-        payload=to_payload(signer.sign_buttons(chat.id, message)),
+        payload=to_payload(signer.sign_buttons(chat.id, message), reply_to=reply_to),
         now=now,
         reported_items=reported_items(pending, [told]),
         shown=shown_items([told]),

@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import SourceError, SourceFault
-from bot.messages.source_troubles import NOTICES
+from bot.messages.source_troubles import NEW_A_DAY, NOTICES
 from bot.models import Feed, FeedEntry, Source
 from bot.pipeline.notice import tell_admins
 from bot.runtime.clock import Clock
@@ -42,6 +42,8 @@ log = structlog.get_logger()
 READ_TIMEOUT = timedelta(minutes=2)  # to read a document and store it
 MOVED_FOR_GOOD = 3  # polls in a row that were permanently redirected to the same address
 PAGES = 50  # of the newest entries of one document, where a source is read in full; older ones have their feed's text
+FEW = 3  # entries of a document: of fewer, all may be new
+NEARLY_ALL = 0.9
 PAGE_PATIENCE = timedelta(minutes=2)  # that an entry waits for its page before it is matched without
 
 
@@ -75,8 +77,11 @@ class Ingester:
 
         Raises SourceError if the lease was lost to another poll: nothing is stored then.
         """
-        stored, result = Stored(), _result(source, fetched, reading)
+        stored = Stored()
         async with self.database.begin() as connection:
+            if reading is not None:
+                reading = await self._bounded(connection, source, reading, now)
+            result = _result(source, fetched, reading)
             if reading is not None:
                 stored = await self._store_reading(connection, source, fetched, reading, now)
                 source = replace(source, pushed=source.pushed and not stored.new)
@@ -113,9 +118,24 @@ class Ingester:
         stored = await self._store_entries(connection, source, feed.entries, now, baseline=baseline)
         if stored.new and source.pushed:
             await websub.mark_missed(connection, source.id)
-        if reading.whole:
-            await self.notify(connection, source, feed.troubles - source.troubles, now)
+        await self.notify(connection, source, feed.troubles - source.troubles, now)
         return stored
+
+    async def _bounded(
+        self, connection: AsyncConnection, source: Source, reading: ReadResult, now: datetime
+    ) -> ReadResult:
+        """Return a reading that does not fill the tables, with the troubles that were found.
+
+        Where nearly every entry seems new, and nearly all their texts are known, the document changes ids and links
+        each time: those entries get a known key, too, so they are no new ones. Entries beyond NEW_A_DAY are left out.
+        """
+        feed, baseline = reading.feed, self._is_baseline(source)
+        kept, troubles = await _kept(connection, source, feed, now) if not baseline else (feed.entries, frozenset())
+        troubles |= feed.troubles if reading.whole else source.troubles | (feed.troubles & {"long"})
+        if len(kept) < len(feed.entries) or "long" in feed.troubles:
+            left_out = len(feed.entries) - len(kept) + feed.skipped
+            log.warning("entries left out", source_id=source.id, entries=left_out, troubles=sorted(troubles))
+        return replace(reading, feed=replace(feed, entries=tuple(kept), troubles=troubles))
 
     def _is_baseline(self, source: Source) -> bool:
         """Return whether the entries were there before anybody could subscribe: the source's first poll."""
@@ -207,11 +227,30 @@ def _result(source: Source, fetched: Fetched, reading: ReadResult | None) -> Pol
         language=source.language or feed.language,
         poll_hints=feed.poll_hints,
     )
-    if not reading.whole:
-        return result
-    return replace(
-        result, size=len(feed.entries), ids_distinct=feed.ids_distinct, troubles=tuple(sorted(feed.troubles))
-    )
+    result = replace(result, troubles=tuple(sorted(feed.troubles)))
+    return replace(result, size=len(feed.entries), ids_distinct=feed.ids_distinct) if reading.whole else result
+
+
+async def _kept(
+    connection: AsyncConnection, source: Source, feed: Feed, now: datetime
+) -> tuple[Sequence[FeedEntry], frozenset[str]]:
+    """Return the entries that may be stored, and the troubles ("changing", "flood") for which others may not."""
+    found = feed.entries
+    if len(found) < FEW:
+        return found, frozenset()
+    known = await entries.seen_keys(connection, source.id, [key for entry in found for key in entry.keys])
+    new = [entry for entry in found if not any(key in known for key in entry.keys)]
+    if len(new) < NEARLY_ALL * len(found):
+        return found, frozenset()
+    texts = await entries.known_texts(connection, source.id, [entries.content_hash(entry) for entry in new])
+    repeated = {entry.keys: texts[text] for entry in new if (text := entries.content_hash(entry)) in texts}
+    if len(repeated) >= NEARLY_ALL * len(new):
+        named = [replace(entry, keys=(*entry.keys, repeated[entry.keys])) for entry in found if entry.keys in repeated]
+        return [*named, *(entry for entry in found if entry.keys not in repeated)], frozenset({"changing"})
+    room = NEW_A_DAY - await entries.count_new(connection, source.id, now - timedelta(days=1))
+    left_out = {entry.keys for entry in new[: max(0, len(new) - max(0, room))]}  # the oldest come first
+    kept = [entry for entry in found if entry.keys not in left_out]
+    return kept, frozenset({"flood"} if left_out else ())
 
 
 async def _follow_move(connection: AsyncConnection, source: Source, moved_to: str | None) -> None:

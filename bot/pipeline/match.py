@@ -3,7 +3,6 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Collection, Sequence
-from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -16,13 +15,14 @@ from bot.matching.query.ast import Expr
 from bot.matching.query.parser import parse
 from bot.models import Headline, Match, Placement
 from bot.pipeline.aliases import AliasBook
+from bot.pipeline.stories import new_clusterer
 from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
 from bot.storage import entries, hits, subscriptions
 from bot.storage.database import Database
 from bot.storage.entries import StoredEntry
 from bot.storage.runs import Role, acquire, renew
-from bot.stories.cluster import Clusterer
+from bot.stories.cluster import WINDOW, Clusterer
 
 log = structlog.get_logger()
 
@@ -30,7 +30,6 @@ BATCH = 200
 COLLECTED = (50_000, 5, 5)  # objects, and collections of the younger, after which Python looks for garbage
 CHANGES = 1000  # of queries read at once: between two readings others get their turn
 SHOWN = 20  # queries named in a line of the log
-STORIES_LAST = timedelta(hours=48)  # a later headline begins a story of its own
 
 
 class Matcher:
@@ -41,7 +40,7 @@ class Matcher:
         self.clock = clock
         self.aliases = aliases or AliasBook()
         self.percolator = Percolator(self.aliases.current)
-        self.clusterer = Clusterer(window=STORIES_LAST)
+        self.clusterer = new_clusterer()
         self.version = 0
         self._has_headlines = False
 
@@ -91,7 +90,7 @@ class Matcher:
             await self._write(connection, waiting, placed, found)
             failpoint("matching")
         failpoint("matched")
-        self.clusterer.forget_before(self.clock.now() - STORIES_LAST)
+        self.clusterer.forget_before(self.clock.now() - WINDOW)
         log.info("matched", entries=len(waiting), hits=sum(map(len, found.values())), version=self.version)
         return len(waiting)
 
@@ -123,7 +122,7 @@ class Matcher:
     async def _read_headlines(self) -> None:
         """Fill the clusterer from the database; in a thread, since there may be 50,000 headlines."""
         async with self.database.read() as connection:
-            placed = await entries.placed_since(connection, self.clock.now() - STORIES_LAST)
+            placed = await entries.placed_since(connection, self.clock.now() - WINDOW)
         self.clusterer = await asyncio.to_thread(_clusterer_of, placed)
         self._has_headlines = True
 
@@ -152,15 +151,21 @@ class Matcher:
     ) -> None:
         """Add the hits of queries that came while the batch was analysed; drop those of queries that were removed."""
         changed = {query_id: expr async for query_id, expr in self._changes(connection)}
-        for query_id, expr in changed.items():
-            for entry in waiting:
-                if expr and (match := matches(expr, entry.article(), self.percolator.aliases)):
-                    found[entry.id][query_id] = match
+        if changed:
+            await asyncio.to_thread(self._match_each, changed, waiting, found)  # whole articles are read anew
         used = set().union(*found.values())
         for query_id in used - await subscriptions.existing(connection, sorted(used)):
             self.percolator.remove(query_id)  # removed before this run heard that nobody subscribes to it any more
             for matched in found.values():
                 matched.pop(query_id, None)
+
+    def _match_each(
+        self, changed: dict[int, Expr | None], waiting: list[StoredEntry], found: dict[int, dict[int, Match]]
+    ) -> None:
+        for query_id, expr in changed.items():
+            for entry in waiting:
+                if expr and (match := matches(expr, entry.article(), self.percolator.aliases)):
+                    found[entry.id][query_id] = match
 
     async def _load_aliases(self, connection: AsyncConnection) -> None:
         """Let the queries that an alias's change concerns wait anew; in a thread, since all are looked at."""
@@ -199,9 +204,8 @@ class Matcher:
 
 
 def _clusterer_of(placed: Sequence[tuple[Headline, Placement]]) -> Clusterer:
-    clusterer = Clusterer(window=STORIES_LAST)
-    for headline, placement in placed:
-        clusterer.restore(headline, placement)
+    clusterer = new_clusterer()
+    clusterer.warm(placed)
     return clusterer
 
 
@@ -225,4 +229,4 @@ def _is_news(entry: StoredEntry, found: Collection[int], known: Collection[tuple
 def _placement(entry: StoredEntry) -> Placement | None:
     if entry.story_id is None or entry.text_id is None:
         return None
-    return Placement(story=entry.story_id, text=entry.text_id)
+    return Placement(story=entry.story_id, text=entry.text_id)  # its thread is stored, and not stored again

@@ -36,6 +36,7 @@ class Pulse:
         self.clock = clock
         self.beats: dict[str, float] = {}  # monotonic time of the last success, in seconds
         self.failures: dict[str, int] = {}  # in a row
+        self.parked = 0  # updates that nobody could apply, since the start
         self.delays: deque[float] = deque(maxlen=REMEMBERED)  # lateness of the loop, in seconds
         self.lateness = Histogram(BUCKETS)  # the same, since the start
         self.blocked = Histogram(BUCKETS)  # the same, without time spent waiting for a processor

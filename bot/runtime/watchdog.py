@@ -84,19 +84,19 @@ class Watchdog:
 
     def _report(self, blocked: float) -> None:
         """Log the stack of a loop that has been blocked for so many seconds, and end the process if it should stop."""
-        stack = _stack(sys._current_frames().get(self._loop_thread))
-        if not stack:
+        frames = _frames(sys._current_frames().get(self._loop_thread))
+        if not frames:
             return
         now = time.monotonic()
         leaves = self._stop_asked_at is not None and min(now - self._stop_asked_at, blocked) >= self._stop_patience
         if leaves or now - self._logged_at >= AGAIN.total_seconds():
             self._logged_at = now
-            log.error("event loop blocked", seconds=round(blocked, 1), stack=stack, leaves=leaves)
+            log.error("event loop blocked", seconds=round(blocked, 1), frames=frames, leaves=leaves)
         if leaves:
             self._leave(1)
 
 
-def _stack(frame: FrameType | None) -> list[str]:
+def _frames(frame: FrameType | None) -> list[str]:
     """Return the innermost frames as "file:line function", innermost last; empty if the loop waits for events.
 
     It does so after the whole process was stopped and continued, or had no processor.

@@ -154,7 +154,24 @@ TITLE = {
     "ar": "{who} في {place} {what} {why}",
     "ru": "{who} в {place} {what} {why}",
 }
-RETOLD = {"en": "{title}, officials confirm", "ar": "مسؤولون يؤكدون: {title}", "ru": "{title}, подтвердили власти"}
+TOLD_AGAIN = (1, 14, 27)  # slots after which other sources report an event too, each in its own words
+RETOLD = {
+    "en": (
+        "{place}: {who} {what} {why}, officials confirm",
+        "How {who} in {place} came to {what} {why}",
+        "{who} in {place} {what} {why}: what we know so far",
+    ),
+    "ar": (
+        "مسؤولون يؤكدون: {who} في {place} {what} {why}",
+        "{place}: {who} {what} {why}",
+        "كيف كان: {who} في {place} {what} {why}",
+    ),
+    "ru": (
+        "{who} в {place} {what} {why}, подтвердили власти",
+        "Как {who} в {place} {what} {why}: репортаж",
+        "{who} в {place} {what} {why}: что известно",
+    ),
+}
 TEXT = {
     "en": "{title}. The work took {days} days and {hands} people had a hand in it, a spokeswoman said on {date}.",
     "ar": "{title}. استغرق العمل {days} يوما وشارك فيه {hands} شخصا، كما قالت متحدثة في {date}.",
@@ -165,24 +182,35 @@ TEXT = {
 def item(slot: int) -> DemoItem:
     """Return the item of a slot, in its source's language."""
     language = OUTLETS[slot % len(OUTLETS)].language
-    event = slot - 1 if is_retold(slot) else slot
-    place = _turn(event) % len(PLACES["en"])
-    title = TITLE[language].format(
-        who=_pick(WHO[language], event),
+    event = event_of(slot)
+    wording = RETOLD[language][TOLD_AGAIN.index(slot - event)] if event != slot else TITLE[language]
+    who = _pick(WHO[language], event)
+    title = wording.format(
+        who=who if wording.startswith("{who}") else who.lower(),
         what=_pick(WHAT[language], event),
         why=_pick(WHY[language], event),
-        place=PLACES[language][place],
+        place=PLACES[language][place_of(event)],
     )
-    if event != slot:
-        title = RETOLD[language].format(title=title)
     date = datetime.fromtimestamp(slot * SLOT, UTC).date().isoformat()
     text = TEXT[language].format(title=title, days=event % 89 + 2, hands=event % 977 + 12, date=date)
     return DemoItem(slot, title, f"{text} {MARK[language]}")
 
 
-def is_retold(slot: int) -> bool:
-    """Return whether a slot repeats the story of another source just before it: one in eight, always on Idlib."""
-    return _turn(slot) % 8 == 1
+def event_of(slot: int) -> int:
+    """Return the slot that first reported a slot's event: its own, or an earlier one of another source, on Idlib.
+
+    One item in eight repeats the one before it. Every two minutes an event is told by four sources, and so it grows.
+    """
+    turn = _turn(slot)
+    for after in TOLD_AGAIN:
+        if (turn - after) % (8 if after == 1 else 24) == 0:
+            return slot - after
+    return slot
+
+
+def place_of(event: int) -> int:
+    """Return the number of an event's place in PLACES."""
+    return _turn(event) % len(PLACES["en"])
 
 
 def items(outlet: int, now: float) -> list[DemoItem]:

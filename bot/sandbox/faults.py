@@ -61,7 +61,7 @@ class Fault:
         """Return whether a request matches."""
         return (
             self.times != 0
-            and (self.method is None or self.method.lower() == method.lower())
+            and (self.method is None or self.method == method)
             and (self.chat_id is None or self.chat_id == chat_id)
         )
 

@@ -1,6 +1,7 @@
 """Bot API methods: each takes the world and its parameters, changes the world and returns `result`.
 
-METHODS maps lower-case names to them. getUpdates blocks, so it is in `bot.sandbox.server`.
+METHODS maps the documented names to them: Telegram accepts other capitals, a gateway before it need not. getUpdates
+blocks, so it is in `bot.sandbox.server`.
 """
 
 import re
@@ -122,7 +123,9 @@ def edit_message_text(world: World, params: Params) -> JSON:
     text, entities = params.formatted(
         "text", most=MAX_TEXT, empty="message text is empty", too_long="message is too long"
     )
-    return _edit(world, chat, message, {"text": text, "entities": entities, "reply_markup": params.keyboard()})
+    edited = _edit(world, chat, message, {"text": text, "entities": entities, "reply_markup": params.keyboard()})
+    world.edits.append(_noted(world, params, chat, edited, "editMessageText"))
+    return edited
 
 
 def edit_message_reply_markup(world: World, params: Params) -> JSON:
@@ -222,33 +225,33 @@ def ask_for_updates(world: World, params: Params) -> None:
 
 
 METHODS: Mapping[str, Method] = {
-    "getme": get_me,
-    "getchat": get_chat,
-    "getchatmember": get_chat_member,
-    "getchatadministrators": get_chat_administrators,
-    "getchatmembercount": get_chat_member_count,
-    "leavechat": leave_chat,
-    "sendmessage": send_message,
-    "senddocument": send_document,
-    "sendphoto": send_photo,
-    "editmessagetext": edit_message_text,
-    "editmessagereplymarkup": edit_message_reply_markup,
-    "deletemessage": delete_message,
-    "answercallbackquery": answer_callback_query,
-    "sendchataction": send_chat_action,
-    "getfile": get_file,
-    "setwebhook": set_webhook,
-    "deletewebhook": delete_webhook,
-    "getwebhookinfo": get_webhook_info,
-    "logout": log_out,
+    "getMe": get_me,
+    "getChat": get_chat,
+    "getChatMember": get_chat_member,
+    "getChatAdministrators": get_chat_administrators,
+    "getChatMemberCount": get_chat_member_count,
+    "leaveChat": leave_chat,
+    "sendMessage": send_message,
+    "sendDocument": send_document,
+    "sendPhoto": send_photo,
+    "editMessageText": edit_message_text,
+    "editMessageReplyMarkup": edit_message_reply_markup,
+    "deleteMessage": delete_message,
+    "answerCallbackQuery": answer_callback_query,
+    "sendChatAction": send_chat_action,
+    "getFile": get_file,
+    "setWebhook": set_webhook,
+    "deleteWebhook": delete_webhook,
+    "getWebhookInfo": get_webhook_info,
+    "logOut": log_out,
     "close": log_out,
     **PROFILE,
 }
-LIMITED = {"sendmessage", "senddocument", "sendphoto"}  # methods counted by the flood limits
+LIMITED = {"sendMessage", "sendDocument", "sendPhoto"}  # methods counted by the flood limits
 
 
 def call(world: World, method: str, params: Params) -> Any:
-    """Run a method by its lower-case name; raises ApiError."""
+    """Run a method by its documented name; raises ApiError."""
     if method not in METHODS:
         raise ApiError(404, "Not Found: method not found")
     try:
@@ -285,27 +288,39 @@ def _send(world: World, params: Params, chat: SandboxChat, method: str, **conten
         is_topic_message=True if thread_id else None,
     )
     world.sent_count += 1
-    file_id = message["document"]["file_id"] if "document" in message else None
-    world.sent.append(
-        SentMessage(
-            number=world.sent_count,
-            method=method,
-            chat_id=chat.id,
-            message_id=message["message_id"],
-            text=message.get("text") or message.get("caption") or "",
-            markup=params.text("text" if method == "sendMessage" else "caption"),
-            parse_mode=params.text("parse_mode") or None,
-            entities=message.get("entities") or message.get("caption_entities") or [],
-            reply_markup=keyboard,
-            reply_to=replied["message_id"] if replied else None,
-            thread_id=thread_id,
-            silent=params.flag("disable_notification"),
-            file_id=message["photo"][0]["file_id"] if "photo" in message else file_id,
-            at=time.monotonic(),
-        )
-    )
+    world.sent.append(_noted(world, params, chat, message, method, thread_id=thread_id, replied=replied))
     world.changes.notify()
     return message
+
+
+def _noted(
+    world: World,
+    params: Params,
+    chat: SandboxChat,
+    message: JSON,
+    method: str,
+    *,
+    thread_id: int | None = None,
+    replied: JSON | None = None,
+) -> SentMessage:
+    """Return the ledger's entry of a message as it is now."""
+    file_id = message["document"]["file_id"] if "document" in message else None
+    return SentMessage(
+        number=world.sent_count,
+        method=method,
+        chat_id=chat.id,
+        message_id=message["message_id"],
+        text=message.get("text") or message.get("caption") or "",
+        markup=params.text("text" if method in ("sendMessage", "editMessageText") else "caption"),
+        parse_mode=params.text("parse_mode") or None,
+        entities=message.get("entities") or message.get("caption_entities") or [],
+        reply_markup=params.keyboard(),
+        reply_to=replied["message_id"] if replied else None,
+        thread_id=thread_id,
+        silent=params.flag("disable_notification"),
+        file_id=message["photo"][0]["file_id"] if "photo" in message else file_id,
+        at=time.monotonic(),
+    )
 
 
 def _send_file(world: World, params: Params, chat: SandboxChat, method: str, **content: Any) -> JSON:

@@ -81,6 +81,15 @@ class People:
         self.world.happened(chat.id, "edited", message)
         self.world.tell_bot_of(message, edited=True)
 
+    def forward(self, message_id: int, *, from_chat_id: int, user_id: int, chat_id: int | None = None) -> int:
+        """Forward a message of a chat; return the id of the copy."""
+        message = self._message(self.world.chat(from_chat_id), message_id)
+        origin = {"type": "user", "sender_user": message["from"], "date": message["date"]}
+        kept = ("text", "entities", "document", "caption", "caption_entities")
+        chat, person = self._where(chat_id, user_id)
+        content = {name: message[name] for name in kept if name in message}
+        return self._post(chat, person, None, None, forward_origin=origin, **content)
+
     def upload(
         self,
         name: str,

@@ -93,9 +93,9 @@ def _getter(noun: str) -> Callable[[World, Params], Any]:
 
 
 PROFILE: dict[str, Callable[[World, Params], Any]] = {
-    "setmycommands": set_my_commands,
-    "getmycommands": get_my_commands,
-    "deletemycommands": delete_my_commands,
-    **{f"setmy{noun.replace('_', '')}": _setter(noun) for noun in LONGEST},
-    **{f"getmy{noun.replace('_', '')}": _getter(noun) for noun in LONGEST},
+    "setMyCommands": set_my_commands,
+    "getMyCommands": get_my_commands,
+    "deleteMyCommands": delete_my_commands,
+    **{f"setMy{noun.title().replace('_', '')}": _setter(noun) for noun in LONGEST},
+    **{f"getMy{noun.title().replace('_', '')}": _getter(noun) for noun in LONGEST},
 }

@@ -203,7 +203,7 @@ class Sandbox(People):
         fault = self.faults.take(received.method, received.chat_id)
         if fault and fault.kind in BEFORE:
             return await self._spoil(request, fault)
-        result = await self._result(received.method.lower(), params)
+        result = await self._result(received.method, params)
         if self.latency:
             await asyncio.sleep(self.latency)
         if fault and fault.kind is FailureMode.SLOW:
@@ -213,7 +213,7 @@ class Sandbox(People):
         return _json({"ok": True, "result": result})
 
     async def _result(self, method: str, params: Params) -> Any:
-        if method == "getupdates":
+        if method == "getUpdates":
             return await self._get_updates(params)
         now, paid = time.monotonic(), params.flag("allow_paid_broadcast")
         chat = self.world.writable_chat(params.chat_id()) if self.flood and method in LIMITED else None

@@ -163,6 +163,7 @@ class World:
         self.webhook: dict[str, str] | None = None  # `url` and `secret_token`
         self.webhook_failure: JSON = {}
         self.sent: deque[SentMessage] = deque(maxlen=keep)
+        self.edits: deque[SentMessage] = deque(maxlen=keep)  # new texts of messages
         self.sent_count = 0
         self.events: deque[Event] = deque(maxlen=keep)
         self.changes = Changes()

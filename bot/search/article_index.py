@@ -15,6 +15,7 @@ number never changes.
 from array import array
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from bot.matching.engine.aliases import Aliases
@@ -30,6 +31,7 @@ from bot.matching.text.transliteration import bridges
 from bot.models import Article
 
 MOST_VERDICTS = 100_000  # cached, of all queries together: some ten megabytes
+SLICE = 10_000  # words of the articles judged without a pause: some hundredths of a second
 WASTE = 0.25  # share of removed articles above which their numbers are deleted from the lists
 
 Numbers: TypeAlias = "array[int]"  # of articles
@@ -52,6 +54,20 @@ class IndexMatches(NamedTuple):
     def is_whole(self) -> bool:
         """Whether all articles were judged: there are no other matches."""
         return not self.left
+
+
+@dataclass(slots=True)
+class IndexSearch:
+    """A search under way: `numbers` match, those `waiting` (the newest last) are to be judged, `left` never are."""
+
+    expr: Expr
+    numbers: set[int]
+    waiting: list[int]
+    left: int
+
+    def matches(self) -> IndexMatches:
+        """Return what was found by now."""
+        return IndexMatches(self.numbers, self.left + len(self.waiting))
 
 
 class _Verdicts:
@@ -219,21 +235,45 @@ class Index:
             self._whole.add(number, document.language, (), title | text)
 
     def find(self, expr: Expr, *, most: int | None = None, among: Collection[int] | None = None) -> IndexMatches:
-        """Return the articles that a query matches; with `among`, only those of these numbers.
+        """Return the articles that a query matches, as `begin` and `judge` do, in one piece."""
+        search = self.begin(expr, most=most, among=among)
+        while search.waiting:
+            self.judge(search)
+        return search.matches()
 
-        With `most`, at most so many are judged in full, the newest; verdicts in the cache do not count.
+    def begin(self, expr: Expr, *, most: int | None = None, among: Collection[int] | None = None) -> IndexSearch:
+        """Return the search for a query, among all articles or those of these numbers: what is certain is found.
+
+        With `most`, at most so many of the others wait to be judged, the newest; verdicts in the cache do not count.
         """
         bound = self.aliases.bind(expr)
         found = self._find(bound, self._whole)
         live = self._articles if among is None else self._articles.keys() & among
         verdicts = self._verdicts.of(bound)
         uncertain = [number for number in found.may - found.surely if number in live]
-        new = sorted((number for number in uncertain if number not in verdicts), reverse=True)
-        for number in new[:most]:
-            verdicts[number] = is_match(bound, self._articles[number].copy())
-        judged = {number for number in uncertain if verdicts.get(number)}
-        self._verdicts.added(len(new[:most]))
-        return IndexMatches({number for number in found.surely if number in live} | judged, len(new) - len(new[:most]))
+        new = sorted(number for number in uncertain if number not in verdicts)
+        sure = {number for number in found.surely if number in live}
+        waiting = new if most is None else new[max(0, len(new) - most) :]
+        return IndexSearch(
+            bound, sure | {number for number in uncertain if verdicts.get(number)}, waiting, len(new) - len(waiting)
+        )
+
+    def judge(self, search: IndexSearch) -> None:
+        """Judge the next articles of a search, the newest, until they have SLICE words together.
+
+        Between two slices articles may have gone: they are passed over.
+        """
+        verdicts, words, judged = self._verdicts.of(search.expr), 0, 0
+        while search.waiting and words < SLICE:
+            document = self._articles.get(number := search.waiting.pop())
+            if document is None:
+                continue
+            words += _size(document)
+            judged += 1
+            verdicts[number] = is_match(search.expr, document.copy())
+            if verdicts[number]:
+                search.numbers.add(number)
+        self._verdicts.added(judged)
 
     def companions(self, numbers: Iterable[int]) -> Counter[str]:
         """Return the places (as keys of spans) in these articles, with the number of articles that name each."""

@@ -10,8 +10,10 @@ answer is marked as incomplete.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,7 +24,8 @@ from bot.matching.text.analysis import Case
 from bot.models import Article, Placement
 from bot.pipeline.aliases import AliasBook
 from bot.runtime.clock import Clock
-from bot.search.article_index import Index
+from bot.search.article_index import Index, IndexMatches, IndexSearch
+from bot.search.budget import Allowance, SearchBudgets
 from bot.storage import entries
 from bot.storage.database import Database
 from bot.storage.entries import EntryHeader
@@ -36,6 +39,8 @@ AT_ONCE = 50  # entries indexed without a pause
 FEW = 500  # new entries that are indexed during a request
 FEW_NAMED = 2000  # entries whose names are read again during a request
 PATIENCE = timedelta(seconds=2)  # for an update that is running
+SEARCHES = 16  # at a time; far fewer than the updates applied at a time, so that some of these never wait for them
+COUNTED = 10_000  # queries whose number of stories is remembered
 JUDGED = 1000  # entries judged in full for one query: a second or two
 
 Value = TypeVar("Value")
@@ -77,6 +82,9 @@ class Week:
         self._updated_at: datetime | None = None
         self._updating = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "week")
+        self._counted: OrderedDict[Expr, int] = OrderedDict()
+        self._places = asyncio.Semaphore(SEARCHES)
+        self.budgets = SearchBudgets()
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -124,14 +132,52 @@ class Week:
         return True
 
     async def find(
-        self, exprs: Sequence[Expr], *, since: datetime | None = None, judged: int = JUDGED
+        self,
+        exprs: Sequence[Expr],
+        *,
+        since: datetime | None = None,
+        judged: int = JUDGED,
+        allowance: Allowance | None = None,
     ) -> list[RecentMatches]:
-        """Return the indexed entries that each query matches; with `since`, only those seen since then."""
+        """Return the indexed entries that each query matches; with `since`, only those seen since then.
+
+        Once the allowance is spent, what was found by then is returned as incomplete.
+        """
         among = None
         if since is not None:
             among = {entry.number for entry in self._by_id.values() if entry.header.seen_at >= since}
-        found = [await self.run(partial(self._index.find, expr, most=judged, among=among)) for expr in exprs]
+        begin = partial(self._index.begin, most=judged, among=among)
+        found = [await self._find(partial(begin, expr), allowance) for expr in exprs]
         return [RecentMatches(self._newest_first(matches.numbers), matches.is_whole) for matches in found]
+
+    async def _find(self, begin: Callable[[], IndexSearch], allowance: Allowance | None) -> IndexMatches:
+        """Search in slices. The thread is a queue: between two of them, every other search has one."""
+        if allowance is not None and allowance.is_spent:
+            return IndexMatches(set(), 1)
+        search = await self.run_for(allowance, begin)
+        while search.waiting and not (allowance is not None and allowance.is_spent):
+            await self.run_for(allowance, self._index.judge, search)
+        return search.matches()
+
+    @asynccontextmanager
+    async def searching(self, person: int | None) -> AsyncIterator[Allowance | None]:
+        """Take one of the places of searches, and yield the person's allowance: a spent one if no place is free soon.
+
+        Without a person there is no allowance and no waiting.
+        """
+        if person is None:
+            yield None
+            return
+        try:
+            async with asyncio.timeout(PATIENCE.total_seconds()):
+                await self._places.acquire()
+        except TimeoutError:
+            yield Allowance(0.0, self.clock.monotonic())
+            return
+        try:
+            yield self.budgets.of(person, self.clock.monotonic())
+        finally:
+            self._places.release()
 
     async def companions(
         self, found: Sequence[RecentEntry]
@@ -142,6 +188,17 @@ class Week:
         places = await self.run(self._index.companions, numbers)
         names = await self.run(self._index.names, numbers)
         return places.most_common(), names.most_common()
+
+    def remember(self, expr: Expr, stories: int) -> None:
+        """Remember the number of stories that a whole search found, for lists, which never search."""
+        self._counted[expr] = stories
+        self._counted.move_to_end(expr)
+        if len(self._counted) > COUNTED:
+            self._counted.popitem(last=False)
+
+    def remembered(self, expr: Expr) -> int | None:
+        """Return the number of stories that the last whole search for a query found; None if it is not known."""
+        return self._counted.get(expr)
 
     def stories(self, found: Sequence[RecentEntry]) -> int:
         """Return the number of stories of those of these entries that were published in the last seven days."""
@@ -159,6 +216,24 @@ class Week:
     async def run(self, work: Callable[..., Value], *args: object) -> Value:
         """Do some work in the week's thread, one piece at a time, so that many requests at once delay no alert."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+
+    async def run_for(self, allowance: Allowance | None, work: Callable[..., Value], *args: object) -> Value:
+        """Do some work as `run` does, and count the time of the thread against an allowance."""
+        began: list[float] = []
+        ended: list[float] = []
+
+        def timed() -> Value:
+            began.append(time.thread_time())  # waiting for other threads costs nobody else anything
+            try:
+                return work(*args)
+            finally:
+                ended.append(time.thread_time())
+
+        try:
+            return await self.run(timed)
+        finally:
+            if allowance is not None and ended:
+                allowance.spend(ended[0] - began[0])
 
     def _is_new(self, header: EntryHeader) -> bool:
         known = self._by_id.get(header.id)

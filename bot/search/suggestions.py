@@ -10,6 +10,7 @@ from bot.matching.query.ast import Expr, Language, leaves
 from bot.matching.query.parser import parse
 from bot.matching.query.printer import format_query
 from bot.matching.text.analysis import Case, is_small_word, tokens
+from bot.search.budget import Allowance
 from bot.search.recent import DAYS, RecentEntry, RecentMatches, Week
 from bot.search.variants import narrower, wider
 
@@ -34,22 +35,24 @@ class Form:
     stories: int
 
 
-async def advise(week: Week, expr: Expr, found: RecentMatches) -> list[Form]:
+async def advise(week: Week, expr: Expr, found: RecentMatches, allowance: Allowance | None = None) -> list[Form]:
     """Return wider forms of a query that found nothing, narrower forms of one that found too much, else none."""
     stories = week.stories(found.entries)
     if not found.entries and found.is_whole:
         near = wider(expr)
         far = list(dict.fromkeys(farther for form in near for farther in wider(form)))[:MOST_FAR]
-        return await _with_stories(week, near, MOST) or await _with_stories(week, far, MOST)
+        return await _with_stories(week, near, MOST, allowance) or await _with_stories(week, far, MOST, allowance)
     if stories <= MOST:
         return []
+    if allowance is not None and allowance.is_spent:
+        return []
     additions = await _additions(week, expr, found.entries)
-    return await _with_stories(week, narrower(expr, additions), int(NEARLY_ALL * stories))
+    return await _with_stories(week, narrower(expr, additions), int(NEARLY_ALL * stories), allowance)
 
 
-async def _with_stories(week: Week, exprs: Sequence[Expr], most: int) -> list[Form]:
+async def _with_stories(week: Week, exprs: Sequence[Expr], most: int, allowance: Allowance | None) -> list[Form]:
     """Return the first OFFERED forms that find one to `most` stories, in their order."""
-    found = zip(exprs, await week.find(exprs, judged=JUDGED), strict=True)
+    found = zip(exprs, await week.find(exprs, judged=JUDGED, allowance=allowance), strict=True)
     forms = [Form(_typed(expr), week.stories(matches.entries)) for expr, matches in found if matches.is_whole]
     return [form for form in forms if 0 < form.stories <= most][:OFFERED]
 

@@ -4,14 +4,15 @@ Documents are untrusted, so they are read in the worker process (`FeedParser.run
 limits. Reading fetches nothing: each address is checked like one that was typed, and polled like any other.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from io import BytesIO
 from xml.etree import ElementTree
 
 from lxml import etree  # type: ignore[import-untyped]  # no type information published
+from yarl import URL
 
 from bot.errors import SourceError, SourceFault
 from bot.sources.address import canonical_url
@@ -37,14 +38,38 @@ class Outline:
     title: str
     language: str | None = None
     full_text: bool = False
+    line: int = field(default=0, compare=False)  # of the document
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedOutline:
+    """An address that cannot be watched: its line in the document, its host ("" if it has none), and the fault."""
+
+    line: int
+    host: str
+    error: SourceError
 
 
 @dataclass(frozen=True, slots=True)
 class Opml:
-    """The feeds of a document, each once, in its order; and the number of addresses that cannot be watched."""
+    """The feeds of a document, each once, in its order; and the addresses that cannot be watched."""
 
     feeds: tuple[Outline, ...]
-    refused: int = 0
+    refused: tuple[RefusedOutline, ...] = ()
+
+
+def reachable(opml: Opml, check: Callable[[URL], None]) -> Opml:
+    """Return a document with those feeds refused for which `check` raises SourceError: no poll could reach them."""
+    feeds, refused = [], list(opml.refused)
+    for feed in opml.feeds:
+        url = URL(feed.url)
+        try:
+            check(url)
+        except SourceError as error:
+            refused.append(RefusedOutline(feed.line, url.host or "", error))
+        else:
+            feeds.append(feed)
+    return Opml(tuple(feeds), tuple(sorted(refused, key=lambda outline: outline.line)))
 
 
 def read_opml(document: bytes) -> Opml:
@@ -52,7 +77,8 @@ def read_opml(document: bytes) -> Opml:
     if len(document) > LARGEST:
         raise SourceError(SourceFault.LARGE_OPML)
     feeds: dict[str, Outline] = {}
-    refused = depth = 0
+    refused: list[RefusedOutline] = []
+    depth = 0
     for event, element in _elements(document):
         depth += 1 if event == "start" else -1
         if depth > DEEPEST:
@@ -62,13 +88,13 @@ def read_opml(document: bytes) -> Opml:
             continue
         try:
             outline = _outline(address, element)
-        except SourceError:
-            refused += 1
+        except SourceError as error:
+            refused.append(RefusedOutline(element.sourceline or 0, "", error))
             continue
         feeds.setdefault(outline.url, outline)
         if len(feeds) > MOST:
             raise SourceError(SourceFault.MANY_FEEDS, feeds=MOST)
-    return Opml(tuple(feeds.values()), refused)
+    return Opml(tuple(feeds.values()), tuple(refused))
 
 
 def _elements(document: bytes) -> Iterable[tuple[str, etree._Element]]:
@@ -91,7 +117,7 @@ def _outline(address: str, element: etree._Element) -> Outline:
     title = element.get("title") or element.get("text") or ""
     url = canonical_url(address)
     language, full_text = language_code(element.get("language")), element.get(FULL_TEXT) == "true"
-    return Outline(url, shorten(clean_text(title), MAX_TITLE), language, full_text)
+    return Outline(url, shorten(clean_text(title), MAX_TITLE), language, full_text, element.sourceline or 0)
 
 
 def write_opml(feeds: Iterable[Outline], now: datetime) -> str:

@@ -40,14 +40,15 @@ class DeliveryKind(StrEnum):
     DIGEST = "digest"
     NOTICE = "notice"
     BROADCAST = "broadcast"
+    HELD = "held"  # how much news is held for the chat
     EDIT = "edit"  # of the message of an earlier delivery
 
 
 READY, SENDING, SENT, UNCERTAIN, UNCERTAIN_FINAL, CANCELLED, DEAD, EXPIRED = DeliveryState
 OPEN = (READY, SENDING, UNCERTAIN)
 NEVER_SENT = (UNCERTAIN_FINAL, CANCELLED, DEAD, EXPIRED)
-REPLY, ALERT, DIGEST, NOTICE, BROADCAST, EDIT = DeliveryKind
-PRIORITY = {REPLY: 0, NOTICE: 0, ALERT: 1, DIGEST: 2, BROADCAST: 3, EDIT: 4}  # the lowest number goes first
+REPLY, ALERT, DIGEST, NOTICE, BROADCAST, HELD, EDIT = DeliveryKind
+PRIORITY = {REPLY: 0, NOTICE: 0, ALERT: 1, DIGEST: 2, BROADCAST: 3, HELD: 1, EDIT: 4}  # the lowest number goes first
 
 
 REPLACED = "replaced by a newer edit"
@@ -164,11 +165,12 @@ async def add_edit(
     not_before: datetime | None = None,
     reported_items: Sequence[Told] = (),
     shown: Mapping[int, Mapping[str, Any]] | None = None,
+    keeps_items: bool = False,
 ) -> int | None:
     """Add an edit of the message of the delivery `edits`, sent after it; None if that message was never sent.
 
-    A newer edit takes the place of one that waits, and of its items: it has the whole text of the message. It lasts
-    from when its message may be sent.
+    A newer edit takes the place of one that waits, and of its items (unless it `keeps_items`, to which its own are
+    added): it has the whole text of the message. It lasts from when its message may be sent.
     """
     target = await _lock_target(connection, edits)
     if target is None or target.state in NEVER_SENT:
@@ -181,10 +183,11 @@ async def add_edit(
     if edit_id is None:
         values |= {"chat_id": target.chat_id, "kind": EDIT, "priority": PRIORITY[EDIT], "edits": edits}
         edit_id = await _insert(connection, values)
-    else:
+    elif not keeps_items:
         await connection.execute(told.delete().where(told.c.delivery_id == edit_id))
         await connection.execute(delivery_item.delete().where(delivery_item.c.delivery_id == edit_id))
-    await _report(connection, target.chat_id, edit_id, reported_items, shown or {})
+    first = await _next_position(connection, edit_id) if keeps_items else 0
+    await _report(connection, target.chat_id, edit_id, reported_items, shown or {}, first)
     return edit_id
 
 
@@ -218,8 +221,12 @@ async def _report(
     delivery_id: int,
     reported_items: Sequence[Told],
     shown: Mapping[int, Mapping[str, Any]],
+    first: int = 0,
 ) -> None:
-    """Record the items that a delivery reports: they are pending again only if it ends in anything but SENT."""
+    """Record the items that a delivery reports, the first at a position.
+
+    They are pending again only if it ends in anything but SENT.
+    """
     rows = [
         {
             "chat_id": chat_id,
@@ -240,9 +247,23 @@ async def _report(
             "entry_id": entry_id,
             "shown": shown.get(entry_id),
         }
-        for position, (story_id, entry_id) in enumerate(entries)
+        for position, (story_id, entry_id) in enumerate(entries, first)
     ]
     await insert_many(connection, delivery_item, items)
+
+
+async def _next_position(connection: AsyncConnection, delivery_id: int) -> int:
+    last = sa.select(sa.func.max(delivery_item.c.position)).where(delivery_item.c.delivery_id == delivery_id)
+    position = (await connection.execute(last)).scalar_one()
+    return 0 if position is None else int(position) + 1
+
+
+async def _hand_over(connection: AsyncConnection, edit: int, newer: int) -> None:
+    """Give what an edit reports to the newer edit that takes its place: that has the whole text."""
+    await connection.execute(told.update().where(told.c.delivery_id == edit).values(delivery_id=newer))
+    first = await _next_position(connection, newer)
+    mine, moved = delivery_item.c.delivery_id == edit, delivery_item.c.position + first
+    await connection.execute(delivery_item.update().where(mine).values(delivery_id=newer, position=moved))
 
 
 async def _leave_sending(connection: AsyncConnection, claimed: Claimed, **values: Any) -> bool:
@@ -396,7 +417,8 @@ async def uncertain(
 
 async def _wait(connection: AsyncConnection, claimed: Claimed, now: datetime, **values: Any) -> bool:
     """Requeue a delivery, unless its chat paused or unsubscribed from its items while it was in flight."""
-    if claimed.edits is not None and await _is_replaced(connection, claimed.edits):
+    if claimed.edits is not None and (newer := await _replacement(connection, claimed.edits)):
+        await _hand_over(connection, claimed.id, newer)
         return await cancel(connection, claimed, now, REPLACED)
     if not await _leave_sending(connection, claimed, **values):
         return False
@@ -404,11 +426,12 @@ async def _wait(connection: AsyncConnection, claimed: Claimed, now: datetime, **
     return True
 
 
-async def _is_replaced(connection: AsyncConnection, edits: int) -> bool:
-    """Whether a newer edit of that delivery waits."""
+async def _replacement(connection: AsyncConnection, edits: int) -> int | None:
+    """Return the newer edit of that delivery that waits, or None."""
     await _lock_target(connection, edits)
     newer = sa.select(delivery.c.id).where(delivery.c.edits == edits, delivery.c.state == READY)
-    return (await connection.execute(newer)).first() is not None
+    found: int | None = (await connection.execute(newer)).scalar_one_or_none()
+    return found
 
 
 async def _drop_unwanted(connection: AsyncConnection, ids: Sequence[int], now: datetime) -> None:
@@ -474,7 +497,8 @@ async def _recovered(
 ) -> dict[str, Any]:
     """Return the columns of a delivery whose sender is gone."""
     values: dict[str, Any] = {"error": "the sender stopped", "lease_until": None}
-    if row["kind"] == EDIT and await _is_replaced(connection, row["edits"]):
+    if row["kind"] == EDIT and (newer := await _replacement(connection, row["edits"])):
+        await _hand_over(connection, row["id"], newer)
         return values | {"state": CANCELLED, "ended_at": now, "error": REPLACED}
     if row["kind"] == EDIT:
         return values | {"state": READY, "not_before": again_at}
@@ -534,6 +558,19 @@ async def alerts_since(
     if before is not None:
         mine.append(delivery.c.created_at < before)
     return int((await connection.execute(sa.select(sa.func.count()).where(*mine))).scalar_one())
+
+
+async def last_held(connection: AsyncConnection, chat_id: int, since: datetime) -> tuple[int, datetime] | None:
+    """Return (id, made at) of the message since a time that says how much is held for a chat; None if there is none."""
+    mine = (delivery.c.chat_id == chat_id, delivery.c.kind == HELD, delivery.c.created_at >= since)
+    statement = (
+        sa.select(delivery.c.id, delivery.c.created_at)
+        .where(*mine, delivery.c.state.not_in(NEVER_SENT))
+        .order_by(delivery.c.id.desc())
+        .limit(1)
+    )
+    row = (await connection.execute(statement)).first()
+    return (row.id, row.created_at) if row else None
 
 
 async def counts(connection: AsyncConnection) -> dict[DeliveryState, int]:

@@ -38,6 +38,7 @@ class StoredEntry:
     text_id: int | None
     baseline: bool
     page: str | None
+    source_id: int
     source_title: str
     source_url: str
 
@@ -50,7 +51,13 @@ class StoredEntry:
     def headline(self) -> Headline:
         """Return the entry for clustering, dated by when it was seen."""
         return Headline(
-            id=self.id, title=self.title, url=self.canonical_url, published_at=self.seen_at, text=self.summary
+            id=self.id,
+            title=self.title,
+            url=self.canonical_url,
+            published_at=self.seen_at,
+            text=self.summary,
+            source=self.source_id,
+            language=self.language,
         )
 
 
@@ -122,6 +129,25 @@ async def seen_keys(connection: AsyncConnection, source_id: int, keys: Sequence[
         rows = await connection.execute(_SEEN_KEYS, {"source": source_id, "keys": chunk})
         known |= {row.key: row.entry_id for row in rows}
     return known
+
+
+async def known_texts(connection: AsyncConnection, source_id: int, hashes: Sequence[str]) -> dict[str, str]:
+    """Return those content hashes that entries of a source have, with a key under which it has shown the entry."""
+    found: dict[str, str] = {}
+    for chunk in _chunks(hashes):
+        statement = sa.select(entry.c.content_hash, sa.func.min(seen.c.key)).join(seen, seen.c.entry_id == entry.c.id)
+        mine = (seen.c.source_id == source_id, entry.c.content_hash.in_(chunk))
+        rows = await connection.execute(statement.where(*mine).group_by(entry.c.content_hash))
+        found |= {row[0]: row[1] for row in rows}
+    return found
+
+
+async def count_new(connection: AsyncConnection, source_id: int, since: datetime) -> int:
+    """Return how many entries of a source were first seen since a time, of those it may still show."""
+    shown = seen.join(entry, entry.c.id == seen.c.entry_id)
+    statement = sa.select(sa.func.count(entry.c.id.distinct())).select_from(shown)
+    mine = (seen.c.source_id == source_id, entry.c.seen_at >= since)
+    return int((await connection.execute(statement.where(*mine))).scalar_one())
 
 
 _IS_SEEN = sa.and_(seen.c.source_id == sa.bindparam("source"), seen.c.key.in_(sa.bindparam("keys", expanding=True)))
@@ -198,7 +224,7 @@ def _chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
 
 
 _STORED = (
-    *(entry.c[name] for name in StoredEntry.__dataclass_fields__ if not name.startswith("source_")),
+    *(entry.c[name] for name in StoredEntry.__dataclass_fields__ if name not in ("source_title", "source_url")),
     source.c.title.label("source_title"),
     source.c.url.label("source_url"),
 )
@@ -264,12 +290,25 @@ async def existing(connection: AsyncConnection, entry_ids: Sequence[int]) -> set
 
 async def placed_since(connection: AsyncConnection, since: datetime) -> list[tuple[Headline, Placement]]:
     """Return the clustered headlines seen since a time, oldest first: clustering loads them when it starts."""
-    columns = [entry.c[name] for name in ("id", "title", "summary", "canonical_url", "seen_at", "story_id", "text_id")]
-    statement = sa.select(*columns).where(entry.c.seen_at >= since, entry.c.story_id.is_not(None)).order_by(entry.c.id)
+    names = ("id", "title", "summary", "canonical_url", "seen_at", "source_id", "language", "story_id", "text_id")
+    statement = (
+        sa.select(*(entry.c[name] for name in names), story.c.thread_id)
+        .outerjoin(story, story.c.id == entry.c.story_id)
+        .where(entry.c.seen_at >= since, entry.c.story_id.is_not(None))
+        .order_by(entry.c.id)
+    )
     return [
         (
-            Headline(id=row.id, title=row.title, url=row.canonical_url, published_at=row.seen_at, text=row.summary),
-            Placement(story=row.story_id, text=row.text_id),
+            Headline(
+                id=row.id,
+                title=row.title,
+                url=row.canonical_url,
+                published_at=row.seen_at,
+                text=row.summary,
+                source=row.source_id,
+                language=row.language,
+            ),
+            Placement(story=row.story_id, text=row.text_id, thread=row.thread_id or 0),
         )
         for row in await connection.execute(statement)
     ]
@@ -279,21 +318,28 @@ async def placements(connection: AsyncConnection, entry_ids: Sequence[int]) -> d
     """Return the placements of entries by their ids; those not clustered yet are left out."""
     found: dict[int, Placement] = {}
     for chunk in _chunks(entry_ids):
-        statement = sa.select(entry.c.id, entry.c.story_id, entry.c.text_id).where(entry.c.id.in_(chunk))
-        rows = await connection.execute(statement.where(entry.c.story_id.is_not(None)))
-        found |= {row.id: Placement(story=row.story_id, text=row.text_id) for row in rows}
+        statement = (
+            sa.select(entry.c.id, entry.c.story_id, entry.c.text_id, story.c.thread_id)
+            .outerjoin(story, story.c.id == entry.c.story_id)
+            .where(entry.c.id.in_(chunk), entry.c.story_id.is_not(None))
+        )
+        rows = await connection.execute(statement)
+        found |= {row.id: Placement(story=row.story_id, text=row.text_id, thread=row.thread_id or 0) for row in rows}
     return found
 
 
 async def place(connection: AsyncConnection, placements: dict[int, Placement], now: datetime) -> None:
-    """Store the story of each entry (entry id → placement), and add to the sizes of the stories."""
+    """Store the story of each entry (entry id → placement), new stories with their thread, and the stories' growth."""
     for entry_id, placement in placements.items():
         values = {"story_id": placement.story, "text_id": placement.text}
         await connection.execute(entry.update().where(entry.c.id == entry_id).values(values))
-    stories = sorted({placement.story for placement in placements.values()})
-    rows = [{"id": story_id, "size": 0, "created_at": now, "updated_at": now} for story_id in stories]
+    stories = {placement.story: placement.thread for placement in placements.values()}
+    rows = [
+        {"id": story_id, "thread_id": thread_id, "size": 0, "created_at": now, "updated_at": now}
+        for story_id, thread_id in sorted(stories.items())
+    ]
     await insert_many(connection, story, rows)
-    for story_id in stories:
+    for story_id in sorted(stories):
         grown = sum(1 for placement in placements.values() if placement.story == story_id)
         statement = story.update().where(story.c.id == story_id)
         await connection.execute(statement.values(size=story.c.size + grown, updated_at=now))

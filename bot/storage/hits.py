@@ -43,6 +43,7 @@ class PendingHit:
     published_at: datetime
     source_title: str
     source_url: str
+    is_further: bool = False  # the chat was told another text of the story for this query
 
 
 _PENDING_COLUMNS = (
@@ -79,9 +80,9 @@ def _pending(now: datetime) -> sa.ColumnElement[bool]:
     return sa.and_(sa.not_(hit.c.past), fresh, sa.not_(same_text))
 
 
-def _story_untold() -> sa.ColumnElement[bool]:
+def _story_told() -> sa.ColumnElement[bool]:
     mine = sa.and_(told.c.chat_id == subscription.c.chat_id, told.c.query_id == hit.c.query_id)
-    return sa.not_(sa.exists().where(mine, told.c.story_id == hit.c.story_id))
+    return sa.exists().where(mine, told.c.story_id == hit.c.story_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,19 +126,20 @@ async def known(connection: AsyncConnection, entry_ids: Sequence[int]) -> set[tu
 async def to_alert(
     connection: AsyncConnection, entry_id: int, now: datetime, *, after_chat: int, limit: int
 ) -> list[PendingHit]:
-    """Return an entry's hits that active chats want at once, of stories they were not told of, by chat id.
+    """Return an entry's hits that active chats want at once, by chat id; further texts of told stories are marked.
 
     Starts after chat `after_chat`; about `limit` rows, but never some of a chat's without the others.
     """
     statement = (
-        _wanted(*_PENDING_COLUMNS)
+        _wanted(*_PENDING_COLUMNS, _story_told().label("is_further"))
         .join(chat, chat.c.id == subscription.c.chat_id)
         .where(hit.c.entry_id == entry_id, subscription.c.chat_id > after_chat, chat.c.state == "active")
-        .where(subscription.c.schedule == Schedule.INSTANT.value, _pending(now), _story_untold())
+        .where(subscription.c.schedule == Schedule.INSTANT.value, _pending(now))
         .order_by(subscription.c.chat_id, hit.c.score.desc(), hit.c.query_id)
         .limit(limit)
     )
-    rows = [PendingHit(**row) for row in (await connection.execute(statement)).mappings()]
+    found = (await connection.execute(statement)).mappings()
+    rows = [PendingHit(**row | {"is_further": bool(row["is_further"])}) for row in map(dict, found)]
     if len(rows) < limit or rows[0].chat_id == rows[-1].chat_id:
         return rows
     return [row for row in rows if row.chat_id != rows[-1].chat_id]
@@ -167,6 +169,23 @@ async def pending(
     if since is not None:
         statement = statement.where(hit.c.found_at >= since)
     return [PendingHit(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def held(connection: AsyncConnection, chat_id: int, now: datetime) -> list[tuple[int, str, int]]:
+    """Return (subscription, label, stories) of what alerts left out of a chat's instant subscriptions, the most first.
+
+    Further texts of an event that an alert told are not held: they wait for an edit, or a digest.
+    """
+    stories = sa.func.count(hit.c.story_id.distinct())
+    written = sa.or_(entry.c.alerted_to.is_(None), entry.c.alerted_to >= subscription.c.chat_id)
+    statement = (
+        _joined(subscription.c.id, subscription.c.label, stories)
+        .where(subscription.c.chat_id == chat_id, subscription.c.schedule == Schedule.INSTANT.value)
+        .where(_pending(now), sa.not_(_story_told()), written)
+        .group_by(subscription.c.id, subscription.c.label)
+        .order_by(stories.desc(), subscription.c.id)
+    )
+    return [(row[0], row[1], int(row[2])) for row in await connection.execute(statement)]
 
 
 async def texts_in_doubt(connection: AsyncConnection, chat_id: int) -> set[int]:

@@ -1,5 +1,7 @@
 """Inbox: updates from Telegram, stored before they are acknowledged, and applied once."""
 
+import hashlib
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.storage.database import insert_many
 from bot.storage.schema import inbox
 
+MOST_PARKED = 1000  # rows of updates that could not be read; more are only counted
 ATTEMPTS = 3  # then an update is parked, so that those behind it proceed
 
 
@@ -20,7 +23,7 @@ class UpdateState(StrEnum):
 
     NEW = "NEW"  # not applied yet
     DONE = "DONE"
-    POISON = "POISON"  # parked: it failed ATTEMPTS times
+    POISON = "POISON"  # parked: it failed ATTEMPTS times, or could not be read
 
 
 NEW, DONE, POISON = UpdateState
@@ -50,6 +53,23 @@ async def keep(connection: AsyncConnection, updates: list[dict[str, Any]], now: 
         for update in updates
     ]
     await insert_many(connection, inbox, rows)
+
+
+async def park(
+    connection: AsyncConnection, update_id: int | None, payload: dict[str, Any], error: str, now: datetime
+) -> None:
+    """Record an update that cannot be read; `payload` describes it. Once per id, or else per payload."""
+    parked = sa.select(sa.func.count()).select_from(inbox).where(inbox.c.state == POISON)
+    if (await connection.execute(parked)).scalar_one() < MOST_PARKED:
+        row_id = _stand_in(payload) if update_id is None else update_id
+        row = {"update_id": row_id, "chat_id": 0, "payload": payload, "state": POISON, "error": error}
+        await insert_many(connection, inbox, [{**row, "received_at": now}])
+
+
+def _stand_in(payload: dict[str, Any]) -> int:
+    """Return an id that Telegram never gives (a negative one), the same for the same payload."""
+    digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).digest()
+    return -1 - int.from_bytes(digest[:7], "big")
 
 
 def chat_of(payload: dict[str, Any]) -> int:

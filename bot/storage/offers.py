@@ -24,6 +24,7 @@ class OfferKind(StrEnum):
     EDIT = "edit"  # the next plain message has the new words of a subscription
     CHANGE_BACK = "change back"  # give a subscription its former words
     INSTEAD = "instead"  # give a subscription a wider or narrower query
+    AT_ONCE_AGAIN = "at once again"  # make subscriptions instant again that "Digest only" made daily
     FORGET = "forget"
     ALIAS_UNDO = "alias undo"
     BROADCAST = "broadcast"

@@ -220,6 +220,7 @@ story = Table(
     "story",
     meta,
     Column("id", Id, primary_key=True, autoincrement=False),  # the id of its first entry
+    Column("thread_id", Id),  # the first entry of the thread it lies in; None: a thread of its own
     _count("size"),
     _at("created_at"),
     _at("updated_at"),
@@ -357,6 +358,8 @@ Index(  # a newer edit of a message replaces a waiting edit
     sqlite_where=sa.and_(delivery.c.state == "READY", delivery.c.edits.is_not(None)),
     postgresql_where=sa.and_(delivery.c.state == "READY", delivery.c.edits.is_not(None)),
 )
+
+_part_index("ix_delivery_edits", delivery.c.edits.is_not(None), delivery.c.edits)  # all edits of a message
 
 delivery_file = Table(  # the picture or document of a delivery
     "delivery_file",

@@ -35,3 +35,50 @@ PRESS = _words("""
     express fox gazette guardian herald independent insider jazeera journal magazine mirror nbc net news newspaper npr
     observer online org post press radio reuters sky telegraph times tribune tv upi welle wire xinhua
 """)
+
+# What fills the slots of templates.
+WEEKDAYS = _words("""
+    monday tuesday wednesday thursday friday saturday sunday montag dienstag mittwoch donnerstag freitag samstag sonntag
+    lundi mardi mercredi jeudi vendredi samedi dimanche lunes martes miercoles jueves viernes sabado domingo
+    pazartesi sali carsamba persembe cuma cumartesi pazar
+    понедельник вторник среду среда четверг пятницу пятница субботу суббота воскресенье
+    الاثنين الثلاثاء الاربعاء الخميس الجمعه السبت الاحد
+    اثنين ثلاثاء اربعاء خميس جمعه سبت احد
+""")
+ZODIAC = _words("aries taurus gemini leo virgo libra scorpio sagittarius capricorn aquarius pisces")
+MONTHS = _words("""
+    january february march april may june july august september october november december jan feb mar apr jun jul aug
+    sep sept oct nov dec januar februar marz mai juni juli oktober dezember janvier fevrier mars avril juin juillet aout
+    septembre octobre novembre decembre enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre
+    diciembre января февраля марта апреля мая июня июля августа сентября октября ноября декабря
+    يناير فبراير مارس ابريل مايو يونيو يوليو اغسطس سبتمبر اكتوبر نوفمبر ديسمبر
+""")
+_CARDINALS = """
+    one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
+    nineteen twenty
+"""
+_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth"
+NUMERALS = {word: str(n) for words in (_CARDINALS, _ORDINALS) for n, word in enumerate(words.split(), 1)}
+# Words of headlines that come back every day: a column, or a count of the day.
+COLUMNS = _words("""
+    today tonight daily morning evening afternoon weekend week briefing bulletin quiz forecast horoscope horoscopes
+    highlights wrap update updates live latest developments happened newsletter review pictures photos cases recap
+    digest crossword lotto lottery podcast listings schedule stories reads
+""")
+# Stems of what is counted again while an event goes on.
+TOLLS = _words(
+    "dead death die kill injur wound miss hurt toll victim casualti surviv arrest rescu evacu قتيل قتل جريح погиб"
+)
+_PAIRS = """
+    lower higher, rise fall, rise drop, rise slip, rise slide, gain loss, gain fall, gain lose, up down, open close,
+    cut rais, cut hike, increas decreas, increas cut, increas lower, enter leav, arriv leav,
+    start end, begin end, lift impos, approv reject, accept reject, buy sell, jump fall, jump drop, jump plung,
+    surg plung, soar plung, north south, east west, northern southern, eastern western, men women, man woman, boy girl,
+    hire fire, morn even, morn afternoon, afternoon even, guilti acquit, rebound slide, climb fall, climb slip,
+    strengthen weaken, gain slip, jump tumbl
+"""
+OPPOSITES: dict[str, frozenset[str]] = {}
+for _pair in _PAIRS.split(","):
+    _one, _other = _pair.split()
+    OPPOSITES[_one] = OPPOSITES.get(_one, frozenset()) | {_other}
+    OPPOSITES[_other] = OPPOSITES.get(_other, frozenset()) | {_one}

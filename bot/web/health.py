@@ -37,7 +37,7 @@ def problems(
     if delays and max(delays) > LATE:
         found.append(f"loop: was late by {max(delays):.1f} s")
     if blocked is not None:
-        found.append(f"loop: was blocked for {blocked:.1f} s; the log has the stack")
+        found.append(f"loop: was blocked for {blocked:.1f} s; the log has its frames")
     if log_bytes > LONGEST_LOG:
         found.append(f"database: its log has grown to {log_bytes // 2**20} MB; something reads it without an end")
     found += [f"{step}: failed {count} times in a row" for step, count in failures.items() if count >= FAILURES]

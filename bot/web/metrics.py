@@ -64,6 +64,9 @@ def render(
             [({"outcome": name}, count) for name, count in sorted(outcomes.items())],
         ),
     ]
+    families.append(
+        ("updates_parked_total", "counter", "Updates that could not be applied, since the start.", [({}, pulse.parked)])
+    )
     lag = _histogram("loop_lag_seconds", "How late the event loop ran, twice a second since the start.", pulse.lateness)
     text = "The same without waits for a processor: work or GIL in its way."
     own = _histogram("loop_blocked_seconds", text, pulse.blocked)

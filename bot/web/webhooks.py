@@ -5,7 +5,6 @@ Anybody can reach them: a request is authenticated by a secret, and its response
 
 import asyncio
 import hmac
-import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
@@ -16,6 +15,7 @@ import structlog
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.delivery.telegram.updates import UnreadableUpdateError, read_update
 from bot.pipeline.hubs import Hubs
 
 log = structlog.get_logger()
@@ -27,6 +27,7 @@ TOKEN = "[A-Za-z0-9_-]{20,100}"  # noqa: S105 - a pattern, no password
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the name of the header
 
 Keep = Callable[[list[dict[str, Any]]], Awaitable[None]]
+Park = Callable[[UnreadableUpdateError], Awaitable[None]]
 
 
 def public(routes: Sequence[web.RouteDef]) -> web.Application:
@@ -36,10 +37,11 @@ def public(routes: Sequence[web.RouteDef]) -> web.Application:
     return app
 
 
-def webhook(path: str, secret: str, keep: Keep) -> web.RouteDef:
+def webhook(path: str, secret: str, keep: Keep, park: Park) -> web.RouteDef:
     """Return the route of Telegram's updates: a POST with `secret` in its header, answered once `keep` has stored it.
 
-    Telegram repeats an update until the status is 2xx, so a failure here costs nothing but time.
+    Telegram repeats an update until the status is 2xx, and the others wait behind it. So one that cannot be read is
+    answered 200 too, once `park` has recorded it; where the database fails, nothing is lost but time.
     """
     expected = secret.encode()
 
@@ -47,14 +49,12 @@ def webhook(path: str, secret: str, keep: Keep) -> web.RouteDef:
         given = request.headers.get(SECRET_HEADER, "").encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(given, expected):  # in constant time
             return web.Response(status=403)
+        body = await _body(request, MOST_BYTES)
         try:
-            update = json.loads(await _body(request, MOST_BYTES))
-            if not isinstance(update["update_id"], int):
-                raise TypeError
-        except (ValueError, KeyError, TypeError):
-            return web.Response(status=400)
-        try:
-            await keep([update])
+            try:
+                await keep([read_update(body)])
+            except UnreadableUpdateError as unreadable:
+                await park(unreadable)
         except SQLAlchemyError as error:
             log.error("update not stored", reason=type(error).__name__)
             return web.Response(status=503)

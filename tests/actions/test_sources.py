@@ -8,12 +8,12 @@ import sqlalchemy as sa
 from bot.actions import sources
 from bot.actions.refused import Refused
 from bot.actions.sources import AddedSource, ImportedSources, SourceRefusal
-from bot.errors import SourceError
+from bot.errors import SourceError, SourceFault
 from bot.models import Feed, FeedEntry
 from bot.sources.discover import Probe
 from bot.sources.http.fetch import Fetcher
 from bot.sources.http.guard import AddressGuard
-from bot.sources.opml import Opml, Outline
+from bot.sources.opml import Opml, Outline, RefusedOutline
 from bot.sources.reading.pool import FeedParser
 from bot.storage import stats
 from bot.storage.database import Database
@@ -141,9 +141,10 @@ async def test_a_source_that_was_removed_is_not_read_in_full(database: Database)
 async def test_an_import_adds_the_feeds_that_are_new(database: Database) -> None:
     await add(database)
     other = Outline("https://other.example/feed", "", "de", full_text=True)
-    opml = Opml((Outline(URL, "Renamed"), other), refused=3)
+    refused = (RefusedOutline(3, "", SourceError(SourceFault.NO_HOST)),)
+    opml = Opml((Outline(URL, "Renamed"), other), refused)
     async with database.begin() as connection:
-        assert await sources.import_opml(connection, opml, ADMIN, NOW) == ImportedSources(1, 1, 3)
+        assert await sources.import_opml(connection, opml, ADMIN, NOW) == ImportedSources(1, 1, refused)
     assert (await chosen(database, "1")).title == "Demo Times"
     imported = await chosen(database, "2")
     assert (imported.title, imported.language, imported.full_text) == ("other.example", "de", True)

@@ -22,8 +22,8 @@ from functools import partial
 from multiprocessing.connection import Connection
 
 import sqlalchemy as sa
-from telegram import Bot
 
+from bot.delivery.telegram.client import TelegramBot
 from bot.delivery.telegram.errors import outcome
 from bot.delivery.telegram.http import AiohttpRequest
 from bot.delivery.telegram.limiter import Limiter
@@ -150,7 +150,7 @@ async def measure(url: str, pipe: Connection, messages: int, *, paid: bool) -> R
     """Send a digest to each of `messages` chats, with answers in between unless paid."""
     wakeups, stop = Wakeups(), asyncio.Event()
     request = AiohttpRequest()
-    async with Database(url) as database, Bot(TOKEN, pipe.recv(), request=request) as bot:
+    async with Database(url) as database, TelegramBot(TOKEN, pipe.recv(), request=request) as bot:
         everybody = await make_people(database, messages + ASKING)
         await owe(database, everybody[ASKING:], deliveries.DIGEST)
         clock = Clock()

@@ -23,12 +23,13 @@ from bot.sandbox.faults import FailureMode
 from bot.sandbox.server import Sandbox
 from tests.chaos.judge import Verdict, judge
 from tests.chaos.planted import BUGS
-from tests.chaos.rig import MIXED, TOKEN, Rig
+from tests.chaos.rig import BEFORE_THE_FIRST_POLL, MIXED, TOKEN, Rig
 from tests.chaos.three import ThreeRig
 from tests.feedserver import FeedServer
 
 AUTUMN = datetime(2027, 10, 30, 12, tzinfo=UTC)  # the first season begins half a day before the clocks change in spring
-KILLS = 100  # on each database
+KILLS = 50  # on each database
+BLOWS = 22  # to three processes, with so many kills
 MANY = 20
 BUG_KILLS = 10
 FAULTS: dict[str, tuple[tuple[FailureMode, float, dict[str, Any]], ...]] = {
@@ -76,7 +77,7 @@ async def _live(rig: Rig, kills: int, bug: str | None, *, autumn: bool) -> None:
     if not bug:
         await rig.births(every=1 if kills >= MANY else 3)
     await rig.prepare()
-    await rig.first_kills()
+    await rig.first_kills(BEFORE_THE_FIRST_POLL if kills >= MANY else BEFORE_THE_FIRST_POLL[-1:])
     await rig.warm_up()
     half = kills // 2 if autumn else kills
     for number in range(kills):
@@ -119,7 +120,7 @@ def run(name: str, *, seed: int, kills: int, bug: str | None = None) -> Verdict:
                 verdict = asyncio.run(seasons(url, folder, seed=seed, kills=kills))
         elif name == "three":
             with postgresql(folder) as (url, restart):
-                three = three_processes(url, folder, seed=seed, blows=kills, restart=restart)
+                three = three_processes(url, folder, seed=seed, blows=kills * BLOWS // KILLS, restart=restart)
                 verdict = asyncio.run(three)
         else:
             url = f"sqlite:///{folder}/chaos.db"

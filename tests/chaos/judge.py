@@ -1,6 +1,7 @@
 """Verdict on the seasons of a rig: the invariants of docs/delivery.md, and measured figures."""
 
 import asyncio
+import json
 import re
 import sqlite3
 from collections import Counter, defaultdict
@@ -38,6 +39,7 @@ async def judge(rig: Rig) -> Verdict:
     """Look at the database, the sandbox's ledger and the log."""
     verdict = Verdict()
     sent = [message for message in rig.sandbox.sent if message["method"].lower() == "sendmessage"]
+    shown = [*sent, *rig.sandbox.world.edits]
     pairs = await _promised(rig)
     verdict.figures |= {
         "seed": str(rig.seed),
@@ -49,9 +51,9 @@ async def judge(rig: Rig) -> Verdict:
         "messages": str(len(sent)),
         "deliveries by state": await _states(rig),
     }
-    verdict.demand("I1 nothing lost without a record", await _lost(rig, pairs, sent, verdict))
+    verdict.demand("I1 nothing lost without a record", await _lost(rig, pairs, shown, verdict))
     verdict.demand("I2 two copies at most, the second marked and recorded", _copies(rig, sent, verdict))
-    verdict.demand("I3 nothing to who did not ask", await _unasked(rig, sent))
+    verdict.demand("I3 nothing to who did not ask", await _unasked(rig, shown))
     verdict.demand("what comes again after two doubts stands apart", _not_apart(rig, sent, verdict))
     verdict.demand("what a first poll had is no news, and nothing else", await _first_polls(rig, sent))
     verdict.demand("I4 the database is whole", _damaged(rig))
@@ -99,49 +101,45 @@ async def _promised(rig: Rig) -> set[tuple[int, str]]:
 
 
 async def _lost(rig: Rig, pairs: set[tuple[int, str]], sent: list[SentMessage], verdict: Verdict) -> list[str]:
-    """Return the news that no message shows, by the messages alone; of these a person may have been told two ways.
-
-    Of very many stories a digest shows the biggest and counts the others: so many may be hidden from its chat. And of a
-    story's texts a message shows one: titles that are alike by chance are one story.
-    """
-    told = {chat_id: "\n".join(texts) for chat_id, texts in _by_chat(rig, sent).items()}
-    hidden = [(chat_id, title) for chat_id, title in sorted(pairs) if title not in told.get(chat_id, "")]
-    shown = {chat_id: {rig.stories.get(title) for title in _told(rig, text)} for chat_id, text in told.items()}
-    alike = {(chat, title) for chat, title in hidden if rig.stories.get(title) in shown.get(chat, set()) - {None}}
-    left = [pair for pair in hidden if pair not in alike]
-    uncounted = Counter(chat_id for chat_id, _ in left)
-    uncounted.subtract({chat_id: sum(_more(texts)) for chat_id, texts in _by_chat(rig, sent).items()})
-    missing = [pair for pair in left if uncounted[pair[0]] > 0]
-    verdict.figures["told by another text of the story"] = str(len(alike))
-    verdict.figures["counted in a digest, not shown in it"] = str(len(left) - len(missing))
+    """Return the news that no message shows, by its title or its link, and no digest counts behind its button."""
+    got: defaultdict[int, list[SentMessage]] = defaultdict(list)
+    for message in sent:
+        got[rig.migrated.get(message["chat_id"], message["chat_id"])].append(message)
+    shown = {chat_id: "\n".join(one["text"] + one["markup"] for one in messages) for chat_id, messages in got.items()}
+    hidden = [(chat, title) for chat, title in sorted(pairs) if not _is_shown(rig, title, shown.get(chat, ""))]
+    uncounted = Counter(chat_id for chat_id, _ in hidden)
+    uncounted.subtract({chat_id: _counted(messages) for chat_id, messages in got.items()})
+    missing = [pair for pair in hidden if uncounted[pair[0]] > 0]
+    verdict.figures["counted in a digest, not shown in it"] = str(len(hidden) - len(missing))
     return [f"{title!r} for {chat_id} ({await _record(rig, chat_id, title)})" for chat_id, title in missing]
 
 
-def _by_chat(rig: Rig, sent: list[SentMessage]) -> dict[int, list[str]]:
-    """Return the texts that each chat got, in their order, under its last id."""
-    told: defaultdict[int, list[str]] = defaultdict(list)
-    for message in sent:
-        told[rig.migrated.get(message["chat_id"], message["chat_id"])].append(message["text"])
-    return told
+def _is_shown(rig: Rig, title: str, told: str) -> bool:
+    return title in told or any(f'"{link}"' in told for link in rig.links[title])
 
 
-def _more(texts: list[str]) -> list[int]:
-    """Return how many stories each digest counts without showing them; a second copy counts nothing more."""
-    once = {text.removeprefix(RESENT.strip()).strip() for text in texts}
-    return [int(found[1]) for text in once if (found := re.search(r"… and (\d+) more: /latest", text))]
+def _counted(messages: list[SentMessage]) -> int:
+    """Return how many texts the buttons of digests list; a second copy has no more."""
+    labels = {_plain(one["text"]): json.dumps(one["reply_markup"]) for one in messages}
+    return sum(int(found[1]) for label in labels.values() if (found := re.search(r"Show (\d+) more", label)))
+
+
+def _plain(text: str) -> str:
+    """Return a message's text without the mark of a resend."""
+    return text.removeprefix(RESENT.strip()).strip()
 
 
 def _not_apart(rig: Rig, sent: list[SentMessage], verdict: Verdict) -> list[str]:
     """Return what a second message, no copy of the first, told as if it were news."""
     wrong, again = [], 0
-    for chat_id, texts in _by_chat(rig, sent).items():
-        known: dict[str, str] = {}  # title → the first text that told it
-        for text in (text.removeprefix(RESENT.strip()).strip() for text in texts):
-            news, _, apart = text.partition(APART)
-            for title in _told(rig, text):
-                if known.setdefault(title, text) != text:
-                    again += 1
-                    wrong += [f"{title!r} for {chat_id}"] if title in news or title not in apart else []
+    known: dict[tuple[int, str], str] = {}  # (chat, title) → the first text that told it
+    for message in sent:
+        chat_id, text = rig.migrated.get(message["chat_id"], message["chat_id"]), _plain(message["text"])
+        news = text.partition(APART)[0]
+        for title in _told(rig, text):
+            if known.setdefault((chat_id, title), text) != text:
+                again += 1
+                wrong += [f"{title!r} for {chat_id}"] if title in news else []
     verdict.figures["listed again, apart, as perhaps seen"] = str(again - len(wrong))
     return wrong
 
@@ -177,7 +175,7 @@ def _copies(rig: Rig, sent: list[SentMessage], verdict: Verdict) -> list[str]:
     for message in news:
         key = (
             rig.migrated.get(message["chat_id"], message["chat_id"]),
-            message["text"].removeprefix(RESENT.strip()).strip(),
+            _plain(message["text"]),
         )
         copies[key] += 1
         marked[key] += message["text"].startswith(RESENT.strip())

@@ -88,7 +88,7 @@ DIGEST_TIMES = ("02:30", "00:00", "08:00")
 KEYWORDS = ("Idlib", "Aleppo", "Homs", "Latakia", "Raqqa", "Palmyra")
 SYLLABLES = ("ka", "ro", "mi", "tel", "bar", "sun", "dov", "lin", "pex", "gra", "nu", "fol", "zet", "wem", "hi", "quo")
 TWICE = 0.2  # of the articles, the share that two feeds have at the same moment
-BIRTH = 30.0  # seconds the program may take to ask for updates, on a busy machine
+BIRTH = 120.0  # seconds the program may take to ask for updates, on a busy machine
 LIFE = 2.5  # seconds a life lasts at most after its birth, if it is not to come to a named moment
 ERRAND = 6.0  # seconds it has to come to one
 BACKUP_EVERY = timedelta(hours=2)
@@ -133,7 +133,7 @@ class Rig:
     closed: bool = True  # no feed is served: nothing is read before somebody watches something
     old: set[str] = field(default_factory=set)  # titles of seasons past, which retention may have removed
     doubtful: set[tuple[int, int, str]] = field(default_factory=set)  # (delivery, chat, text); retention removes rows
-    stories: dict[str, tuple[datetime, int]] = field(default_factory=dict)  # title → (season, its story in it)
+    links: dict[str, list[str]] = field(default_factory=dict)  # title → of its articles
     runs: set[tuple[int, int, str]] = field(default_factory=set)  # (run, chat, local date) of daily digests
     dates: set[tuple[int, str]] = field(default_factory=set)  # (chat, local date) on which one was due
     restless: list[str] = field(default_factory=list)  # what kept a season from becoming quiet
@@ -298,6 +298,7 @@ class Rig:
             twice = bool(self.baseline) and self.random.random() < TWICE
             for feed in (number, (number + 1) % FEEDS) if twice else (number,):
                 link = f"https://news.example/{self.seed}/{len(self.published)}/{feed}"
+                self.links.setdefault(title, []).append(link)
                 self.items[feed].insert(0, item(title, link, text=text, published=None))
                 del self.items[feed][120:]
                 self._serve(feed)
@@ -486,10 +487,10 @@ class Rig:
             process.kill()
             await process.wait()
 
-    async def first_kills(self) -> None:
+    async def first_kills(self, moments: Sequence[str] = BEFORE_THE_FIRST_POLL) -> None:
         """Be killed before the first poll of every feed has ended, while articles appear in them."""
         self.closed = False
-        for moment in BEFORE_THE_FIRST_POLL:
+        for moment in moments:
             self.publish(3)
             process = await self.start(moment)
             await self._ended(process, BIRTH)
@@ -559,9 +560,6 @@ class Rig:
         doubtful = sa.select(delivery.id, chat.telegram_id, delivery.payload).where(delivery.uncertain_count > 0)
         rows = await self.ask(doubtful.join(schema.chat, chat.id == delivery.chat_id))
         self.doubtful |= {(row.id, row.telegram_id, row.payload["text"]) for row in rows}
-        entry = schema.entry.c
-        placed = await self.ask(sa.select(entry.title, entry.story_id).where(entry.story_id.is_not(None)))
-        self.stories |= {row.title: (self.season, row.story_id) for row in placed}
         await self._remember_dates()
         daily = sa.select(run.id, run.chat_id, run.period).where(run.kind == "daily")
         self.runs |= {(row.id, row.chat_id, row.period[:10]) for row in await self.ask(daily)}
@@ -596,7 +594,10 @@ class Rig:
         """Return what still has to be fetched, matched, written, frozen, sent or answered."""
         d, e, i, s = schema.delivery.c, schema.entry.c, schema.inbox.c, schema.digest_slot.c
         questions = {
-            "messages": sa.select(d.id, d.kind, d.state).where(d.state.in_(["READY", "SENDING", "UNCERTAIN"])),
+            "messages": sa.select(d.id, d.kind, d.state).where(
+                d.state.in_(["READY", "SENDING", "UNCERTAIN"]),
+                sa.or_(d.kind != "edit", d.not_before <= self.now()),  # one of an edit's next minutes is for later
+            ),
             "entries": sa.select(e.id).where(sa.or_(e.matched_at_version.is_(None), e.alerted_to.is_not(None))),
             "updates": sa.select(i.update_id).where(i.state == "NEW"),
             "digests": sa.select(s.chat_id, s.due_at).where(s.due_at <= self.now()),

@@ -1,7 +1,6 @@
 """Rig with three processes on one PostgreSQL, which are killed, stopped, and dropped by their server."""
 
 import asyncio
-import random
 import signal
 import time
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from datetime import timedelta
 import aiohttp
 import psycopg
 
-from tests.chaos.rig import BIRTH, POINTS, PROGRAMS, Rig
+from tests.chaos.rig import BIRTH, PROGRAMS, TYPED, Rig
 
 BLOWS = (  # all of a round, in an order by chance
     "killed at random",
@@ -28,12 +27,6 @@ BLOWS = (  # all of a round, in an order by chance
 )
 LONGEST_STOP = 3.0  # seconds; a minute and more of the programs' time
 SHORT_LEAP = 20.0  # minutes the clock goes forward at most, under programs that live
-MOMENTS = {
-    "updates-fetched",
-    "updates-stored",
-    "applying",
-    "applied",
-}  # of one program at a time: only one gets updates
 
 
 @dataclass
@@ -116,7 +109,7 @@ class ThreeRig(Rig):
         await self._revive(at)
         self.publish(self.random.randint(2, 5))
         self.trouble()
-        if self.random.random() < 0.3 or at.partition(":")[0] in MOMENTS:
+        if self.random.random() < 0.3 or at.partition(":")[0] in TYPED:
             self.type_something()
         await asyncio.sleep(self.random.uniform(0.2, 1.5) * self.slowness)
         await self._strike(kind)
@@ -154,7 +147,7 @@ class ThreeRig(Rig):
             found = connection.execute(
                 "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
             ).fetchall()
-            chosen = found if all_of_them else found and [random.Random(self.random.random()).choice(found)]
+            chosen = found if all_of_them else found and [self.random.choice(found)]
             for (pid,) in chosen:
                 connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
 
@@ -168,8 +161,6 @@ class ThreeRig(Rig):
             await self._finish(number, "SIGTERM", signal.SIGTERM)
 
     def _next_point(self) -> tuple[str, int]:
-        """Return the named moment whose turn it is; of three programs one comes there less often."""
-        if not self.points:
-            self.points = self.random.sample(POINTS, len(POINTS))
-        name, most = self.points.pop()
+        """Return the named moment whose turn it is; of three programs each comes there less often."""
+        name, most = super()._next_point()
         return name, min(most, 3)

@@ -76,7 +76,7 @@ def callbacks() -> list[Any]:
 
 def test_every_handler_is_guarded() -> None:
     found = callbacks()
-    assert len(found) == len(COMMANDS) + 7
+    assert len(found) == len(COMMANDS) + 8
     assert all(isinstance(callback, GuardedHandler) for callback in found)
     told_by_telegram = {callback.act.__name__ for callback in found if callback.by_telegram}
     assert told_by_telegram == {"changed", "member_changed", "migrated"}

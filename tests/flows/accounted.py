@@ -1,7 +1,5 @@
 """What a person saw of the news: read from the messages that Telegram took, never from the bot's own tables."""
 
-from collections.abc import Iterable
-
 from bot.sandbox.state import SentMessage
 from tests.flows.living import Bot
 
@@ -14,9 +12,10 @@ def links_in(message: SentMessage) -> list[str]:
     return linked + [word for word in message["text"].split() if word.startswith("http")]
 
 
-def links_seen(messages: Iterable[SentMessage], chat_id: int) -> set[str]:
+def links_seen(bot: Bot, chat_id: int) -> set[str]:
     """Return the addresses that a chat was shown, in messages and in edits of them."""
-    shown = (message for message in messages if message["chat_id"] == chat_id and message["method"] in NEWS)
+    ledger = (*bot.sandbox.world.sent, *bot.sandbox.world.edits)
+    shown = (message for message in ledger if message["chat_id"] == chat_id and message["method"] in NEWS)
     return {link for message in shown for link in links_in(message)}
 
 

@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from bot.sandbox.people import ADA, BEN, GROUP
-from tests.flows.living import Bot
+from tests.flows.accounted import links_seen
+from tests.flows.living import Bot, all_sent
 from tests.flows.test_more_commands import ON_ONE
 
 
@@ -77,3 +78,61 @@ async def test_a_moved_digest_names_its_day_and_keeps_it(bot: Bot) -> None:
         said = (await bot.say(f"/settings {soon:%H:%M}"))["text"]
         assert f"Next digest: {day} {soon:%H:%M}, UTC time." in said
         assert f"Next digest: {day} {soon:%H:%M}, UTC time." in (await bot.say("/digest"))["text"]
+
+
+@ON_ONE
+async def test_at_the_cap_one_message_says_what_waits_and_grows(bot: Bot) -> None:
+    bot.changes["limits"] = {"alerts_per_hour": 2}
+    async with bot.running():
+        await bot.polled()
+        await watch_at_once(bot, "Idlib", "wheat")
+        for number, title in enumerate(("Schools reopen", "Bakers strike", "Road mended", "Library restored")):
+            bot.news(f"{title} in Idlib", f"Report {number * 37}.")
+        bot.news("Wheat prices fall", "A good harvest.")
+        await bot.polled()
+        await bot.until(all_sent)
+        notice = bot.sandbox.sent_to(BEN)[-1]
+        assert notice["text"].startswith("2 alerts in an hour. 3 more wait: ")
+        assert notice["silent"]
+        assert "· 2 held" in (await bot.say("/list"))["text"]
+        assert "Held: 2 alerts within the hour." in (await bot.say("/why https://demo.example/3"))["text"]
+        bot.news("Market opens in Idlib", "Prices are high.")
+        await bot.polled()
+        bot.clock.ahead += timedelta(minutes=2)
+        await bot.shows(notice, "4 more wait: ")
+        news = [message for message in bot.sandbox.sent_to(BEN) if " in an hour. " in message["text"]]
+        assert [message["message_id"] for message in news if message["method"] == "sendMessage"] == [
+            notice["message_id"]
+        ]
+        bot.sandbox.press(notice["message_id"], "Show them now", user_id=BEN)
+        await bot.shows(notice, "Here are 4 that waited.")
+        await bot.until(all_sent)
+        links = links_seen(bot, BEN)
+        assert {f"https://demo.example/{number}" for number in range(6)} <= links
+        assert "held" not in (await bot.say("/list"))["text"]
+
+
+@ON_ONE
+async def test_what_is_held_may_be_made_hourly_or_daily_and_taken_back(bot: Bot) -> None:
+    bot.changes["limits"] = {"alerts_per_hour": 1}
+    async with bot.running():
+        await bot.polled()
+        await watch_at_once(bot, "Idlib")
+        for number, title in enumerate(("Schools reopen", "Bakers strike", "Road mended")):
+            bot.news(f"{title} in Idlib", f"Report {number * 37}.")
+        await bot.polled()
+        await bot.until(all_sent)
+        notice = bot.sandbox.sent_to(BEN)[-1]
+        bot.sandbox.press(notice["message_id"], "Digest only", user_id=BEN)
+        await bot.shows(notice, "1 subscription comes with your daily digest now.")
+        assert "Idlib · daily" in (await bot.say("/list"))["text"]
+        bot.sandbox.press(notice["message_id"], "Undo", user_id=BEN)
+        await bot.shows(notice, "1 comes at once again.")
+        assert "Idlib · at once" in (await bot.say("/list"))["text"]
+
+
+async def watch_at_once(bot: Bot, *queries: str) -> None:
+    for query in queries:
+        made = await bot.say(f"/subscribe {query}")
+        bot.sandbox.press(made["message_id"], "At once", user_id=BEN)
+        await bot.shows(made, "at once")

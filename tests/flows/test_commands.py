@@ -271,3 +271,42 @@ async def test_nothing_in_the_name_of_a_source_acts(bot: Bot) -> None:
         if entity["type"] == "bot_command"
     ]
     assert "/forget" not in commands
+
+
+@pytest.mark.parametrize("way", ["forwarded", "made by another bot"])
+async def test_a_command_that_is_not_its_senders_own_does_nothing(bot: Bot, way: str) -> None:
+    def pass_on(text: str, by: int, to: int) -> None:
+        if way == "forwarded":
+            bot.sandbox.forward(bot.sandbox.say(text, user_id=CHO, chat_id=GROUP), from_chat_id=GROUP, user_id=to)
+            return
+        chat, person = bot.sandbox.world.chats[to], bot.sandbox.world.people[by]
+        other = {"id": 5, "is_bot": True, "first_name": "Other", "username": "other_bot"}
+        entities = [{"type": "bot_command", "offset": 0, "length": len(text.split(maxsplit=1)[0])}]
+        made = bot.sandbox.world.new_message(chat, person.user(), text=text, entities=entities, via_bot=other)
+        bot.sandbox.world.tell_bot_of(made)
+
+    async with bot.running():
+        await bot.say("/subscribe Idlib")
+        for count, text in enumerate(("/unsubscribe all", "/subscribe gold", "/start"), start=2):
+            pass_on(text, BEN, BEN)
+            assert "somebody else’s message" in (await bot.told(count))["text"]
+        listed = (await bot.say("/list"))["text"]
+        assert "Idlib" in listed
+        assert "gold" not in listed
+        before = len(bot.sandbox.sent_to(ADA))
+        pass_on(f"/ban {BEN}", ADA, ADA)
+        assert "somebody else’s message" in (await bot.told(before + 1, ADA))["text"]
+        assert "Idlib" in (await bot.say("/list"))["text"]
+
+
+async def test_a_forwarded_list_of_sources_is_imported_only_by_the_admins_own_command(bot: Bot) -> None:
+    opml = f'<opml><body><outline xmlUrl="{bot.feeds.url("/other.xml")}"/></body></opml>'.encode()
+    async with bot.running():
+        bot.sandbox.upload("list.opml", opml, user_id=CHO, caption="/import")
+        await bot.told(1, CHO)
+        before = len(bot.sandbox.sent_to(ADA))
+        theirs = next(key for key, one in bot.sandbox.world.chats[CHO].messages.items() if "document" in one)
+        copy = bot.sandbox.forward(theirs, from_chat_id=CHO, user_id=ADA)
+        assert "somebody else’s message" in (await bot.told(before + 1, ADA))["text"]
+        bot.sandbox.say("/import", user_id=ADA, reply_to=copy)
+        assert "Added 1 source" in (await bot.told(before + 2, ADA))["text"]

@@ -8,15 +8,18 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import aiohttp
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.sandbox.faults import FailureMode
+from bot.sandbox.methods import METHODS
 from bot.sandbox.people import ADA, BEN, GROUP
 from bot.sandbox.server import Sandbox
 from bot.storage import schema
 from bot.storage.database import Database
+from bot.web.webhooks import SECRET_HEADER
 from tests.feedserver import FeedServer, item, rss
 from tests.flows.living import TOKEN, Bot, free_port
 from tests.hub import Hub
@@ -191,6 +194,61 @@ async def _parked(connection: AsyncConnection) -> bool:
     return (await connection.execute(sa.select(table.attempts).where(table.state == "POISON"))).scalar() == 3
 
 
+HOSTILE = (  # updates that nobody can apply
+    b'{"update_id": 99999999999999999999, "message": {}}',
+    b'{"update_id": "seven", "message": {}}',
+    b'{"update_id": 71, "message": ' + b"[" * 100_000,
+    b'{"update_id": 72, "message": ' + b"[" * 40_000,
+    b'{"update_id": 73, "message": {"chat": {"id": 1e999}}}',
+    b'{"update_id": 74, "message": "\xff"}',
+    b'{"update_id": 75, "message": {"message_id": "x", "date": "never"}}',
+)
+
+
+async def test_an_update_that_nobody_can_read_is_parked_and_answered(
+    bot: Bot, capfd: pytest.CaptureFixture[str]
+) -> None:
+    port, secret = free_port(), "a-secret-of-at-least-thirty-two-letters"
+    url = f"http://127.0.0.1:{port}/telegram"
+    bot.changes["telegram"] = {
+        "mode": "webhook",
+        "webhook_url": url,
+        "webhook_listen": f"127.0.0.1:{port}",
+        "webhook_secret": secret,
+    }
+    async with bot.running(), aiohttp.ClientSession(headers={SECRET_HEADER: secret}) as telegram:
+        await bot.say("/list")
+        for body in HOSTILE * 2:
+            async with telegram.post(url, data=body) as answer:
+                assert answer.status == 200
+        await bot.say("/list")
+        await bot.until(_all_parked, timeout=30)
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+async def _all_parked(connection: AsyncConnection) -> bool:
+    parked = await connection.execute(sa.select(schema.inbox.c.update_id).where(schema.inbox.c.state == "POISON"))
+    ids = list(parked.scalars())
+    return {update_id for update_id in ids if update_id > 0} == {71, 72, 73, 74, 75} and len(ids) == len(HOSTILE)
+
+
+async def test_an_update_that_getupdates_brings_and_nobody_can_read_stops_none_behind_it(bot: Bot) -> None:
+    async with bot.running():
+        await bot.polled()
+        deep: list[object] = []
+        for _ in range(200):
+            deep = [deep]
+        bot.sandbox.world.tell_bot("message", {"chat": {"id": 2**70}})
+        bot.sandbox.world.tell_bot("message", {"odd": deep})
+        await bot.say("/list")
+        await bot.until(_two_parked, timeout=30)
+
+
+async def _two_parked(connection: AsyncConnection) -> bool:
+    parked = sa.select(sa.func.count()).where(schema.inbox.c.state == "POISON")
+    return (await connection.execute(parked)).scalar() == 2
+
+
 async def test_an_edited_command_does_nothing(bot: Bot) -> None:
     async with bot.running():
         await bot.polled()
@@ -269,9 +327,9 @@ async def start(bot: Bot, folder: Path) -> asyncio.subprocess.Process:
     program = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot", "run", "--config", str(file)), stderr=asyncio.subprocess.DEVNULL, env=os.environ
     )
-    polls = len([one for one in bot.sandbox.requests if one.method == "GetUpdates"])
+    polls = len([one for one in bot.sandbox.requests if one.method == "getUpdates"])
     await bot.sandbox.until(
-        lambda: len([one for one in bot.sandbox.requests if one.method == "GetUpdates"]) > polls, 30, "the program"
+        lambda: len([one for one in bot.sandbox.requests if one.method == "getUpdates"]) > polls, 30, "the program"
     )
     return program
 
@@ -315,3 +373,12 @@ async def test_a_kill_with_updates_waiting_loses_none(bot: Bot, tmp_path: Path) 
 async def _twenty(connection: AsyncConnection) -> bool:
     statement = sa.select(sa.func.count()).select_from(schema.subscription)
     return (await connection.execute(statement)).scalar_one() == 20
+
+
+async def test_every_method_is_called_by_its_documented_name(bot: Bot) -> None:
+    async with bot.running():
+        await bot.say("/list")
+        await bot.say("/export")
+    called = {one.method for one in bot.sandbox.requests}
+    assert {"getUpdates", "sendMessage", "sendDocument"} <= called
+    assert called <= {*METHODS, "getUpdates"}

@@ -7,6 +7,7 @@ import pytest
 
 from bot.chat.buttons import OFFER_HANDLERS, PRESSES
 from bot.chat.router import COMMANDS
+from bot.errors import ConfigError
 from bot.messages.callbacks import SampleAlertButton
 from bot.messages.signing import Signer
 from bot.pipeline.aliases import read_file
@@ -211,6 +212,7 @@ async def test_an_opml_file_adds_its_feeds(bot: Bot) -> None:
         answer = await bot.told(1, ADA)
         assert answer["text"].startswith("Added 3 sources.")
         assert "1 has no address" in answer["text"]
+        assert "• line 1 : Only http and https" in answer["text"]
         assert "Feed 2" in (await bot.say("/sources", ADA))["text"]
         bot.sandbox.upload("bomb.xml", b'<!DOCTYPE opml [<!ENTITY a "b">]><opml/>', user_id=ADA, caption="/import")
         assert (await bot.told(3, ADA))["text"] == "This is not a plain OPML file."
@@ -446,3 +448,20 @@ async def test_stopping_everything_is_asked_first(bot: Bot, text: str) -> None:
         bot.sandbox.press(asked["message_id"], "No", user_id=BEN)
         await bot.shows(asked, "nothing changed")
         assert "2 things" in (await bot.say("/list"))["text"]
+
+
+@ON_ONE
+async def test_an_address_inside_the_network_is_refused_by_import_addsource_and_at_the_start(bot: Bot) -> None:
+    inside = "http://169.254.169.254/latest/meta-data"
+    opml = f'<opml><body>\n<outline xmlUrl="{inside}"/>\n<outline xmlUrl="https://feeds.example/"/></body></opml>'
+    async with bot.running():
+        bot.sandbox.upload("feeds.opml", opml.encode(), user_id=ADA, caption="/import")
+        answer = (await bot.told(1, ADA))["text"]
+        assert "Added 1 source" in answer
+        assert "line 2 169.254.169.254: This address is not on the public internet." in answer
+        assert "169.254" not in (await bot.say("/sources", ADA))["text"]
+        assert "not on the public internet" in (await bot.say(f"/addsource {inside}", ADA))["text"]
+    bot.changes = {"sources": [{"url": inside, "title": "Inside"}]}
+    with pytest.raises(ConfigError, match=r"sources\.0\.url: This address is not on the public internet"):
+        async with bot.running():
+            pass

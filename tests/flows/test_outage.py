@@ -4,15 +4,13 @@ from datetime import time, timedelta
 from random import Random
 
 import pytest
-import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.runtime.wakeups import Step
 from bot.sandbox.faults import FailureMode
 from bot.sandbox.people import BEN
 from bot.schedules.digests import next_digest_at
-from bot.storage import schema
-from tests.flows.living import Bot
+from tests.flows.accounted import labels
+from tests.flows.living import Bot, all_sent
 from tests.flows.test_delivery import state, watch
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -28,21 +26,8 @@ def headlines(count: int) -> list[str]:
     return [" ".join([*words[at : at + 5], "Idlib"]).capitalize() for at in range(0, len(words), 5)]
 
 
-async def told_texts(bot: Bot) -> int:
-    """Return how many texts the chats were told."""
-    counted: list[int] = []
-
-    async def read(connection: AsyncConnection) -> bool:
-        distinct = sa.select(sa.func.count(sa.distinct(schema.told.c.text_id)))
-        counted.append((await connection.execute(distinct)).scalar_one())
-        return True
-
-    await bot.until(read)
-    return counted[-1]
-
-
 async def test_of_all_that_came_during_a_long_stop_a_part_is_alerted_and_the_digest_has_the_rest(bot: Bot) -> None:
-    """A digest shows fifty stories and counts the others; the latest (/latest) has them."""
+    """A digest shows fifty stories and counts the others, which a button lists."""
     bot.changes["limits"] = {"alerts_per_hour": 20}
     async with bot.running():
         before = await watch(bot)
@@ -59,13 +44,14 @@ async def test_of_all_that_came_during_a_long_stop_a_part_is_alerted_and_the_dig
         bot.clock.ahead += next_digest_at(now, time(8), "UTC") - now + timedelta(seconds=1)
         bot.wakeups.wake(Step.DIGEST)
         digest = await bot.told(before + 21)
-        await bot.sandbox.until(lambda: "more: /latest" in bot.sandbox.sent_to(BEN)[-1]["text"], 20)
-        await bot.polled()
-        assert await told_texts(bot) == len(titles)
-    told = "".join(message["text"] for message in bot.sandbox.sent_to(BEN)[before:])
+        await bot.until(all_sent)
+    told = bot.sandbox.sent_to(BEN)[before:]
     assert "100 stories" in digest["text"]
-    assert [title for title in titles if told.count(title) > 1] == []
-    assert sum(title in told for title in titles) == 20 + 50
+    assert "… and 50 more stories" in told[-1]["text"]
+    assert labels(bot, BEN, told[-1]["message_id"]) == ["Show 50 more"]
+    shown = "".join(message["text"] for message in told)
+    assert sum(title in shown for title in titles) == 20 + 50
+    assert [title for title in titles if shown.count(title) > 1] == []
 
 
 async def test_what_waited_while_telegram_was_away_comes_in_its_order_at_the_allowed_pace(bot: Bot) -> None:

@@ -22,15 +22,16 @@ with subprocess.Popen([*bot, "run", "--sandbox", "--port", "0"], stdout=subproce
     try:
         address = next(found[0] for line in running.stdout if (found := re.search(r"http://127[.0-9]+:[0-9]+", line)))
         chat = [*bot, "chat", "--url", address]
-        said = subprocess.run(chat, input="/subscribe Idlib\\n", capture_output=True, text=True, timeout=60)
+        said = subprocess.run(chat, input="/subscribe Idlib\\n", capture_output=True, text=True, timeout=200)
         data = pathlib.Path("data")
         modes = {file.name: file.stat().st_mode & 0o777 for file in [data, *data.iterdir()]}
         running.terminate()
-        status = running.wait(25)
+        status = running.wait(60)
     finally:
         running.kill()
 print(json.dumps({"said": said.stdout, "status": status, "modes": modes}))
 """
+pytestmark = pytest.mark.timeout(300)  # two programs start in each place, on a machine that may be busy
 READ_ONLY = (
     'mount --make-rprivate / && mount -t tmpfs -o mode=1777 none "$FOLDER" && mount -o remount,bind,ro /'
     " && ! touch /written 2>/dev/null"
@@ -82,7 +83,7 @@ def run(place: str, folder: Path, *arguments: str) -> subprocess.CompletedProces
         "PYTHONUNBUFFERED": "1",
         "WATCHWORD_STORAGE__URL": f"sqlite:///{folder}/data/watchword.db",
     }
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
 
 
 def require(place: str, folder: Path) -> None:

@@ -68,18 +68,18 @@ async def test_what_did_not_come_is_explained_too(bot: Bot) -> None:
 
 
 @ON_ONE
-async def test_a_second_source_of_a_story_waits_for_the_digest_and_says_so(bot: Bot) -> None:
+async def test_a_second_source_of_a_story_is_on_its_way_into_the_alert_and_says_so(bot: Bot) -> None:
     async with bot.running():
         await bot.polled()
         made = await bot.say("/subscribe Idlib")
         bot.sandbox.press(made["message_id"], "At once", user_id=BEN)
         await bot.shows(made, "at once")
-        bot.news("Convoy with flour reaches besieged Idlib today", "Aid workers cheered.")
+        bot.news("Convoy with flour reaches besieged Idlib after long wait", "Aid workers cheered.")
         await bot.told(2)
-        bot.news("Convoy with flour reaches besieged Idlib", "Different words entirely here; nobody cheered at all.")
+        bot.news("Flour convoy reaches besieged Idlib town after a long wait", "Bakers lit ovens.")
         await bot.polled()
         said = (await bot.say("/why https://demo.example/1"))["text"]
-        assert "Sent " in said or "Waits for your digest, " in said
+        assert "A message on its way has it." in said
 
 
 def test_what_a_query_leaves_out_is_told_from_what_it_wants() -> None:

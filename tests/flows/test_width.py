@@ -4,6 +4,8 @@ import pytest
 
 from bot.sandbox.people import BEN
 from bot.search import suggestions
+from bot.storage.database import Database
+from bot.storage.schema import hit
 from tests.flows.living import Bot
 from tests.flows.test_more_commands import ON_ONE, labels
 
@@ -66,3 +68,15 @@ async def test_narrower_forms_of_what_finds_too_much(bot: Bot, monkeypatch: pyte
         bot.sandbox.press(listed["message_id"], "title:grain · 8 this week", user_id=BEN)
         await bot.shows(listed, "Watching title:grain")
         await bot.shows(listed, "in the title: grain")
+
+
+@ON_ONE
+async def test_the_list_searches_nothing_it_counts_what_is_stored(bot: Bot) -> None:
+    bot.news("Bread is dear in Aleppo")
+    async with bot.running():
+        await bot.polled()
+        made = await bot.say("/subscribe Aleppo")
+        assert "1 story" in made["text"]
+        async with Database(bot.database_url) as database, database.begin() as connection:
+            await connection.execute(hit.delete())  # the index of the week still has it
+        assert "1. Aleppo · daily · nothing this week" in (await bot.say("/list"))["text"]

@@ -15,6 +15,7 @@ from bot.pipeline.ingest import PAGE_PATIENCE, PAGES
 from bot.pipeline.match import Matcher
 from bot.pipeline.pages import ATTEMPTS, LASTS, LEASE, PACE, ROBOTS_LAST, ROBOTS_RETRY
 from bot.runtime.steps import QUEUES
+from bot.sources.http.guard import AddressGuard
 from bot.storage import chats, entries, pages, queue_ages, schema, sources, subscriptions
 from bot.storage.database import Database
 from tests.feedserver import item, rss
@@ -331,7 +332,7 @@ async def test_the_configuration_says_which_new_sources_are_read_in_full(on_both
     a, b = "https://a.example/feed", "https://b.example/feed"
     for full_text in (True, False):  # what is there already stays as it is
         config = Config(sources=(ConfiguredSource(url=a, full_text=full_text), ConfiguredSource(url=b)))
-        await _add_sources(config, on_both.database, on_both.clock)
+        await _add_sources(config, on_both.database, on_both.clock, AddressGuard())
         assert [row["full_text"] for row in await on_both.rows()] == [True, False]
 
 

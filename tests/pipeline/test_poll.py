@@ -9,10 +9,12 @@ import pytest
 import sqlalchemy as sa
 
 from bot.errors import SourceError
-from bot.messages.source_troubles import LONG_FAILING
+from bot.messages.source_troubles import LONG_FAILING, READ_OF_ONE
+from bot.pipeline import ingest
 from bot.pipeline.poll import LEASE, Poller
 from bot.runtime.wakeups import Wakeups
 from bot.sources.item_cache import WHOLE_EVERY
+from bot.sources.reading.normalise import MAX_ENTRIES
 from bot.storage import chats, schema, sources
 from bot.storage.database import Database
 from tests.feedserver import Request, item, rss
@@ -380,3 +382,40 @@ async def test_a_database_that_fails_in_the_middle_keeps_nothing_of_the_poll(rig
         await connection.execute(sa.text("DROP TRIGGER full"))
     await rig.poll()
     assert await rig.titles() == ["One"]
+
+
+async def test_a_feed_that_changes_ids_and_links_each_time_does_not_grow_and_loses_no_news(rig: Rig) -> None:
+    await rig.add()
+    await meet_admin(rig)
+    for poll in range(6):
+        titles = [*(f"Story {number}" for number in range(20)), *(["News at last"] if poll > 3 else [])]
+        items = [item(title, f"https://e.org/{poll}/{title}", guid=f"{poll}-{title}") for title in titles]
+        rig.feeds.serve("/a.xml", rss(items))
+        await rig.poll(after=timedelta(hours=7))
+    titles = await rig.titles()
+    assert len(titles) == 21
+    assert "News at last" in titles
+    assert ["new ids" in text for text in await notices(rig)] == [True]
+
+
+async def test_a_flood_of_new_entries_is_bounded_and_told(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest, "NEW_A_DAY", 50)
+    await rig.add()
+    await meet_admin(rig)
+    for poll in range(6):
+        rig.feeds.serve("/a.xml", rss([item(f"Story {poll} {n}", f"https://e.org/{poll}/{n}") for n in range(20)]))
+        await rig.poll(after=timedelta(hours=1))
+    assert len(await rig.rows(schema.entry)) == 50  # with the baseline of the first poll
+    assert ["in a day" in text for text in await notices(rig)] == [True]
+
+
+async def test_of_more_items_at_once_than_are_read_the_rest_is_told(rig: Rig) -> None:
+    await rig.add()
+    await meet_admin(rig)
+    rig.feeds.serve("/a.xml", rss([item("One")]))
+    await rig.poll()
+    rig.feeds.serve("/a.xml", rss([*(item(f"Story {n}", f"https://e.org/{n}") for n in range(1_000)), item("One")]))
+    await rig.poll()
+    assert len(await rig.rows(schema.entry)) == 1 + MAX_ENTRIES
+    assert ["more than 500 entries" in text for text in await notices(rig)] == [True]
+    assert READ_OF_ONE == MAX_ENTRIES

@@ -11,8 +11,8 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 from markupsafe import Markup
-from telegram import Bot
 
+from bot.delivery.telegram.client import TelegramBot
 from bot.delivery.telegram.errors import outcome
 from bot.delivery.telegram.http import AiohttpRequest
 from bot.delivery.telegram.send import send
@@ -53,7 +53,7 @@ def png(size: int = 32) -> bytes:
 class Outbox:
     """A sender, the sandbox it sends to, and a clock that is put forward by hand."""
 
-    def __init__(self, database: Database, sandbox: Sandbox, bot: Bot) -> None:
+    def __init__(self, database: Database, sandbox: Sandbox, bot: TelegramBot) -> None:
         self.database, self.sandbox, self.clock, self.bot = database, sandbox, SetClock(), bot
         self.world = World(database)
         self.restart_sender()
@@ -123,7 +123,7 @@ async def outbox(database: Database) -> AsyncIterator[Outbox]:
 async def opened(database: Database) -> AsyncIterator[Outbox]:
     async with (
         Sandbox(token=TOKEN) as sandbox,
-        Bot(TOKEN, sandbox.base_url, request=AiohttpRequest()) as bot,
+        TelegramBot(TOKEN, sandbox.base_url, request=AiohttpRequest()) as bot,
     ):
         yield Outbox(database, sandbox, bot)
 

@@ -251,3 +251,9 @@ async def test_closing_ends_polls_and_hanging_requests(caplog: pytest.LogCapture
             results = await asyncio.gather(poll, hanging, return_exceptions=True)
     assert isinstance(results[1], aiohttp.ClientError)
     assert not caplog.records
+
+
+async def test_a_method_is_routed_by_its_documented_name_only(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
+    for name, status in (("getMe", 200), ("GetMe", 404), ("getme", 404), ("setMyShortDescription", 200)):
+        async with http.post(f"{sandbox.base_url}1:x/{name}") as answer:
+            assert answer.status == status, name

@@ -10,8 +10,10 @@ import feedparser
 import pytest
 from rapidfuzz import fuzz
 
+from bot.models import Headline
+from bot.pipeline.stories import new_clusterer
 from bot.sandbox.demo import DemoFeeds, document
-from bot.sandbox.demo_news import OUTLETS, SLOT, is_retold, item, items
+from bot.sandbox.demo_news import OUTLETS, PLACES, SLOT, event_of, item, items, place_of
 
 NOW = 1_795_000_000.0
 DAY = 86_400
@@ -45,16 +47,31 @@ def test_no_two_items_are_alike_unless_told_again() -> None:
     first = int(NOW) // SLOT
     titles = {slot: item(slot).title for slot in range(first, first + 720)}
     assert len(set(titles.values())) == len(titles)
-    fresh = [title for slot, title in titles.items() if slot % 6 < 4 and not is_retold(slot)][:300]
+    fresh = [title for slot, title in titles.items() if slot % 6 < 4 and event_of(slot) == slot][:300]
     alike = max(
         (fuzz.token_sort_ratio(title, earlier), title, earlier)
         for i, title in enumerate(fresh)
         for earlier in fresh[:i]
     )
     assert alike[0] < 92, alike
-    retold = [slot for slot in titles if is_retold(slot) and slot % 6 < 4 and slot % 6 > 0]
-    assert retold
-    assert all(titles.get(slot - 1, titles[slot]) in titles[slot] for slot in retold)
+    assert sum(1 for slot in titles if event_of(slot) < slot) > 100
+
+
+@pytest.mark.parametrize("hours", range(0, 48, 5))
+def test_events_are_told_by_several_sources_and_none_holds_two_places(hours: int) -> None:
+    first = int(NOW + hours * 3600) // SLOT
+    clusterer = new_clusterer()
+    stories: dict[int, list[int]] = {}
+    for slot in range(first, first + 720):
+        told = item(slot)
+        outlet = slot % len(OUTLETS)
+        headline = Headline(slot, told.title, None, told.published_at, told.text, outlet, OUTLETS[outlet].language)
+        stories.setdefault(clusterer.place(headline).story, []).append(slot)
+    for slots in stories.values():
+        places = [set(PLACES["en"][place_of(event_of(slot))].split(" and ")) for slot in slots]
+        assert set.intersection(*places), [item(slot).title for slot in slots]
+    grown = [slots for slots in stories.values() if len({slot % len(OUTLETS) for slot in slots}) >= 3]
+    assert len(grown) >= 3  # where the first report is not English, and only two that are follow
 
 
 @pytest.mark.parametrize("index", [index for index, outlet in enumerate(OUTLETS) if outlet.kind != "json"])

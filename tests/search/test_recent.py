@@ -1,17 +1,22 @@
 """What the last week had is known from an index, and is what the database says."""
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import pytest
 import sqlalchemy as sa
 
+from bot.chat import inbox
 from bot.matching.query.ast import Name
 from bot.matching.query.parser import parse
 from bot.models import FeedEntry, Schedule
 from bot.pipeline.aliases import AliasBook
 from bot.pipeline.match import Matcher
-from bot.search import preview, recent
+from bot.search import article_index, preview, recent
+from bot.search.budget import SearchBudgets
 from bot.search.preview import Preview
 from bot.search.recent import Week
 from bot.storage import aliases, entries, hits, pages, sources
@@ -21,6 +26,7 @@ from tests.pipeline.rig import SetClock
 from tests.storage.world import World as Stored
 
 DAY = timedelta(days=1)
+Value = TypeVar("Value")
 
 
 class World:
@@ -175,3 +181,81 @@ async def test_an_undo_owes_all_that_came_even_if_the_week_was_not_read_yet(worl
     async with world.database.read() as connection:
         owed = await hits.pending(connection, chat.id, world.clock.time, [Schedule.DAILY])
     assert [one.title for one in owed] == ["Rain over Idlib"]
+
+
+class NotedWeek(Week):
+    """A week that notes whose pieces of work its thread did, in their order."""
+
+    def __init__(self, database: Database, clock: SetClock) -> None:
+        super().__init__(database, clock, AliasBook())
+        self.done: list[str] = []
+
+    async def run(self, work: Callable[..., Value], *args: object) -> Value:
+        task = asyncio.current_task()
+        value = await super().run(work, *args)
+        self.done.append(task.get_name() if task else "")
+        return value
+
+
+async def long_articles(world: World, count: int) -> NotedWeek:
+    """Publish articles of 2000 words, and return a week that has indexed them."""
+    text = "The grain of one harvest was sold. " * 280 + "Idlib waits. " + "Rain fell on the town. " * 6
+    items = [FeedEntry((f"{n}",), f"Harvest {n}", None, None, text, "en", None) for n in range(count)]
+    async with world.database.begin() as connection:
+        source_id, _ = await sources.add(connection, url="https://e.org/f", title="E", now=world.clock.time)
+        await entries.store(connection, source_id, items, world.clock.time, baseline=False)
+    week = NotedWeek(world.database, world.clock)
+    await week.catch_up()
+    week.done.clear()
+    return week
+
+
+HEAVY = "(harv* OR town~) NEAR/100 Idlib"
+
+
+async def test_a_heavy_search_lets_others_through_between_its_slices(world: World) -> None:
+    week = await long_articles(world, 30)
+    heavy = asyncio.create_task(preview.search(week, [parse(HEAVY)], person=1), name="heavy")
+    light = asyncio.create_task(preview.search(week, [parse("title:Harvest")], person=2), name="light")
+    (found,), _ = await asyncio.gather(heavy, light)
+    assert found.is_whole
+    assert week.done.count("heavy") >= 30 * 2000 // article_index.SLICE
+    first, last = week.done.index("light"), len(week.done) - 1 - week.done[::-1].index("light")
+    assert "heavy" in week.done[first:last]
+
+
+async def test_who_has_searched_for_too_long_gets_a_part_and_nobody_else_does(world: World) -> None:
+    week = await long_articles(world, 30)
+    week.budgets = SearchBudgets(timedelta(microseconds=1))
+    (part,) = await preview.search(week, [parse(HEAVY)], person=1)
+    assert (part.is_whole, part.was_stopped) == (False, True)
+    assert len(week.done) == 1  # the piece that spent it
+    (nothing,) = await preview.search(week, [parse(HEAVY)], person=1)
+    assert (nothing.stories, nothing.was_stopped, len(week.done)) == (0, True, 1)
+    (other,) = await preview.search(week, [parse("title:Harvest")], person=2)
+    assert other.stories
+    (undone,) = await preview.search(week, [parse(HEAVY)], since=world.clock.time, most=None, person=1)
+    assert not undone.is_whole  # then `keep` has the matcher look at all of them again
+
+
+async def test_an_allowance_comes_back_within_a_minute_and_no_faster() -> None:
+    budgets = SearchBudgets(timedelta(seconds=4))
+    budgets.of(1, 0.0).spend(5.0)
+    assert budgets.of(1, 14.0).is_spent
+    assert not budgets.of(1, 16.0).is_spent
+    assert budgets.of(1, 600.0).left == 4.0
+
+
+async def test_beyond_the_places_a_search_is_refused_and_an_update_is_still_applied(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recent, "PATIENCE", timedelta())
+    await world.publish("Rain over Idlib")
+    async with AsyncExitStack() as stack:
+        for person in range(recent.SEARCHES):
+            await stack.enter_async_context(world.week.searching(person))
+        (found,) = await preview.search(world.week, [parse("Idlib")], person=99)
+        assert (found.stories, found.was_stopped) == (0, True)
+    assert recent.SEARCHES * 2 < inbox.SIDE_BY_SIDE
+    (found,) = await preview.search(world.week, [parse("Idlib")], person=99)
+    assert not found.was_stopped

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.errors import SourceError
-from bot.sources.opml import LARGEST, MOST, Outline, read_opml, write_opml
+from bot.errors import SourceError, SourceFault
+from bot.sources.http.guard import AddressGuard
+from bot.sources.opml import LARGEST, MOST, Outline, reachable, read_opml, write_opml
 from bot.sources.reading.clean import clean_text
 from bot.sources.reading.pool import FeedParser
 
@@ -28,7 +29,7 @@ def test_feeds_are_found_in_any_folder_each_once_and_in_order() -> None:
         Outline("https://one.example/feed", "One"),
         Outline("https://two.example/rss", "Two", "ar"),
     )
-    assert read.refused == 0
+    assert read.refused == ()
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_feeds_are_found_in_any_folder_each_once_and_in_order() -> None:
 def test_what_is_no_web_address_is_counted_and_left_out(address: str) -> None:
     read = read_opml(opml(f'<outline xmlUrl="{address}"/><outline xmlUrl="https://good.example/"/>'))
     assert [one.url for one in read.feeds] == ["https://good.example/"]
-    assert read.refused == 1
+    assert [(one.line, one.host) for one in read.refused] == [(2, "")]
 
 
 @pytest.mark.parametrize(
@@ -98,3 +99,40 @@ def test_whole_articles_are_said_in_a_namespace_of_our_own() -> None:
     assert read_opml(written).feeds == feeds
     assert b'="urn:watchword:opml"' in written
     assert read_opml(opml('<outline xmlUrl="https://one.example/" fullText="true"/>')).feeds[0].full_text is False
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://169.254.169.254/latest/meta-data",
+        "http://127.0.0.1/",
+        "http://10.0.0.1/feed",
+        "http://[::1]/",
+        "http://[::ffff:10.0.0.1]/",
+        "http://[64:ff9b::7f00:1]/",
+        "http://[fe80::1]/",
+        "http://1.1.1.1:22/",
+        "http://feeds.example:25/",
+        "http://localhost/",
+        "http://LOCALHOST./",
+        "http://printer.local/",
+        "http://metadata.google.internal/",
+        "http://2130706433/",
+        "http://0x7f000001/",
+        "http://user:key@feeds.example/",
+    ],
+)
+def test_what_no_poll_may_reach_is_refused_with_its_line_when_it_is_imported(address: str) -> None:
+    read = read_opml(opml(f'\n<outline xmlUrl="https://good.example/"/>\n<outline xmlUrl="{address}"/>'))
+    kept = reachable(read, AddressGuard().check_source)
+    assert [one.url for one in kept.feeds] == ["https://good.example/"]
+    assert [one.line for one in kept.refused] == [4]
+
+
+def test_a_network_that_the_operator_named_may_be_imported_from() -> None:
+    read = read_opml(opml('<outline xmlUrl="http://10.1.2.3:9000/"/><outline xmlUrl="http://reader:8000/"/>'))
+    kept = reachable(read, AddressGuard(["10.1.0.0/16"]).check_source)
+    assert len(kept.feeds) == 2
+    read = read_opml(opml('<outline xmlUrl="http://169.254.169.254/"/>'))
+    (refused,) = reachable(read, AddressGuard(["10.1.0.0/16"]).check_source).refused
+    assert (refused.host, refused.error.fault) == ("169.254.169.254", SourceFault.NOT_PUBLIC)

@@ -114,20 +114,22 @@ async def test_keys_are_forgotten_only_when_the_feed_moved_on_without_them(datab
     assert await store(database, source_id, news("gone"), news("kept"), at=much_later) == (1, 0)
 
 
-async def test_a_story_counts_its_entries(database: Database) -> None:
+async def test_a_story_counts_its_entries_and_lies_in_a_thread(database: Database) -> None:
     source_id = await make_source(database)
     await store(database, source_id, news("a"), news("b"), news("c"))
     first, second, third = await waiting(database)
     placements = {
         first.id: Placement(first.id, first.id),
         second.id: Placement(first.id, second.id),
-        third.id: Placement(third.id, third.id),
+        third.id: Placement(third.id, third.id, first.id),
     }
     async with database.begin() as connection:
         await entries.place(connection, placements, NOW)
         placed = await entries.placed_since(connection, NOW - timedelta(hours=1))
+        assert await entries.placements(connection, list(placements)) == placements
 
     assert [(headline.id, placement) for headline, placement in placed] == list(placements.items())
+    assert {headline.source for headline, _ in placed} == {source_id}
 
 
 async def test_entries_are_locked_in_one_order_by_the_matcher_and_by_a_new_query(database: Database) -> None:

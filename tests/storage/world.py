@@ -60,7 +60,7 @@ class World:
     async def to_alert(self, entry_id: int, at: datetime = NOW) -> list[tuple[int, int]]:
         async with self.database.read() as connection:
             owed = await hits.to_alert(connection, entry_id, at, after_chat=0, limit=100)
-            return [(one.chat_id, one.query_id) for one in owed]
+            return [(one.chat_id, one.query_id) for one in owed if not one.is_further]
 
     async def pending(self, chat: Chat, at: datetime = NOW, *schedules: Schedule) -> list[int]:
         async with self.database.read() as connection:

@@ -71,6 +71,8 @@ def _kinds(words: Words) -> dict[str, str]:
         deliveries.DIGEST: _("digest"),
         deliveries.NOTICE: _("notice"),
         deliveries.BROADCAST: _("broadcast"),
+        deliveries.HELD: _("held news"),
+        deliveries.EDIT: _("edit"),
     }
 
 

@@ -9,15 +9,20 @@ from bot.chat.replies import reply, show_typing
 from bot.chat.request import Request
 from bot.errors import UserError
 from bot.locales import Words
+from bot.messages.safe_text import inert
+from bot.messages.source_troubles import explain
 from bot.runtime.wakeups import Step
-from bot.sources.opml import LARGEST, read_opml
+from bot.sources.opml import LARGEST, RefusedOutline, reachable, read_opml
+
+NAMED = 10  # refused addresses: the others are in the file's further lines
 
 
 async def import_(request: Request) -> None:
     """Add every feed of the file that is no source yet; none is fetched before its first poll."""
     document = _document(request)
     await show_typing(request)
-    opml = await request.services.parser.run(read_opml, await _download(request, document))
+    read = await request.services.parser.run(read_opml, await _download(request, document))
+    opml = reachable(read, request.services.fetcher.guard.check_source)
     async with request.transaction() as connection:
         imported = await import_opml(connection, opml, request.user_id, request.now)
         await reply(request, connection, _imported(imported, request.words))
@@ -52,7 +57,19 @@ def _imported(imported: ImportedSources, words: Words) -> Markup:
     if known := imported.known:
         lines.append(many("{number} was there already.", "{number} were there already.", known))
     if refused := imported.refused:
-        lines.append(many("{number} has no address I can watch.", "{number} have no address I can watch.", refused))
+        number = len(refused)
+        lines.append(many("{number} has no address I can watch.", "{number} have no address I can watch.", number))
+        lines += [_refused(outline, words) for outline in refused[:NAMED]]
     if imported.added:
         lines.append(words.say("What they publish from now on is news. /sources shows how they do."))
     return Markup("\n").join(lines)
+
+
+def _refused(outline: RefusedOutline, words: Words) -> Markup:
+    """Return the line, the host and the reason of an address; the rest of it may be a key."""
+    return words.say(
+        "• line {line} {host}: {reason}",
+        line=outline.line,
+        host=inert(outline.host[:100]),
+        reason=explain(outline.error, words),
+    )

@@ -61,7 +61,7 @@ async def plain_text(request: Request) -> None:
 async def _propose(request: Request, text: str) -> None:
     words = request.words
     queries = actions.read_queries(text, words)
-    found = await preview.search(request.services.week, [query.expr for query in queries])
+    found = await preview.search(request.services.week, [query.expr for query in queries], person=request.user_id)
     async with request.transaction() as connection:
         offer_id = await actions.propose(connection, request.chat, text, request.user_id, request.now)
         lines = [words.say("Watch {labels}?", labels=named([query.label for query in queries], words))]
@@ -76,7 +76,7 @@ async def _propose(request: Request, text: str) -> None:
 async def search_proposed(request: Request, offer: Offer, choice: Choice | int) -> list[Preview]:
     """Search the last week for the proposed queries."""
     queries = actions.read_queries(offer.payload["text"], request.words)
-    return await preview.search(request.services.week, [query.expr for query in queries])
+    return await preview.search(request.services.week, [query.expr for query in queries], person=request.user_id)
 
 
 async def watch_taken(
@@ -144,7 +144,7 @@ async def stop_all_taken(
 
 async def search_missed(request: Request, offer: Offer, choice: Choice | int) -> list[Preview]:
     """Search the entries since the removal or the change that is taken back."""
-    return await actions.found_since(request.services.week, offer)
+    return await actions.found_since(request.services.week, offer, request.user_id)
 
 
 async def undo_taken(
@@ -194,7 +194,7 @@ async def ask(request: Request, connection: AsyncConnection, subscription: Subsc
 async def _rewrite(request: Request, subscription_id: int, text: str, question: Offer | None = None) -> None:
     """Give a subscription new words. The question for them stays open if they cannot be parsed."""
     query = actions.read_query(text, request.words)
-    (found,) = await preview.search(request.services.week, [query.expr])
+    (found,) = await preview.search(request.services.week, [query.expr], person=request.user_id)
     async with request.transaction() as connection:
         changed = await actions.change(
             connection, request.chat, subscription_id, query, found, request.user_id, request.now, question=question
@@ -218,7 +218,7 @@ async def search_form(request: Request, offer: Offer, choice: Choice | int) -> t
     if not isinstance(choice, int) or not 0 <= choice < len(forms):
         raise ButtonTooOld(choice)
     query = actions.read_query(forms[choice], request.words)
-    (found,) = await preview.search(request.services.week, [query.expr])
+    (found,) = await preview.search(request.services.week, [query.expr], person=request.user_id)
     return query, found
 
 

@@ -103,6 +103,13 @@ def _admins(words: Words) -> list[tuple[str, Markup]]:
     ]
 
 
+async def not_own(request: Request) -> None:
+    """Answer a command or a file that was forwarded, or made by another bot: it is not carried out."""
+    async with request.transaction() as connection:
+        sentence = request.words.say("That is somebody else’s message, so I did nothing. Send it as your own.")
+        await reply(request, connection, sentence)
+
+
 async def unknown(request: Request) -> None:
     """Answer a command that does not exist."""
     async with request.transaction() as connection:

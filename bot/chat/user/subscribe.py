@@ -23,7 +23,7 @@ async def subscribe(request: Request) -> None:
         raise UserError(request.words.gettext("Tell me what to watch for, like this: /subscribe Idlib"))
     await permissions.require_group_admin(request)
     queries = actions.read_queries(request.args, request.words)
-    found = await preview.search(request.services.week, [query.expr for query in queries])
+    found = await preview.search(request.services.week, [query.expr for query in queries], person=request.user_id)
     async with request.transaction() as connection:
         await reply_message(request, connection, await add(request, connection, queries, found))
 

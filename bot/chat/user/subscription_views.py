@@ -28,7 +28,6 @@ from bot.storage.subscriptions import Subscription
 SAMPLES = 3
 PAGE = 12  # subscriptions on one page of the list
 CHECK = "✓ "
-JUDGED = 300  # entries are matched for one line of the list
 FORM = 36  # characters of a query on a button
 
 
@@ -72,6 +71,8 @@ def week(request: Request, found: Preview, *, proposed: bool = False) -> Markup:
         )
     if not found.is_whole and found.stories:
         return say_many("Last 7 days: at least {number} story", "Last 7 days: at least {number} stories", found.stories)
+    if found.was_stopped:
+        return say("Too much at once to search the last 7 days now. What comes from now on is found all the same.")
     if not found.stories and proposed:
         return _nothing_yet(request, found)
     if not found.is_whole:
@@ -192,8 +193,9 @@ async def look_at(request: Request, subscription_id: int) -> Width:
         if not request.services.week.is_filled:
             return Width(await hits.count_since(connection, subscription.query_id, request.now - DAYS))
     expr, index = actions.read_query(subscription.text, request.words).expr, request.services.week
-    (found,) = await index.find([expr])
-    return Width(index.stories(found.entries), found.is_whole, await advise(index, expr, found))
+    async with index.searching(request.user_id) as allowance:
+        (found,) = await index.find([expr], allowance=allowance)
+        return Width(index.stories(found.entries), found.is_whole, await advise(index, expr, found, allowance))
 
 
 async def item_page(
@@ -219,23 +221,28 @@ async def item_page(
     return Message(Markup("\n").join(lines), tuple(rows))
 
 
-def _readable(text: str) -> Expr | None:
-    """Return a stored query; None if it was written by a version whose language had more."""
-    try:
-        return parse(text)
-    except QueryError:
-        return None
-
-
 async def _widths(request: Request, shown: Sequence[Subscription]) -> list[Width]:
-    """Return how much the last week had for each subscription: by the index, or (while that is filled) as stored."""
-    index, since = request.services.week, request.now - DAYS
-    exprs = [expr for subscription in shown if (expr := _readable(subscription.text))]
-    if index.is_filled and len(exprs) == len(shown):
-        answers = await index.find(exprs, judged=JUDGED)
-        return [Width(index.stories(answer.entries), answer.is_whole) for answer in answers]
+    """Return how much the last week had for each subscription, by the stored hits: a list waits for no search.
+
+    Of the time before a subscription began, only the newest `preview.KEPT` entries are stored hits; for a young one
+    with so many, the number that its confirmation found is used if it is remembered.
+    """
+    since, widths = request.now - DAYS, []
     async with request.services.database.read() as connection:
-        return [Width(await hits.count_since(connection, subscription.query_id, since)) for subscription in shown]
+        for subscription in shown:
+            stories = await hits.count_since(connection, subscription.query_id, since)
+            is_whole = subscription.created_at <= since or stories < preview.KEPT
+            if not is_whole and (counted := _remembered(request, subscription)) is not None:
+                stories, is_whole = max(stories, counted), True
+            widths.append(Width(stories, is_whole))
+    return widths
+
+
+def _remembered(request: Request, subscription: Subscription) -> int | None:
+    try:
+        return request.services.week.remembered(parse(subscription.text))
+    except QueryError:  # written by a version whose language had more
+        return None
 
 
 def nothing_watched(words: Words) -> Markup:
@@ -246,10 +253,11 @@ def nothing_watched(words: Words) -> Markup:
 async def list_page(request: Request, page: int) -> Message:
     """Return a page of the list (0 is the first): its text, a button for each subscription, and the other pages.
 
-    Used before the transaction that applies the request: counting takes seconds at worst, and SQLite has one writer.
+    Used before the transaction that applies the request: SQLite has one writer.
     """
     async with request.services.database.read() as connection:
         have = await subscriptions.of_chat(connection, request.chat.id)
+        held = {known: stories for known, __, stories in await hits.held(connection, request.chat.id, request.now)}
     if not have:
         return Message(nothing_watched(request.words))
     pages = (len(have) - 1) // PAGE + 1
@@ -258,7 +266,7 @@ async def list_page(request: Request, page: int) -> Message:
     lines = [request.words.say_many("You are watching {number} thing:", "You are watching {number} things:", len(have))]
     widths = await _widths(request, [subscription for __, subscription in shown])
     lines += [
-        _list_line(request, number, subscription, width.shown(request.words))
+        _list_line(request, number, subscription, width.shown(request.words), held.get(subscription.id, 0))
         for (number, subscription), width in zip(shown, widths, strict=True)
     ]
     lines.append(Markup("\n") + request.words.say("Tap a number to change it or to stop."))
@@ -271,10 +279,11 @@ async def list_page(request: Request, page: int) -> Message:
     return Message(Markup("\n").join(lines), tuple(rows))
 
 
-def _list_line(request: Request, number: int, subscription: Subscription, wide: str) -> Markup:
-    return Markup("{number}. <b>{label}</b> · {schedule} · {width}").format(
+def _list_line(request: Request, number: int, subscription: Subscription, wide: str, held: int) -> Markup:
+    line = Markup("{number}. <b>{label}</b> · {schedule} · {width}").format(
         number=number,
         label=request.words.isolate(subscription.label),
         schedule=schedule_names(request.words)[subscription.schedule].lower(),
         width=wide,
     )
+    return line + " · " + request.words.say_many("{number} held", "{number} held", held) if held else line

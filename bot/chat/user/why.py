@@ -29,7 +29,7 @@ from bot.messages.payload import Rows, from_json
 from bot.messages.safe_text import clean, clip
 from bot.models import Article, Message
 from bot.sources.address import canonical_link
-from bot.storage import deliveries, entries, hits, subscriptions
+from bot.storage import alerts, deliveries, entries, hits, subscriptions
 from bot.storage.deliveries import SentMessageRecord
 from bot.storage.hits import Finding
 
@@ -63,8 +63,7 @@ async def pressed(request: Request, connection: AsyncConnection, button: WhyButt
     if not request.is_private:
         return None, str(explained.striptags())
     message = request.update.effective_message
-    sent = await deliveries.find_sent(connection, request.chat.id, message.message_id) if message else None
-    alert = _render_again(request, sent) if sent else None
+    alert = await _render_again(request, connection, message.message_id) if message else None
     if alert is None:
         await reply(request, connection, explained)
         return None, ""
@@ -75,17 +74,19 @@ async def pressed(request: Request, connection: AsyncConnection, button: WhyButt
     return None, ""
 
 
-def _render_again(request: Request, sent: SentMessageRecord) -> Markup | None:
-    """Return an alert's text as it was sent, without its labels, which the explanation has.
+async def _render_again(request: Request, connection: AsyncConnection, message_id: int) -> Markup | None:
+    """Return an alert's text as it was sent, edits included, without its labels, which the explanation has.
 
     None where Telegram refused its markup, or where its item is unknown: alerts from before revision 0009 have none.
     """
-    shown = sent.items[0].shown if sent.items else None
-    if shown is None or from_json(sent.payload).plain:
+    sent = await deliveries.find_sent(connection, request.chat.id, message_id)
+    alert = await alerts.of_message(connection, request.chat.id, message_id)
+    if sent is None or alert is None or from_json(sent.payload).plain:
         return None
-    item = replace(Item.from_json(shown), queries=())
-    text = news.alert(item, request.words, zone=request.chat.zone, now=sent.created_at).text
-    return Markup(RESENT) + text if sent.is_marked else text  # noqa: S704 - ours
+    first, *others = map(Item.from_json, alert.shown)
+    item = replace(first, queries=(), others=tuple(others))
+    text = news.alert(item, request.words, zone=request.chat.zone, now=alert.created_at).text
+    return Markup(RESENT) + text if alert.is_marked else text  # noqa: S704 - ours
 
 
 def _perhaps_seen(sent: SentMessageRecord | None) -> set[int]:

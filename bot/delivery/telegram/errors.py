@@ -50,7 +50,7 @@ GONE = ("message to edit not found", "message can't be edited", "message_id_inva
 NEVER_LEFT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 
 # What python-telegram-bot raises, from wherever it stumbles, over an answer 200 that is not what Telegram promises.
-ODD_ANSWER = (KeyError, TypeError, ValueError, AttributeError)
+ODD_ANSWER = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError, RecursionError)
 
 
 def outcome(error: Exception) -> Outcome:

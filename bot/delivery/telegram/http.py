@@ -17,6 +17,8 @@ import aiohttp
 from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
+from bot.delivery.telegram.updates import UnreadableUpdateError, find_id
+
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 DOWNLOAD = timedelta(minutes=5)  # a file whole: 20 MB at most
 UPLOAD = timedelta(minutes=2)  # writing a request that carries files: 50 MB at most
@@ -34,6 +36,14 @@ class Timeouts:
     connect: timedelta = timedelta(seconds=10)
     write: timedelta = timedelta(seconds=10)
     read: timedelta = timedelta(seconds=30)
+
+
+class UnreadableAnswerError(TelegramError):
+    """An answer of the Bot API cannot be parsed. `update` is the update in it, if it is one of getUpdates."""
+
+    def __init__(self, reason: str, update_id: int | None, payload: bytes) -> None:
+        super().__init__("Invalid server response")
+        self.update = UnreadableUpdateError(reason, update_id, payload)
 
 
 class AiohttpRequest(BaseRequest):
@@ -69,6 +79,18 @@ class AiohttpRequest(BaseRequest):
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> dict[str, Any]:
+        """Return the answer. UnreadableAnswerError if it is no JSON, or nested too deep for Python to parse.
+
+        python-telegram-bot's own writes such an answer into the log, whole, and lets a RecursionError pass.
+        """
+        try:
+            answer: dict[str, Any] = json.loads(payload.decode("utf-8", "replace"))
+        except (ValueError, RecursionError) as error:
+            raise UnreadableAnswerError(type(error).__name__, find_id(payload), payload) from None
+        return answer
 
     async def do_request(
         self,

@@ -4,10 +4,11 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, InputFile, LinkPreviewOptions
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, InputFile, LinkPreviewOptions
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
+from bot.delivery.telegram.client import TelegramBot
 from bot.messages.payload import BotMethod, EditPayload, FilePayload, Payload, Rows, TextPayload
 
 RESENT = "↻ "  # before a message that may be a second copy
@@ -15,7 +16,7 @@ NOT_MODIFIED = "message is not modified"  # the refusal of an edit that changes 
 
 
 async def send(
-    bot: Bot,
+    bot: TelegramBot,
     telegram_id: int,
     payload: Payload,
     *,
@@ -40,7 +41,7 @@ async def send(
 
 
 async def _send_text(
-    bot: Bot, telegram_id: int, payload: TextPayload, thread_id: int, *, again: bool, paid: bool
+    bot: TelegramBot, telegram_id: int, payload: TextPayload, thread_id: int, *, again: bool, paid: bool
 ) -> int:
     arguments: dict[str, Any] = {
         "chat_id": telegram_id,
@@ -54,13 +55,12 @@ async def _send_text(
     }
     if payload.reply_to is not None:
         arguments["reply_parameters"] = {"message_id": payload.reply_to, "allow_sending_without_reply": True}
-    # `send_message` would read the whole answer, which takes as long as all the rest, and of which the id is enough.
-    sent = await bot.do_api_request("SendMessage", api_kwargs=arguments)
+    sent = await bot.call("sendMessage", arguments)
     return int(sent["message_id"])
 
 
 async def _send_file(
-    bot: Bot, telegram_id: int, payload: FilePayload, thread_id: int, *, again: bool, paid: bool
+    bot: TelegramBot, telegram_id: int, payload: FilePayload, thread_id: int, *, again: bool, paid: bool
 ) -> int:
     method = bot.send_photo if payload.method is BotMethod.SEND_PHOTO else bot.send_document
     sent = await method(
@@ -75,7 +75,7 @@ async def _send_file(
     return sent.message_id
 
 
-async def _edit_text(bot: Bot, telegram_id: int, payload: EditPayload, message_id: int) -> None:
+async def _edit_text(bot: TelegramBot, telegram_id: int, payload: EditPayload, message_id: int) -> None:
     with _unchanged_accepted():
         await bot.edit_message_text(
             payload.text,

@@ -132,7 +132,7 @@ class Fetcher:
         at_once: int = AT_ONCE,
         resolver: AbstractResolver | None = None,
     ) -> None:
-        self._guard = guard
+        self.guard = guard
         self._timeout = timeout
         self._max_bytes = max_bytes
         self.user_agent = user_agent
@@ -147,7 +147,7 @@ class Fetcher:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,  # the lanes and slots are the limit
-                socket_factory=None if self._proxy else self._guard.open_socket,
+                socket_factory=None if self._proxy else self.guard.open_socket,
                 resolver=self._open_resolver,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -190,9 +190,9 @@ class Fetcher:
 
     async def _hop(self, exchange: _Exchange) -> Fetched | None:
         """Make one request; return its answer, or None if it redirected `exchange` to another address."""
-        self._guard.check_url(exchange.url, by_name=self._proxy is not None)
+        self.guard.check_url(exchange.url, by_name=self._proxy is not None)
         if exchange.form is not None:
-            self._guard.check_secrecy(exchange.url)
+            self.guard.check_secrecy(exchange.url)
         if exchange.options.may_fetch:
             await exchange.options.may_fetch(exchange.url)
         async with self._lanes.turn(exchange.url.host or ""), self._slots:

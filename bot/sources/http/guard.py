@@ -73,6 +73,13 @@ class AddressGuard:
         except AddressRefusedError as error:
             raise SourceError(error.fault) from error
 
+    def check_source(self, url: URL) -> None:
+        """Raise SourceError for an address that no poll could reach, before it becomes a source.
+
+        Local names and other ports are refused too, unless the operator named networks: then a name may lead there.
+        """
+        self.check_url(url, by_name=not self._networks)
+
     def check_secrecy(self, url: URL) -> None:
         """Raise SourceError unless what is sent is encrypted, or stays in a network the operator named.
 

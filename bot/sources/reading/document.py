@@ -23,7 +23,7 @@ from bot.sources.reading import feedparser_patches, item_spans
 from bot.sources.reading.charset import decode, is_garbled, only_characters
 from bot.sources.reading.clean import clean_text
 from bot.sources.reading.item_spans import Layout, ReadResult, Recall
-from bot.sources.reading.normalise import RawItem, language_code, normalise, shorten
+from bot.sources.reading.normalise import MAX_ENTRIES, RawItem, language_code, normalise, shorten
 
 NO_HINTS = PollHints()
 _MAX_FEED_TITLE = 256
@@ -281,7 +281,11 @@ def _troubles(items: Sequence[RawItem], entries: Sequence[FeedEntry]) -> frozens
     guids = Counter(guid for item in items if (guid := (item.guid or "").strip()))
     sharing = sum(count for count in guids.values() if count > 1)
     garbled = sum(is_garbled(entry.title) for entry in entries)
-    found = {"ids": sharing > len(items) * _TOLERATED, "letters": garbled > max(2, len(entries) * _TOLERATED)}
+    found = {
+        "long": len(items) > MAX_ENTRIES,
+        "ids": sharing > len(items) * _TOLERATED,
+        "letters": garbled > max(2, len(entries) * _TOLERATED),
+    }
     return frozenset(name for name, wrong in found.items() if wrong)
 
 

@@ -36,7 +36,7 @@ KEY: Any = SimpleNamespace(host="api.telegram.org", port=443, is_ssl=True, ssl=T
         (ChatMigrated(-100), Verdict.MIGRATED),
         (Forbidden("Forbidden: bot was blocked by the user"), Verdict.UNREACHABLE),
         (InvalidToken("Not Found"), Verdict.STOP),
-        (EndPointNotFound("Endpoint 'SendMessage' not found in Bot API"), Verdict.STOP),
+        (EndPointNotFound("Endpoint 'sendMessage' not found in Bot API"), Verdict.STOP),
         (BadRequest("Can't parse entities: unexpected end tag at byte offset 3"), Verdict.PLAIN),
         (BadRequest("Chat not found"), Verdict.UNREACHABLE),
         (BadRequest("CHAT_WRITE_FORBIDDEN"), Verdict.UNREACHABLE),
