@@ -20,8 +20,8 @@ PLANTED = (
     PlantedMutant(
         "the markup of a summary reaches a message",
         "bot/messages/news.py",
-        "headline, escape(lede), found_by",
-        "headline, Markup(lede), found_by",
+        "headline, escape(lede), further",
+        "headline, Markup(lede), further",
     ),
     PlantedMutant(
         "all is read from the wire, however much",

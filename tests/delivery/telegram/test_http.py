@@ -1,6 +1,7 @@
 """Our HTTP for python-telegram-bot, against a real server: what it sends, what it raises, and what it never tells."""
 
 import asyncio
+import json
 import logging
 import socket
 import ssl
@@ -17,8 +18,11 @@ from telegram.error import NetworkError, RetryAfter, TelegramError, TimedOut
 from telegram.request import RequestData
 from telegram.request._requestparameter import RequestParameter
 
+from bot.delivery.telegram.client import TelegramBot
 from bot.delivery.telegram.errors import ODD_ANSWER
 from bot.delivery.telegram.http import AiohttpRequest, Timeouts
+from bot.delivery.telegram.send import send
+from bot.messages.payload import EditPayload
 
 TOKEN = "123:very-secret"
 SHORT = timedelta(milliseconds=150)
@@ -111,6 +115,16 @@ async def test_an_answer_that_is_not_as_promised_is_one_of_the_odd_ones(
     with pytest.raises(ODD_ANSWER):
         sent: Any = await request_.post(server.url, data(chat_id=5))
         int(sent["message_id"])
+
+
+async def test_an_edit_names_its_message_and_shows_no_preview_of_a_page(
+    server: Server, request_: AiohttpRequest
+) -> None:
+    bot = TelegramBot(TOKEN, base_url=server.url.partition(TOKEN)[0], request=request_)
+    assert await send(bot, 5, EditPayload("See https://e.example/"), message_id=7) == 7
+    (seen,) = server.seen
+    assert (seen["chat_id"], seen["message_id"], seen["parse_mode"]) == ("5", "7", "HTML")
+    assert json.loads(seen["link_preview_options"]) == {"is_disabled": True}
 
 
 async def test_files_travel_as_multipart(server: Server, request_: AiohttpRequest) -> None:
