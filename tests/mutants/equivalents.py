@@ -17,6 +17,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "bot/schedules/zones.py": {
         "1f890062": "the middle of a month without a zone is within a day of the same with one: no clock changes then",
     },
+    "bot/sources/http/compression.py": {
+        "f8d1d9c8": "zlib would find out whether it is gzip or zlib, and the first bytes were gzip's",
+    },
     "bot/sources/http/fetch.py": {
         "9d2d839b": "a context is left once, and was entered before: the condition is for mypy",
         "c3c04c63": "a closed session refuses as well as none; only the error of a misuse has other words",

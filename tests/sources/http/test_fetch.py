@@ -159,6 +159,17 @@ async def test_a_form_is_posted_again_only_where_it_stays_a_post(
     assert {headers["content-length"] for headers in posted} == {str(len("hub.mode=subscribe"))}
 
 
+async def test_a_form_is_not_posted_over_http_to_a_host_that_is_only_named(
+    server: FeedServer, fetcher: Fetcher
+) -> None:
+    server.serve("/a", b"")
+    server.redirect("/away", server.url("/a", host="localhost"), 307)
+    for url in (server.url("/a", host="localhost"), server.url("/away")):
+        with pytest.raises(SourceError):
+            await fetcher.post(url, {"hub.secret": "x"})
+    assert server.hits("/a") == 0
+
+
 async def test_one_temporary_redirect_on_the_way_makes_the_whole_way_temporary(
     server: FeedServer, fetcher: Fetcher
 ) -> None:
