@@ -32,6 +32,7 @@ from bot.pipeline.clock_repair import ClockRepair
 from bot.pipeline.hubs import Hubs
 from bot.pipeline.ingest import Ingester
 from bot.pipeline.match import Matcher
+from bot.pipeline.missed import Missed
 from bot.pipeline.notice import tell_of_absence
 from bot.pipeline.pages import Pages
 from bot.pipeline.poll import Poller
@@ -208,6 +209,7 @@ async def _work(config: Config, services: Services, presence: Presence, applicat
     async with FeedParser(workers=1) as page_parser:  # a separate one: a slow page delays no feed
         parts = _parts(config, services, presence, receiver, _sender(config, services, application, pulse), page_parser)
         await parts.matcher.warm()
+        await parts.missed.begin()
         outcomes = parts.sender.outcomes
         status = Status(services.database, services.clock, pulse, outcomes, queues=QUEUES, patience=PATIENCE)
         routes = _routes(config, receiver, parts.hubs)
@@ -250,6 +252,7 @@ def _parts(
         pages=Pages(database, fetcher, page_parser, clock, wakeups),
         hubs=_hubs(config, services, ingester),
         matcher=Matcher(database, clock, services.aliases),
+        missed=Missed(database, clock, services.signer),
         sender=sender,
         answer=receiver.answer,
         backups=Backups(database, clock, storage.backup_dir, every=storage.backup_every, keep=storage.backup_keep),

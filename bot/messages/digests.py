@@ -63,17 +63,20 @@ def digest(
     now: datetime,
     late_since: datetime | None = None,
     is_private: bool = True,
+    newest_first: bool = False,
 ) -> list[Part]:
     """Return the parts of a digest, none if there are no items.
 
     Each story is told once, under the label it matched best; those that were perhaps seen stand apart, at the end. Of
     more than STORIES the biggest are told. Of the others a private digest counts as many as its list holds; the rest
     is in no part, and stays owed, as does what PARTS do not hold. `late_since` is when it was due, if it has to say so.
+    With `newest_first` the newest stories come first, not the best.
     """
     told, left = choose(items)
     counted, owed = _count(left) if is_private else ([], left)
     reader = reader_context(words, zone, now)
-    blocks = [block for item in _grouped(told) for block in _blocks(item, reader, is_private=is_private)]
+    ordered = _grouped(told, newest_first=newest_first)
+    blocks = [block for item in ordered for block in _blocks(item, reader, is_private=is_private)]
     every_page = _pages(blocks, reader)
     pages, cut = every_page[:PARTS], every_page[PARTS:]
     stories = len({block.item.story_id for page in pages for block in page}) + len(counted)
@@ -119,9 +122,17 @@ def _part(text: Markup, page: Sequence[_Block], left: Sequence[Item]) -> Part:
     )
 
 
-def _grouped(items: list[Item]) -> list[Item]:
-    """Return the items by label, the label of the best item first, and the best first under each; the doubtful last."""
-    ranked = sorted(items, key=lambda item: (item.perhaps_seen, -item.score, -item.more_sources))
+def _grouped(items: list[Item], *, newest_first: bool) -> list[Item]:
+    """Return the items by label, the label of the first item first; the doubtful last.
+
+    The best comes first, or the newest.
+    """
+
+    def rank(item: Item) -> tuple[float, ...]:
+        age = -item.published_at.timestamp() if newest_first and item.published_at else 0.0
+        return item.perhaps_seen, age, -item.score, -item.more_sources
+
+    ranked = sorted(items, key=rank)
     places: dict[str, int] = {}
     for item in ranked:
         places.setdefault(lines.label(item), len(places))

@@ -77,7 +77,7 @@ async def _write(
         decision = events.decide(found, told.get(chat_id, []), now)
         if isinstance(decision, events.Grow):
             await events.grow(connection, known[chat_id], found, decision.alert, now, signer)
-        elif decision and await deliveries.alerts_since(connection, chat_id, now - HOUR) >= per_hour:
+        elif decision and await alerts.alerts_since(connection, chat_id, now - HOUR) >= per_hour:
             capped.add(chat_id)
         elif decision:
             await _write_one(connection, known[chat_id], found, now, signer, reply_to=decision.reply_to)

@@ -80,10 +80,26 @@ async def freeze_now(
     kind: str,
     schedules: tuple[Schedule, ...] = tuple(Schedule),
     since: datetime | None = None,
+    late_since: datetime | None = None,
+    before_alerts: bool = False,
 ) -> int:
-    """Make a digest of a chat's pending hits (found at `since` or later), outside its slots; return its stories."""
+    """Make a digest of a chat's pending hits (found at `since` or later), outside its slots; return its stories.
+
+    `late_since`: since when they are late, if they are; then the newest come first. `before_alerts`: also of entries
+    whose alerts are still to be written.
+    """
     __, told = await _freeze(
-        connection, chat, now, signer, kind=kind, period=now.isoformat(), schedules=schedules, since=since
+        connection,
+        chat,
+        now,
+        signer,
+        kind=kind,
+        period=now.isoformat(),
+        schedules=schedules,
+        since=since,
+        late_since=late_since,
+        before_alerts=before_alerts,
+        newest_first=late_since is not None,
     )
     return told
 
@@ -99,10 +115,12 @@ async def _freeze(
     schedules: tuple[Schedule, ...],
     late_since: datetime | None = None,
     since: datetime | None = None,
+    before_alerts: bool = False,
+    newest_first: bool = False,
 ) -> tuple[int | None, int]:
     """Write a run and its messages; return its id (None if it was made before) and how many stories it has."""
     await chats.take_turn(connection, chat.id)  # one that is asked for may meet one that is due
-    pending = await hits.pending(connection, chat.id, now, schedules, since=since)
+    pending = await hits.pending(connection, chat.id, now, schedules, since=since, before_alerts=before_alerts)
     count = len(stories(pending))
     run_id = await digest_runs.start_run(connection, chat_id=chat.id, kind=kind, period=period, stories=count, now=now)
     if run_id is None:
@@ -115,6 +133,7 @@ async def _freeze(
         now=now,
         late_since=late_since,
         is_private=chat.is_private,
+        newest_first=newest_first,
     )
     for number, part in enumerate(parts, start=1):
         await deliveries.add(

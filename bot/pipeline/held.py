@@ -12,7 +12,7 @@ from bot.locales import words
 from bot.messages.held import HeldNews, held_message
 from bot.messages.payload import edit, to_payload
 from bot.messages.signing import Signer
-from bot.storage import chats, deliveries, hits
+from bot.storage import alerts, chats, deliveries, hits
 from bot.storage.chats import Chat
 
 HOUR = timedelta(hours=1)
@@ -39,7 +39,7 @@ async def _note(connection: AsyncConnection, chat: Chat, now: datetime, signer: 
         return
     message = held_message(held, words(chat.locale), alerts=per_hour, has_buttons=chat.kind != "channel")
     signed = signer.sign_buttons(chat.id, message)
-    known = await deliveries.last_held(connection, chat.id, now - HOUR)
+    known = await alerts.last_held(connection, chat.id, now - HOUR)
     if known is None:
         payload = to_payload(signed, silent=True)
         await deliveries.add(connection, chat_id=chat.id, kind=deliveries.HELD, payload=payload, now=now, lasts=HOUR)

@@ -18,6 +18,7 @@ from bot.pipeline.clock_repair import ClockRepair
 from bot.pipeline.digest import make_due_digests
 from bot.pipeline.hubs import Hubs
 from bot.pipeline.match import Matcher
+from bot.pipeline.missed import Missed
 from bot.pipeline.pages import Pages
 from bot.pipeline.poll import Poller
 from bot.pipeline.send import Sender, uncertain_delay
@@ -45,6 +46,7 @@ class Parts:
     pages: Pages
     hubs: Hubs | None
     matcher: Matcher
+    missed: Missed
     sender: Sender
     answer: Callable[[asyncio.Event], Awaitable[None]]  # applies the stored updates until the event is set
     backups: Backups
@@ -85,6 +87,8 @@ async def _request_hubs(parts: Parts) -> int:
 
 
 async def _write_alerts(parts: Parts) -> int:
+    if await parts.missed.is_catching_up():
+        return 0
     return await write_alerts(parts.database, parts.clock, parts.signer, per_hour=parts.alerts_per_hour)
 
 
@@ -103,6 +107,8 @@ async def _look_after(parts: Parts) -> None:
                 await parts.presence.keep_role(spec.role, parts.clock.now())
         await take_over(parts.presence, parts.clock)
     await parts.sender.look_after()
+    if await parts.missed.fold_late():
+        parts.wakeups.wake(Step.SEND)
 
 
 async def take_over(presence: Presence, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""Alerts of an event: the messages that told a chat of it lately, with what they show, edits included."""
+"""Alerts: the messages that told a chat of an event, with their edits; how many were sent, or wait."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -8,8 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage.deliveries import ALERT, EDIT, NEVER_SENT, SENT, DeliveryState
-from bot.storage.schema import delivery, delivery_item, told
+from bot.storage.chats import ACTIVE
+from bot.storage.deliveries import ALERT, EDIT, HELD, NEVER_SENT, READY, SENT, DeliveryState, is_in
+from bot.storage.schema import UtcDateTime, chat, delivery, delivery_item, told
 
 _COLUMNS = [
     delivery.c[name]
@@ -86,6 +87,45 @@ async def of_message(connection: AsyncConnection, chat_id: int, message_id: int)
     if not rows or rows[0].edits is not None or rows[0].id not in shown:
         return None
     return _message(rows[0], list(rows[1:]), (), shown)
+
+
+async def late_alerts(
+    connection: AsyncConnection, before: datetime, *, more_than: int, limit: int
+) -> dict[int, datetime]:
+    """Return some active chats with more than so many alerts that wait since before a time, and since when."""
+    since = sa.func.min(delivery.c.created_at)
+    statement = (
+        sa.select(delivery.c.chat_id, sa.type_coerce(since, UtcDateTime).label("since"))
+        .join(chat, chat.c.id == delivery.c.chat_id)
+        .where(is_in(READY), delivery.c.kind == ALERT, delivery.c.created_at <= before, chat.c.state == ACTIVE)
+        .group_by(delivery.c.chat_id)
+        .having(sa.func.count() > more_than)
+        .limit(limit)
+    )
+    return {row.chat_id: row.since for row in await connection.execute(statement)}
+
+
+async def last_held(connection: AsyncConnection, chat_id: int, since: datetime) -> tuple[int, datetime] | None:
+    """Return (id, made at) of the message since a time that says how much is held for a chat; None if there is none."""
+    mine = (delivery.c.chat_id == chat_id, delivery.c.kind == HELD, delivery.c.created_at >= since)
+    statement = (
+        sa.select(delivery.c.id, delivery.c.created_at)
+        .where(*mine, delivery.c.state.not_in(NEVER_SENT))
+        .order_by(delivery.c.id.desc())
+        .limit(1)
+    )
+    row = (await connection.execute(statement)).first()
+    return (row.id, row.created_at) if row else None
+
+
+async def alerts_since(
+    connection: AsyncConnection, chat_id: int, since: datetime, *, before: datetime | None = None
+) -> int:
+    """Return the number of alerts added for a chat since a time (and `before` another): the hourly cap counts these."""
+    mine = [delivery.c.chat_id == chat_id, delivery.c.kind == ALERT, delivery.c.created_at >= since]
+    if before is not None:
+        mine.append(delivery.c.created_at < before)
+    return int((await connection.execute(sa.select(sa.func.count()).where(*mine))).scalar_one())
 
 
 def _message(row: Any, edits: list[Any], queries: Iterable[int], shown: Mapping[int, dict[int, Any]]) -> AlertMessage:

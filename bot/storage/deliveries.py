@@ -16,7 +16,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.storage.chats import ACTIVE
 from bot.storage.database import insert_many
 from bot.storage.lease import held_by
-from bot.storage.schema import chat, delivery, delivery_file, delivery_item, entry, source, subscription, told
+from bot.storage.schema import (
+    chat,
+    delivery,
+    delivery_file,
+    delivery_item,
+    digest_run,
+    entry,
+    source,
+    subscription,
+    told,
+)
 
 
 class DeliveryState(StrEnum):
@@ -550,27 +560,26 @@ async def _close(
     return len(ids)
 
 
-async def alerts_since(
-    connection: AsyncConnection, chat_id: int, since: datetime, *, before: datetime | None = None
-) -> int:
-    """Return the number of alerts added for a chat since a time (and `before` another): the hourly cap counts these."""
-    mine = [delivery.c.chat_id == chat_id, delivery.c.kind == ALERT, delivery.c.created_at >= since]
-    if before is not None:
-        mine.append(delivery.c.created_at < before)
-    return int((await connection.execute(sa.select(sa.func.count()).where(*mine))).scalar_one())
+async def take_back(connection: AsyncConnection, chat_id: int, now: datetime, error: str) -> int:
+    """End a chat's alerts and news that wait to be sent, so that their items are pending again; return how many.
 
-
-async def last_held(connection: AsyncConnection, chat_id: int, since: datetime) -> tuple[int, datetime] | None:
-    """Return (id, made at) of the message since a time that says how much is held for a chat; None if there is none."""
-    mine = (delivery.c.chat_id == chat_id, delivery.c.kind == HELD, delivery.c.created_at >= since)
-    statement = (
-        sa.select(delivery.c.id, delivery.c.created_at)
-        .where(*mine, delivery.c.state.not_in(NEVER_SENT))
-        .order_by(delivery.c.id.desc())
-        .limit(1)
+    What may have arrived already stays: its second copy is marked.
+    """
+    waiting = (
+        delivery.c.chat_id == chat_id,
+        is_in(READY),
+        delivery.c.uncertain_count == 0,
+        sa.or_(delivery.c.kind == ALERT, _is_of_run("missed")),
     )
-    row = (await connection.execute(statement)).first()
-    return (row.id, row.created_at) if row else None
+    ids = list((await connection.execute(sa.select(delivery.c.id).where(*waiting).with_for_update())).scalars())
+    values = {"state": EXPIRED, "ended_at": now, "error": error}
+    await connection.execute(delivery.update().where(delivery.c.id.in_(ids)).values(values))
+    await _give_back(connection, ids, now)
+    return len(ids)
+
+
+def _is_of_run(kind: str) -> sa.ColumnElement[bool]:
+    return delivery.c.digest_run_id.in_(sa.select(digest_run.c.id).where(digest_run.c.kind == kind))
 
 
 async def counts(connection: AsyncConnection) -> dict[DeliveryState, int]:

@@ -262,6 +262,11 @@ async def is_waiting(connection: AsyncConnection, entry_ids: Sequence[int]) -> b
     return (await connection.execute(statement)).first() is not None
 
 
+async def is_any_unmatched(connection: AsyncConnection, now: datetime) -> bool:
+    """Return whether an entry waits for the matcher, and not for its page."""
+    return bool(await unmatched(connection, now, 1))
+
+
 async def headers(connection: AsyncConnection, since: datetime, limit: int) -> list[EntryHeader]:
     """Return the headers of the newest entries seen or edited since a time, newest first."""
     columns = [entry.c[name] for name in EntryHeader.__dataclass_fields__ if name != "has_page"]

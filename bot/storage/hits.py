@@ -152,14 +152,19 @@ async def pending(
     schedules: Sequence[Schedule],
     *,
     since: datetime | None = None,
+    before_alerts: bool = False,
 ) -> list[PendingHit]:
     """Return the pending hits of a chat for its subscriptions with these schedules, oldest first.
 
-    With `since`, only those found then or later.
+    With `since`, only those found then or later. `before_alerts`: also those of entries whose alerts are to be written.
 
-    A hit that is to be sent at once is pending here only when its alerts are written: what an alert did not carry.
+    Else a hit that is to be sent at once is pending here only when its alerts are written: what an alert did not carry.
     """
-    alerted = sa.or_(subscription.c.schedule != Schedule.INSTANT.value, entry.c.alerted_to.is_(None))
+    alerted = (
+        sa.true()
+        if before_alerts
+        else sa.or_(subscription.c.schedule != Schedule.INSTANT.value, entry.c.alerted_to.is_(None))
+    )
     statement = (
         _wanted(*_PENDING_COLUMNS)
         .where(subscription.c.chat_id == chat_id, _pending(now), alerted)
@@ -169,6 +174,20 @@ async def pending(
     if since is not None:
         statement = statement.where(hit.c.found_at >= since)
     return [PendingHit(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def many_to_alert(connection: AsyncConnection, now: datetime, *, more_than: int, limit: int) -> list[int]:
+    """Return some active chats that more than so many stories wait for, of entries whose alerts are to be written."""
+    statement = (
+        _joined(subscription.c.chat_id)
+        .join(chat, chat.c.id == subscription.c.chat_id)
+        .where(entry.c.alerted_to.is_not(None), subscription.c.chat_id > entry.c.alerted_to)
+        .where(subscription.c.schedule == Schedule.INSTANT.value, chat.c.state == "active", _pending(now))
+        .group_by(subscription.c.chat_id)
+        .having(sa.func.count(hit.c.story_id.distinct()) > more_than)
+        .limit(limit)
+    )
+    return list((await connection.execute(statement)).scalars())
 
 
 async def held(connection: AsyncConnection, chat_id: int, now: datetime) -> list[tuple[int, str, int]]:

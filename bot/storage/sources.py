@@ -164,6 +164,14 @@ async def last_polled(connection: AsyncConnection) -> datetime | None:
     return at
 
 
+async def is_any_due(connection: AsyncConnection, now: datetime, *, polled_before: datetime) -> bool:
+    """Whether an active source is due that was not polled since a time, or is being polled."""
+    behind = sa.or_(source.c.polled_at.is_(None), source.c.polled_at < polled_before)
+    due = sa.or_(source.c.next_poll_at <= now, source.c.lease_until.is_not(None))
+    statement = sa.select(source.c.id).where(source.c.state == ACTIVE, behind, due).limit(1)
+    return (await connection.execute(statement)).first() is not None
+
+
 async def claim_due(
     connection: AsyncConnection,
     now: datetime,

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Schedule
-from bot.storage import deliveries, hits, inbox, subscriptions
+from bot.storage import alerts, hits, inbox, subscriptions
 from bot.storage.database import Database
 from tests.storage.world import NOW, World
 
@@ -52,7 +52,7 @@ async def test_a_list_and_an_alert_read_no_table_whole(database: Database) -> No
         await hits.to_alert(connection, 1, NOW, after_chat=0, limit=100)
         await hits.pending(connection, chat.id, NOW, [Schedule.DAILY])
         await hits.latest(connection, chat.id, 10)
-        await deliveries.alerts_since(connection, chat.id, NOW - timedelta(hours=1))
+        await alerts.alerts_since(connection, chat.id, NOW - timedelta(hours=1))
         await subscriptions.queries_since(connection, 5, 100)
         await inbox.waiting(connection, 64, set())
         executed = list(statements)

@@ -9,7 +9,7 @@ from bot.chat.request import Request
 from bot.chat.user.digest_times import day_and_time
 from bot.messages.news import when as shown_time
 from bot.models import Schedule
-from bot.storage import chats, deliveries, hits
+from bot.storage import alerts, chats, hits
 from bot.storage.chats import ChatState
 from bot.storage.hits import Finding, Telling
 
@@ -70,4 +70,4 @@ async def _alerts_before(request: Request, connection: AsyncConnection, finding:
     if finding.schedule is not Schedule.INSTANT:
         return 0
     end = finding.found_at + WRITTEN
-    return await deliveries.alerts_since(connection, request.chat.id, end - HOUR, before=end)
+    return await alerts.alerts_since(connection, request.chat.id, end - HOUR, before=end)
