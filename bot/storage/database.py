@@ -6,6 +6,8 @@ connections of their own. `synchronous=FULL`: with NORMAL a power cut may undo a
 """
 
 import asyncio
+import errno
+import os
 import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -52,6 +54,19 @@ class Turn(IntEnum):
 
     TABLES = 0
     ALERTS = 1
+
+DAMAGED = "{path} is damaged, and left as it is; restore a backup (docs/operations.md)"
+WRITABLE = "user {user}, who runs the bot, must be able to write to {folder} and to {path}, and the disk must allow it"
+ADVICE = {
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
+    sqlite3.SQLITE_NOTADB: DAMAGED,
+    sqlite3.SQLITE_FULL: "make room on its disk",
+    sqlite3.SQLITE_IOERR: "its disk may be broken, or full",
+    sqlite3.SQLITE_BUSY: "another program works on it; stop that first",
+    sqlite3.SQLITE_READONLY: WRITABLE,
+    sqlite3.SQLITE_CANTOPEN: WRITABLE,
+    sqlite3.SQLITE_PERM: WRITABLE,
+}
 
 
 class Database:
@@ -155,7 +170,7 @@ class Database:
                 await take_turn(connection, Turn.TABLES)  # runs that start at the same moment would make them twice
                 await connection.run_sync(_upgrade)
         except (OSError, sqlite3.Error, DBAPIError) as error:
-            raise cannot_be_opened(error) from error
+            raise cannot_be_opened(error, self.path) from error
 
     async def has_tables(self) -> bool:
         """Return whether the database has its tables; True too if it cannot be read: `migrate` reports that."""
@@ -206,10 +221,16 @@ class Database:
         await self.close()
 
 
-def cannot_be_opened(error: Exception) -> ConfigError:
-    """Return the error for a database that cannot be reached, read or written."""
-    reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
-    return ConfigError([f"storage.url: the database cannot be opened: {reason[:200]}"])
+def cannot_be_opened(error: Exception, path: Path | None = None) -> ConfigError:
+    """Return the error for a database that cannot be reached, read or written; `path` is that of a SQLite file."""
+    cause = getattr(error, "orig", error)
+    reason = str(cause).strip().splitlines()[0][:200]
+    advice = ADVICE.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF, "")
+    if isinstance(cause, PermissionError) or getattr(cause, "errno", None) == errno.EROFS:
+        advice = WRITABLE
+    if path is not None and advice:
+        reason = f"{reason}; {advice.format(path=path, folder=path.parent, user=os.geteuid())}"
+    return ConfigError([f"storage.url: the database cannot be opened: {reason}"])
 
 
 async def _refuse_damaged(connection: AsyncConnection) -> None:
@@ -224,6 +245,9 @@ def _make_file(file: DatabaseFile) -> None:
     The mode stays with the file. To set it on each connection fails with a locked file when two are opened at once.
     """
     path = file.path
+    if kind := file.network_disk():
+        reason = f"storage.url: {path} is on a network disk ({kind}), where SQLite's files can be damaged"
+        raise ConfigError([f"{reason}. Put it on a disk of this machine, or use PostgreSQL"])
     if file.has_orphaned_log():
         reason = f"storage.url: {path} is missing or empty, but its log {path.name}-wal holds data"
         raise ConfigError([f"{reason}. Bring the file back beside its log; or move the log away, and restore a backup"])

@@ -5,6 +5,7 @@ all is gone. SQLite notices it nowhere in WAL mode; a further connection would e
 connection is opened once the path has another file, and `loss` says what became of the file that is open.
 """
 
+import re
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,11 @@ LOGS = (
     "-shm",
 )  # files beside the database that SQLite keeps open; without them it is damaged (howtocorrupt.html)
 OPEN_FILES = Path("/proc/self/fd")  # Linux; elsewhere the removal of a log alone is not noticed
+MOUNTS = Path("/proc/self/mountinfo")  # Linux (proc_pid_mountinfo(5))
+NETWORK_DISKS = {
+    *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "davfs"),
+    *("fuse.sshfs", "fuse.rclone", "fuse.s3fs", "fuse.davfs2", "fuse.glusterfs"),
+}
 MARKER_TEXT = """\
 Watchword made its tables in the database beside this file. While this file is here, it does not start with an empty
 database. To begin anew with an empty one, remove it.
@@ -63,6 +69,21 @@ class DatabaseFile:
         except OSError:  # the disk or the permissions: it may well be there
             return self._opened
         return found.st_dev, found.st_ino
+
+    def network_disk(self) -> str | None:
+        """Return the kind of file system the file is on, if that is one of a network; else None.
+
+        SQLite's log needs memory shared by all who use the file, and locks that hold (sqlite.org/wal.html, "Overview").
+        """
+        if not MOUNTS.exists():
+            return None
+        folder, found = self.path.parent.resolve(), (0, "")
+        for line in MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines():
+            before, _, after = line.partition(" - ")
+            point = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), before.split()[4])
+            if folder.is_relative_to(point):
+                found = max(found, (len(point), after.split()[0]), key=lambda mount: mount[0])
+        return found[1] if found[1] in NETWORK_DISKS else None
 
     # ---- the marker ----
 
