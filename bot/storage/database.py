@@ -55,6 +55,7 @@ class Turn(IntEnum):
     TABLES = 0
     ALERTS = 1
 
+
 DAMAGED = "{path} is damaged, and left as it is; restore a backup (docs/operations.md)"
 WRITABLE = "user {user}, who runs the bot, must be able to write to {folder} and to {path}, and the disk must allow it"
 ADVICE = {
