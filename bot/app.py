@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -36,6 +36,7 @@ from bot.pipeline.missed import Missed
 from bot.pipeline.notice import tell_of_absence
 from bot.pipeline.pages import Pages
 from bot.pipeline.poll import Poller
+from bot.pipeline.rescue import Rescue
 from bot.pipeline.send import Sender
 from bot.runtime import failpoints
 from bot.runtime.clock import Clock, clock_for, refuse_impossible
@@ -54,7 +55,7 @@ from bot.sources.http.guard import AddressGuard
 from bot.sources.reading.pool import FeedParser
 from bot.storage import secrets, sources
 from bot.storage import websub as hub_subscriptions
-from bot.storage.backup import BackupError, backup_before_migrating
+from bot.storage.backup import BackupError, backup_before_migrating, refuse_lost
 from bot.storage.database import Database
 from bot.storage.runs import Presence, present
 from bot.web.server import Status, serving
@@ -65,8 +66,12 @@ log = structlog.get_logger()
 GRACE = timedelta(seconds=18)  # for work in flight at SIGTERM
 
 
-async def run(config: Config) -> None:
-    """Run until SIGTERM or SIGINT. Raise ConfigError if Telegram refuses the token or the database is too new."""
+async def run(config: Config, notes: Sequence[str] = ()) -> None:
+    """Run until SIGTERM or SIGINT; log `notes` for the operator at the start.
+
+    Raise ConfigError if Telegram refuses the token or the database is too new, DatabaseLostError if its file was
+    removed or replaced meanwhile.
+    """
     stop, wakeups = asyncio.Event(), Wakeups()
     with Watchdog() as watchdog:
         on_signal(stop, wakeups, watchdog)
@@ -75,22 +80,27 @@ async def run(config: Config) -> None:
         failpoints.arm(token)
         clock = clock_for(token)
         refuse_impossible(clock.now())
-        await serve(config, clock, wakeups, stop)
+        await serve(config, clock, wakeups, stop, notes)
 
 
-async def serve(config: Config, clock: Clock, wakeups: Wakeups, stop: asyncio.Event) -> None:
+async def serve(config: Config, clock: Clock, wakeups: Wakeups, stop: asyncio.Event, notes: Sequence[str] = ()) -> None:
     """Run until `stop` is set. Wake all steps after setting it, or they end only at their next tick."""
     async with AsyncExitStack() as stack:
         services, presence = await _services(config, clock, wakeups, stack)
+        for note in notes:
+            log.warning("note", text=note)
         application = await stack.enter_async_context(_application(config))
         register(application, services)
         scheduler = build(wakeups)
         scheduler.start()
         stack.callback(scheduler.shutdown, wait=False)
+        rescue = Rescue(services.database, clock, wakeups, stop, folder=config.storage.backup_dir)
         try:
-            await _work(config, services, presence, application, stop)
+            await _work(config, services, presence, application, rescue, stop)
         except* ConfigError as errors:
             raise ConfigError([line for error in _leaves(errors) for line in error.problems]) from None
+        finally:
+            await rescue.finish()
     log.info("stopped")
 
 
@@ -106,8 +116,11 @@ async def _services(config: Config, clock: Clock, wakeups: Wakeups, stack: Async
     aliases = AliasBook(read_file(config.matching.aliases) if config.matching.aliases else ())
     database = Database(config.storage.url.get_secret_value())
     presence = await stack.enter_async_context(present(database))
+    await refuse_lost(database, config.storage.backup_dir)
     await _save_old_tables(config, database)
     await stack.enter_async_context(database)
+    if database.file is not None:
+        database.file.mark()
     guard = AddressGuard(config.fetch.allow_networks, config.fetch.allow_ports)
     fetcher = Fetcher(
         guard,
@@ -202,12 +215,15 @@ async def _application(config: Config) -> AsyncIterator[App]:
         await updates.shutdown()
 
 
-async def _work(config: Config, services: Services, presence: Presence, application: App, stop: asyncio.Event) -> None:
+async def _work(
+    config: Config, services: Services, presence: Presence, application: App, rescue: Rescue, stop: asyncio.Event
+) -> None:
     """Start every step and HTTP server, and end them when `stop` is set."""
     pulse = Pulse(services.clock)
     receiver = Receiver(application, services.database, services.clock, services.wakeups, pulse)
     async with FeedParser(workers=1) as page_parser:  # a separate one: a slow page delays no feed
-        parts = _parts(config, services, presence, receiver, _sender(config, services, application, pulse), page_parser)
+        sender = _sender(config, services, application, pulse)
+        parts = _parts(config, services, presence, receiver, sender, page_parser, rescue)
         await parts.matcher.warm()
         await parts.missed.begin()
         outcomes = parts.sender.outcomes
@@ -239,6 +255,7 @@ def _parts(
     receiver: Receiver,
     sender: Sender,
     page_parser: FeedParser,
+    rescue: Rescue,
 ) -> Parts:
     database, clock, wakeups, fetcher = services.database, services.clock, services.wakeups, services.fetcher
     storage = config.storage
@@ -256,6 +273,7 @@ def _parts(
         sender=sender,
         answer=receiver.answer,
         backups=Backups(database, clock, storage.backup_dir, every=storage.backup_every, keep=storage.backup_keep),
+        rescue=rescue,
         clock_repair=ClockRepair(database, clock, slowest=config.polling.max_interval),
         week=services.week,
         signer=services.signer,

@@ -357,6 +357,12 @@ def _contradictions(config: Config) -> list[str]:
     return problems
 
 
+def is_from_runtime(path: Path) -> bool:
+    """Return whether a container's runtime or systemd made a file and set its mode; an ACL of systemd's looks open."""
+    folders = ["/run/secrets", os.environ.get("CREDENTIALS_DIRECTORY", "/run/secrets")]
+    return any(path.is_relative_to(folder) for folder in folders)
+
+
 def _with_token_of_file(config: Config) -> Config:
     path = config.telegram.token_file
     if path is None:
@@ -366,7 +372,7 @@ def _with_token_of_file(config: Config) -> Config:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         raise ConfigError(["telegram.token_file: cannot be read"]) from None
-    if mode & 0o077 and not str(path).startswith("/run/secrets/"):  # the container runtime sets the mode of its secrets
+    if mode & 0o077 and not is_from_runtime(path):
         raise ConfigError(["telegram.token_file: others may read it; run chmod 600 on it"])
     if not TOKEN.fullmatch(text):
         raise ConfigError(["telegram.token_file: does not hold a token as @BotFather gives it out"])

@@ -4,6 +4,7 @@ WatchwordError
 ├── UserError       the reader's to fix: its text goes to the chat
 │   └── QueryError  with the character a query failed at
 ├── ConfigError     the operator's: shown at start, names the key, never the value
+├── DatabaseLostError  the operator's: shown when the program ends
 ├── SourceError     costs one source one poll
 └── DeliveryError   costs one delivery one attempt (its kinds: bot/delivery/telegram/errors.py)
 """
@@ -35,6 +36,10 @@ class ConfigError(WatchwordError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class DatabaseLostError(WatchwordError):
+    """The SQLite file was removed or replaced while it was open; the text says how to go on."""
 
 
 class FaultKind(StrEnum):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.check import SAFE_SQLITE
+from bot.cli.notes import SAFE_SQLITE
 from bot.config import PREFIX, load
 
 ROOT = Path(__file__).parents[1]

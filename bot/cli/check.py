@@ -1,16 +1,16 @@
 """`watchword check`: tests the configuration, database, token and sources, and prints a line for each."""
 
 import asyncio
-import platform
 import sqlite3
 from collections.abc import Awaitable, Callable
-from pyexpat import EXPAT_VERSION, version_info
+from pathlib import Path
 from typing import TextIO
 
 import sqlalchemy as sa
 from telegram import Bot
 from telegram.error import InvalidToken, TelegramError
 
+from bot.cli.notes import versions, warnings
 from bot.config import Config
 from bot.delivery.telegram.http import AiohttpRequest
 from bot.errors import ConfigError, SourceError
@@ -20,13 +20,11 @@ from bot.sources.address import canonical_url
 from bot.sources.http.fetch import Fetcher
 from bot.sources.http.guard import AddressGuard
 from bot.sources.reading.pool import FeedParser
+from bot.storage.backup import refuse_lost
 from bot.storage.database import Database
 
-SAFE_SQLITE = (3, 51, 3)  # older ones can damage a WAL that two connections reset at once (sqlite.org/wal.html)
-SAFE_EXPAT = (2, 7, 4)  # CVE-2025-59375, CVE-2026-25210
 
-
-async def check(config: Config, out: TextIO) -> int:
+async def check(config: Config, file: Path | None, out: TextIO) -> int:
     """Print the result of each test and return the exit status: 0 only if the bot would run."""
     tests: dict[str, Callable[[Config], Awaitable[str]]] = {
         "configuration": _configuration,
@@ -43,7 +41,7 @@ async def check(config: Config, out: TextIO) -> int:
         print(f"{name:14} {verdict}", file=out)
     for line in await _sources(config):
         print(f"{'source':14} {line}", file=out)
-    for warning in _warnings(config):
+    for warning in [*warnings(config, file), versions()]:
         print(f"{'note':14} {warning}", file=out)
     return 1 if wrong else 0
 
@@ -69,6 +67,7 @@ async def _aliases(config: Config) -> str:
 async def _database(config: Config) -> str:
     database = Database(config.storage.url.get_secret_value())
     try:
+        await refuse_lost(database, config.storage.backup_dir)
         await database.migrate()
         async with database.read() as connection:
             if not database.is_sqlite:
@@ -115,18 +114,3 @@ async def _sources(config: Config) -> list[str]:
             except SourceError as error:
                 lines.append(f"{number} fails ({error.kind}): {explain(error)}")
     return lines
-
-
-def _warnings(config: Config) -> list[str]:
-    found = []
-    if config.storage.url.get_secret_value().startswith("sqlite") and sqlite3.sqlite_version_info < SAFE_SQLITE:
-        found.append(
-            f"SQLite {sqlite3.sqlite_version} has a fault in WAL mode that 3.51.3 mends; "
-            "one writer at a time, as here, keeps clear of it"
-        )
-    if version_info < SAFE_EXPAT:
-        found.append(f"{EXPAT_VERSION} is older than 2.7.4; feeds with a DTD that defines entities are refused")
-    if (config.web.public_url or "").startswith("http:"):
-        found.append("web.public_url is no https address: who reads along learns the secrets that hubs are given")
-    found.append(f"Python {platform.python_version()}, {EXPAT_VERSION.replace('_', ' ')}")
-    return found

@@ -92,8 +92,9 @@ def _run(options: argparse.Namespace) -> int:
         asyncio.run(run_sandbox(config, port=options.port))
     else:
         from bot.app import run
+        from bot.cli.notes import warnings
 
-        asyncio.run(run(config))
+        asyncio.run(run(config, warnings(config, options.config)))
     return 0
 
 
@@ -110,19 +111,21 @@ def _check(options: argparse.Namespace) -> int:
     from bot.cli.check import check
 
     config = load(options.config)
-    return asyncio.run(check(config, sys.stdout))
+    return asyncio.run(check(config, options.config, sys.stdout))
 
 
 def _backup(options: argparse.Namespace) -> int:
     from bot.runtime.clock import Clock
-    from bot.storage.backup import backup, backup_to_folder
+    from bot.storage.backup import backup, backup_to_folder, refuse_lost
     from bot.storage.database import Database
 
     storage = load(options.config).storage
     file: Path | None = options.file
 
     async def write() -> Path:
-        async with Database(storage.url.get_secret_value()) as database:
+        database = Database(storage.url.get_secret_value())
+        await refuse_lost(database, storage.backup_dir)
+        async with database:
             if file is not None:
                 await backup(database, file)
                 return file

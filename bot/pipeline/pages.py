@@ -79,7 +79,7 @@ class Pages:
 
     async def _claim(self) -> list[PendingPage]:
         free = AT_ONCE - self._in_hand
-        if free <= 0:
+        if free <= 0 or self.database.room.is_short:
             return []
         now = self.clock.now()
         try:

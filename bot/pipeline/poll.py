@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import FaultKind, SourceError, SourceFault
@@ -28,14 +28,13 @@ from bot.sources.item_cache import ItemCache
 from bot.sources.reading.item_spans import ReadResult
 from bot.sources.reading.pool import FeedParser
 from bot.storage import sources, websub
-from bot.storage.database import Database
+from bot.storage.database import DATABASE_AWAY, Database
 from bot.storage.entries import Stored
 
 log = structlog.get_logger()
 
 AT_ONCE = 32  # polls under way, most of them waiting for a server
 LEASE = timedelta(minutes=10)  # longer than any poll that still runs
-DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)  # full, unreachable, or read-only
 
 
 class Poller:
@@ -73,7 +72,7 @@ class Poller:
 
     async def _claim(self) -> list[Source]:
         free = AT_ONCE - self._in_hand
-        if free <= 0:
+        if free <= 0 or self.database.room.is_short:
             return []
         now = self.clock.now()
         try:
@@ -83,8 +82,11 @@ class Poller:
                 ids = [source.id for source in due] if self.ingester.callbacks else []
                 pushed = await websub.relied_on(connection, ids, now) if ids else set()
                 return [replace(source, pushed=source.id in pushed) for source in due]
+        except DATABASE_AWAY as error:  # the next tick tries again
+            log.error("sources not claimed", reason=str(error.orig))
+            return []
         except SQLAlchemyError:
-            log.exception("sources not claimed")  # the next tick tries again
+            log.exception("sources not claimed")
             return []
 
     async def record(self) -> None:

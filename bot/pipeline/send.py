@@ -113,7 +113,7 @@ class Sender:
     async def _claim(self) -> list[Flight]:
         moment = self.clock.monotonic()
         free, answers_only = self._room(moment)
-        if free <= 0:
+        if free <= 0 or self.database.room.refusal:  # what cannot be marked is not sent
             return []
         self._claims += 1
         turn, is_theirs = divmod(self._claims, TURN_OF_THE_LAST)

@@ -11,9 +11,9 @@ import structlog
 
 from bot.runtime.liveness import Pulse
 from bot.runtime.steps import STEPS, Parts, Run, StepSpec
-from bot.runtime.wakeups import Wakeups
+from bot.runtime.wakeups import Step, Wakeups
 from bot.runtime.watchdog import Watchdog
-from bot.storage.database import retry_conflicts
+from bot.storage.database import DATABASE_AWAY, retry_conflicts
 
 log = structlog.get_logger()
 
@@ -43,13 +43,16 @@ async def _repeat(spec: StepSpec, run: Run, parts: Parts, pulse: Pulse, stop: as
 
     while not stop.is_set():
         await parts.wakeups.wait(spec.step)
+        if parts.database.room.refusal and spec.step is not Step.CARE:  # care finds out when it can be written again
+            continue
         try:
             while not stop.is_set() and await retry_conflicts(work):
                 for following in spec.wakes:
                     parts.wakeups.wake(following)
             pulse.beat(spec.step.value)
-        except Exception:  # the boundary of one step: the others go on
-            log.exception("step failed", step=spec.step.value)
+        except Exception as error:  # the boundary of one step: the others go on
+            away = isinstance(error, DATABASE_AWAY)
+            log.error("step failed", step=spec.step.value, reason=type(error).__name__, exc_info=not away)
             pulse.fail(spec.step.value)
             await wait(stop, RETRY)
             parts.wakeups.wake(spec.step)

@@ -21,6 +21,7 @@ from bot.pipeline.match import Matcher
 from bot.pipeline.missed import Missed
 from bot.pipeline.pages import Pages
 from bot.pipeline.poll import Poller
+from bot.pipeline.rescue import Rescue
 from bot.pipeline.send import Sender, uncertain_delay
 from bot.pipeline.tidy import tidy
 from bot.runtime.clock import Clock
@@ -50,6 +51,7 @@ class Parts:
     sender: Sender
     answer: Callable[[asyncio.Event], Awaitable[None]]  # applies the stored updates until the event is set
     backups: Backups
+    rescue: Rescue
     clock_repair: ClockRepair
     week: Week
     signer: Signer
@@ -93,11 +95,13 @@ async def _write_alerts(parts: Parts) -> int:
 
 
 async def _look_after(parts: Parts) -> None:
-    """Keep the roles, the clock and the leases in order.
+    """Keep the file, the roles, the clock and the leases in order; the last three once the database can be written.
 
     A role is renewed here too, because an analysis, or a wait for a slot, may take longer than its lease; each in a
     transaction of its own, so that the sender does not wait for a matcher that writes.
     """
+    if await parts.rescue.look_after() or not await parts.database.try_writing():
+        return
     if await parts.clock_repair.repair_if_put_back():
         parts.wakeups.wake_all()
     if not parts.presence.is_alone:

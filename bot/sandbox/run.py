@@ -122,7 +122,8 @@ def _in_sandbox(config: Config, sandbox: Sandbox, demo: tuple[ConfiguredSource, 
     }
     if "url" not in config.storage.model_fields_set:
         url = SecretStr(f"sqlite:///{folder / 'watchword.db'}")
-        changes["storage"] = config.storage.model_copy(update={"url": url})
+        # No backups of it either: they would push those of the real bot out of their folder.
+        changes["storage"] = config.storage.model_copy(update={"url": url, "backup_dir": None})
     if "default_schedule" not in config.digest.model_fields_set:
         changes["digest"] = config.digest.model_copy(update={"default_schedule": Schedule.INSTANT})
     return config.model_copy(update=changes)

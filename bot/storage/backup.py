@@ -12,6 +12,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+import aiosqlite
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,6 +24,8 @@ from bot.storage.schema import meta
 
 CHUNK = 1000
 NAME = "watchword-%Y%m%dT%H%M%SZ.db"
+RESCUED_NAME = "watchword-rescued-%Y%m%dT%H%M%SZ.db"  # no name of a backup: never removed as an old one
+COPIES = "watchword-*.db"  # backups, rescued copies, and those from before an update
 SHAPE = re.compile(r"watchword-\d{8}T\d{6}Z\.db")
 
 
@@ -30,13 +33,16 @@ class BackupError(WatchwordError):
     """Failure to make a backup; the text has the reason."""
 
 
-async def backup(database: Database, target: Path) -> None:
-    """Write a backup to `target`, replacing it if it exists. On failure raise BackupError and leave nothing behind."""
+async def backup(database: Database, target: Path, *, rescue: bool = False) -> None:
+    """Write a backup to `target`, replacing it if it exists. On failure raise BackupError and leave nothing behind.
+
+    `rescue`: the SQLite file was removed, so no connection can be opened; the one that writes still has all of it.
+    """
     unfinished = target.with_name(f".{target.name}.unfinished")
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _remove(unfinished)
-        await _copy(database, unfinished)
+        await (_rescue if rescue else _copy)(database, unfinished)
         failpoint("backup")
         _check(unfinished)
         _flush(unfinished)
@@ -85,6 +91,36 @@ def newest_backup_at(folder: Path, now: datetime) -> datetime | None:
     return max((at for at in made if at <= now), default=None)
 
 
+def copies(database: Database, folder: Path | None) -> list[Path]:
+    """Return the backups and rescued copies in the folder of backups and beside the SQLite file, newest first."""
+    folders = {path for path in (folder, database.path.parent if database.path else None) if path is not None}
+    found = {path for where in folders for path in where.glob(COPIES) if path != database.path}
+    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+async def refuse_lost(database: Database, folder: Path | None) -> None:
+    """Raise ConfigError for an empty database where a file shows that there was one; call it before `migrate`.
+
+    To begin with an empty one in silence is how people learn weeks later that their subscriptions are gone. An empty
+    folder shows nothing, and neither does a first start that was killed: the marker comes after the tables.
+    """
+    if await database.has_tables():
+        return
+    saved, marker = copies(database, folder), database.file.marker if database.file else None
+    if marker is not None and not marker.exists():
+        marker = None
+    if not saved and marker is None:
+        return
+    what = f"{database.path} is missing or empty" if database.path else "this database is empty"
+    reason = f"there is a copy of an earlier one: {saved[0]}" if saved else f"{marker} shows that there was one"
+    on = f"watchword restore {saved[0] if saved else 'FILE'}"
+    away = [str(marker)] if marker else []
+    away += [f"the files {COPIES} in {where}" for where in dict.fromkeys(path.parent for path in saved)]
+    raise ConfigError(
+        [f"storage.url: {what}, but {reason}. To go on: {on}. To begin anew: move away {' and '.join(away)}"]
+    )
+
+
 async def restore(source: Path, database: Database) -> None:
     """Fill `database` with a backup. ConfigError if `source` is not a backup, or the database is not empty."""
     if not source.is_file():  # noqa: ASYNC240 - nothing else runs
@@ -113,14 +149,23 @@ async def _copy(database: Database, target: Path) -> None:
         async with database.read() as connection:
             raw = (await connection.get_raw_connection()).driver_connection
             assert raw is not None
-            with sqlite3.connect(target) as file:
-                await raw.backup(file, pages=CHUNK)
-            file.close()
+            await _copy_file(raw, target)
         return
     async with Database(f"sqlite:///{target}") as saved:
         async with database.snapshot() as reading, saved.begin() as writing:
             await _copy_tables(reading, writing)
         await saved.empty_log()
+
+
+async def _rescue(database: Database, target: Path) -> None:
+    _make(target)
+    async with database.between_writes() as connection:
+        await _copy_file(connection, target)
+
+
+async def _copy_file(connection: aiosqlite.Connection, target: Path) -> None:
+    with closing(sqlite3.connect(target)) as file:
+        await connection.backup(file, pages=CHUNK)
 
 
 async def _copy_tables(reading: AsyncConnection, writing: AsyncConnection) -> None:

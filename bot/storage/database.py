@@ -6,6 +6,8 @@ connections of their own. `synchronous=FULL`: with NORMAL a power cut may undo a
 """
 
 import asyncio
+import errno
+import os
 import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -14,6 +16,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
+import aiosqlite
 import sqlalchemy as sa
 import structlog
 from alembic import command
@@ -23,11 +26,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.errors import ConfigError
+from bot.storage.database_file import DatabaseFile
+from bot.storage.room import Room
 from bot.storage.schema import counter
 
 log = structlog.get_logger()
@@ -37,6 +42,8 @@ Result = TypeVar("Result")
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_MS = 10_000
 STATEMENT_TIMEOUT_MS = 60_000
+DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)  # full, unreachable, or read-only
+PROBE = "room"  # a counter that is never committed
 CONFLICT = ("40001", "40P01")  # serialization_failure, deadlock_detected (PostgreSQL, appendix A)
 CONFLICTS = 3  # in a row, after which a unit fails
 KIND = 0x57415443  # "WATC": the first half of our advisory locks, so that they collide with no other program's
@@ -49,17 +56,35 @@ class Turn(IntEnum):
     ALERTS = 1
 
 
+DAMAGED = "{path} is damaged, and left as it is; restore a backup (docs/operations.md)"
+WRITABLE = "user {user}, who runs the bot, must be able to write to {folder} and to {path}, and the disk must allow it"
+ADVICE = {
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
+    sqlite3.SQLITE_NOTADB: DAMAGED,
+    sqlite3.SQLITE_FULL: "make room on its disk",
+    sqlite3.SQLITE_IOERR: "its disk may be broken, or full",
+    sqlite3.SQLITE_BUSY: "another program works on it; stop that first",
+    sqlite3.SQLITE_READONLY: WRITABLE,
+    sqlite3.SQLITE_CANTOPEN: WRITABLE,
+    sqlite3.SQLITE_PERM: WRITABLE,
+}
+
+
 class Database:
     """The database and its transactions. `url` is `sqlite:///path` or `postgresql://…`."""
 
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        if self.is_sqlite:
-            self._writer = _sqlite_engine(self.url, begin="BEGIN IMMEDIATE", pool_size=1)
-            self._reader = _sqlite_engine(self.url, begin="BEGIN", pool_size=4)
+        self.file = DatabaseFile(self.path) if self.path else None
+        self.room = Room(self.path.parent if self.path else None)
+        if self.file is not None:
+            self._writer = _sqlite_engine(self.url, self.file, begin="BEGIN IMMEDIATE", pool_size=1)
+            self._reader = _sqlite_engine(self.url, self.file, begin="BEGIN", pool_size=4)
         else:
             self._writer = self._reader = _postgresql_engine(self.url)
+        for engine in {self._writer, self._reader}:
+            sa.event.listen(engine.sync_engine, "handle_error", self._note_error)
         self._write_lock = asyncio.Lock()
         self.run = secrets.token_hex(4)  # the name of this run of the program, in its lease tokens
 
@@ -72,6 +97,39 @@ class Database:
             return
         async with self._write_lock, self._writer.begin() as connection:
             yield connection
+
+    async def try_writing(self) -> bool:
+        """Write something and take it back, if the database refused its last write; return whether it can be written.
+
+        Both are in one transaction, so no row is left, and yet its commit is written to the disk.
+        """
+        if self.room.refusal is None:
+            return True
+        try:
+            async with self.begin() as connection:
+                await next_value(connection, PROBE)
+                await connection.execute(counter.delete().where(counter.c.name == PROBE))
+        except DATABASE_AWAY:
+            return False
+        self.room.refusal = None
+        return True
+
+    def troubles(self) -> list[str]:
+        """Return a sentence for each thing that is wrong with the file or its disk, without asking the database."""
+        loss = self.file.loss() if self.file else None
+        lost = f"{loss} while the bot runs. It saves a copy and stops; its log names the copy and how to go on"
+        return [trouble for trouble in (loss and lost, self.room.fault()) if trouble]
+
+    def _note_error(self, context: sa.engine.ExceptionContext) -> None:
+        self.room.note_error(context.original_exception)
+
+    @asynccontextmanager
+    async def between_writes(self) -> AsyncIterator[aiosqlite.Connection]:
+        """Yield SQLite's connection that writes, outside any transaction, while nobody else writes."""
+        async with self._write_lock, self._writer.connect() as connection:
+            raw = (await connection.get_raw_connection()).driver_connection
+            assert raw is not None
+            yield raw
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -105,19 +163,29 @@ class Database:
         ConfigError if a newer version wrote them, or the database cannot be reached or its file is damaged.
         """
         try:
-            if self.path:
-                _make_file(self.path)
+            if self.file is not None:
+                _make_file(self.file)
             async with self.begin() as connection:
                 if self.is_sqlite:
                     await _refuse_damaged(connection)
                 await take_turn(connection, Turn.TABLES)  # runs that start at the same moment would make them twice
                 await connection.run_sync(_upgrade)
         except (OSError, sqlite3.Error, DBAPIError) as error:
-            raise cannot_be_opened(error) from error
+            raise cannot_be_opened(error, self.path) from error
+
+    async def has_tables(self) -> bool:
+        """Return whether the database has its tables; True too if it cannot be read: `migrate` reports that."""
+        if self.file is not None and self.file.is_empty():
+            return self.file.has_orphaned_log()
+        try:
+            async with self.read() as connection:
+                return await connection.run_sync(_revision) is not None
+        except (sqlite3.Error, DBAPIError):
+            return True
 
     async def revision_before(self) -> str | None:
         """Return the revision of a SQLite file's tables if `migrate` would change them, else None."""
-        if self.path is None or not self.path.exists():
+        if self.file is None or self.file.is_empty():
             return None
         try:
             async with self.read() as connection:
@@ -130,10 +198,8 @@ class Database:
         """Write SQLite's log back into its file and truncate it, if no reader uses it: by itself it only grows."""
         if not self.is_sqlite:
             return
-        async with self._write_lock, self._writer.connect() as connection:
-            raw = (await connection.get_raw_connection()).driver_connection
-            assert raw is not None
-            await raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        async with self.between_writes() as connection:
+            await connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def log_bytes(self) -> int:
         """Return the size of SQLite's log; 0 for PostgreSQL."""
@@ -144,6 +210,8 @@ class Database:
         """Close every connection."""
         await self._writer.dispose()
         await self._reader.dispose()
+        if self.file is not None:
+            self.file.note_closed()
 
     async def __aenter__(self) -> "Database":
         """Bring the tables up to date, for `async with`."""
@@ -154,10 +222,16 @@ class Database:
         await self.close()
 
 
-def cannot_be_opened(error: Exception) -> ConfigError:
-    """Return the error for a database that cannot be reached, read or written."""
-    reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
-    return ConfigError([f"storage.url: the database cannot be opened: {reason[:200]}"])
+def cannot_be_opened(error: Exception, path: Path | None = None) -> ConfigError:
+    """Return the error for a database that cannot be reached, read or written; `path` is that of a SQLite file."""
+    cause = getattr(error, "orig", error)
+    reason = str(cause).strip().splitlines()[0][:200]
+    advice = ADVICE.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF, "")
+    if isinstance(cause, PermissionError) or getattr(cause, "errno", None) == errno.EROFS:
+        advice = WRITABLE
+    if path is not None and advice:
+        reason = f"{reason}; {advice.format(path=path, folder=path.parent, user=os.geteuid())}"
+    return ConfigError([f"storage.url: the database cannot be opened: {reason}"])
 
 
 async def _refuse_damaged(connection: AsyncConnection) -> None:
@@ -166,11 +240,18 @@ async def _refuse_damaged(connection: AsyncConnection) -> None:
         raise ConfigError(["storage.url: the file is damaged; restore a backup (docs/operations.md)"])
 
 
-def _make_file(path: Path) -> None:
+def _make_file(file: DatabaseFile) -> None:
     """Create the database file in WAL mode, readable by its owner alone (SQLite would make it readable by all).
 
     The mode stays with the file. To set it on each connection fails with a locked file when two are opened at once.
     """
+    path = file.path
+    if kind := file.network_disk():
+        reason = f"storage.url: {path} is on a network disk ({kind}), where SQLite's files can be damaged"
+        raise ConfigError([f"{reason}. Put it on a disk of this machine, or use PostgreSQL"])
+    if file.has_orphaned_log():
+        reason = f"storage.url: {path} is missing or empty, but its log {path.name}-wal holds data"
+        raise ConfigError([f"{reason}. Bring the file back beside its log; or move the log away, and restore a backup"])
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.touch(mode=0o600)
     with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000)) as connection:
@@ -221,7 +302,7 @@ async def next_value(connection: AsyncConnection, name: str) -> int:
     return int((await connection.execute(statement.returning(counter.c.value))).scalar_one())
 
 
-def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> AsyncEngine:
+def _sqlite_engine(url: sa.URL, file: DatabaseFile, *, begin: str, pool_size: int) -> AsyncEngine:
     engine = create_async_engine(
         url.set(drivername="sqlite+aiosqlite"),
         pool_size=pool_size,
@@ -231,8 +312,13 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> AsyncEngine:
         connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
     )
 
+    @sa.event.listens_for(engine.sync_engine, "do_connect")
+    def refuse_other(*connecting: object) -> None:
+        file.refuse_other()
+
     @sa.event.listens_for(engine.sync_engine, "connect")
     def configure(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        file.note_opened()
         connection.isolation_level = None  # transactions are ours, not the driver's
         cursor = connection.cursor()
         for pragma in (

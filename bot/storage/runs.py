@@ -161,7 +161,7 @@ async def _only_one(path: Path) -> int:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise cannot_be_opened(error) from error
+        raise cannot_be_opened(error, path.with_suffix("")) from error
     try:
         async with asyncio.timeout(PATIENCE.total_seconds()):
             while True:

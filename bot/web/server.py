@@ -85,11 +85,14 @@ class Status:
             async with self.database.read() as connection:
                 return self._faults(await queue_ages.waits(connection, self.clock.now(), self.queues))
         except SQLAlchemyError as error:
-            return [f"database: {type(error).__name__}"]
+            return [*self._troubles(), f"database: {type(error).__name__}"]
+
+    def _troubles(self) -> list[str]:
+        return [f"database: {trouble}" for trouble in self.database.troubles()]
 
     def _faults(self, waits: Mapping[str, timedelta]) -> list[str]:
         pulse = self.pulse
-        return problems(
+        return self._troubles() + problems(
             waits,
             self.patience,
             sent=pulse.since("sent"),
