@@ -1,5 +1,6 @@
 """Permissions, checked at every update: admins may do everything; the banned nothing; others as `[access]` allows."""
 
+from telegram.constants import ChatType
 from telegram.error import TelegramError
 
 from bot.chat.request import Request
@@ -38,7 +39,10 @@ async def require_group_admin(request: Request) -> None:
     except TelegramError as error:
         raise UserError(_("Telegram did not answer. Try again in a moment.")) from error
     if status not in GROUP_ADMINS:
-        raise UserError(_("Only admins of this group can do that."))
+        is_channel = chat.type == ChatType.CHANNEL
+        raise UserError(
+            _("Only admins of this channel can do that.") if is_channel else _("Only admins of this group can do that.")
+        )
 
 
 def refusal(request: Request) -> str:

@@ -123,7 +123,7 @@ def _part(text: Markup, page: Sequence[_Block], left: Sequence[Item]) -> Part:
 
 
 def _grouped(items: list[Item], *, newest_first: bool) -> list[Item]:
-    """Return the items by label, the label of the first item first; the doubtful last.
+    """Return the items by label, the label of the first item first, stories of one thread together; the doubtful last.
 
     The best comes first, or the newest.
     """
@@ -133,10 +133,21 @@ def _grouped(items: list[Item], *, newest_first: bool) -> list[Item]:
         return item.perhaps_seen, age, -item.score, -item.more_sources
 
     ranked = sorted(items, key=rank)
-    places: dict[str, int] = {}
-    for item in ranked:
-        places.setdefault(lines.label(item), len(places))
-    return sorted(ranked, key=lambda item: len(places) if item.perhaps_seen else places[lines.label(item)])
+    labels: dict[str, int] = {}
+    threads: dict[tuple[str, int], int] = {}
+    for place, item in enumerate(ranked):
+        labels.setdefault(lines.label(item), place)
+        threads.setdefault(_thread(item), place)
+
+    def place_of(item: Item) -> tuple[int, int]:
+        return (len(ranked) if item.perhaps_seen else labels[lines.label(item)]), threads[_thread(item)]
+
+    return sorted(ranked, key=place_of)
+
+
+def _thread(item: Item) -> tuple[str, int]:
+    """Return the thread of an item under its label; an item whose thread is not known has its own."""
+    return lines.label(item), item.thread_id or item.story_id
 
 
 # ---- blocks ----

@@ -17,7 +17,7 @@ class Item:
     `queries` are the reader's own labels, the best match first; `others` are the story's further texts that the chat
     is owed, the best first; `more_sources` counts the story's other sources; `score` is the match's, 0 to 1; `lede` is
     plain text (`lede_of`). `language` is a code, or None where it is not known. `perhaps_seen`: an earlier message told
-    it, and Telegram never confirmed that one.
+    it, and Telegram never confirmed that one. `thread_id` is that of the story, 0 where it is not known.
     """
 
     story_id: int
@@ -32,6 +32,7 @@ class Item:
     lede: str = ""
     score: float = 0.0
     perhaps_seen: bool = False
+    thread_id: int = 0
     others: tuple["Item", ...] = ()
 
     def to_json(self) -> dict[str, Any]:

@@ -53,6 +53,7 @@ def _item(pending: Sequence[PendingHit], ranked: Sequence[PendingHit]) -> Item:
         language=best.language,
         lede=lede_of(best.title, best.summary),
         score=best.score,
+        thread_id=best.thread_id,
     )
 
 

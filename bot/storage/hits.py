@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.models import Match, Placement, Schedule
 from bot.storage.database import insert_many
 from bot.storage.deliveries import NEVER_SENT
-from bot.storage.schema import chat, delivery, delivery_item, entry, hit, source, subscription, told
+from bot.storage.schema import chat, delivery, delivery_item, entry, hit, source, story, subscription, told
 
 CHUNK = 500  # bound parameters of one statement stay far below either database's limit
 PENDING_FOR = timedelta(days=14)
@@ -43,9 +43,11 @@ class PendingHit:
     published_at: datetime
     source_title: str
     source_url: str
+    thread_id: int = 0  # of the story; 0 where it is not known
     is_further: bool = False  # the chat was told another text of the story for this query
 
 
+_THREAD = sa.select(story.c.thread_id).where(story.c.id == hit.c.story_id).scalar_subquery()
 _PENDING_COLUMNS = (
     subscription.c.chat_id,
     subscription.c.query_id,
@@ -55,6 +57,7 @@ _PENDING_COLUMNS = (
     sa.func.coalesce(sa.func.nullif(entry.c.summary, ""), sa.func.substr(entry.c.page, 1, SHOWN), "").label("summary"),
     source.c.title.label("source_title"),
     source.c.url.label("source_url"),
+    sa.func.coalesce(_THREAD, 0).label("thread_id"),
 )
 
 

@@ -23,7 +23,7 @@ from bot.stories.guard import are_two_events
 
 WINDOW = timedelta(hours=72)  # a similar headline later is another event
 THREAD_LASTS = timedelta(hours=72)  # from a thread's first headline; then another begins
-STORY_LASTS = timedelta(hours=48)
+STORY_LASTS = timedelta(hours=24)  # of 20 links of a day and more that were read on real feeds, 9 were one event
 LIMIT = 50_000  # headlines: two days of ten thousand feeds that publish rarely, or of two hundred that publish often
 HEAVIEST = 8  # words looked up for a headline
 CROWD = 400  # threads under one word: a more frequent word is no evidence, and costs time

@@ -106,3 +106,15 @@ def test_a_digest_has_an_end_too(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = compose([event(1, 400)], is_private=False)
     assert len(parts) == 2
     assert parts[-1].message.text.endswith(f"… {400 - len(links(parts))} more in the next digest")
+
+
+def test_stories_of_one_thread_stand_together_under_their_label() -> None:
+    found = [
+        story(1, score=0.9, thread_id=1),
+        story(2, score=0.8, thread_id=2),
+        story(3, score=0.7, thread_id=1),
+        story(4, score=0.6),
+        story(5, score=0.95, thread_id=1, queries=("harbour",)),
+    ]
+    (part,) = compose(found, is_private=True)
+    assert [item.story_id for item in part.items] == [5, 1, 3, 2, 4]
