@@ -39,7 +39,7 @@ async def ben(browser: Browser, sandbox: Sandbox) -> AsyncIterator[Person]:
 
 def bot(sandbox: Sandbox, method: str, **params: Any) -> Any:
     """Let the bot call a method of the Bot API."""
-    return call(sandbox.world, method.lower(), Params(params))
+    return call(sandbox.world, method, Params(params))
 
 
 def says(sandbox: Sandbox, html: str, chat_id: int = BEN, **params: Any) -> int:
