@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 import sqlalchemy as sa
 from aiohttp import web
-from telegram.ext import Application, ExtBot
+from telegram.ext import Application
 
 from bot.chat.inbox import LIMIT, Receiver
+from bot.delivery.telegram.client import TelegramBot
 from bot.delivery.telegram.http import AiohttpRequest
 from bot.runtime.clock import Clock
 from bot.runtime.liveness import Pulse
@@ -57,7 +58,7 @@ async def test_updates_that_make_an_answer_unreadable_are_parked_and_those_behin
 ) -> None:
     server, base = telegram
     request = AiohttpRequest()
-    bot: ExtBot[None] = ExtBot("1:token", base, request=request, get_updates_request=AiohttpRequest())
+    bot = TelegramBot("1:token", base, request=request, get_updates_request=AiohttpRequest())
     await request.initialize()
     clock = Clock()
     receiver = Receiver(
