@@ -235,7 +235,7 @@ async def _work(
             asyncio.TaskGroup() as group,
         ):
             log.info("started")
-            status.is_ready = True
+            status.start(services.wakeups)
             listening = group.create_task(pulse.listen())
             tasks = start_steps(group, parts, pulse, stop, needs_telegram=False)
             talk = _talk(config, application, services, receiver, parts, stop)

@@ -200,3 +200,6 @@ STEPS = (
 
 QUEUES = {spec.step.value: spec.oldest for spec in STEPS if spec.oldest}
 PATIENCE = {spec.step.value: spec.patience for spec in STEPS if spec.patience}
+
+# A loop waits for its next wake-up at once, whatever it has under way; a run ends first, and a backup may take long.
+SILENCES = {spec.step: spec.tick + (2 if spec.loop or spec.step is Step.CARE else 30) * MINUTE for spec in STEPS}

@@ -5,6 +5,8 @@ scheduler, and two count as one.
 """
 
 import asyncio
+import time
+from datetime import timedelta
 from enum import StrEnum
 
 
@@ -30,6 +32,8 @@ class Wakeups:
 
     def __init__(self) -> None:
         self._events = {step: asyncio.Event() for step in Step}
+        self._waited_at: dict[Step, float] = {}  # when each step last had no work left; monotonic
+        self._first_at: float | None = None
 
     def wake(self, step: Step) -> None:
         """Wake a step."""
@@ -42,5 +46,15 @@ class Wakeups:
 
     async def wait(self, step: Step) -> None:
         """Wait until the step is woken, and clear the wake-up."""
+        self._waited_at[step] = time.monotonic()
+        self._first_at = self._first_at or self._waited_at[step]
         await self._events[step].wait()
         self._events[step].clear()
+
+    def silence(self, step: Step) -> timedelta:
+        """Return the time since a step last waited here: it hangs, or nothing wakes it, if that is long.
+
+        A step that never came here is silent since the first one did, as all are while Telegram is not reached.
+        """
+        now = time.monotonic()
+        return timedelta(seconds=now - self._waited_at.get(step, self._first_at or now))

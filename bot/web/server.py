@@ -10,6 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.runtime.clock import Clock
 from bot.runtime.liveness import Pulse
+from bot.runtime.steps import SILENCES
+from bot.runtime.wakeups import Wakeups
 from bot.storage import pages, queue_ages, websub
 from bot.storage.database import Database
 from bot.storage.queue_ages import Oldest
@@ -42,6 +44,12 @@ class Status:
         self.queues = queues
         self.patience = patience
         self.is_ready = False
+        self.wakeups: Wakeups | None = None
+
+    def start(self, wakeups: Wakeups) -> None:
+        """Be ready; from now on steps that fall silent are faults."""
+        self.is_ready = True
+        self.wakeups = wakeups
 
     def app(self) -> web.Application:
         """Return the application with the three pages."""
@@ -90,17 +98,29 @@ class Status:
     def _troubles(self) -> list[str]:
         return [f"database: {trouble}" for trouble in self.database.troubles()]
 
+    def _silent(self) -> list[str]:
+        """Return a sentence for each step that hangs, that nothing wakes, or that never began."""
+        if self.wakeups is None:
+            return []
+        silences = {step: self.wakeups.silence(step) for step in SILENCES}
+        silent = {step: silence for step, silence in silences.items() if silence > SILENCES[step]}
+        return [f"{step.value}: has not run for {round(silence.total_seconds())} s" for step, silence in silent.items()]
+
     def _faults(self, waits: Mapping[str, timedelta]) -> list[str]:
         pulse = self.pulse
-        return self._troubles() + problems(
-            waits,
-            self.patience,
-            sent=pulse.since("sent"),
-            fetched=pulse.since("updates"),
-            delays=pulse.delays,
-            failures=pulse.failures,
-            log_bytes=self.database.log_bytes(),
-            blocked=pulse.recent_block(),
+        return (
+            self._troubles()
+            + self._silent()
+            + problems(
+                waits,
+                self.patience,
+                sent=pulse.since("sent"),
+                fetched=pulse.since("updates"),
+                delays=pulse.delays,
+                failures=pulse.failures,
+                log_bytes=self.database.log_bytes(),
+                blocked=pulse.recent_block(),
+            )
         )
 
 

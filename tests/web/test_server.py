@@ -1,7 +1,9 @@
 import asyncio
 import io
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -9,9 +11,11 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from bot.delivery.telegram.updates import UnreadableUpdateError
+from bot.runtime import wakeups
 from bot.runtime.clock import Clock
 from bot.runtime.liveness import Histogram, Pulse
 from bot.runtime.steps import PATIENCE, QUEUES
+from bot.runtime.wakeups import Step, Wakeups
 from bot.storage import deliveries, delivery_claims, sources
 from bot.storage.database import Database
 from bot.storage.queue_ages import Lag
@@ -104,6 +108,46 @@ async def test_health_is_red_for_a_while_after_the_loop_was_blocked(status: tupl
     page, url, _ = status
     page.pulse.note_block(1.5)
     assert await get(f"{url}/healthz") == (503, "loop: was blocked for 1.5 s; the log has its frames\n")
+
+
+@pytest.mark.parametrize("hanging", [Step.POLL, Step.SEND, Step.ANSWER, Step.CARE])
+async def test_a_step_that_hangs_or_that_nothing_wakes_is_told_though_no_queue_waits(
+    status: tuple[Status, str, Later], hanging: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One waits in some request without an end: it takes no more work, and nothing need be due to see that."""
+    page, url, _ = status
+    moment = time.monotonic()
+    monkeypatch.setattr(wakeups, "time", SimpleNamespace(monotonic=lambda: moment))
+    steps = Wakeups()
+    page.start(steps)
+    for minute in range(5):
+        moment += 60
+        for step in Step:
+            if step is not hanging or minute < 2:
+                steps.wake(step)
+                await steps.wait(step)
+        code, text = await get(f"{url}/healthz")
+        assert code == (200 if minute < 4 else 503), text
+    assert text == f"{hanging.value}: has not run for 180 s\n"
+
+
+async def test_steps_that_never_began_are_told_too(
+    status: tuple[Status, str, Later], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that need Telegram begin when it was reached; by webhook nothing else would say that it was not."""
+    page, url, _ = status
+    moment = time.monotonic()
+    monkeypatch.setattr(wakeups, "time", SimpleNamespace(monotonic=lambda: moment))
+    steps = Wakeups()
+    page.start(steps)
+    steps.wake(Step.POLL)
+    await steps.wait(Step.POLL)
+    assert await get(f"{url}/healthz") == (200, "ok\n")
+    moment += 125
+    steps.wake(Step.POLL)
+    await steps.wait(Step.POLL)
+    moment += 1
+    assert "send: has not run for 126 s" in (await get(f"{url}/healthz"))[1]
 
 
 async def test_ready_means_started(status: tuple[Status, str, Later]) -> None:
