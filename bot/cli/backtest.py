@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from bot.errors import QueryError
 from bot.matching.engine.aliases import Aliases
 from bot.matching.engine.percolator import Percolator
+from bot.matching.query.ast import Corroborated
 from bot.matching.query.parser import parse
 from bot.models import Article, Headline, Term
 from bot.pipeline.stories import new_clusterer
@@ -99,15 +100,19 @@ def _load_queries(path: Path, err: TextIO, aliases: Aliases | None) -> tuple[Per
     """Return a percolator with the queries, their texts by line number, and whether all of them are valid."""
     percolator = Percolator(aliases)
     texts: dict[int, str] = {}
-    good = True
+    good, waits = True, False
     for number, line in _lines(path):
         text = line.decode("utf-8", "replace")
         try:
-            percolator.add(number, parse(text))
+            expr = parse(text)
+            percolator.add(number, expr)
             texts[number] = text
+            waits = waits or isinstance(expr, Corroborated)
         except QueryError as error:
             good = False
             print(f"queries, line {number}, character {error.position + 1}: {error}", file=err)
+    if waits:
+        print("min: is ignored: without stories no publishers of an event can be counted", file=err)
     return percolator, texts, good
 
 

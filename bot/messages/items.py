@@ -18,6 +18,7 @@ class Item:
     is owed, the best first; `more_sources` counts the story's other sources; `score` is the match's, 0 to 1; `lede` is
     plain text (`lede_of`). `language` is a code, or None where it is not known. `perhaps_seen`: an earlier message told
     it, and Telegram never confirmed that one. `thread_id` is that of the story, 0 where it is not known.
+    Its queries need `needed` publishers (0: any one), of which `publishers` have it.
     """
 
     story_id: int
@@ -33,6 +34,8 @@ class Item:
     score: float = 0.0
     perhaps_seen: bool = False
     thread_id: int = 0
+    publishers: int = 0
+    needed: int = 0
     others: tuple["Item", ...] = ()
 
     def to_json(self) -> dict[str, Any]:

@@ -68,6 +68,9 @@ def origin(item: Item, reader: ReaderContext, *, language: bool = False, counted
         details.append(name)
     if item.published_at:
         details.append(when(item.published_at, reader))
+    if item.publishers < item.needed:
+        part = reader.words.gettext("{publishers} of {needed}")
+        details.append(part.format(publishers=item.publishers, needed=item.needed))
     if counted and item.more_sources > 0:
         more = reader.words.ngettext("+{count} source", "+{count} sources", item.more_sources)
         details.append(more.format(count=item.more_sources))

@@ -9,6 +9,7 @@ import unicodedata
 from urllib.parse import urlsplit
 
 ELLIPSIS = "…"
+SECOND_LEVEL = frozenset(["info", "press", "media", "news", "asso", "gouv"])  # besides those of up to three letters
 LONGEST_URL = 2048  # longer ones are shown without a link
 JOINER = "\u2060"  # WORD JOINER: shows nothing, breaks no line, and ends a name for Telegram's entity finder
 
@@ -62,13 +63,33 @@ def host(url: str) -> str:
         return ""
 
 
+def registrable_domain(name: str) -> str:
+    """Return the part of a host name that somebody registered: bbc.co.uk of feeds.bbc.co.uk; an IP address whole.
+
+    By a rule instead of the Public Suffix List (publicsuffix.org): under a country, a label of up to three letters
+    ("co", "com", "ac") or one of SECOND_LEVEL is no name.
+    """
+    labels = name.rstrip(".").split(".")
+    if labels[-1].isdigit() or ":" in name:
+        return name
+    is_second_level = len(labels[-1]) == 2 and len(labels) > 2 and (len(labels[-2]) <= 3 or labels[-2] in SECOND_LEVEL)
+    return ".".join(labels[-3 if is_second_level else -2 :])
+
+
+def publisher(url: str | None, source_url: str) -> str:
+    """Return who publishes an article: the registrable domain of its own address, or else of its source's."""
+    try:
+        name = host(url) if url else ""
+    except ValueError:  # no address
+        name = ""
+    return registrable_domain(name or host(source_url))
+
+
 def vouches(name: str, source: str) -> bool:
     """Whether a host name says what the source's title says ("bbc.co.uk", "BBC News"), so one of them is enough.
 
     Compared is the label people register: under "evil.com", "bbc.evil.com" says evil.
     """
-    labels = name.split(".")
-    second_level = len(labels) > 2 and len(labels[-1]) == 2 and len(labels[-2]) <= 3  # co.uk, com.au
-    registered = labels[-3] if second_level else labels[-2] if len(labels) > 1 else name
+    registered = registrable_domain(name).split(".")[0]
     letters = "".join(filter(str.isalnum, source.casefold()))
     return bool(letters) and letters.startswith(registered.replace("-", "")) and len(registered) > 2

@@ -1,9 +1,11 @@
 """Alert: writes a delivery for each chat that gets an entry's hits at once; a further text of an event edits its alert.
 
 Subscribers are read in chunks by chat id and each entry stores the last chat served, so a story with a hundred thousand
-subscribers blocks nobody, and a crash in the middle resumes where it stopped.
+subscribers blocks nobody, and a crash in the middle resumes where it stopped. An entry that completes the publishers a
+query waits for (min:3) brings the event's earlier texts along, in one message.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
@@ -13,8 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.locales import words
 from bot.messages import news
+from bot.messages.items import Item
+from bot.messages.limits import LIMIT, measure
 from bot.messages.payload import to_payload
 from bot.messages.signing import Signer
+from bot.models import Message
 from bot.pipeline import events
 from bot.pipeline.held import note_held
 from bot.pipeline.items import item, reported_items, shown_items
@@ -68,6 +73,7 @@ async def _write(
     capped: set[int],
 ) -> int:
     """Write an entry's alerts and return how many; the chats that are at their cap are added to `capped`."""
+    pending = await _with_waited(connection, pending, now)
     known = await chats.get_all(connection, {hit.chat_id for hit in pending})
     further = {hit.chat_id for hit in pending if hit.is_further}
     told = await alerts.of_event(connection, pending[0].story_id, further, now - events.GROWS) if further else {}
@@ -85,6 +91,23 @@ async def _write(
     return written
 
 
+async def _with_waited(connection: AsyncConnection, pending: list[PendingHit], now: datetime) -> list[PendingHit]:
+    """Return the hits with those of the event's earlier texts that waited for this one (min:3), chat by chat."""
+    waited_for = {hit.query_id for hit in pending if hit.needed is not None and not hit.is_further}
+    if not waited_for:
+        return pending
+    first = {(hit.chat_id, hit.query_id) for hit in pending if hit.query_id in waited_for and not hit.is_further}
+    here = {(hit.chat_id, hit.query_id, hit.entry_id) for hit in pending}
+    chat_ids = {chat_id for chat_id, __ in first}
+    earlier = await hits.waited(connection, pending[0].story_id, chat_ids, waited_for, now)
+    added = [
+        hit
+        for hit in earlier
+        if (hit.chat_id, hit.query_id) in first and (hit.chat_id, hit.query_id, hit.entry_id) not in here
+    ]
+    return sorted([*pending, *added], key=attrgetter("chat_id"))
+
+
 async def _write_one(
     connection: AsyncConnection,
     chat: Chat,
@@ -94,16 +117,32 @@ async def _write_one(
     *,
     reply_to: int | None,
 ) -> None:
-    told = item(pending)
-    buttons = events.why_button(told, chat)
-    message = news.alert(told, words(chat.locale), zone=chat.zone, now=now, buttons=buttons)
+    told, message = _fitting(_varied(item(pending)), chat, now)
+    shown = [told, *told.others]
     await deliveries.add(
         connection,
         chat_id=chat.id,
         kind=deliveries.ALERT,
         payload=to_payload(signer.sign_buttons(chat.id, message), reply_to=reply_to),
         now=now,
-        reported_items=reported_items(pending, [told]),
-        shown=shown_items([told]),
+        reported_items=reported_items(pending, shown),
+        shown=shown_items(shown),
         lasts=ALERTS_LAST,
     )
+
+
+def _varied(told: Item) -> Item:
+    """Return the item with a text of each other source before the further texts of one source."""
+    first = {other.source: other for other in reversed(told.others) if other.source != told.source}
+    again = [other for other in told.others if first.get(other.source) is not other]
+    varied = [other for other in told.others if first.get(other.source) is other]
+    return replace(told, others=(*varied, *again))
+
+
+def _fitting(told: Item, chat: Chat, now: datetime) -> tuple[Item, Message]:
+    """Return the item with as many of its further texts as one message holds, and that message; the rest stays owed."""
+    buttons = events.why_button(told, chat)
+    message = news.alert(told, words(chat.locale), zone=chat.zone, now=now, buttons=buttons)
+    if not told.others or measure(message.text).within(LIMIT):
+        return told, message
+    return _fitting(replace(told, others=told.others[:-1]), chat, now)

@@ -41,6 +41,7 @@ def _item(pending: Sequence[PendingHit], ranked: Sequence[PendingHit]) -> Item:
     """Return the item of one story by the first entry of `ranked`, with the labels in that order."""
     best = ranked[0]
     sources = {hit.source_url for hit in pending}
+    is_waited_for = all(hit.needed is not None for hit in pending)
     return Item(
         story_id=best.story_id,
         entry_id=best.entry_id,
@@ -54,6 +55,8 @@ def _item(pending: Sequence[PendingHit], ranked: Sequence[PendingHit]) -> Item:
         lede=lede_of(best.title, best.summary),
         score=best.score,
         thread_id=best.thread_id,
+        publishers=(best.publishers or 0) if is_waited_for else 0,
+        needed=(best.needed or 0) if is_waited_for else 0,
     )
 
 

@@ -11,14 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.errors import QueryError
 from bot.matching.engine.evaluate import matches
 from bot.matching.engine.percolator import Percolator
-from bot.matching.query.ast import Expr
+from bot.matching.query.ast import Corroborated, Expr
 from bot.matching.query.parser import parse
+from bot.messages.safe_text import publisher
 from bot.models import Headline, Match, Placement
 from bot.pipeline.aliases import AliasBook
 from bot.pipeline.stories import new_clusterer
 from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
-from bot.storage import entries, hits, subscriptions
+from bot.storage import corroborations, entries, hits, subscriptions
 from bot.storage.database import Database
 from bot.storage.entries import StoredEntry
 from bot.storage.runs import Role, acquire, renew
@@ -42,6 +43,7 @@ class Matcher:
         self.percolator = Percolator(self.aliases.current)
         self.clusterer = new_clusterer()
         self.version = 0
+        self.needed: dict[int, int] = {}  # publishers that a query waits for (min:3), by its id
         self._has_headlines = False
 
     async def warm(self) -> None:
@@ -143,8 +145,28 @@ class Matcher:
         for entry in waiting:
             new = [hits.New(query_id, entry.id, placed[entry.id], hit) for query_id, hit in found[entry.id].items()]
             await hits.add(connection, new, now, past=entry.baseline)
+        await self._count_publishers(connection, waiting, placed, found)
         alerting = {entry.id for entry in waiting if _is_news(entry, found[entry.id], known)}
         await entries.mark_matched(connection, waiting, self.version, alerting)
+
+    async def _count_publishers(
+        self,
+        connection: AsyncConnection,
+        waiting: list[StoredEntry],
+        placed: dict[int, Placement],
+        found: dict[int, dict[int, Match]],
+    ) -> None:
+        """Count the publishers of each event that is news for a query which waits for some."""
+        events = {
+            (query_id, placed[entry.id].story)
+            for entry in waiting
+            if not entry.baseline
+            for query_id in found[entry.id].keys() & self.needed.keys()
+        }
+        if events:
+            known = await corroborations.addresses(connection, events)
+            counts = {event: len({publisher(*urls) for urls in articles}) for event, articles in known.items()}
+            await corroborations.note(connection, counts, self.needed, self.clock.now())
 
     async def _match_changes(
         self, connection: AsyncConnection, waiting: list[StoredEntry], found: dict[int, dict[int, Match]]
@@ -180,6 +202,9 @@ class Matcher:
             changes = await subscriptions.queries_since(connection, self.version, CHANGES)
             for query_id, text, live, version in changes:
                 expr = _read(query_id, text) if live else None
+                self.needed.pop(query_id, None)
+                if isinstance(expr, Corroborated):
+                    self.needed[query_id] = expr.publishers
                 if expr is None:
                     self.percolator.remove(query_id)
                 else:

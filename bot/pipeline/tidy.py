@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
-from bot.storage import deliveries, digest_runs, entries, inbox, offers, pages, subscriptions
+from bot.storage import corroborations, deliveries, digest_runs, entries, inbox, offers, pages, subscriptions
 from bot.storage.database import Database
 
 log = structlog.get_logger()
@@ -31,6 +31,7 @@ async def tidy(database: Database, clock: Clock, *, retention: timedelta) -> Non
         "seen": lambda connection: entries.forget_seen(connection, max(SEEN_LASTS, retention), CHUNK),
         "told": lambda connection: deliveries.forget_told(connection, now - MESSAGES_LAST, CHUNK),
         "messages": lambda connection: deliveries.purge(connection, now - MESSAGES_LAST, CHUNK),
+        "corroborations": lambda connection: corroborations.purge(connection, now - MESSAGES_LAST, CHUNK),
         "offers": lambda connection: offers.purge(connection, now, CHUNK),
         "digests": lambda connection: digest_runs.purge_runs(connection, now - DIGESTS_LAST, CHUNK),
         "stories": lambda connection: entries.purge_stories(connection, now - retention, CHUNK),

@@ -25,7 +25,7 @@ from bot.matching.engine.field import DocumentField
 from bot.matching.engine.plan import LANGUAGE, SOURCE, Bigram, Plan, plan
 from bot.matching.engine.spelling import near, skeleton
 from bot.matching.engine.terms import JOINED, TermKey, TermType, plurals
-from bot.matching.query.ast import And, Expr, Field, Near, Not, Or
+from bot.matching.query.ast import And, Corroborated, Expr, Field, Near, Not, Or
 from bot.matching.text.analysis import CASE, Case, Token, keys, name_keys, read_form, wanted_keys
 from bot.matching.text.transliteration import bridges
 from bot.models import Article
@@ -319,6 +319,8 @@ class Index:
             case Or(items):
                 found = [self._find(item, lists) for item in items]
                 return Maybe(set().union(*(part.may for part in found)), set().union(*(part.surely for part in found)))
+            case Corroborated(item):
+                return self._find(item, lists)
             case Near(left, right, _):
                 return Maybe(self._find(left, lists).may & self._find(right, lists).may, set())
             case Field("source", _):

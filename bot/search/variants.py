@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from bot.errors import QueryError
 from bot.matching.engine.spelling import SHORTEST_MISSPELT
 from bot.matching.gazetteer import places
-from bot.matching.query.ast import And, Exact, Expr, Field, Name, Near, Not, Or
+from bot.matching.query.ast import And, Corroborated, Exact, Expr, Field, Name, Near, Not, Or
 from bot.matching.query.parser import LONGEST, parse
 from bot.matching.query.printer import format_query
 from bot.matching.text.analysis import tokens
@@ -19,16 +19,26 @@ MOST_WIDER = 16  # forms returned
 
 def wider(expr: Expr) -> list[Expr]:
     """Return queries that match the same articles, or similar ones, and more."""
+    if isinstance(expr, Corroborated):
+        return _corroborated(wider(expr.item), expr.publishers)
     return _typed([*_looser(expr), *_freer(expr)], but=expr)[:MOST_WIDER]
 
 
 def narrower(expr: Expr, additions: Iterable[str]) -> list[Expr]:
     """Return queries that match a part of the articles; each of the names in `additions` makes one."""
+    if isinstance(expr, Corroborated):
+        return _corroborated(narrower(expr.item, additions), expr.publishers)
     found: list[Expr] = [Field("title", expr)]
     if isinstance(expr, Name) and len(tokens(expr.text)) > 1:
         found.append(Exact(expr.text))
     found += [_and([expr, Name(name)]) for name in additions]
     return _typed(found, but=expr)
+
+
+def _corroborated(exprs: Iterable[Expr], publishers: int) -> list[Expr]:
+    """Return the queries with the publishers they wait for, as far as they can be typed then."""
+    forms: list[Expr] = [Corroborated(expr, publishers) for expr in exprs]
+    return [form for form in forms if len(format_query(form)) <= LONGEST]
 
 
 def _typed(exprs: Iterable[Expr], *, but: Expr) -> list[Expr]:

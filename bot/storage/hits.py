@@ -2,10 +2,10 @@
 
 A hit is written once per query and entry, whatever the number of subscribers; subscribers are joined only when
 a message is made for them. Pending for a chat are: hits of its queries, found after it subscribed, of
-the last 14 days, minus the texts it was told for that query.
+the last 14 days, minus the texts it was told for that query, and those held for more publishers (`corroborations`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,9 +14,21 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Match, Placement, Schedule
+from bot.storage import corroborations
 from bot.storage.database import insert_many
 from bot.storage.deliveries import NEVER_SENT
-from bot.storage.schema import chat, delivery, delivery_item, entry, hit, source, story, subscription, told
+from bot.storage.schema import (
+    chat,
+    corroboration,
+    delivery,
+    delivery_item,
+    entry,
+    hit,
+    source,
+    story,
+    subscription,
+    told,
+)
 
 CHUNK = 500  # bound parameters of one statement stay far below either database's limit
 PENDING_FOR = timedelta(days=14)
@@ -45,6 +57,8 @@ class PendingHit:
     source_url: str
     thread_id: int = 0  # of the story; 0 where it is not known
     is_further: bool = False  # the chat was told another text of the story for this query
+    publishers: int | None = None  # that match, of `needed`; None: the query waits for none
+    needed: int | None = None
 
 
 _THREAD = sa.select(story.c.thread_id).where(story.c.id == hit.c.story_id).scalar_subquery()
@@ -58,6 +72,8 @@ _PENDING_COLUMNS = (
     source.c.title.label("source_title"),
     source.c.url.label("source_url"),
     sa.func.coalesce(_THREAD, 0).label("thread_id"),
+    corroboration.c.publishers,
+    corroboration.c.needed,
 )
 
 
@@ -73,6 +89,10 @@ def _joined(*columns: Any) -> sa.Select[Any]:
         .join(hit, hit.c.query_id == subscription.c.query_id)
         .join(entry, entry.c.id == hit.c.entry_id)
         .join(source, source.c.id == entry.c.source_id)
+        .outerjoin(
+            corroboration,
+            sa.and_(corroboration.c.query_id == hit.c.query_id, corroboration.c.story_id == hit.c.story_id),
+        )
     )
 
 
@@ -80,7 +100,7 @@ def _pending(now: datetime) -> sa.ColumnElement[bool]:
     mine = sa.and_(told.c.chat_id == subscription.c.chat_id, told.c.query_id == hit.c.query_id)
     same_text = sa.exists().where(mine, told.c.text_id == hit.c.text_id)
     fresh = sa.and_(hit.c.found_at >= subscription.c.created_at, hit.c.found_at >= now - PENDING_FOR)
-    return sa.and_(sa.not_(hit.c.past), fresh, sa.not_(same_text))
+    return sa.and_(sa.not_(hit.c.past), fresh, sa.not_(same_text), corroborations.is_released(now))
 
 
 def _story_told() -> sa.ColumnElement[bool]:
@@ -138,6 +158,7 @@ async def to_alert(
         .join(chat, chat.c.id == subscription.c.chat_id)
         .where(hit.c.entry_id == entry_id, subscription.c.chat_id > after_chat, chat.c.state == "active")
         .where(subscription.c.schedule == Schedule.INSTANT.value, _pending(now))
+        .where(corroborations.IS_CONFIRMED)
         .order_by(subscription.c.chat_id, hit.c.score.desc(), hit.c.query_id)
         .limit(limit)
     )
@@ -146,6 +167,19 @@ async def to_alert(
     if len(rows) < limit or rows[0].chat_id == rows[-1].chat_id:
         return rows
     return [row for row in rows if row.chat_id != rows[-1].chat_id]
+
+
+async def waited(
+    connection: AsyncConnection, story_id: int, chat_ids: Collection[int], query_ids: Collection[int], now: datetime
+) -> list[PendingHit]:
+    """Return all pending hits of an event for these chats' instant subscriptions to these queries, by chat."""
+    statement = (
+        _wanted(*_PENDING_COLUMNS)
+        .where(subscription.c.chat_id.in_(chat_ids), hit.c.query_id.in_(query_ids), hit.c.story_id == story_id)
+        .where(subscription.c.schedule == Schedule.INSTANT.value, _pending(now), corroborations.IS_CONFIRMED)
+        .order_by(subscription.c.chat_id, hit.c.score.desc(), hit.c.entry_id, hit.c.query_id)
+    )
+    return [PendingHit(**row) for row in (await connection.execute(statement)).mappings()]
 
 
 async def pending(
@@ -203,11 +237,28 @@ async def held(connection: AsyncConnection, chat_id: int, now: datetime) -> list
     statement = (
         _joined(subscription.c.id, subscription.c.label, stories)
         .where(subscription.c.chat_id == chat_id, subscription.c.schedule == Schedule.INSTANT.value)
-        .where(_pending(now), sa.not_(_story_told()), written)
+        .where(_pending(now), corroborations.IS_CONFIRMED, sa.not_(_story_told()), written)
         .group_by(subscription.c.id, subscription.c.label)
         .order_by(stories.desc(), subscription.c.id)
     )
     return [(row[0], row[1], int(row[2])) for row in await connection.execute(statement)]
+
+
+async def unconfirmed(connection: AsyncConnection, chat_id: int, now: datetime) -> dict[int, tuple[int, int, int]]:
+    """Return by subscription what is held for more publishers: the events, and the most publishers of those needed."""
+    statement = (
+        _joined(
+            subscription.c.id,
+            sa.func.count(hit.c.story_id.distinct()),
+            sa.func.max(corroboration.c.publishers),
+            sa.func.max(corroboration.c.needed),
+        )
+        .where(subscription.c.chat_id == chat_id, sa.not_(hit.c.past), hit.c.found_at >= subscription.c.created_at)
+        .where(corroboration.c.publishers < corroboration.c.needed)
+        .where(corroboration.c.since > now - corroborations.HELD_FOR, hit.c.found_at > now - corroborations.HELD_FOR)
+        .group_by(subscription.c.id)
+    )
+    return {row[0]: (int(row[1]), int(row[2]), int(row[3])) for row in await connection.execute(statement)}
 
 
 async def texts_in_doubt(connection: AsyncConnection, chat_id: int) -> set[int]:
@@ -289,6 +340,9 @@ class Finding:
     subscribed_at: datetime
     telling: Telling | None
     in_doubt: bool
+    publishers: int | None  # as in `PendingHit`
+    needed: int | None
+    held_since: datetime | None
 
 
 async def findings(connection: AsyncConnection, chat_id: int, entry_ids: Sequence[int]) -> list[Finding]:
@@ -302,6 +356,9 @@ async def findings(connection: AsyncConnection, chat_id: int, entry_ids: Sequenc
             *columns,
             *(hit.c.text_id, hit.c.terms, hit.c.past, hit.c.found_at, subscription.c.created_at.label("subscribed_at")),
             told_in.scalar_subquery().label("told_in"),
+            corroboration.c.publishers,
+            corroboration.c.needed,
+            corroboration.c.since.label("held_since"),
         )
         .where(subscription.c.chat_id == chat_id, hit.c.entry_id.in_(entry_ids))
         .order_by(hit.c.entry_id, hit.c.score.desc(), hit.c.query_id)

@@ -302,6 +302,17 @@ hit = Table(
     Index("ix_hit_query_id_found_at", "query_id", "found_at"),
 )
 
+corroboration = Table(  # an event that a query with min: matched: its hits wait for independent publishers of it
+    "corroboration",
+    meta,
+    Column("query_id", Id, ForeignKey("query.id", ondelete="CASCADE"), primary_key=True),
+    Column("story_id", Id, primary_key=True, autoincrement=False),
+    Column("publishers", sa.Integer, nullable=False),  # that match
+    Column("needed", sa.Integer, nullable=False),
+    _at("since"),
+    Index("ix_corroboration_since", "since"),
+)
+
 digest_run = Table(
     "digest_run",
     meta,

@@ -116,3 +116,10 @@ def test_headlines_without_a_time_keep_the_order_of_the_file(tmp_path: Path) -> 
     out = io.StringIO()
     assert story_files(path, out, io.StringIO()) == 0
     assert [json.loads(line)["id"] for line in out.getvalue().splitlines()] == list(range(6))
+
+
+def test_a_minimum_of_publishers_is_ignored_and_said_once(tmp_path: Path) -> None:
+    status, found, err = run_match(tmp_path, "Idlib min:3\nSyria min:2\nSyria\n", article(title="Idlib in Syria"))
+    assert (status, [match["query"] for match in found]) == (0, ["Idlib min:3", "Syria min:2", "Syria"])
+    assert err.count("min: is ignored") == 1
+    assert "ignored" not in run_match(tmp_path, "Syria\n", article(title="Syria"))[2]

@@ -136,3 +136,15 @@ async def watch_at_once(bot: Bot, *queries: str) -> None:
         made = await bot.say(f"/subscribe {query}")
         bot.sandbox.press(made["message_id"], "At once", user_id=BEN)
         await bot.shows(made, "at once")
+
+
+@ON_ONE
+async def test_what_waits_for_more_publishers_is_said(bot: Bot) -> None:
+    async with bot.running():
+        await bot.polled()
+        await watch_at_once(bot, "Idlib min:3")
+        bot.news("Schools reopen in Idlib", "Pupils cheered.")
+        await bot.polled()
+        assert "1 event held: 1 of 3" in (await bot.say("/list"))["text"]
+        assert "Held for more publishers: 1 of 3." in (await bot.say("/why https://demo.example/0"))["text"]
+        assert links_seen(bot, BEN) == set()

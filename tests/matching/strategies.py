@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from bot.matching.engine.aliases import Aliases, joined
-from bot.matching.query.ast import And, Exact, Expr, Field, Language, Name, Near, Not, Or, Prefix, Within
+from bot.matching.query.ast import And, Corroborated, Exact, Expr, Field, Language, Name, Near, Not, Or, Prefix, Within
 from bot.models import Article
 
 WORDS = (
@@ -68,9 +68,10 @@ fieldless: st.SearchStrategy[Expr] = st.recursive(st.one_of(terms, nears), _deep
 titles = fieldless.filter(lambda expr: "in:" not in repr(expr) and "Within" not in repr(expr)).map(
     lambda item: Field("title", item)
 )
-queries: st.SearchStrategy[Expr] = st.recursive(
+conditions: st.SearchStrategy[Expr] = st.recursive(
     st.one_of(terms, nears, titles, sources, languages), _deeper, max_leaves=6
 )
+queries: st.SearchStrategy[Expr] = st.one_of(conditions, st.builds(Corroborated, conditions, st.integers(2, 9)))
 
 texts = st.builds(
     lambda words, written: written(" ".join(words)),

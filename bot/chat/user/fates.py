@@ -1,6 +1,6 @@
 """Fates of findings: one true sentence each. Sent, counted, waiting, held, or never news."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,6 +11,7 @@ from bot.messages.news import when as shown_time
 from bot.models import Schedule
 from bot.storage import alerts, chats, hits
 from bot.storage.chats import ChatState
+from bot.storage.corroborations import HELD_FOR
 from bot.storage.hits import Finding, Telling
 
 HOUR = timedelta(hours=1)
@@ -28,6 +29,9 @@ async def fate(request: Request, connection: AsyncConnection, finding: Finding) 
         return say("It was too old to be sent when its turn came.")
     if request.chat.state is ChatState.PAUSED:
         return say("News is paused: /resume brings it.")
+    if is_unconfirmed(finding, request.now):
+        found, needed = finding.publishers, finding.needed
+        return say("Held for more publishers: {publishers} of {needed}.", publishers=found, needed=needed)
     if finding.in_doubt:
         return doubt(request) + " " + await _waits(request, connection, finding)
     held = await _alerts_before(request, connection, finding)
@@ -37,6 +41,13 @@ async def fate(request: Request, connection: AsyncConnection, finding: Finding) 
         )
         return kept + " " + await _waits(request, connection, finding)
     return await _waits(request, connection, finding)
+
+
+def is_unconfirmed(finding: Finding, now: datetime) -> bool:
+    """Return whether a finding is held, since too few publishers of its event match."""
+    if finding.publishers is None or finding.needed is None or finding.held_since is None:
+        return False
+    return finding.publishers < finding.needed and now < finding.held_since + HELD_FOR
 
 
 def doubt(request: Request) -> Markup:

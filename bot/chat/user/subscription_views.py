@@ -258,6 +258,7 @@ async def list_page(request: Request, page: int) -> Message:
     async with request.services.database.read() as connection:
         have = await subscriptions.of_chat(connection, request.chat.id)
         held = {known: stories for known, __, stories in await hits.held(connection, request.chat.id, request.now)}
+        unconfirmed = await hits.unconfirmed(connection, request.chat.id, request.now)
     if not have:
         return Message(nothing_watched(request.words))
     pages = (len(have) - 1) // PAGE + 1
@@ -267,6 +268,7 @@ async def list_page(request: Request, page: int) -> Message:
     widths = await _widths(request, [subscription for __, subscription in shown])
     lines += [
         _list_line(request, number, subscription, width.shown(request.words), held.get(subscription.id, 0))
+        + _unconfirmed(request.words, unconfirmed.get(subscription.id))
         for (number, subscription), width in zip(shown, widths, strict=True)
     ]
     lines.append(Markup("\n") + request.words.say("Tap a number to change it or to stop."))
@@ -287,3 +289,17 @@ def _list_line(request: Request, number: int, subscription: Subscription, wide: 
         width=wide,
     )
     return line + " · " + request.words.say_many("{number} held", "{number} held", held) if held else line
+
+
+def _unconfirmed(words: Words, found: tuple[int, int, int] | None) -> Markup:
+    """Return the end of a line: how many events wait for more publishers, and how many the nearest has."""
+    if found is None:
+        return Markup()
+    events, publishers, needed = found
+    return Markup(" · ") + words.say_many(
+        "{number} event held: {publishers} of {needed}",
+        "{number} events held: up to {publishers} of {needed}",
+        events,
+        publishers=publishers,
+        needed=needed,
+    )

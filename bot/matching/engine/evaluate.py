@@ -16,6 +16,7 @@ from bot.matching.engine.leaf import leaf_matcher
 from bot.matching.query.ast import (
     Alias,
     And,
+    Corroborated,
     Exact,
     Expr,
     Field,
@@ -86,6 +87,8 @@ def _match(expr: Expr, document: Document, fields: tuple[str, ...]) -> ExprMatch
             return None if _match(item, document, fields) else _FILTERED
         case Near(left, right, distance):
             return _match_near(left, right, distance, document, fields)
+        case Corroborated(item):
+            return _match(item, document, fields)
         case Field("source", item):
             return _FILTERED if _is_in_source(item, document) else None
         case Field(name, item):

@@ -49,7 +49,7 @@ from bot.matching.engine.leaf import is_simple, simple_word
 from bot.matching.engine.plan import LANGUAGE, SOURCE, name_of, plan, word_key
 from bot.matching.engine.terms import JOINED, Posting, QueryTerm, TermIndex, TermKey
 from bot.matching.engine.verify import Check, DocumentTerms, FullCheck, Row, Rows, compile_check, remaining_check
-from bot.matching.query.ast import Expr, Name
+from bot.matching.query.ast import Expr, Name, article_query
 from bot.matching.text.analysis import Case, Token
 from bot.models import Article, Match
 
@@ -156,6 +156,7 @@ class Percolator:
         """Add a query; one with the same id is replaced."""
         if query_id in self._queries:
             self.remove(query_id)
+        expr = article_query(expr)
         if self.aliases:
             expr = self.aliases.bind(expr)
         acquire = self._terms.acquire

@@ -14,6 +14,7 @@ from bot.matching.engine.terms import MatchRule, TermKey, TermType
 from bot.matching.query.ast import (
     Alias,
     And,
+    Corroborated,
     Exact,
     Expr,
     Field,
@@ -99,6 +100,8 @@ def plan(expr: Expr) -> Plan:
             return _plan_source(item)
         case Field(_, item):
             return plan(item)._replace(needs_check=True)
+        case Corroborated(item):
+            return plan(item)
         case Language(code):
             return Plan((special_key(LANGUAGE + code),))
         case Not():

@@ -16,7 +16,7 @@ from bot.matching.engine.field import DocumentField
 from bot.matching.engine.leaf import LeafMatcher, Words, make_leaf_matcher, may_have_initials
 from bot.matching.engine.plan import Plan, initial_key, plan, special_key, word_key
 from bot.matching.engine.terms import JOINED, QueryTerm, TermKey
-from bot.matching.query.ast import And, Expr, Field, Language, Leaf, Near, Not, Or, Prefix, walk
+from bot.matching.query.ast import And, Corroborated, Expr, Field, Language, Leaf, Near, Not, Or, Prefix, walk
 from bot.matching.text.analysis import Case
 
 Row: TypeAlias = tuple[QueryTerm, ...]  # the terms that a word matches
@@ -208,6 +208,8 @@ def compile_check(expr: Expr, lookup: TermLookup) -> Check:
             return AnyOf(tuple([compile_check(item, lookup) for item in items]))
         case Not(item):
             return NoneOf(compile_check(item, lookup))
+        case Corroborated(item):
+            return compile_check(item, lookup)
         case Near(left, right, _):
             return _all_of([_necessary(left, lookup), _necessary(right, lookup), FullCheck(expr)])
         case Field("title", item) if _has_names_only(item):

@@ -97,8 +97,19 @@ class Or:
     items: "tuple[Expr, ...]"
 
 
+@dataclass(frozen=True, slots=True)
+class Corroborated:
+    """A whole query of which hits wait until `publishers` independent ones of an event match: Syria AND min:3.
+
+    An article matches it as it matches `item`: publishers are counted where there are stories (`bot.pipeline.match`).
+    """
+
+    item: "Expr"
+    publishers: int
+
+
 Leaf: TypeAlias = Name | Alias | Exact | Prefix | Within | Language
-Expr: TypeAlias = Leaf | Field | Near | Not | And | Or
+Expr: TypeAlias = Leaf | Field | Near | Not | And | Or | Corroborated
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:
@@ -106,7 +117,7 @@ def children(expr: Expr) -> tuple[Expr, ...]:
     match expr:
         case And(items) | Or(items):
             return items
-        case Not(item) | Field(_, item):
+        case Not(item) | Field(_, item) | Corroborated(item):
             return (item,)
         case Near(left, right, _):
             return (left, right)
@@ -129,6 +140,8 @@ def map_children(expr: Expr, function: Callable[[Expr], Expr]) -> Expr:
             return Not(function(item))
         case Field(name, item):
             return Field(name, function(item))
+        case Corroborated(item, publishers):
+            return Corroborated(function(item), publishers)
         case Near(left, right, words):
             return Near(function(left), function(right), words)
         case Name() | Alias() | Exact() | Prefix() | Within() | Language():
@@ -145,9 +158,14 @@ def walk(expr: Expr) -> Iterator[Expr]:
 def leaves(expr: Expr) -> list[Leaf]:
     """Return the leaves of a tree, in the order they were written."""
     match expr:
-        case And() | Or() | Not() | Field() | Near():
+        case And() | Or() | Not() | Field() | Near() | Corroborated():
             return [leaf for child in children(expr) for leaf in leaves(child)]
     return [expr]
+
+
+def article_query(expr: Expr) -> Expr:
+    """Return the part of a query that an article matches: all but the publishers it waits for."""
+    return expr.item if isinstance(expr, Corroborated) else expr
 
 
 def without_exclusions(expr: Expr) -> tuple[Expr, list[Expr]]:

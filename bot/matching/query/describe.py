@@ -5,12 +5,33 @@ from markupsafe import Markup
 
 from bot.locales import Words
 from bot.matching.gazetteer import places
-from bot.matching.query.ast import Alias, And, Exact, Expr, Field, Language, Name, Near, Not, Or, Prefix, Within
+from bot.matching.query.ast import (
+    Alias,
+    And,
+    Corroborated,
+    Exact,
+    Expr,
+    Field,
+    Language,
+    Name,
+    Near,
+    Not,
+    Or,
+    Prefix,
+    Within,
+)
 from bot.matching.query.parser import ENGLISH
 
 
 def describe(expr: Expr, words: Words = ENGLISH) -> Markup:
     """Return a query in plain words: "<b>Egypt</b> <i>and</i> <b>Russia</b>, in the same article"."""
+    if isinstance(expr, Corroborated):
+        return words.say_many(
+            "{query}, once {number} publisher has the event",
+            "{query}, once {number} publishers have the event",
+            expr.publishers,
+            query=describe(expr.item, words),
+        )
     if isinstance(expr, Name) and places.is_land(expr.text):
         return words.say("<b>{name}</b>, its people and adjectives", name=expr.text)
     text = _describe(expr, words)
@@ -40,7 +61,7 @@ def _describe(expr: Expr, words: Words) -> Markup:
             return _describe_operator(expr, words)
 
 
-def _describe_operator(expr: Field | Near | Not | And | Or, words: Words) -> Markup:
+def _describe_operator(expr: Field | Near | Not | And | Or | Corroborated, words: Words) -> Markup:
     match expr:
         case Field("title", item):
             return words.say("in the title: {query}", query=_inner(item, words))
@@ -56,6 +77,8 @@ def _describe_operator(expr: Field | Near | Not | And | Or, words: Words) -> Mar
             )
         case Not(item):
             return words.say("<i>without</i> {query}", query=_inner(item, words))
+        case Corroborated(item):
+            return _describe(item, words)
         case And(items):
             return _describe_and(items, words)
         case Or(items):

@@ -12,7 +12,22 @@ from dataclasses import dataclass
 from bot.errors import QueryError
 from bot.locales import Words, words
 from bot.matching.gazetteer import places
-from bot.matching.query.ast import And, Exact, Expr, Field, Language, Name, Near, Not, Or, Prefix, Within, leaves, walk
+from bot.matching.query.ast import (
+    And,
+    Corroborated,
+    Exact,
+    Expr,
+    Field,
+    Language,
+    Name,
+    Near,
+    Not,
+    Or,
+    Prefix,
+    Within,
+    leaves,
+    walk,
+)
 from bot.matching.query.printer import format_query
 from bot.matching.text.analysis import tokens, word_set
 
@@ -21,6 +36,7 @@ MOST_TERMS = 10
 DEEPEST = 10
 SHORTEST_PREFIX = 4  # letters: a shorter prefix is in every article
 FARTHEST = 100  # words, for NEAR
+PUBLISHERS = range(2, 10)  # that min: can wait for
 ENGLISH = words("en")
 
 _DASHES = "-‐‑‒–—―−"
@@ -32,6 +48,7 @@ _TOKEN = re.compile(
     r"|(?P<near>NEAR(?:/(?P<words>\d*))?(?=[\s(]|$))"
     r"|(?P<operator>(?:AND|OR|NOT)(?=[\s()|]|$))"
     r"|(?P<field>(?i:title|source|lang|in):(?=\S))"
+    r"|(?P<minimum>(?i:min):(?=\S)[^\s()|" + _QUOTES + r"]*)"
     rf"|(?P<dash>[{_DASHES}]+)"
     r"|(?P<plus>\+(?=\s|$)|\+(?=\w))"
     r"|=+(?P<exact>[^\s()|" + _QUOTES + r"]+)"
@@ -142,6 +159,7 @@ class _QueryParser:
         self.tokens = list(_tokens(text, words))
         self.index = 0
         self.nesting = 0
+        self.minimum: _Token | None = None
 
     def query(self) -> Expr:
         if not self.tokens:
@@ -150,24 +168,43 @@ class _QueryParser:
         if self.kind() == ")":
             raise self.error(self._("Take this “)” away, or open it with “(” before."))
         self.refuse_common(expr)
-        return expr
+        return Corroborated(expr, int(self.minimum.text)) if self.minimum else expr
 
     def any_of(self) -> Expr:
         items = [self.all_of()]
         while self.kind() == "or":
             self.index += 1
             items.append(self.all_of())
+        if len(items) > 1 and self.minimum and not self.nesting:
+            raise self.misplaced(self.minimum)
         return _flat(Or, items)
 
     def all_of(self) -> Expr:
         start = self.position()
-        items = [self.excluded()]
+        items = self.part()
         while self.kind() not in ("", ")", "or"):
             self.index += self.kind() == "and"
-            items.append(self.excluded())
+            items += self.part()
         if all(isinstance(item, Not) for item in items):
             raise QueryError(self._("Say what to look for as well, as in Syria -football."), start)
         return _flat(And, items)
+
+    def part(self) -> list[Expr]:
+        """Parse one part of an AND: none for min:, which is of the whole query."""
+        if self.kind() != "minimum":
+            return [self.excluded()]
+        token = self.tokens[self.index]
+        if self.nesting:
+            raise self.misplaced(token)
+        if self.minimum:
+            raise self.error(self._("Write min: once in a query."))
+        self.minimum = token
+        self.index += 1
+        return []
+
+    def misplaced(self, token: _Token) -> QueryError:
+        message = self._("min: is for the whole query: put all else in parentheses, as in (Syria OR Iraq) min:3.")
+        return QueryError(message, token.position)
 
     def excluded(self) -> Expr:
         if self.kind() != "not":
@@ -207,6 +244,8 @@ class _QueryParser:
         if kind == "prefix":
             self.index += 1
             return Prefix(token.text)
+        if kind == "minimum":
+            raise self.misplaced(token)
         if not kind or kind == ")":
             raise QueryError(self._("Write a word here: something is missing."), token.position)
         raise QueryError(self._("Write a word before and after “{sign}”.").format(sign=token.text), token.position)
@@ -324,6 +363,8 @@ def _next_token(text: str, position: int, words: Words) -> tuple[_Token | None, 
             return _near(found, position, words), found.end()
         case "field":
             return _Token("field", value[:-1].casefold(), position), found.end()
+        case "minimum":
+            return _minimum(value, position, words), found.end()
         case "dash":
             return _dash(text, found, position), found.end()
         case "plus":
@@ -337,6 +378,14 @@ def _near(found: re.Match[str], position: int, words: Words) -> _Token:
         message = words.gettext("Say how many words may stand between, up to {most}, as in NEAR/8.")
         raise QueryError(message.format(most=FARTHEST), position)
     return _Token("near", str(int(distance)), position)
+
+
+def _minimum(value: str, position: int, words: Words) -> _Token:
+    number = value[len("min:") :]
+    if number not in map(str, PUBLISHERS):
+        message = words.gettext("Write a number from {least} to {most} after min:, as in Syria min:3.")
+        raise QueryError(message.format(least=PUBLISHERS[0], most=PUBLISHERS[-1]), position)
+    return _Token("minimum", number, position)
 
 
 def _dash(text: str, found: re.Match[str], position: int) -> _Token:

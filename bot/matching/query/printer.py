@@ -1,6 +1,20 @@
 """Printer: writes a query tree as its canonical text."""
 
-from bot.matching.query.ast import Alias, And, Exact, Expr, Field, Language, Name, Near, Not, Or, Prefix, Within
+from bot.matching.query.ast import (
+    Alias,
+    And,
+    Corroborated,
+    Exact,
+    Expr,
+    Field,
+    Language,
+    Name,
+    Near,
+    Not,
+    Or,
+    Prefix,
+    Within,
+)
 
 
 def format_query(expr: Expr) -> str:
@@ -12,10 +26,8 @@ def format_query(expr: Expr) -> str:
             return f'"{text}"'
         case Prefix(text):
             return text + "*"
-        case Within(text):
-            return f"in:{text}"
-        case Language(code):
-            return f"lang:{code}"
+        case Within(text) | Language(text):
+            return f"in:{text}" if isinstance(expr, Within) else f"lang:{text}"
         case Field(name, item):
             several_words = name == "source" and isinstance(item, Name) and " " in item.text
             return f"{name}:({format_query(item)})" if several_words else f"{name}:{_operand(item, (And, Or, Near))}"
@@ -25,6 +37,8 @@ def format_query(expr: Expr) -> str:
             return f"NOT {_operand(item, (And, Or, Near))}"
         case And(items):
             return " AND ".join(_operand(item, (Or,)) for item in items).replace(" AND NOT ", " NOT ")
+        case Corroborated(item, publishers):
+            return f"{_operand(item, (Or,))} AND min:{publishers}"
         case Or(items):
             return " OR ".join(map(format_query, items))
 

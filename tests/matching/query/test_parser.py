@@ -7,12 +7,27 @@ from hypothesis import strategies as st
 from bot.errors import QueryError
 from bot.matching.engine import leaf
 from bot.matching.query import parser
-from bot.matching.query.ast import And, Exact, Expr, Field, Language, Name, Near, Not, Or, Prefix, Within, leaves
+from bot.matching.query.ast import (
+    And,
+    Corroborated,
+    Exact,
+    Expr,
+    Field,
+    Language,
+    Name,
+    Near,
+    Not,
+    Or,
+    Prefix,
+    Within,
+    leaves,
+)
 from bot.matching.query.describe import describe
 from bot.matching.query.parser import parse, split_queries
 from bot.matching.query.printer import format_query
 from tests.matching.strategies import queries
 
+WHOLE = "min: is for the whole query: put all else in parentheses, as in (Syria OR Iraq) min:3."
 BOTH = And((Name("Egypt"), Name("Russia")))
 
 
@@ -84,6 +99,13 @@ def test_two_countries_joined_in_any_way_are_both_wanted(text: str) -> None:
         ("source:ahram lang:AR dam", And((Field("source", Name("ahram")), Language("ar"), Name("dam")))),
         ("and or not", Name("and or not")),
         ("10:30", Name("10 30")),
+        ("Syria min:3", Corroborated(Name("Syria"), 3)),
+        ("MIN:2 Egypt Russia", Corroborated(Name("Egypt Russia"), 2)),
+        ("Egypt min:9 AND Russia", Corroborated(BOTH, 9)),
+        ("(Idlib OR Aleppo) AND min:3", Corroborated(Or((Name("Idlib"), Name("Aleppo"))), 3)),
+        ("Syria -football min:3", Corroborated(And((Name("Syria"), Not(Name("football")))), 3)),
+        ("min: 3", Name("min 3")),
+        ("=min:3", Exact("min:3")),
         ("Washington, D.C.", Name("Washington D.C.")),
     ],
 )
@@ -264,3 +286,27 @@ def test_a_simple_word_is_looked_for_as_any_other(text: str, close: bool) -> Non
 def test_a_name_of_simple_words_is_looked_for_as_any_other(text: str, close: bool) -> None:
     assume(leaf.are_simple(text))
     assert leaf._of_simple_words(text, close) == leaf.of_name(text, close)
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "sentence"),
+    [
+        ("Syria min:1", 6, "Write a number from 2 to 9 after min:, as in Syria min:3."),
+        ("Syria min:10", 6, "Write a number from 2 to 9 after min:, as in Syria min:3."),
+        ("min:three Syria", 0, "Write a number from 2 to 9 after min:, as in Syria min:3."),
+        ("Syria min:\u0663", 6, "Write a number from 2 to 9 after min:, as in Syria min:3."),
+        ("Syria min:3 min:3", 12, "Write min: once in a query."),
+        ("min:3", 0, "Say what to look for as well, as in Syria -football."),
+        *(
+            (text, text.index("min"), WHOLE)
+            for text in (
+                "Syria OR Iraq min:3", "Syria min:3 OR Iraq", "(Syria min:3) dam", "title:min:3", "Syria -min:3",
+                "Syria NEAR/3 min:3", "source:(bbc min:2)",
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_a_minimum_that_is_not_of_the_whole_query_is_refused(text: str, position: int, sentence: str) -> None:
+    with pytest.raises(QueryError) as refused:
+        parse(text)
+    assert (str(refused.value), refused.value.position) == (sentence, position)
