@@ -29,7 +29,7 @@ KIND = "missed"
 
 
 class Missed:
-    """What chats missed. `begin` is called once at the start, before the first poll."""
+    """News that chats missed. `begin` is called once at the start, before the first poll."""
 
     def __init__(self, database: Database, clock: Clock, signer: Signer) -> None:
         self.database = database
