@@ -52,7 +52,7 @@ def fill(disk: Path, *, leave: int = 0) -> None:
 
 
 async def is_told(port: int, words: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while words not in await health(port):
             await asyncio.sleep(0.1)
 
@@ -89,7 +89,7 @@ async def test_health_says_it_at_once_polling_and_sending_wait_and_it_goes_on_by
         assert not about(bot, "Schools")
 
         (small_disk / "ballast").unlink()
-        await bot.sandbox.until(lambda: len(about(bot, "Schools")) == 1, 40, "the alert")
+        await bot.sandbox.until(lambda: len(about(bot, "Schools")) == 1, 60, "the alert")
         await is_told(port, "ok")
     log = program.log.read_text()
     assert log.count("Traceback") <= 2
