@@ -290,7 +290,7 @@ async def test_files_and_pictures_go_both_ways(ben: Person, sandbox: Sandbox, tm
     assert stored.content == b"<opml version='2.0'/>"
 
     export = Params({"chat_id": BEN}, {"document": Upload("watchword.json", "application/json", b'{"a": 1}')})
-    call(sandbox.world, "senddocument", export)
+    call(sandbox.world, "sendDocument", export)
     async with ben.page.expect_download() as download:
         await ben.page.get_by_role("link", name="Download watchword.json, 8 B").click()
     assert (await download.value).suggested_filename == "watchword.json"
