@@ -58,7 +58,7 @@ async def test_updates_that_make_an_answer_unreadable_are_parked_and_those_behin
 ) -> None:
     server, base = telegram
     request = AiohttpRequest()
-    bot = TelegramBot("1:token", base, request=request, get_updates_request=AiohttpRequest())
+    bot = TelegramBot("1:token", base, request=AiohttpRequest(), get_updates_request=request)
     await request.initialize()
     clock = Clock()
     receiver = Receiver(
