@@ -73,7 +73,7 @@ async def test_why_says_which_words_were_found_where(bot: Bot) -> None:
         bot.sandbox.say("/why", user_id=BEN, reply_to=alert["message_id"])
         assert (await bot.told(3))["text"] == "Matched Syria as Syrian in the headline."
         linked = await bot.say("/why https://demo.example/0")
-        assert linked["text"].startswith("Matched Syria as Syrian in the headline. You were told (")
+        assert linked["text"].startswith("Matched Syria as Syrian in the headline. Sent ")
         assert "None of my sources" in (await bot.say("/why https://demo.example/nowhere"))["text"]
         bot.news("Cats of Rome", "They sleep.")
         await bot.polled()
@@ -413,7 +413,7 @@ async def test_in_a_group_and_a_channel_only_their_admins_press(bot: Bot) -> Non
         assert await answered(bot, 1) == "Only admins of this group can do that."
         posted = await bot.say("/subscribe Idlib", ADA, chat_id=CHANNEL)
         press_made_up(bot, posted, posted_button(bot, posted), user_id=BEN)
-        assert await answered(bot, 2) == "Only admins of this group can do that."
+        assert await answered(bot, 2) == "Only admins of this channel can do that."
 
 
 def posted_button(bot: Bot, posted: SentMessage) -> str:

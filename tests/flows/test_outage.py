@@ -1,14 +1,12 @@
 """What piled up while the bot, or Telegram, was away: nothing is dropped, nothing comes twice, no rate is exceeded."""
 
-from datetime import time, timedelta
+from datetime import timedelta
 from random import Random
 
 import pytest
 
-from bot.runtime.wakeups import Step
 from bot.sandbox.faults import FailureMode
 from bot.sandbox.people import BEN
-from bot.schedules.digests import next_digest_at
 from tests.flows.accounted import labels
 from tests.flows.living import Bot, all_sent
 from tests.flows.test_delivery import state, watch
@@ -26,9 +24,8 @@ def headlines(count: int) -> list[str]:
     return [" ".join([*words[at : at + 5], "Idlib"]).capitalize() for at in range(0, len(words), 5)]
 
 
-async def test_of_all_that_came_during_a_long_stop_a_part_is_alerted_and_the_digest_has_the_rest(bot: Bot) -> None:
-    """A digest shows fifty stories and counts the others, which a button lists."""
-    bot.changes["limits"] = {"alerts_per_hour": 20}
+async def test_of_all_that_came_during_a_long_stop_one_message_tells_and_lists_it(bot: Bot) -> None:
+    """It shows fifty stories and counts the others, which a button lists."""
     async with bot.running():
         before = await watch(bot)
     titles = headlines(120)
@@ -36,25 +33,19 @@ async def test_of_all_that_came_during_a_long_stop_a_part_is_alerted_and_the_dig
         bot.news(title)
     bot.clock.ahead += timedelta(days=3)
     async with bot.running():
+        await bot.told(before + 1)
         await bot.polled()
-        await bot.told(before + 20)
-        await bot.polled()
-        assert len(bot.sandbox.sent_to(BEN)) == before + 20
-        now = bot.clock.now()
-        bot.clock.ahead += next_digest_at(now, time(8), "UTC") - now + timedelta(seconds=1)
-        bot.wakeups.wake(Step.DIGEST)
-        digest = await bot.told(before + 21)
         await bot.until(all_sent)
     told = bot.sandbox.sent_to(BEN)[before:]
-    assert "100 stories" in digest["text"]
-    assert "… and 50 more stories" in told[-1]["text"]
-    assert labels(bot, BEN, told[-1]["message_id"]) == ["Show 50 more"]
+    assert "120 stories" in told[0]["text"]
+    assert "… and 70 more stories" in told[-1]["text"]
+    assert labels(bot, BEN, told[-1]["message_id"]) == ["Show 70 more"]
     shown = "".join(message["text"] for message in told)
-    assert sum(title in shown for title in titles) == 20 + 50
+    assert sum(title in shown for title in titles) == 50
     assert [title for title in titles if shown.count(title) > 1] == []
 
 
-async def test_what_waited_while_telegram_was_away_comes_in_its_order_at_the_allowed_pace(bot: Bot) -> None:
+async def test_what_waited_while_telegram_was_away_is_one_message_the_newest_first(bot: Bot) -> None:
     now = bot.clock.now()
     bot.clock.ahead = now.replace(hour=9, minute=0) + timedelta(days=1) - now  # no digest is due in the next hours
     async with bot.running():
@@ -71,8 +62,9 @@ async def test_what_waited_while_telegram_was_away_comes_in_its_order_at_the_all
     bot.sandbox.set_limits(on=True)
     refused = sum(request.status == 429 for request in bot.sandbox.requests)
     async with bot.running():  # started anew: a 429 is waited for by a clock that no test puts forward
-        await bot.told(before + len(titles))
+        await bot.told(before + 1)
+        await bot.until(all_sent)
         assert sum(request.status == 429 for request in bot.sandbox.requests) == refused
-    told = [message["text"] for message in bot.sandbox.sent_to(BEN)[before:]]
-    assert [title for text in told for title in titles if title in text] == titles
-    assert not any(text.startswith("↻") for text in told)
+    (message,) = bot.sandbox.sent_to(BEN)[before:]
+    assert sorted(titles, key=message["text"].index) == titles[::-1]
+    assert not message["text"].startswith("↻")
