@@ -9,7 +9,7 @@ from bot.locales import ISOLATE, words
 from bot.messages.source_troubles import SENTENCES, explain
 
 SAMPLES: dict[str, Any] = {
-    "characters": 2048, "seconds": "20", "times": 5, "status": 503, "mebibytes": "1.5", "feeds": 500,
+    "characters": 2048, "seconds": "20", "times": 5, "status": 503, "mebibytes": "1.5", "feeds": 500, "members": 1024,
     "error": "ValueError", "text": "The moon was full.",
 }  # fmt: skip
 

@@ -56,8 +56,8 @@ PLANTED = (
     PlantedMutant(
         "past hits are pending",
         "bot/storage/hits.py",
-        "sa.and_(sa.not_(hit.c.past), fresh, sa.not_(same_text))",
-        "sa.and_(fresh, sa.not_(same_text))",
+        "sa.and_(sa.not_(hit.c.past), fresh, sa.not_(same_text), ",
+        "sa.and_(fresh, sa.not_(same_text), ",
     ),
     PlantedMutant(
         "what a first poll finds is no past hit",
