@@ -254,6 +254,7 @@ class Index:
         new = sorted(number for number in uncertain if number not in verdicts)
         sure = {number for number in found.surely if number in live}
         waiting = new if most is None else new[max(0, len(new) - most) :]
+        self._verdicts.added(0)  # a query that nothing is judged for takes a place, too
         return IndexSearch(
             bound, sure | {number for number in uncertain if verdicts.get(number)}, waiting, len(new) - len(waiting)
         )

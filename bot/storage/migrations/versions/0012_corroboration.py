@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from bot.storage.schema import UtcDateTime
+from bot.storage.schema import Id, UtcDateTime
 
 revision = "0012"
 down_revision = "0011"
@@ -15,8 +15,8 @@ def upgrade() -> None:
     """Apply it."""
     op.create_table(
         "corroboration",
-        sa.Column("query_id", sa.BigInteger, sa.ForeignKey("query.id", ondelete="CASCADE"), primary_key=True),
-        sa.Column("story_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("query_id", Id, sa.ForeignKey("query.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("story_id", Id, primary_key=True, autoincrement=False),
         sa.Column("publishers", sa.Integer, nullable=False),
         sa.Column("needed", sa.Integer, nullable=False),
         sa.Column("since", UtcDateTime, nullable=False),
