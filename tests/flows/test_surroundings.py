@@ -37,7 +37,7 @@ READ_ONLY = (
     " && ! touch /written 2>/dev/null"
 )
 NO_IPV6 = "ip link set lo up && echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6"
-LITTLE_MEMORY = "ulimit -v 1048576"  # the container's limit, and that of addresses: the program has less than that
+LITTLE_MEMORY = "ulimit -v 1572864"  # addresses, in KiB: far more than the memory in use, which is below 250 MB
 BASE = sys.base_prefix  # in a home that nobody else may enter, the interpreter is put into one that all may
 OPEN_HOME = (
     f'mkdir -p "$FOLDER/base" && mount --bind {BASE} "$FOLDER/base" && mount -t tmpfs -o mode=755 none /root'
@@ -52,7 +52,7 @@ PLACES = {
     "a network without IPv6": (NO_IPV6, ""),
     "no right of root's": (":", NO_RIGHTS),
     "a user without a name": (OPEN_HOME, NOBODY),
-    "one gigabyte of addresses": (LITTLE_MEMORY, ""),
+    "one and a half gigabytes of addresses": (LITTLE_MEMORY, ""),
     "a umask that hides nothing": ("umask 0", ""),
     "all at once": (f"{OPEN_HOME} && {READ_ONLY} && {NO_IPV6} && {LITTLE_MEMORY} && umask 0", NOBODY),
 }
