@@ -1,4 +1,4 @@
-"""How long one waits behind others: `make bench ARGS=waiting`.
+"""Waiting behind others, in seconds: `make bench ARGS=waiting`.
 
 Rows: people with 50 subscriptions each, to different words (their number as argument, else 2,000); milliseconds of the
 statements of one person's `/list`, and of an alert that ten want. Then a light search beside sixteen heavy ones.

@@ -1,4 +1,4 @@
-"""What a person saw of the news: read from the messages that Telegram took, never from the bot's own tables."""
+"""News that a person saw: read from the messages that Telegram took, never from the bot's own tables."""
 
 from bot.sandbox.state import SentMessage
 from tests.flows.living import Bot

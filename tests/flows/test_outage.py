@@ -1,4 +1,4 @@
-"""What piled up while the bot, or Telegram, was away: nothing is dropped, nothing comes twice, no rate is exceeded."""
+"""News that piled up while the bot, or Telegram, was away: nothing is dropped or comes twice, no rate is exceeded."""
 
 from datetime import timedelta
 from random import Random

@@ -38,11 +38,11 @@ READ_ONLY = (
 )
 NO_IPV6 = "ip link set lo up && echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6"
 LITTLE_MEMORY = "ulimit -v 1572864"  # addresses, in KiB: far more than the memory in use, which is below 250 MB
-BASE = sys.base_prefix  # in a home that nobody else may enter, the interpreter is put into one that all may
+BASE, HOME = sys.base_prefix, Path.home()  # in a home that nobody else may enter, it is put into one that all may
 OPEN_HOME = (
-    f'mkdir -p "$FOLDER/base" && mount --bind {BASE} "$FOLDER/base" && mount -t tmpfs -o mode=755 none /root'
+    f'mkdir -p "$FOLDER/base" && mount --bind {BASE} "$FOLDER/base" && mount -t tmpfs -o mode=755 none {HOME}'
     f' && mkdir -p {BASE} && mount --bind "$FOLDER/base" {BASE}'
-    if BASE.startswith("/root/")
+    if Path(BASE).is_relative_to(HOME)
     else ":"
 )
 NO_RIGHTS = "setpriv --bounding-set=-all --inh-caps=-all --no-new-privs"

@@ -29,7 +29,7 @@ START = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What is known of a mutant after its last step; `code` and `tests` are hashes of what it was found with."""
+    """Knowledge of a mutant after its last step; `code` and `tests` are hashes of what it was found with."""
 
     id: str
     step: int

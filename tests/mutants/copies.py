@@ -31,7 +31,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended, the test that failed first, and the seconds it took."""
+    """End of a run: its outcome, the test that failed first, and the seconds it took."""
 
     ending: Ending
     test: str = ""
