@@ -490,6 +490,8 @@ class Rig:
     async def first_kills(self, moments: Sequence[str] = BEFORE_THE_FIRST_POLL) -> None:
         """Be killed before the first poll of every feed has ended, while articles appear in them."""
         self.closed = False
+        for number in range(FEEDS):
+            self._serve(number)  # one that no article comes to is read, too
         for moment in moments:
             self.publish(3)
             process = await self.start(moment)
