@@ -24,7 +24,7 @@ from bot.runtime.clock import Clock
 from bot.runtime.failpoints import failpoint
 from bot.runtime.liveness import Pulse
 from bot.runtime.wakeups import Step, Wakeups
-from bot.storage import chats, deliveries, delivery_claims
+from bot.storage import chats, deliveries, delivery_claims, delivery_items
 from bot.storage.database import Database
 from bot.storage.deliveries import BROADCAST, DIGEST, PRIORITY, Claimed
 from bot.storage.runs import Role, acquire
@@ -325,10 +325,10 @@ async def _send_plain(
 ) -> None:
     """Queue the delivery without markup; the items whose links had no room in it are pending again."""
     if await deliveries.retry(connection, claimed, now, not_before=now, error=reason, payload=plain.to_json()):
-        reported = await deliveries.items_of(connection, claimed.id)
+        reported = await delivery_items.items_of(connection, claimed.id)
         items = [Item.from_json(known.shown) for known in reported if known.shown]
         unshown = [item.entry_id for item in items if not shows(plain, item)]
-        await deliveries.release(connection, claimed.id, unshown)
+        await delivery_items.release(connection, claimed.id, unshown)
 
 
 async def refuse(connection: AsyncConnection, claimed: Claimed, now: datetime, reason: str) -> bool:

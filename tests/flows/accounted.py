@@ -4,6 +4,7 @@ from bot.sandbox.state import SentMessage
 from tests.flows.living import Bot
 
 NEWS = ("sendMessage", "editMessageText")
+MORE = "More ›"
 
 
 def links_in(message: SentMessage) -> list[str]:
@@ -28,10 +29,11 @@ async def open_lists(bot: Bot, person: int) -> None:
             return
         for message in shown:
             done.add(message["message_id"])
-            shown_labels = labels(bot, person, message["message_id"])
-            for label in shown_labels:
-                if label.startswith("Show ") or label == "More ›":
-                    await _press(bot, person, message["message_id"], label)
+            for label in labels(bot, person, message["message_id"]):
+                if label.startswith("Show "):
+                    await _press(bot, person, message["message_id"], label, "message")
+            while MORE in labels(bot, person, message["message_id"]):
+                await _press(bot, person, message["message_id"], MORE, "edited")
 
 
 def labels(bot: Bot, person: int, message_id: int) -> list[str]:
@@ -40,12 +42,12 @@ def labels(bot: Bot, person: int, message_id: int) -> list[str]:
     return [key["text"] for row in markup.get("inline_keyboard", []) for key in row]
 
 
-async def _press(bot: Bot, person: int, message_id: int, label: str) -> None:
+async def _press(bot: Bot, person: int, message_id: int, label: str, shown: str) -> None:
+    """Press a button; wait for its answer, and for the event `shown` that brings the list."""
     before = len(bot.sandbox.world.events)
     bot.sandbox.press(message_id, label, user_id=person)
-    await bot.sandbox.until(lambda: _was_answered(bot, before), 10.0, f"an answer to {label}")
 
+    def is_over() -> bool:
+        return {"answered", shown} <= {event["kind"] for event in list(bot.sandbox.world.events)[before:]}
 
-def _was_answered(bot: Bot, before: int) -> bool:
-    new = list(bot.sandbox.world.events)[before:]
-    return any(event["kind"] == "answered" for event in new) and any(event["kind"] == "message" for event in new)
+    await bot.sandbox.until(is_over, 10.0, f"an answer to {label}")

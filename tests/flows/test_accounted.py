@@ -7,10 +7,12 @@ from datetime import timedelta
 
 import pytest
 
+from bot.messages.digests import STORIES
 from bot.sandbox.people import ADA, BEN, CHANNEL, GROUP
 from tests.flows.accounted import labels, links_seen, open_lists
 from tests.flows.living import Bot, all_sent
 from tests.flows.test_more_commands import ON_ONE
+from tests.flows.test_outage import headlines
 
 TEMPLATES = {
     "floods": [f"Flood warning for the River {river} issued" for river in ("Thames", "Severn", "Trent", "Wye", "Ouse")],
@@ -74,3 +76,17 @@ async def test_a_group_and_a_channel_see_every_text_without_pressing_anything(bo
         assert links - links_seen(bot, where) == set()
         news = [message for message in bot.sandbox.sent_to(where) if "demo.example" in str(message["entities"])]
         assert not any(message["reply_markup"] for message in news)
+
+
+@ON_ONE
+async def test_a_list_of_several_pages_shows_all_that_a_digest_counts(bot: Bot) -> None:
+    async with bot.running():
+        await bot.polled()
+        await bot.say("/subscribe Idlib")
+        links = publish(bot, headlines(STORIES + 45))
+        await bot.polled()
+        await bot.say("/digest")
+        await bot.until(all_sent)
+        assert len(links - links_seen(bot, BEN)) == 45
+        await open_lists(bot, BEN)
+        assert links - links_seen(bot, BEN) == set()

@@ -13,10 +13,10 @@ from bot.messages.signing import Signer
 from bot.models import FeedEntry, Match, Placement, Schedule
 from bot.pipeline.alert import write_alerts
 from bot.pipeline.digest import freeze_now
-from bot.storage import chats, deliveries, delivery_claims, entries, hits, schema, sources
+from bot.storage import chats, deliveries, delivery_claims, delivery_items, entries, hits, schema, sources
 from bot.storage.chats import Chat
 from bot.storage.database import Database
-from bot.storage.deliveries import SentMessageRecord
+from bot.storage.delivery_items import SentMessageRecord
 from tests.pipeline.rig import SetClock
 from tests.storage.world import World
 
@@ -64,7 +64,7 @@ async def sent(database: Database, chat: Chat, now: datetime) -> list[SentMessag
             if not claimed:
                 return found
             await deliveries.sent(connection, claimed[0], now, claimed[0].id)
-            record = await deliveries.find_sent(connection, chat.id, claimed[0].id)
+            record = await delivery_items.find_sent(connection, chat.id, claimed[0].id)
             assert record is not None
             found.append(record)
 
@@ -121,6 +121,6 @@ async def test_whether_a_message_has_the_mark_of_a_resend_is_known(database: Dat
             await deliveries.revive_uncertain(connection, now)
             (claimed,) = await delivery_claims.claim(connection, now, free=1, lease=lease)
         assert await deliveries.sent(connection, claimed, now, 5)
-        record = await deliveries.find_sent(connection, chat.id, 5)
+        record = await delivery_items.find_sent(connection, chat.id, 5)
     assert record is not None
     assert record.is_marked is not late

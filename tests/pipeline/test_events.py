@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from bot.messages.signing import Signer
 from bot.pipeline import events
 from bot.pipeline.alert import write_alerts
-from bot.storage import deliveries, delivery_claims, schema
+from bot.storage import deliveries, delivery_claims, delivery_items, schema
 from bot.storage.chats import Chat
 from bot.storage.database import Database
 from bot.storage.deliveries import Claimed
@@ -159,7 +159,7 @@ async def test_an_edit_in_flight_counts_as_one_and_a_newer_takes_over_what_it_re
     (message_id,) = event.messages
     assert event.links(message_id) == [first, second, third]
     async with event.database.begin() as connection:
-        sent = await deliveries.find_sent(connection, chat.id, message_id)
+        sent = await delivery_items.find_sent(connection, chat.id, message_id)
         assert sent is not None
         assert sorted(item.entry_id for item in sent.items) == [second, third]
 

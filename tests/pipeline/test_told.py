@@ -16,7 +16,7 @@ from bot.messages.signing import Signer
 from bot.models import FeedEntry, Match, Placement, Schedule
 from bot.pipeline.alert import write_alerts
 from bot.pipeline.digest import freeze_now
-from bot.storage import deliveries, entries, hits, schema, sources
+from bot.storage import delivery_items, entries, hits, schema, sources
 from bot.storage.chats import Chat
 from bot.storage.database import Database
 from tests.pipeline.rig import SetClock
@@ -57,7 +57,9 @@ async def accounted(database: Database, chat: Chat, now: Any) -> tuple[set[int],
         for delivery_id, payload in rows:
             shown |= {known[html.unescape(url)] for url in re.findall(r'href="([^"]+)"', payload["text"])}
             if any(button["data"].startswith("more") for row in payload.get("buttons", ()) for button in row):
-                listed |= {item.entry_id for item in await deliveries.counted_items(connection, chat.id, delivery_id)}
+                listed |= {
+                    item.entry_id for item in await delivery_items.counted_items(connection, chat.id, delivery_id)
+                }
         owed = {hit.entry_id for hit in await hits.pending(connection, chat.id, now, tuple(Schedule))}
     return shown, listed, owed
 
@@ -128,10 +130,10 @@ async def test_what_a_plain_text_does_not_show_is_pending_again(database: Databa
         (row,) = (await connection.execute(sa.select(schema.delivery))).mappings().all()
         plain = as_plain(from_json(row["payload"]))
         assert all(f"https://e.org/{number}x" in plain.text for number in range(20))
-        await deliveries.release(connection, row["id"], [max(made)])
+        await delivery_items.release(connection, row["id"], [max(made)])
     async with database.read() as connection:
         assert [hit.entry_id for hit in await hits.pending(connection, chat.id, clock.now(), tuple(Schedule))] == [
             max(made)
         ]
-        reported = await deliveries.items_of(connection, row["id"])
+        reported = await delivery_items.items_of(connection, row["id"])
     assert {item.entry_id for item in reported} == made - {max(made)}

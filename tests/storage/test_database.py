@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 
 from bot.errors import ConfigError
 from bot.messages.payload import FilePayload, TextPayload, from_json
-from bot.storage import deliveries, delivery_claims
+from bot.storage import deliveries, delivery_claims, delivery_items
 from bot.storage.database import Database, alembic_config, next_value
 from bot.storage.schema import admin_act, meta
 
@@ -123,7 +123,7 @@ async def test_messages_of_before_edits_and_files_are_sent_as_they_were_meant(da
                 sent.append(from_json(claimed.payload, claimed.file))
                 await deliveries.sent(connection, claimed, now, 100)
         async with database.read() as connection:
-            record = await deliveries.find_sent(connection, 1, 1)
+            record = await delivery_items.find_sent(connection, 1, 1)
     assert record is not None
     assert [(item.entry_id, item.shown) for item in record.items] == [(6, None)]
     assert isinstance(sent[0], FilePayload)

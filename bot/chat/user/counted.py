@@ -8,7 +8,7 @@ from bot.messages import news
 from bot.messages.callbacks import CountedButton
 from bot.messages.items import Item
 from bot.models import Message
-from bot.storage import deliveries
+from bot.storage import delivery_items
 
 PAGE = 20  # texts
 
@@ -16,7 +16,7 @@ PAGE = 20  # texts
 async def pressed(request: Request, connection: AsyncConnection, button: CountedButton) -> tuple[Message | None, str]:
     """List what the message of the button counts in a reply: the message itself stays as it is; or turn the page."""
     delivery_id = button.delivery_id or await _delivery_of_message(request, connection)
-    listed = await deliveries.counted_items(connection, request.chat.id, delivery_id)
+    listed = await delivery_items.counted_items(connection, request.chat.id, delivery_id)
     if not listed:
         return None, request.words.gettext("These are no longer kept.")
     page = _page(request, listed, CountedButton(max(0, button.skipped), delivery_id))
@@ -28,11 +28,11 @@ async def pressed(request: Request, connection: AsyncConnection, button: Counted
 
 async def _delivery_of_message(request: Request, connection: AsyncConnection) -> int:
     message = request.update.effective_message
-    sent = await deliveries.find_sent(connection, request.chat.id, message.message_id) if message else None
+    sent = await delivery_items.find_sent(connection, request.chat.id, message.message_id) if message else None
     return sent.delivery_id if sent else 0
 
 
-def _page(request: Request, listed: list[deliveries.CountedItem], page: CountedButton) -> Message:
+def _page(request: Request, listed: list[delivery_items.CountedItem], page: CountedButton) -> Message:
     """Return the texts after the skipped ones, as many as a message holds, with buttons to the others."""
     _ = request.words.gettext
     items = [

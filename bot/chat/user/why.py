@@ -29,8 +29,8 @@ from bot.messages.payload import Rows, from_json
 from bot.messages.safe_text import clean, clip
 from bot.models import Article, Message
 from bot.sources.address import canonical_link
-from bot.storage import alerts, deliveries, entries, hits, subscriptions
-from bot.storage.deliveries import SentMessageRecord
+from bot.storage import alerts, delivery_items, entries, hits, subscriptions
+from bot.storage.delivery_items import SentMessageRecord
 from bot.storage.hits import Finding
 
 MOST = 10  # stories explained at once
@@ -48,7 +48,7 @@ async def why(request: Request) -> None:
             await reply(request, connection, *await _of_link(request, connection, looked))
         elif answered is not None:
             told = await hits.entries_told_in(connection, request.chat.id, answered.message_id)
-            sent = await deliveries.find_sent(connection, request.chat.id, answered.message_id)
+            sent = await delivery_items.find_sent(connection, request.chat.id, answered.message_id)
             await reply(request, connection, await _of_entries(request, connection, told, _perhaps_seen(sent)))
         else:
             raise UserError(request.words.gettext("Answer an alert or a digest with /why, or send /why with a link."))
@@ -79,7 +79,7 @@ async def _render_again(request: Request, connection: AsyncConnection, message_i
 
     None where Telegram refused its markup, or where its item is unknown: alerts from before revision 0009 have none.
     """
-    sent = await deliveries.find_sent(connection, request.chat.id, message_id)
+    sent = await delivery_items.find_sent(connection, request.chat.id, message_id)
     alert = await alerts.of_message(connection, request.chat.id, message_id)
     if sent is None or alert is None or from_json(sent.payload).plain:
         return None
